@@ -1,0 +1,94 @@
+//! `doorward hash-password`: turns a password into the hash that stands in the configuration file. The password comes from the
+//! terminal, unseen, or from a pipe; never from the command line, which other users can read.
+
+use std::io::{BufRead, IsTerminal, Read};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::{CliError, print_line};
+use crate::config;
+use crate::crypto::{HashCost, PasswordHasher, SystemRandom};
+use crate::model::{Password, Secret, limits};
+use crate::world::Random;
+
+/// The shortest password worth hashing, in characters.
+const MIN_CHARS: usize = 8;
+
+/// Asks for a password and prints its hash.
+pub(super) fn run() -> Result<(), CliError> {
+    let stdin = std::io::stdin();
+    let secret = if stdin.is_terminal() {
+        from_terminal()?
+    } else {
+        from_pipe(&mut stdin.lock())?
+    };
+    let password = Password::parse(secret, MIN_CHARS)
+        .map_err(|wrong| CliError::new(format!("this {wrong}")))?;
+    let mut salt = [0; 16];
+    SystemRandom::default().fill(&mut salt);
+    print_line(&PasswordHasher::new(default_cost()?).hash(password.secret(), salt))
+}
+
+/// What a hash costs when nothing is configured.
+fn default_cost() -> Result<HashCost, CliError> {
+    let config = config::parse("", Path::new("")).map_err(CliError::Configuration)?;
+    let accounts = config.accounts;
+    Ok(HashCost {
+        memory_bytes: accounts.hash_memory,
+        passes: accounts.hash_passes,
+    })
+}
+
+fn from_terminal() -> Result<Secret, CliError> {
+    let ask = |prompt: &str| {
+        let answer = rpassword::prompt_password(prompt).map(Secret::new);
+        answer.map_err(|cause| CliError::because("cannot read from the terminal", cause))
+    };
+    let password = ask("Password: ")?;
+    if ask("Again: ")? != password {
+        return Err(CliError::new(
+            "the two passwords differ; nothing was hashed",
+        ));
+    }
+    Ok(password)
+}
+
+/// The first line, without its end.
+fn from_pipe(input: &mut impl BufRead) -> Result<Secret, CliError> {
+    // Room for more than a password, so that a longer one is seen to be too long.
+    let most = limits::PASSWORD_BYTES as u64 + 3;
+    let mut line = Zeroizing::new(Vec::new());
+    input
+        .take(most)
+        .read_until(b'\n', &mut line)
+        .map_err(|cause| CliError::because("cannot read the password", cause))?;
+    let text =
+        std::str::from_utf8(&line).map_err(|_| CliError::new("this password is not UTF-8 text"))?;
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    Ok(Secret::new(text.strip_suffix('\r').unwrap_or(text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_brings_its_first_line() {
+        for (input, expected) in [
+            ("a good one\nand more\n", "a good one"),
+            ("a good one\r\n", "a good one"),
+            (" blanks stay ", " blanks stay "),
+            ("", ""),
+        ] {
+            assert_eq!(from_pipe(&mut input.as_bytes()).unwrap().reveal(), expected);
+        }
+    }
+
+    #[test]
+    fn an_endless_line_is_cut_and_too_long() {
+        let endless = "a".repeat(1_000_000);
+        let secret = from_pipe(&mut endless.as_bytes()).unwrap();
+        assert!(Password::parse(secret, MIN_CHARS).is_err());
+    }
+}

@@ -1,0 +1,131 @@
+//! `doorward serve`: opens everything in order, serves until told to stop, closes everything in order.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::fs::Mode;
+
+use super::{CliError, logging, print_line, read_config};
+use crate::api;
+use crate::config::Config;
+use crate::crypto::SystemRandom;
+use crate::http::Dispatcher;
+use crate::server;
+use crate::service::Services;
+use crate::store::Store;
+use crate::store::sled::SledStore;
+use crate::world::{SystemClock, World};
+
+/// How often the watchdog looks whether the disk still takes what it is given.
+const WATCH_EVERY: Duration = Duration::from_secs(5);
+/// So many looks at the same group of changes, and the disk is taken for dead.
+const PATIENCE: u32 = 12;
+
+pub(super) fn run(config: &Path) -> Result<(), CliError> {
+    let config = Arc::new(read_config(config)?);
+    logging::start(&config.log);
+    harden();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|cause| CliError::because("cannot start threads", cause))?;
+    runtime.block_on(serve(config))
+}
+
+/// What we write is for us alone, and what we know is in no core dump. A panic in one of the database's own threads would
+/// leave requests waiting for ever: it ends the process, which has told nobody of anything that is not on the disk.
+fn harden() {
+    rustix::process::umask(Mode::from_raw_mode(0o077));
+    let undumpable = rustix::process::DumpableBehavior::NotDumpable;
+    if let Err(error) = rustix::process::set_dumpable_behavior(undumpable) {
+        log::warn!("core dumps cannot be switched off: {error}");
+    }
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        usual(panic);
+        if std::thread::current().name().is_some_and(|name| name.starts_with("sled")) {
+            log::error!("a thread of the database has died: leaving, to be started anew");
+            std::process::exit(1);
+        }
+    }));
+}
+
+async fn serve(config: Arc<Config>) -> Result<(), CliError> {
+    let listeners = server::bind(&config)
+        .await
+        .map_err(|cause| CliError::because("cannot listen", cause))?;
+    let world = World {
+        clock: Arc::new(SystemClock::start()),
+        random: Arc::new(SystemRandom::default()),
+    };
+    let cannot_open = |cause| CliError::because("cannot open the store", cause);
+    let opened = SledStore::open(&config.storage.path, config.storage.memory_budget).await;
+    let store: Arc<dyn Store> = Arc::new(opened.map_err(cannot_open)?);
+    let announce = |password: &crate::model::Secret| {
+        let username = &config.admin.username;
+        let line = format!(
+            "No admin password is configured. One was made: {username} / {}\nIt is not shown again.",
+            password.reveal()
+        );
+        // With standard output closed nobody could read it; a configured password takes its place.
+        let _ = print_line(&line);
+    };
+    let services = Services::start(Arc::clone(&config), world, Arc::clone(&store), announce)
+        .await
+        .map_err(cannot_open)?;
+    let chores = start_chores(&services);
+    for address in listeners.addresses() {
+        log::info!("serving on {address}");
+    }
+    let dispatcher = Arc::new(Dispatcher::new(&api::served(&config.apis), services));
+    let ended = serve_until_stopped(listeners, dispatcher, store.as_ref()).await;
+    chores.into_iter().for_each(|chore| chore.abort());
+    store.close().await;
+    log::info!("stopped");
+    ended
+}
+
+fn start_chores(services: &Arc<Services>) -> [tokio::task::JoinHandle<()>; 2] {
+    let (mails, sweeps) = (Arc::clone(services), Arc::clone(services));
+    [
+        tokio::spawn(async move { mails.send_mails().await }),
+        tokio::spawn(async move { sweeps.keep_sweeping().await }),
+    ]
+}
+
+/// Serves until a signal comes (which is fine), or the store stops or hangs (which is not).
+async fn serve_until_stopped(
+    listeners: server::Listeners,
+    dispatcher: Arc<Dispatcher>,
+    store: &dyn Store,
+) -> Result<(), CliError> {
+    let mut ended = Ok(());
+    let stop = async {
+        ended = tokio::select! {
+            () = server::stop_signal() => {
+                log::info!("asked to stop: finishing what is under way");
+                Ok(())
+            }
+            why = store.stopped() => Err(CliError::new(format!("the store has stopped: {why}"))),
+            () = disk_hangs(store) => leave_hanging_disk(),
+        };
+    };
+    server::serve(listeners, dispatcher, stop).await;
+    ended
+}
+
+/// Resolves when one group of changes has been on its way to the disk for a minute.
+async fn disk_hangs(store: &dyn Store) {
+    let (mut seen, mut looks) = (None, 0);
+    while looks < PATIENCE {
+        tokio::time::sleep(WATCH_EVERY).await;
+        let group = store.under_way();
+        looks = if group.is_some() && group == seen { looks + 1 } else { 0 };
+        seen = group;
+    }
+}
+
+/// The writer cannot be waited for any more: the process ends here, to be started anew.
+fn leave_hanging_disk() -> ! {
+    log::error!("the disk has not taken a change for a minute: leaving, to be started anew");
+    std::process::exit(1)
+}

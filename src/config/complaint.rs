@@ -1,0 +1,152 @@
+//! What is wrong with a configuration: sentences, each with its place, all of them at once. No sentence ever holds a secret.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// One mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complaint {
+    /// Its line, counted from 1; none when the file as a whole is meant.
+    pub line: Option<usize>,
+    /// Its column in characters, counted from 1.
+    pub column: Option<usize>,
+    /// What is wrong and what would be right.
+    pub sentence: String,
+}
+
+impl Complaint {
+    /// A complaint about the place `offset` bytes into `text`.
+    pub(super) fn at(text: &str, offset: usize, sentence: String) -> Complaint {
+        let (line, column) = position(text, offset);
+        Complaint {
+            line: Some(line),
+            column: Some(column),
+            sentence,
+        }
+    }
+
+    /// A complaint about the file as a whole.
+    pub(super) fn whole(sentence: String) -> Complaint {
+        Complaint {
+            line: None,
+            column: None,
+            sentence,
+        }
+    }
+}
+
+/// Every mistake of one configuration, in the order of its lines; shown one a line, as `FILE:LINE: sentence`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complaints {
+    file: Option<PathBuf>,
+    list: Vec<Complaint>,
+}
+
+impl Complaints {
+    /// Puts the mistakes of `file` in order; what is said of the file as a whole comes last.
+    pub(super) fn new(file: Option<&Path>, mut list: Vec<Complaint>) -> Complaints {
+        list.sort_by_key(|it| (it.line.unwrap_or(usize::MAX), it.column));
+        Complaints {
+            file: file.map(Path::to_owned),
+            list,
+        }
+    }
+
+    /// The mistakes, in the order of their lines.
+    pub fn list(&self) -> &[Complaint] {
+        &self.list
+    }
+}
+
+impl fmt::Display for Complaints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, complaint) in self.list.iter().enumerate() {
+            if number > 0 {
+                writeln!(f)?;
+            }
+            match (&self.file, complaint.line) {
+                (Some(file), Some(line)) => write!(f, "{}:{line}: ", file.display())?,
+                (Some(file), None) => write!(f, "{}: ", file.display())?,
+                (None, Some(line)) => write!(f, "line {line}: ")?,
+                (None, None) => {}
+            }
+            f.write_str(&complaint.sentence)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Complaints {}
+
+/// The line and column, both from 1, of the byte at `offset`. An offset past the end is the end.
+pub(super) fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..text.floor_char_boundary(offset)).unwrap_or(text);
+    let column = before
+        .rsplit('\n')
+        .next()
+        .map_or(0, |line| line.chars().count())
+        + 1;
+    (before.matches('\n').count() + 1, column)
+}
+
+/// The known name that `name` was most likely meant to be: the same last part in another section, or else the one with
+/// the fewest letters to change, if those are few.
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let last = |key: &str| key.rsplit('.').next().map(str::to_owned);
+    let cost = |key: &str| (last(key) != last(name), distance(name, key));
+    let ((elsewhere, distance), key) = known.map(|key| (cost(key), key)).min()?;
+    (!elsewhere || distance <= 2.max(name.len() / 4)).then_some(key)
+}
+
+/// How many letters must be put in, left out or changed to make `left` into `right` (Levenshtein's distance).
+fn distance(left: &str, right: &str) -> usize {
+    let mut row: Vec<usize> = (0..=right.chars().count()).collect();
+    for (number, here) in left.chars().enumerate() {
+        let mut cells = vec![number + 1];
+        for ((there, diagonal), above) in right.chars().zip(&row).zip(row.iter().skip(1)) {
+            let before = cells.last().copied().unwrap_or_default();
+            cells.push(
+                (diagonal + usize::from(here != there))
+                    .min(above + 1)
+                    .min(before + 1),
+            );
+        }
+        row = cells;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_counted_in_lines_and_characters() {
+        let text = "a = 1\nü = bad\n";
+        assert_eq!(position(text, 0), (1, 1));
+        assert_eq!(position(text, text.find("bad").unwrap()), (2, 5));
+        assert_eq!(position(text, 999), (3, 1));
+    }
+
+    #[test]
+    fn letters_to_change_are_counted() {
+        for (left, right, expected) in [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("kitten", "sitting", 3),
+            ("log", "log", 0),
+        ] {
+            assert_eq!(distance(left, right), expected, "{left} {right}");
+            assert_eq!(distance(right, left), expected, "{right} {left}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_name_is_offered_and_a_far_one_is_not() {
+        let known = ["tokens.admin_lifetime", "tokens.hub_lifetime", "log.level"];
+        let offer = |name| nearest(name, known.into_iter());
+        assert_eq!(offer("tokens.admin_lifetme"), Some("tokens.admin_lifetime"));
+        assert_eq!(offer("server.hub_lifetime"), Some("tokens.hub_lifetime"));
+        assert_eq!(offer("storage.colour"), None);
+    }
+}

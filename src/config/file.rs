@@ -1,0 +1,229 @@
+//! From the text of a configuration file to a checked `Config`. Nothing stops at the first mistake: what can still be read is read,
+//! and every complaint is kept.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use toml::de::{DeTable, DeValue};
+
+use super::complaint::{Complaint, Complaints, position};
+use super::kind::{Reader, Value};
+use super::settings::{ALTERNATIVES, Preset, SETTINGS, TOGETHER};
+use super::{
+    Accounts, Admin, Apis, Config, Events, Hub, Limits, Log, LogFormat, Mail, Reset, Server,
+    Storage, Tokens,
+};
+
+/// A configuration is small, even with thousands of invites: whatever is longer than this is another file.
+const CONFIG_FILE_BYTES: u64 = 1024 * 1024;
+
+/// A configuration as it came from its file.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What the owner decided.
+    pub config: Config,
+    /// What is no mistake, but should be mended: sentences for the owner.
+    pub warnings: Vec<String>,
+}
+
+/// The file that is read when none is named: `env`, the value of `$DOORWARD_CONFIG`, or else `/etc/doorward/config.toml`.
+pub fn default_path(env: Option<OsString>) -> PathBuf {
+    let named = env.filter(|path| !path.is_empty());
+    named.map_or_else(|| PathBuf::from("/etc/doorward/config.toml"), PathBuf::from)
+}
+
+/// Reads the text of a configuration file; relative paths in it begin at `base_dir`. An empty text gives the default
+/// configuration.
+pub fn parse(text: &str, base_dir: &Path) -> Result<Config, Complaints> {
+    let reading = read(text, base_dir, None);
+    reading
+        .map(|(config, _)| config)
+        .map_err(|list| Complaints::new(None, list))
+}
+
+/// Reads a configuration file. `credentials` is systemd's `$CREDENTIALS_DIRECTORY`: files of passwords in it are
+/// taken whatever their mode says.
+pub fn load(path: &Path, credentials: Option<&Path>) -> Result<Loaded, Complaints> {
+    let complain = |list| Complaints::new(Some(path), list);
+    let (text, mode) = contents(path).map_err(|it| complain(vec![it]))?;
+    let base_dir = path.parent().unwrap_or(Path::new(""));
+    let (config, clear_secrets) = read(&text, base_dir, credentials).map_err(complain)?;
+    let mut warnings = Vec::new();
+    if let Some(key) = clear_secrets.first().filter(|_| mode & 0o007 != 0) {
+        warnings.push(format!(
+            "{0} holds a secret (`{key}`) and every user of this machine can read it; `chmod o= {0}`",
+            path.display()
+        ));
+    }
+    Ok(Loaded { config, warnings })
+}
+
+/// The text and the mode of a file.
+fn contents(path: &Path) -> Result<(String, u32), Complaint> {
+    let unreadable = |cause| Complaint::whole(format!("cannot be read: {cause}"));
+    let file = File::open(path).map_err(|cause| match cause.kind() {
+        ErrorKind::NotFound => {
+            Complaint::whole("there is no such file; `--config FILE` names another".to_owned())
+        }
+        _ => unreadable(cause),
+    })?;
+    let mode = file.metadata().map_err(unreadable)?.permissions().mode();
+    let mut bytes = Vec::new();
+    file.take(CONFIG_FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    if bytes.len() as u64 > CONFIG_FILE_BYTES {
+        return Err(Complaint::whole(
+            "is longer than 1 MiB; is it the right file?".to_owned(),
+        ));
+    }
+    String::from_utf8(bytes)
+        .map(|text| (text, mode))
+        .map_err(|wrong| {
+            let good = wrong.as_bytes().get(..wrong.utf8_error().valid_up_to());
+            let good = String::from_utf8_lossy(good.unwrap_or_default()).into_owned();
+            Complaint::at(&good, good.len(), "the file must be UTF-8 text".to_owned())
+        })
+}
+
+/// The configuration and the keys under which secrets stand in clear, or all that is wrong.
+fn read(
+    text: &str,
+    base_dir: &Path,
+    credentials: Option<&Path>,
+) -> Result<(Config, Vec<&'static str>), Vec<Complaint>> {
+    let (document, faults) = DeTable::parse_recoverable(text);
+    let document = document.get_ref();
+    let mut reader = Reader::new(text, base_dir, credentials);
+    let mut config = blank();
+    find_unknown(&mut reader, document, "");
+    for setting in SETTINGS {
+        match (find(document, setting.key), setting.preset) {
+            (Some(value), _) => reader.read(setting.key, &setting.kind, value, &mut config),
+            (None, Preset::Example(_)) => {}
+            (None, Preset::Default(default)) => {
+                let mut defaults = Reader::new(default, base_dir, credentials);
+                let (value, _) = DeValue::parse_recoverable(default);
+                defaults.read(setting.key, &setting.kind, &value, &mut config);
+                reader.complaints.append(&mut defaults.complaints);
+            }
+        }
+    }
+    check_companions(&mut reader, document);
+    add_faults(&mut reader, &faults);
+    if reader.complaints.is_empty() {
+        Ok((config, reader.clear_secrets))
+    } else {
+        Err(reader.complaints)
+    }
+}
+
+/// A configuration to be filled in; no field of it means anything yet.
+fn blank() -> Config {
+    Config {
+        server: Server::default(),
+        storage: Storage::default(),
+        admin: Admin::default(),
+        hub: Hub::default(),
+        apis: Apis::default(),
+        tokens: Tokens::default(),
+        accounts: Accounts::default(),
+        reset: Reset::default(),
+        mail: Mail::default(),
+        events: Events::default(),
+        limits: Limits::default(),
+        log: Log {
+            level: log::LevelFilter::Off,
+            format: LogFormat::Text,
+            requests: false,
+        },
+    }
+}
+
+/// The value of a dotted key.
+fn find<'t, 'i>(table: &'t DeTable<'i>, key: &str) -> Option<&'t Value<'i>> {
+    match key.split_once('.') {
+        None => table.get(key),
+        Some((section, rest)) => find(table.get(section)?.get_ref().as_table()?, rest),
+    }
+}
+
+/// Complains about every key and section below `prefix` that no setting knows.
+fn find_unknown(reader: &mut Reader<'_>, table: &DeTable<'_>, prefix: &str) {
+    for (name, value) in table {
+        let key = format!("{prefix}{}", name.get_ref());
+        if SETTINGS.iter().any(|it| it.key == key) {
+            continue;
+        }
+        let below = format!("{key}.");
+        let is_section = SETTINGS.iter().any(|it| it.key.starts_with(&below));
+        match (is_section, value.get_ref()) {
+            (true, DeValue::Table(inner)) => find_unknown(reader, inner, &below),
+            (true, _) => {
+                let sentence = format!("`{key}` is a section; write [{key}] on a line of its own");
+                reader.complain(&name.span(), sentence);
+            }
+            (false, DeValue::Table(_)) => {
+                let sections = SETTINGS.iter().map(super::Setting::section);
+                reader.unknown(&name.span(), "section", &key, sections);
+            }
+            (false, _) => {
+                reader.unknown(&name.span(), "key", &key, SETTINGS.iter().map(|it| it.key));
+            }
+        }
+    }
+}
+
+/// Complains about keys that exclude each other and about keys whose companion is missing.
+fn check_companions(reader: &mut Reader<'_>, document: &DeTable<'_>) {
+    // An empty list says nothing, so the example file's `passwords = []` may stay beside a `passwords_file`.
+    let is_empty = |value: &Value<'_>| value.get_ref().as_array().is_some_and(|it| it.is_empty());
+    let given = |key: &str| find(document, key).filter(|value| !is_empty(value));
+    let place = |key: &&'static str| given(key).map(|value| (value.span(), *key));
+    for group in ALTERNATIVES {
+        let mut given: Vec<_> = group.iter().filter_map(place).collect();
+        given.sort_by_key(|(span, _)| span.start);
+        let Some(((first, kept), others)) = given.split_first() else {
+            continue;
+        };
+        let (line, _) = position(reader.text, first.start);
+        for (span, key) in others {
+            let sentence =
+                format!("`{key}` says the same as `{kept}` in line {line}; keep one of them");
+            reader.complain(span, sentence);
+        }
+    }
+    for [left, right] in TOGETHER {
+        let (given, missing) = match (place(left), place(right)) {
+            (Some(given), None) => (given, right),
+            (None, Some(given)) => (given, left),
+            _ => continue,
+        };
+        reader.complain(
+            &given.0,
+            format!("`{}` needs `{missing}` beside it", given.1),
+        );
+    }
+}
+
+/// Adds what is not TOML at all, once a line. What else was said of such a line was guessed from its remains and is dropped.
+fn add_faults(reader: &mut Reader<'_>, faults: &[toml::de::Error]) {
+    let mut said = Vec::new();
+    for fault in faults {
+        let offset = fault.span().map_or(0, |span| span.start);
+        let (line, column) = position(reader.text, offset);
+        if said.contains(&line) {
+            continue;
+        }
+        reader.complaints.retain(|it| it.line != Some(line));
+        said.push(line);
+        // Not the whole error, which would quote the line, and with it perhaps a password.
+        let sentence = format!("not TOML at column {column}: {}", fault.message());
+        reader
+            .complaints
+            .push(Complaint::at(reader.text, offset, sentence));
+    }
+}

@@ -1,0 +1,347 @@
+//! What a setting's value may be and where it goes: TOML value in, field of the configuration out, or a complaint.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::ops::{Range, RangeInclusive};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::complaint::{Complaint, nearest};
+use super::value::{self, Wrong, because, must_be};
+use super::{Config, Credential, Rate, invite, secret};
+
+/// A value with its place in the file.
+pub(super) type Value<'a> = Spanned<DeValue<'a>>;
+
+/// Takes a text in, or says why not.
+pub(super) type Take = fn(&mut Config, &str) -> Result<(), Wrong>;
+
+/// The kinds of settings. Bounds are written as in the file and belong to the range.
+pub(super) enum Kind {
+    /// `true` or `false`.
+    Flag(fn(&mut Config) -> &mut bool),
+    /// A whole number.
+    Count(RangeInclusive<u32>, fn(&mut Config, u32)),
+    /// A duration and its bounds.
+    Span(&'static str, &'static str, fn(&mut Config) -> &mut Duration),
+    /// A number of bytes and its bounds.
+    Size(&'static str, &'static str, fn(&mut Config, u64)),
+    /// So many at once, then one more each period.
+    Rate(fn(&mut Config) -> &mut Rate),
+    /// A text.
+    Text(Take),
+    /// One text or a list of at least one.
+    OneOrMore(Take),
+    /// A list of texts.
+    List(Take),
+    /// A directory, which need not exist yet.
+    Directory(fn(&mut Config, PathBuf)),
+    /// A file, which must be readable.
+    File(fn(&mut Config, PathBuf)),
+    /// A password, written in one of the forms.
+    Password(Form, fn(&mut Config, Credential)),
+    /// Invites, each a code or a table.
+    Invites,
+}
+
+/// The forms a password is written in.
+#[derive(Clone, Copy)]
+pub(super) enum Form {
+    /// In clear.
+    Clear,
+    /// As a hash.
+    Hash,
+    /// A list, each in clear or as a hash.
+    List,
+    /// In a file that holds nothing else.
+    File,
+    /// In a file, one a line.
+    Lines,
+}
+
+/// What reading needs to know, and what it finds wrong on the way.
+pub(super) struct Reader<'a> {
+    /// The text that is read.
+    pub(super) text: &'a str,
+    /// Where relative paths begin.
+    pub(super) base_dir: &'a Path,
+    /// The directory of systemd's credentials.
+    pub(super) credentials: Option<&'a Path>,
+    /// The mistakes so far.
+    pub(super) complaints: Vec<Complaint>,
+    /// The keys under which secrets stand in clear.
+    pub(super) clear_secrets: Vec<&'static str>,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader that has not found anything wrong yet.
+    pub(super) fn new(text: &'a str, base_dir: &'a Path, credentials: Option<&'a Path>) -> Self {
+        Reader {
+            text,
+            base_dir,
+            credentials,
+            complaints: Vec::new(),
+            clear_secrets: Vec::new(),
+        }
+    }
+
+    /// Notes a complaint about the place `span`.
+    pub(super) fn complain(&mut self, span: &Range<usize>, sentence: String) {
+        self.complaints
+            .push(Complaint::at(self.text, span.start, sentence));
+    }
+
+    /// Notes that `name` is no `what` ("key" or "section"), and offers the nearest of the `known` ones.
+    pub(super) fn unknown<'k>(
+        &mut self,
+        span: &Range<usize>,
+        what: &str,
+        name: &str,
+        known: impl Iterator<Item = &'k str>,
+    ) {
+        let name = shortened(name);
+        let offer = nearest(&name, known).map(|it| format!("; did you mean `{it}`?"));
+        self.complain(
+            span,
+            format!("unknown {what} `{name}`{}", offer.unwrap_or_default()),
+        );
+    }
+
+    /// Reads the value of the setting `key` into `config`, or complains.
+    pub(super) fn read(
+        &mut self,
+        key: &'static str,
+        kind: &Kind,
+        value: &Value<'_>,
+        config: &mut Config,
+    ) {
+        let outcome = match kind {
+            Kind::Flag(field) => flag(value).map(|it| *field(config) = it),
+            Kind::Count(range, put) => count(value, range).map(|it| put(config, it)),
+            Kind::Span(from, to, field) => {
+                bounded(value, value::duration, from, to).map(|it| *field(config) = it)
+            }
+            Kind::Size(from, to, put) => {
+                bounded(value, value::size, from, to).map(|it| put(config, it))
+            }
+            Kind::Rate(field) => rate(value).map(|it| *field(config) = it),
+            Kind::Text(take) => text(value).and_then(|it| take(config, it)),
+            Kind::Directory(put) => self.path(value).map(|it| put(config, it)),
+            Kind::File(put) => self
+                .path(value)
+                .and_then(readable)
+                .map(|it| put(config, it)),
+            Kind::OneOrMore(take) if value.get_ref().is_str() => {
+                text(value).and_then(|it| take(config, it))
+            }
+            Kind::OneOrMore(take) => return self.texts(key, value, 1, |it| take(config, it)),
+            Kind::List(take) => return self.texts(key, value, 0, |it| take(config, it)),
+            Kind::Password(form, put) => return self.passwords(key, *form, value, config, *put),
+            Kind::Invites => return invite::read(self, key, value, config),
+        };
+        self.note(key, value, outcome);
+    }
+
+    /// Turns what is wrong with `value` into a complaint.
+    pub(super) fn note(&mut self, key: &str, value: &Value<'_>, outcome: Result<(), Wrong>) {
+        match outcome {
+            Ok(()) => {}
+            Err(Wrong::Because(why)) => self.complain(&value.span(), format!("`{key}` {why}")),
+            Err(Wrong::MustBe(what)) => {
+                let found = shown(value.get_ref());
+                self.complain(
+                    &value.span(),
+                    format!("`{key}` must be {what}, not {found}"),
+                );
+            }
+        }
+    }
+
+    fn texts(
+        &mut self,
+        key: &str,
+        value: &Value<'_>,
+        least: usize,
+        mut take: impl FnMut(&str) -> Result<(), Wrong>,
+    ) {
+        let Some(list) = value
+            .get_ref()
+            .as_array()
+            .filter(|list| list.len() >= least)
+        else {
+            let wanted = if least > 0 {
+                "a text or a list of at least one"
+            } else {
+                "a list of texts"
+            };
+            return self.note(key, value, must_be(wanted));
+        };
+        for item in list {
+            let outcome = text(item).and_then(&mut take);
+            self.note(key, item, outcome);
+        }
+    }
+
+    /// Relative paths begin at the configuration file's directory.
+    fn path(&self, value: &Value<'_>) -> Result<PathBuf, Wrong> {
+        let path = text(value)?;
+        if path.is_empty() || path.contains('\0') {
+            return must_be("a path");
+        }
+        Ok(self.base_dir.join(path))
+    }
+
+    fn passwords(
+        &mut self,
+        key: &'static str,
+        form: Form,
+        value: &Value<'_>,
+        config: &mut Config,
+        put: fn(&mut Config, Credential),
+    ) {
+        let found = match form {
+            Form::List => return self.password_list(key, value, config, put),
+            Form::Clear => hidden(value).and_then(secret::clear).map(|it| vec![it]),
+            Form::Hash => hidden(value).and_then(secret::hash).map(|it| vec![it]),
+            Form::File => self
+                .path(value)
+                .and_then(|path| secret::from_file(&path, self.credentials))
+                .map(|it| vec![it]),
+            Form::Lines => self
+                .path(value)
+                .and_then(|path| secret::from_lines(&path, self.credentials)),
+        };
+        if matches!(form, Form::Clear) {
+            self.clear_secrets.push(key);
+        }
+        let outcome = found.map(|list| list.into_iter().for_each(|it| put(config, it)));
+        self.note(key, value, outcome);
+    }
+
+    fn password_list(
+        &mut self,
+        key: &'static str,
+        value: &Value<'_>,
+        config: &mut Config,
+        put: fn(&mut Config, Credential),
+    ) {
+        let Some(list) = value.get_ref().as_array() else {
+            return self.note(key, value, because("must be a list of passwords in quotes"));
+        };
+        for item in list {
+            let found = hidden(item).and_then(secret::either);
+            if matches!(found, Ok(Credential::Plain(_))) {
+                self.clear_secrets.push(key);
+            }
+            self.note(key, item, found.map(|it| put(config, it)));
+        }
+    }
+}
+
+fn flag(value: &Value<'_>) -> Result<bool, Wrong> {
+    value
+        .get_ref()
+        .as_bool()
+        .map_or_else(|| must_be("true or false"), Ok)
+}
+
+fn count(value: &Value<'_>, range: &RangeInclusive<u32>) -> Result<u32, Wrong> {
+    match integer(value.get_ref()) {
+        Some(number) if range.contains(&number) => Ok(number),
+        _ => must_be(format!(
+            "a whole number from {} to {}",
+            range.start(),
+            range.end()
+        )),
+    }
+}
+
+/// A whole number, if it is one that is not negative and not absurd.
+pub(super) fn integer(value: &DeValue<'_>) -> Option<u32> {
+    let integer = value.as_integer()?;
+    u32::from_str_radix(integer.as_str(), integer.radix()).ok()
+}
+
+fn bounded<T: PartialOrd>(
+    value: &Value<'_>,
+    read: fn(&str) -> Option<T>,
+    from: &str,
+    to: &str,
+) -> Result<T, Wrong> {
+    let found = value.get_ref().as_str().and_then(read);
+    match found {
+        Some(found) if read(from).is_none_or(|it| found < it) => {
+            must_be(format!(r#"at least "{from}""#))
+        }
+        Some(found) if read(to).is_none_or(|it| found > it) => {
+            must_be(format!(r#"at most "{to}""#))
+        }
+        Some(found) => Ok(found),
+        None => must_be(format!(
+            r#"a number and a unit in quotes, from "{from}" to "{to}""#
+        )),
+    }
+}
+
+fn rate(value: &Value<'_>) -> Result<Rate, Wrong> {
+    let rate = value.get_ref().as_str().and_then(value::rate);
+    rate.map_or_else(|| must_be(r#"written like "10, then 1 per 6s""#), Ok)
+}
+
+fn text<'v>(value: &'v Value<'_>) -> Result<&'v str, Wrong> {
+    value
+        .get_ref()
+        .as_str()
+        .map_or_else(|| must_be("a text in quotes"), Ok)
+}
+
+/// A text that no complaint may repeat.
+fn hidden<'v>(value: &'v Value<'_>) -> Result<&'v str, Wrong> {
+    value
+        .get_ref()
+        .as_str()
+        .map_or_else(|| because("must be a text in quotes"), Ok)
+}
+
+fn readable(path: PathBuf) -> Result<PathBuf, Wrong> {
+    match path.metadata().and_then(|it| {
+        if it.is_file() {
+            File::open(&path).map(Some)
+        } else {
+            Ok(None)
+        }
+    }) {
+        Ok(Some(_)) => Ok(path),
+        Ok(None) => because(format!(
+            r#"names "{}", which is not a file"#,
+            path.display()
+        )),
+        Err(cause) => because(format!(r#"names "{}": {cause}"#, path.display())),
+    }
+}
+
+/// What a value is, for "not …".
+fn shown(value: &DeValue<'_>) -> Cow<'static, str> {
+    match value {
+        DeValue::String(text) => format!("\"{}\"", shortened(text)).into(),
+        DeValue::Integer(number) => shortened(number.as_str()).into(),
+        DeValue::Float(number) => shortened(number.as_str()).into(),
+        DeValue::Boolean(flag) => flag.to_string().into(),
+        DeValue::Datetime(_) => "a date".into(),
+        DeValue::Array(list) if list.is_empty() => "an empty list".into(),
+        DeValue::Array(_) => "a list".into(),
+        DeValue::Table(_) => "a section".into(),
+    }
+}
+
+/// A text from the file as a complaint repeats it: bounded, and harmless to a terminal.
+pub(super) fn shortened(text: &str) -> String {
+    let mut shown: String = text.chars().take(60).flat_map(char::escape_debug).collect();
+    if text.chars().nth(60).is_some() {
+        shown.push('…');
+    }
+    shown
+}

@@ -1,0 +1,78 @@
+//! The table of settings as documents: the example file and the README's table.
+
+use super::settings::{Preset, SETTINGS};
+
+/// Comments are wrapped here, so that the file can be read in a terminal.
+const COMMENT_COLUMNS: usize = 100;
+
+/// What the example file begins with.
+const HEADER: &[&str] = &[
+    "The configuration of doorward. Every key stands here with its default, and every one can be left",
+    "out. Keys that stand behind a # have no default; what they show is an example.",
+    "",
+    "`doorward check-config --config FILE` says what is wrong with a file before the server reads it.",
+    "Relative paths begin at the directory of this file. Durations are written like \"500ms\", \"2s\",",
+    "\"30m\", \"24h\" or \"30d\"; sizes like \"100B\", \"64KiB\", \"8MiB\" or \"1GiB\"; rates like",
+    "\"10, then 1 per 6s\", which is ten at once and then one more every six seconds.",
+];
+
+/// The text of `config.example.toml`: every setting with its meaning and its default, or, commented out, an example where there is
+/// no default. Read as a configuration it says the same as an empty file.
+pub fn example_file() -> String {
+    let mut lines: Vec<String> = HEADER
+        .iter()
+        .map(|line| format!("# {line}").trim_end().to_owned())
+        .collect();
+    let mut section = "";
+    for setting in SETTINGS {
+        if setting.section() != section {
+            section = setting.section();
+            lines.extend([String::new(), format!("[{section}]")]);
+        }
+        lines.extend(
+            wrapped(setting.about)
+                .iter()
+                .map(|line| format!("# {line}")),
+        );
+        lines.push(match setting.preset {
+            Preset::Default(value) => format!("{} = {value}", setting.name()),
+            Preset::Example(value) => format!("# {} = {value}", setting.name()),
+        });
+    }
+    lines.join("\n") + "\n"
+}
+
+/// The README's table of settings, in Markdown.
+pub fn markdown_table() -> String {
+    let mut lines = vec![
+        "| key | default | meaning |".to_owned(),
+        "|---|---|---|".to_owned(),
+    ];
+    lines.extend(SETTINGS.iter().map(|setting| {
+        let default = match setting.preset {
+            Preset::Default(value) => format!("`{value}`"),
+            Preset::Example(_) => "none".to_owned(),
+        };
+        format!(
+            "| `{}` | {default} | {} |",
+            setting.key,
+            setting.about.replace('|', "\\|")
+        )
+    }));
+    lines.join("\n") + "\n"
+}
+
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.chars().count() + 1 + word.chars().count() < COMMENT_COLUMNS - 2 => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}

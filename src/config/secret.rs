@@ -1,0 +1,134 @@
+//! Passwords as an owner configures them: in clear, as an Argon2id hash, or in a file of their own. Nothing here says in a
+//! complaint what a password is.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::Credential;
+use super::value::{Wrong, because};
+use crate::crypto::is_password_hash;
+use crate::model::{Secret, limits};
+
+/// A file of passwords is small: whatever is longer than this is another file.
+const SECRET_FILE_BYTES: u64 = 64 * 1024;
+
+/// A password in clear.
+pub(super) fn clear(text: &str) -> Result<Credential, Wrong> {
+    if text.starts_with("$argon2") {
+        return because("holds a hash; a hash belongs under `admin.password_hash`");
+    }
+    if text.is_empty() {
+        return because("must not be empty");
+    }
+    if text.len() > limits::PASSWORD_BYTES {
+        return because("must be at most 1024 bytes long");
+    }
+    Ok(Credential::Plain(Secret::new(text)))
+}
+
+/// An Argon2id hash.
+pub(super) fn hash(text: &str) -> Result<Credential, Wrong> {
+    if is_password_hash(text) {
+        return Ok(Credential::Hash(text.to_owned()));
+    }
+    because("is not a whole Argon2id hash (`$argon2id$v=19$…`); `doorward hash-password` makes one")
+}
+
+/// A hash if it looks like one, else a password in clear.
+pub(super) fn either(text: &str) -> Result<Credential, Wrong> {
+    if text.starts_with("$argon2") {
+        hash(text)
+    } else {
+        clear(text)
+    }
+}
+
+/// The password, in clear or as a hash, that is the whole of a file but for the newline at its end.
+pub(super) fn from_file(path: &Path, credentials: Option<&Path>) -> Result<Credential, Wrong> {
+    let text = contents(path, credentials)?;
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    if line.contains('\n') {
+        return because(format!(
+            r#"names "{}", which must hold one line only"#,
+            path.display()
+        ));
+    }
+    either(line).or_else(|wrong| in_file(path, 1, wrong))
+}
+
+/// The passwords, in clear or as hashes, that stand one a line in a file. Empty lines are skipped.
+pub(super) fn from_lines(
+    path: &Path,
+    credentials: Option<&Path>,
+) -> Result<Vec<Credential>, Wrong> {
+    let text = contents(path, credentials)?;
+    let lines = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.is_empty());
+    let read = |(number, line)| either(line).or_else(|wrong| in_file(path, number + 1, wrong));
+    let list: Vec<Credential> = lines.map(read).collect::<Result<_, _>>()?;
+    if list.is_empty() {
+        empty(path)
+    } else {
+        Ok(list)
+    }
+}
+
+fn in_file<T>(path: &Path, line: usize, wrong: Wrong) -> Result<T, Wrong> {
+    let (Wrong::Because(why) | Wrong::MustBe(why)) = wrong;
+    because(format!(
+        r#"names "{}", whose line {line} {why}"#,
+        path.display()
+    ))
+}
+
+fn empty<T>(path: &Path) -> Result<T, Wrong> {
+    because(format!(r#"names "{}", which is empty"#, path.display()))
+}
+
+/// The text of a file that nobody but its owner may read. What stands under `credentials` is guarded by systemd, whatever its
+/// mode says.
+fn contents(path: &Path, credentials: Option<&Path>) -> Result<Zeroizing<String>, Wrong> {
+    let shown = path.display();
+    let unreadable = |cause| Wrong::Because(format!(r#"names "{shown}": {cause}"#).into());
+    // Asked before it is opened: opening a pipe would wait for somebody to write into it.
+    if !path.metadata().map_err(unreadable)?.is_file() {
+        return because(format!(r#"names "{shown}", which is not a file"#));
+    }
+    let file = File::open(path).map_err(unreadable)?;
+    let mode = file.metadata().map_err(unreadable)?.permissions().mode();
+    if mode & 0o077 != 0 && !lies_under(path, credentials) {
+        let help = "which others than its owner may read; `chmod 600` it";
+        return because(format!(r#"names "{shown}", {help}"#));
+    }
+    let mut text = Zeroizing::new(String::new());
+    if file
+        .take(SECRET_FILE_BYTES + 1)
+        .read_to_string(&mut text)
+        .is_err()
+    {
+        return because(format!(r#"names "{shown}", which is not UTF-8 text"#));
+    }
+    if text.len() as u64 > SECRET_FILE_BYTES {
+        return because(format!(
+            r#"names "{shown}", which is too long to hold passwords"#
+        ));
+    }
+    if text.trim().is_empty() {
+        empty(path)
+    } else {
+        Ok(text)
+    }
+}
+
+/// Links and `..` are followed first, so that neither leads out of the directory.
+fn lies_under(path: &Path, directory: Option<&Path>) -> bool {
+    let directory = directory.and_then(|it| it.canonicalize().ok());
+    directory.is_some_and(|it| path.canonicalize().is_ok_and(|path| path.starts_with(it)))
+}

@@ -1,0 +1,291 @@
+//! The texts that stand in the configuration file (durations, sizes, rates, addresses), each read into what it means. A text that
+//! cannot be read earns the rest of a sentence that begins with its key.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use log::LevelFilter;
+
+use super::{LogFormat, Rate, Transport};
+use crate::model::{Email, limits};
+
+/// Why a value is refused.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Wrong {
+    /// What it must be; the sentence goes on with what it is.
+    MustBe(Cow<'static, str>),
+    /// The whole reason, for values that must not be repeated.
+    Because(Cow<'static, str>),
+}
+
+/// It must be this: `text` goes on from "must be".
+pub(super) fn must_be<T>(text: impl Into<Cow<'static, str>>) -> Result<T, Wrong> {
+    Err(Wrong::MustBe(text.into()))
+}
+
+/// It is wrong for this reason: `text` goes on from the key.
+pub(super) fn because<T>(text: impl Into<Cow<'static, str>>) -> Result<T, Wrong> {
+    Err(Wrong::Because(text.into()))
+}
+
+/// `"500ms"`, `"2s"`, `"30m"`, `"24h"`, `"30d"`.
+pub(super) fn duration(text: &str) -> Option<Duration> {
+    const UNITS: &[(&str, u64)] = &[
+        ("ms", 1),
+        ("s", 1000),
+        ("m", 60_000),
+        ("h", 3_600_000),
+        ("d", 86_400_000),
+    ];
+    amount(text, UNITS).map(Duration::from_millis)
+}
+
+/// `"100B"`, `"64KiB"`, `"8MiB"`, `"1GiB"`, in bytes.
+pub(super) fn size(text: &str) -> Option<u64> {
+    amount(
+        text,
+        &[
+            ("B", 1),
+            ("KiB", 1 << 10),
+            ("MiB", 1 << 20),
+            ("GiB", 1 << 30),
+        ],
+    )
+}
+
+/// The memory of a password hash: Argon2 counts in KiB, and more than a GiB is a slip of the pen.
+pub(super) fn hash_memory(text: &str) -> Result<u64, Wrong> {
+    let fits = |bytes: &u64| (1 << 20..=1 << 30).contains(bytes) && bytes.is_multiple_of(1024);
+    let help = r#"whole KiB from "1MiB" to "1GiB""#;
+    size(text).filter(fits).map_or_else(|| must_be(help), Ok)
+}
+
+/// A number of bytes as a length in memory.
+pub(super) fn length(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+/// `"10, then 1 per 6s"`.
+pub(super) fn rate(text: &str) -> Option<Rate> {
+    let (burst, period) = text.split_once(", then 1 per ")?;
+    let rate = Rate {
+        burst: whole(burst)?.try_into().ok()?,
+        period: duration(period)?,
+    };
+    let longest = Duration::from_hours(24 * 365);
+    (rate.burst > 0 && !rate.period.is_zero() && rate.period <= longest).then_some(rate)
+}
+
+fn amount(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at_checked(digits)?;
+    let (_, factor) = units.iter().find(|(name, _)| *name == unit)?;
+    whole(number)?.checked_mul(*factor)
+}
+
+/// Digits only: `str::parse` alone would also take a `+`.
+fn whole(text: &str) -> Option<u64> {
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| text.parse().ok())
+        .flatten()
+}
+
+/// One line of text that is shown to people or typed by them.
+pub(super) fn line(text: &str) -> Result<String, Wrong> {
+    let fits = (1..=limits::NAME_CHARS).contains(&text.trim().chars().count());
+    if !fits || text.chars().any(char::is_control) {
+        return must_be("one line of 1 to 255 characters");
+    }
+    Ok(text.trim().to_owned())
+}
+
+/// An address and a port to listen on.
+pub(super) fn address(text: &str) -> Result<SocketAddr, Wrong> {
+    let help = r#"an IP address and a port, such as "127.0.0.1:8080" or "[::]:8080""#;
+    text.parse().or_else(|_| must_be(help))
+}
+
+/// An address, or a network in CIDR notation.
+pub(super) fn network(text: &str) -> Result<IpNet, Wrong> {
+    let lone = || text.parse::<IpAddr>().map(IpNet::from);
+    let help = r#"an IP address or a network, such as "10.0.0.1" or "10.0.0.0/8""#;
+    text.parse::<IpNet>()
+        .or_else(|_| lone())
+        .or_else(|_| must_be(help))
+}
+
+/// The address that clients use, its closing slash cut off.
+pub(super) fn public_url(text: &str) -> Result<String, Wrong> {
+    let url = text.strip_suffix('/').unwrap_or(text);
+    if is_web_address(url) && !url.contains(['?', '#']) {
+        return Ok(url.to_owned());
+    }
+    must_be(r#"an address such as "https://door.example.org""#)
+}
+
+/// A link with a place for the code.
+pub(super) fn reset_link(text: &str) -> Result<String, Wrong> {
+    if !is_web_address(text) {
+        return must_be("a link that begins with http:// or https://");
+    }
+    if !text.contains("{token}") {
+        return must_be("a link that holds {token}, where the code is put in");
+    }
+    Ok(text.to_owned())
+}
+
+/// An origin as browsers send it (RFC 6454, section 7), or `*`.
+pub(super) fn origin(text: &str) -> Result<String, Wrong> {
+    let host = text
+        .split_once("://")
+        .map(|(_, host)| host)
+        .unwrap_or_default();
+    if text == "*" || (is_web_address(text) && !host.contains(['/', '?', '#', '@'])) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    must_be(
+        r#""*" or an origin without a path or a slash at its end, such as "https://app.example.org""#,
+    )
+}
+
+fn is_web_address(text: &str) -> bool {
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    let starts_well =
+        |rest: &str| rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[');
+    rest.is_some_and(starts_well) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// A sender: `name@example.org` or `Name <name@example.org>`.
+pub(super) fn sender(text: &str) -> Result<String, Wrong> {
+    let bare = text
+        .trim()
+        .strip_suffix('>')
+        .and_then(|text| text.rsplit_once('<'));
+    let address = bare.map_or(text, |(_, address)| address);
+    if Email::parse(address).is_err() || text.chars().any(char::is_control) {
+        return must_be(r#"a sender such as "doorward <doorward@example.org>""#);
+    }
+    Ok(text.trim().to_owned())
+}
+
+/// How mail leaves. The directory of `"file"` is a setting of its own.
+pub(super) fn transport(text: &str) -> Result<Transport, Wrong> {
+    match text {
+        "log" => Ok(Transport::Log),
+        "file" => Ok(Transport::File("mail".into())),
+        "smtp" => because(r#"cannot be "smtp" in this version yet; use "file" or "log""#),
+        _ => must_be(r#""log" or "file""#),
+    }
+}
+
+/// The least important level that is written.
+pub(super) fn level(text: &str) -> Result<LevelFilter, Wrong> {
+    let lower_case = text.bytes().all(|byte| byte.is_ascii_lowercase());
+    let level = lower_case.then(|| text.parse().ok()).flatten();
+    level.map_or_else(
+        || must_be(r#""off", "error", "warn", "info", "debug" or "trace""#),
+        Ok,
+    )
+}
+
+/// How log lines look.
+pub(super) fn format(text: &str) -> Result<LogFormat, Wrong> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => must_be(r#""text" or "json""#),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_a_number_and_a_unit() {
+        assert_eq!(duration("500ms"), Some(Duration::from_millis(500)));
+        assert_eq!(duration("30d"), Some(Duration::from_hours(720)));
+        for text in [
+            "",
+            "5",
+            "s",
+            "1.5h",
+            "-1s",
+            "+1s",
+            "1 h",
+            "1H",
+            "99999999999999999d",
+            "1s ",
+        ] {
+            assert_eq!(duration(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_binary() {
+        assert_eq!(
+            (size("100B"), size("64KiB"), size("1GiB")),
+            (Some(100), Some(65_536), Some(1 << 30))
+        );
+        for text in ["64", "64KB", "64kib", "1TiB", "18446744073709551615KiB"] {
+            assert_eq!(size(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn rates_are_written_in_one_way() {
+        let expected = Rate {
+            burst: 10,
+            period: Duration::from_secs(6),
+        };
+        assert_eq!(rate("10, then 1 per 6s"), Some(expected));
+        for text in [
+            "10",
+            "0, then 1 per 6s",
+            "10, then 1 per 0s",
+            "10, then 2 per 6s",
+            "+1, then 1 per 6s",
+        ] {
+            assert_eq!(rate(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_lone_address_is_a_network_of_one() {
+        assert_eq!(network("10.0.0.1"), Ok("10.0.0.1/32".parse().unwrap()));
+        assert_eq!(network("fd00::/8"), Ok("fd00::/8".parse().unwrap()));
+        assert!(network("10.0.0.0/33").is_err() && network("localhost").is_err());
+    }
+
+    #[test]
+    fn origins_have_no_path() {
+        assert_eq!(
+            origin("https://App.example.org:8443"),
+            Ok("https://app.example.org:8443".into())
+        );
+        for text in [
+            "https://app.example.org/",
+            "app.example.org",
+            "https://",
+            "null",
+            "https://a@b",
+        ] {
+            assert!(origin(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn senders_hold_an_address() {
+        for text in ["a@example.org", "A B <a@example.org>"] {
+            assert_eq!(sender(text), Ok(text.into()));
+        }
+        for text in ["", "doorward", "A <a>", "A <a@x.org", "A\n <a@x.org>"] {
+            assert!(sender(text).is_err(), "{text:?}");
+        }
+    }
+}

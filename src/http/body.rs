@@ -1,0 +1,190 @@
+//! The body of a request, while it is still on its way.
+
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use hyper::body::{Body, Bytes};
+use hyper::header::{EXPECT, HeaderMap};
+use tokio::time::timeout;
+
+use super::{Code, Failure};
+
+/// What a refused client has under way is read and thrown away, so that it sees the answer and not a broken connection:
+/// at most so much of it,
+const DISCARD_BYTES: usize = 16 * 1024 * 1024;
+/// and for at most so long.
+const DISCARD_TIME: Duration = Duration::from_secs(1);
+/// What is made room for before it has come.
+const FIRST_RESERVE: usize = 64 * 1024;
+
+/// A body that may not have been asked for yet.
+pub(super) struct Pending<B> {
+    body: B,
+    /// Nothing comes by waiting: the client sends it only when told to go on (RFC 9110, 10.1.1), and reading is telling;
+    /// or it was too slow.
+    stuck: bool,
+    over: bool,
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Pending<B>
+where
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    /// A body that came with these headers.
+    pub(super) fn new(body: B, headers: &HeaderMap) -> Pending<B> {
+        let over = body.is_end_stream();
+        Pending {
+            body,
+            stuck: headers.contains_key(EXPECT),
+            over,
+        }
+    }
+
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.over
+    }
+
+    /// Whether its announced length is already too much.
+    pub(super) fn is_announced_above(&self, limit: usize) -> bool {
+        usize::try_from(self.body.size_hint().lower()).unwrap_or(usize::MAX) > limit
+    }
+
+    /// Reads it whole.
+    pub(super) async fn read(&mut self, limit: usize, time: Duration) -> Result<Bytes, Failure> {
+        if self.over {
+            return Ok(Bytes::new());
+        }
+        if self.is_announced_above(limit) {
+            return Err(Failure::new(Code::TooLarge));
+        }
+        self.stuck = false;
+        let read = timeout(time, self.collect(limit)).await;
+        self.stuck = read.is_err();
+        read.unwrap_or_else(|_| Err(Failure::new(Code::TimedOut)))
+    }
+
+    async fn collect(&mut self, limit: usize) -> Result<Bytes, Failure> {
+        let mut first = Bytes::new();
+        let mut whole = Vec::new();
+        let mut length = 0;
+        while let Some(data) = self.next().await? {
+            length += data.len();
+            if length > limit {
+                return Err(Failure::new(Code::TooLarge));
+            }
+            if first.is_empty() {
+                first = data;
+                continue;
+            }
+            // Most bodies come in one piece, which is not copied.
+            if whole.is_empty() {
+                let hint = usize::try_from(self.body.size_hint().lower()).unwrap_or(0);
+                whole.reserve(length + hint.min(FIRST_RESERVE));
+                whole.extend_from_slice(&first);
+            }
+            whole.extend_from_slice(&data);
+        }
+        Ok(if whole.is_empty() {
+            first
+        } else {
+            whole.into()
+        })
+    }
+
+    /// The next piece; none at the end. Trailers are dropped.
+    async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+        loop {
+            match self.body.frame().await {
+                None => {
+                    self.over = true;
+                    return Ok(None);
+                }
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => return Ok(Some(data)),
+                    Err(_trailers) => {}
+                },
+                Some(Err(_)) => {
+                    self.over = true;
+                    return Err(Failure::bad_request(
+                        "The body could not be read to its end",
+                    ));
+                }
+            }
+        }
+    }
+
+    /// Gets rid of what was not read. False when there is more: then the connection cannot be used again.
+    pub(super) async fn settle(&mut self) -> bool {
+        if self.over || self.stuck {
+            return self.over;
+        }
+        let mut left = DISCARD_BYTES;
+        let discard = async {
+            while let Ok(Some(data)) = self.next().await {
+                left = left.saturating_sub(data.len());
+                if left == 0 {
+                    break;
+                }
+            }
+        };
+        // Late or not, what counts is how far it came.
+        let _ = timeout(DISCARD_TIME, discard).await;
+        self.over
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use hyper::body::Frame;
+
+    use super::*;
+
+    struct Pieces(VecDeque<&'static str>);
+
+    impl Body for Pieces {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Ready(
+                self.0
+                    .pop_front()
+                    .map(|it| Ok(Frame::data(Bytes::from_static(it.as_bytes())))),
+            )
+        }
+    }
+
+    fn pending(pieces: &[&'static str]) -> Pending<Pieces> {
+        Pending::new(Pieces(pieces.iter().copied().collect()), &HeaderMap::new())
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_whole_or_refused_at_its_limit() {
+        let time = Duration::from_secs(5);
+        assert_eq!(pending(&[]).read(5, time).await.unwrap(), "");
+        assert_eq!(
+            pending(&["ab", "c", "de"]).read(5, time).await.unwrap(),
+            "abcde"
+        );
+        let mut long = pending(&["abc", "def", "g"]);
+        assert_eq!(long.read(5, time).await.unwrap_err().code(), Code::TooLarge);
+        assert!(!long.is_empty() && long.settle().await);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_waits_to_be_asked_for_is_not_asked_for_to_be_thrown_away() {
+        let mut headers = HeaderMap::new();
+        headers.insert(EXPECT, "100-continue".parse().unwrap());
+        let mut waiting = Pending::new(Pieces(["abc"].into()), &headers);
+        assert!(!waiting.settle().await && waiting.body.0.len() == 1);
+    }
+}

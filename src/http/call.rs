@@ -1,0 +1,231 @@
+//! A request as a handler sees it: its head, its whole body, who sent it, and what may be done about it.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use hyper::Method;
+use hyper::body::Bytes;
+use hyper::header::{HeaderMap, USER_AGENT};
+use hyper::http::request::Parts;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::router::Params;
+use super::{Failure, Presented, RequestId, Route, json, presented};
+use crate::model::{Client, Timestamp};
+use crate::service::Services;
+
+/// One request.
+pub struct Call {
+    /// The verbs of the service.
+    pub services: Arc<Services>,
+    /// When it came. The clock is not read again.
+    pub now: Timestamp,
+    /// Its name.
+    pub request_id: RequestId,
+    /// Where it comes from, behind trusted proxies.
+    pub address: IpAddr,
+    /// Its body; empty where the route takes none.
+    pub body: Bytes,
+    pub(super) parts: Parts,
+    pub(super) route: &'static Route,
+    pub(super) params: Params,
+}
+
+impl Call {
+    /// The body, which must be a JSON object. 400 names the field that does not fit; keys that come twice and deep nesting
+    /// are refused anywhere in it, unknown keys are not.
+    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Failure> {
+        read_object(&self.body)
+    }
+
+    /// As `json`, for an API whose published examples have slips: see [`json::forgive`].
+    pub fn json_forgiving<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        let mended = json::forgive(&self.body);
+        read_object(mended.as_deref().unwrap_or(&self.body))
+    }
+
+    /// The first value of `name` in the query string, decoded.
+    pub fn query(&self, name: &str) -> Option<Cow<'_, str>> {
+        let query = self.parts.uri.query()?;
+        form_urlencoded::parse(query.as_bytes())
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value)
+    }
+
+    /// The part of the path that stands for `{name}` in the route; empty if the route has no such parameter.
+    pub fn param(&self, name: &str) -> &str {
+        self.params
+            .get(name, self.route.path, self.parts.uri.path())
+            .unwrap_or_default()
+    }
+
+    /// The first header called `name` (in lower case), if it is ASCII.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.parts.headers.get(name)?.to_str().ok()
+    }
+
+    /// All headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.parts.headers
+    }
+
+    /// The method as it came; a HEAD is handled like a GET.
+    pub fn method(&self) -> &Method {
+        &self.parts.method
+    }
+
+    /// The path as it came.
+    pub fn path(&self) -> &str {
+        self.parts.uri.path()
+    }
+
+    /// What the client calls itself; bytes that are not UTF-8 become replacement characters.
+    pub fn user_agent(&self) -> Option<Cow<'_, str>> {
+        let value = self.parts.headers.get(USER_AGENT)?;
+        Some(String::from_utf8_lossy(value.as_bytes()))
+    }
+
+    /// The client, as it is written down with a token.
+    pub fn client(&self) -> Client {
+        Client::new(self.address, self.user_agent().as_deref())
+    }
+
+    /// The token in whichever header it came; two different ones are a bad request. A `Holder` or `User` handler
+    /// has no need to ask.
+    pub fn token(&self) -> Result<Option<Presented<'_>>, Failure> {
+        presented::find(&self.parts.headers)
+    }
+}
+
+/// Reads a JSON object as `T`: a struct could be read from a list too, field by field, but an API's object cannot.
+pub fn read_object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Failure> {
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(Failure::bad_request("The body must be a JSON object"));
+    }
+    read(body)
+}
+
+/// Reads JSON of any kind as `T`. 400 names the field that does not fit.
+pub fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Failure> {
+    json::scan(body)
+        .map_err(|fault| Failure::bad_request(format!("The body is refused: {fault}")))?;
+    serde_json::from_slice(body).map_err(|error| explain::<T>(body, &error))
+}
+
+/// Reads once more, to find out where it went wrong. What the client sent is not repeated to it: it may be a secret.
+fn explain<'a, T: Deserialize<'a>>(body: &'a [u8], error: &serde_json::Error) -> Failure {
+    let mut again = serde_json::Deserializer::from_slice(body);
+    let path = match serde_path_to_error::deserialize::<_, T>(&mut again) {
+        Err(located) if error.is_data() => located.path().to_string(),
+        _ => return Failure::bad_request(format!("The body is not JSON: {error}")),
+    };
+    let text = error.to_string();
+    let text = text
+        .rsplit_once(" at line ")
+        .map_or(text.as_str(), |(text, _)| text);
+    let (path, why) = if let Some(field) = quoted_after(text, "missing field `") {
+        (join(&path, field), Cow::Borrowed("is missing"))
+    } else if let Some(field) = quoted_after(text, "duplicate field `") {
+        (join(&path, field), "is there twice".into())
+    } else if let Some((_, expected)) = text.split_once(", expected ") {
+        (path, format!("must be {}", in_words(expected)).into())
+    } else {
+        (path, text.into())
+    };
+    Failure::bad_request(format!("{path}: {why}"))
+}
+
+fn quoted_after<'a>(text: &'a str, start: &str) -> Option<&'a str> {
+    text.strip_prefix(start)?.strip_suffix('`')
+}
+
+fn join(path: &str, field: &str) -> String {
+    if path == "." {
+        field.to_owned()
+    } else {
+        format!("{path}.{field}")
+    }
+}
+
+/// What serde expected, for people.
+fn in_words(expected: &str) -> &str {
+    match expected {
+        "a sequence" => "a list",
+        "i64" | "u64" | "i32" | "u32" | "usize" => "a whole number",
+        "a borrowed string" => "a string",
+        text if text.starts_with("struct ") => "an object",
+        text => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::body;
+
+    body! {
+        #[derive(Debug)]
+        #[expect(dead_code, reason = "only its reading is tested")]
+        struct Outer {
+            password: String,
+            #[serde(alias = "amount")]
+            count: Option<u64>,
+            items: Option<Vec<Inner>>,
+        }
+    }
+
+    body! {
+        #[derive(Debug)]
+        #[expect(dead_code, reason = "only its reading is tested")]
+        struct Inner {
+            name: String,
+        }
+    }
+
+    fn complaint(body: &str) -> String {
+        read_object::<Outer>(body.as_bytes())
+            .unwrap_err()
+            .why()
+            .to_owned()
+    }
+
+    #[test]
+    fn a_complaint_names_the_field_and_repeats_nothing() {
+        for (body, expected) in [
+            ("{}", "password: is missing"),
+            (r#"{"password":1234}"#, "password: must be a string"),
+            (
+                r#"{"password":"p","count":"p"}"#,
+                "count: must be a whole number",
+            ),
+            (
+                r#"{"password":"p","count":1,"amount":2}"#,
+                "count: is there twice",
+            ),
+            (r#"{"password":"p","items":7}"#, "items: must be a list"),
+            (
+                r#"{"password":"p","items":[{"name":"x"},{}]}"#,
+                "items[1].name: is missing",
+            ),
+            (
+                r#"{"password":"p","items":[7]}"#,
+                "items[0]: must be an object",
+            ),
+            (r#"["p"]"#, "The body must be a JSON object"),
+            ("", "The body must be a JSON object"),
+            (
+                r#"{"x":1,"x":2}"#,
+                "The body is refused: the key `x` is there twice",
+            ),
+        ] {
+            assert_eq!(complaint(body), expected, "{body}");
+        }
+        assert!(complaint(r#"{"password":"p"} x"#).starts_with("The body is not JSON: trailing"));
+        assert!(
+            complaint(r#"{"password":"p",}"#).starts_with("The body is not JSON: trailing comma")
+        );
+        assert!(complaint("{").starts_with("The body is not JSON: EOF"));
+    }
+}

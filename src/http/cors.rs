@@ -1,0 +1,101 @@
+//! Which scripts of other origins may call us (the Fetch standard's CORS protocol). No credentials are involved: tokens travel in
+//! headers that a script sets itself.
+
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ALLOW,
+    HeaderMap, HeaderValue, ORIGIN, VARY,
+};
+
+use super::Reply;
+
+/// The headers a script may send.
+const REQUEST_HEADERS: HeaderValue =
+    HeaderValue::from_static("Authorization, Content-Type, Idempotency-Key, Token, X-Token");
+/// The headers of an answer that a script may see.
+const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static("Retry-After, X-Request-Id");
+/// For how many seconds a browser need not ask again.
+const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
+
+/// The origins of the configuration.
+pub(super) enum Cors {
+    /// No other origin.
+    Nobody,
+    /// Any.
+    Anybody,
+    /// These.
+    These(Vec<String>),
+}
+
+impl Cors {
+    /// The rule that a list of origins, or `*` among them, stands for.
+    pub(super) fn of(origins: &[String]) -> Cors {
+        match origins {
+            [] => Cors::Nobody,
+            _ if origins.iter().any(|origin| origin == "*") => Cors::Anybody,
+            _ => Cors::These(origins.to_vec()),
+        }
+    }
+
+    /// What `Access-Control-Allow-Origin` says to a request with these headers, if anything.
+    pub(super) fn allows(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        match self {
+            Cors::Nobody => None,
+            Cors::Anybody => headers
+                .contains_key(ORIGIN)
+                .then(|| HeaderValue::from_static("*")),
+            Cors::These(origins) => {
+                let asked = headers.get(ORIGIN)?;
+                let is_it =
+                    |origin: &String| asked.as_bytes().eq_ignore_ascii_case(origin.as_bytes());
+                origins.iter().any(is_it).then(|| asked.clone())
+            }
+        }
+    }
+
+    /// Marks an answer. Where the rule depends on the origin, caches are told so even when it was not allowed.
+    pub(super) fn mark(&self, allowed: Option<HeaderValue>, answer: &mut HeaderMap) {
+        if matches!(self, Cors::These(_)) {
+            answer.append(VARY, HeaderValue::from_static("Origin"));
+        }
+        if let Some(origin) = allowed {
+            answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            answer.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
+        }
+    }
+
+    /// The answer to OPTIONS: what the path allows, and, if a browser asks for an origin that is allowed, what its script may send.
+    pub(super) fn options(&self, asked: &HeaderMap, allow: &str) -> Reply {
+        let methods = HeaderValue::from_str(allow).unwrap_or(HeaderValue::from_static("OPTIONS"));
+        let reply = Reply::empty(204).header(ALLOW, methods.clone());
+        if self.allows(asked).is_none() || !asked.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
+            return reply;
+        }
+        reply
+            .header(ACCESS_CONTROL_ALLOW_METHODS, methods)
+            .header(ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS)
+            .header(ACCESS_CONTROL_MAX_AGE, MAX_AGE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_allowed_origins_are_echoed() {
+        let from = |origin: &str| HeaderMap::from_iter([(ORIGIN, origin.parse().unwrap())]);
+        let these = Cors::of(&["https://a.example".to_owned()]);
+        assert_eq!(
+            these.allows(&from("https://a.example")).unwrap(),
+            "https://a.example"
+        );
+        assert_eq!(these.allows(&from("https://a.example.evil")), None);
+        assert_eq!(these.allows(&HeaderMap::new()), None);
+        assert_eq!(
+            Cors::of(&["*".to_owned()]).allows(&from("null")).unwrap(),
+            "*"
+        );
+        assert_eq!(Cors::of(&[]).allows(&from("https://a.example")), None);
+    }
+}

@@ -1,0 +1,170 @@
+//! Requests that hyper lets through and we do not: each is a way to make two servers on one connection understand
+//! different things. (What hyper refuses by itself: heads that are too long, transfer codings that do not end in chunked,
+//! Content-Lengths that disagree. Where Content-Length comes with Transfer-Encoding it drops the length unseen and closes
+//! the connection after the answer, as RFC 9112, 6.1 allows.)
+
+use hyper::header::{HOST, HeaderMap, TRANSFER_ENCODING};
+use hyper::http::request::Parts;
+use hyper::{Method, Version};
+
+/// The methods that are served anywhere, for a refusal that is not about one path.
+pub(super) const EVERY_METHOD: &str = "GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS";
+
+/// What is wrong with a request before its path is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rude {
+    /// Answered with 400, and the connection is closed: what follows on it cannot be trusted.
+    Malformed(&'static str),
+    /// Answered with 405: a method that is served nowhere.
+    UnknownMethod,
+}
+
+/// Judges a request's head.
+pub(super) fn judge(parts: &Parts) -> Result<(), Rude> {
+    judge_host(parts.version, &parts.headers).map_err(Rude::Malformed)?;
+    judge_coding(&parts.headers).map_err(Rude::Malformed)?;
+    let methods = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PATCH,
+        Method::PUT,
+        Method::DELETE,
+    ];
+    let everything = parts.uri.path() == "*";
+    if !methods.contains(&parts.method) && (everything || parts.method != Method::OPTIONS) {
+        return Err(Rude::UnknownMethod);
+    }
+    let origin_form = parts.uri.authority().is_none() && parts.uri.path().starts_with('/');
+    if origin_form {
+        Ok(())
+    } else {
+        Err(Rude::Malformed("The request target must be a path"))
+    }
+}
+
+/// RFC 9112, 3.2: exactly one valid Host in HTTP/1.1; before that it may be missing.
+fn judge_host(version: Version, headers: &HeaderMap) -> Result<(), &'static str> {
+    let mut hosts = headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) if is_host(host.as_bytes()) => Ok(()),
+        (Some(_), None) => Err("The Host header is malformed"),
+        (Some(_), Some(_)) => Err("There is more than one Host header"),
+        (None, _) if version >= Version::HTTP_11 => Err("The Host header is missing"),
+        (None, _) => Ok(()),
+    }
+}
+
+/// A name, an IPv4 address or a bracketed IPv6 one, and perhaps a port.
+fn is_host(host: &[u8]) -> bool {
+    let port_at = host.iter().rposition(|&byte| byte == b':');
+    let bracket_at = host.iter().rposition(|&byte| byte == b']');
+    let (name, port) = match port_at.filter(|&at| bracket_at.is_none_or(|end| at > end)) {
+        Some(at) => (
+            host.get(..at).unwrap_or_default(),
+            host.get(at + 1..).unwrap_or_default(),
+        ),
+        None => (host, &[][..]),
+    };
+    let name_fits = match name {
+        [b'[', inside @ .., b']'] => {
+            inside
+                .iter()
+                .all(|byte| byte.is_ascii_hexdigit() || b":.".contains(byte))
+                && inside.contains(&b':')
+        }
+        _ => name
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(byte)),
+    };
+    !name.is_empty() && name_fits && port.iter().all(u8::is_ascii_digit)
+}
+
+/// The one coding that is understood, once.
+fn judge_coding(headers: &HeaderMap) -> Result<(), &'static str> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(it), None) if it.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err("The only Transfer-Encoding is chunked"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::Request;
+
+    use super::*;
+
+    fn verdict(method: &str, target: &str, headers: &[(&str, &str)]) -> Result<(), Rude> {
+        let mut request = Request::builder().method(method).uri(target);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        judge(&request.body(()).unwrap().into_parts().0)
+    }
+
+    #[test]
+    fn a_request_names_one_host() {
+        let refused = |hosts: &[&str]| {
+            let headers: Vec<_> = hosts.iter().map(|host| ("host", *host)).collect();
+            verdict("GET", "/", &headers).is_err()
+        };
+        for host in [
+            "a",
+            "a.example:80",
+            "127.0.0.1:8080",
+            "[::1]:8080",
+            "[::1]",
+            "a_b.example:",
+        ] {
+            assert!(!refused(&[host]), "{host}");
+        }
+        for host in [
+            "", ":80", "a b", "a/b", "a@b", "a:b", "[::1", "::1", "[]", "a,b", "a:80:80",
+        ] {
+            assert!(refused(&[host]), "{host}");
+        }
+        assert!(refused(&[]) && refused(&["a", "a"]));
+    }
+
+    #[test]
+    fn chunked_is_the_only_coding() {
+        let coded = |value| verdict("POST", "/", &[("host", "a"), ("transfer-encoding", value)]);
+        assert_eq!((coded("chunked"), coded("Chunked")), (Ok(()), Ok(())));
+        for value in [
+            "gzip, chunked",
+            "chunked, chunked",
+            "identity",
+            "xchunked",
+            "",
+        ] {
+            assert!(matches!(coded(value), Err(Rude::Malformed(_))), "{value}");
+        }
+    }
+
+    #[test]
+    fn only_known_methods_and_plain_paths_go_on() {
+        let host = &[("host", "a")];
+        assert_eq!(verdict("OPTIONS", "/v1/user", host), Ok(()));
+        for (method, target) in [
+            ("TRACE", "/"),
+            ("CONNECT", "a:80"),
+            ("get", "/"),
+            ("BREW", "/"),
+            ("OPTIONS", "*"),
+        ] {
+            assert_eq!(
+                verdict(method, target, host),
+                Err(Rude::UnknownMethod),
+                "{method}"
+            );
+        }
+        for target in ["http://a/", "*", "a:80"] {
+            assert!(
+                matches!(verdict("GET", target, host), Err(Rude::Malformed(_))),
+                "{target}"
+            );
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What the log says about requests: faults, floods, and, where asked for, a line for each. Never a query string, a header or a
+//! body.
+
+use std::error::Error;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use hyper::{Method, StatusCode, Uri};
+
+use super::{Failure, RequestId};
+
+/// Lines that a flood of requests could write come at most so often: the log may be on an SD card.
+const FLOOD_GRAIN: Duration = Duration::from_secs(1);
+
+/// What the log may know about a request.
+pub(super) struct Visit {
+    pub(super) id: RequestId,
+    pub(super) address: IpAddr,
+    pub(super) method: Method,
+    pub(super) uri: Uri,
+    /// When it came, in monotonic time.
+    pub(super) started: Duration,
+}
+
+/// The memory that keeps the log short.
+#[derive(Default)]
+pub(super) struct Journal {
+    proxy_was_mentioned: AtomicBool,
+    /// Refusals for coming too often, and for our being busy or broken, apart: the first must not hide the second.
+    too_many: Flood,
+    unavailable: Flood,
+}
+
+impl Journal {
+    /// A line for a request that was answered.
+    pub(super) fn request(visit: &Visit, status: StatusCode, ended: Duration) {
+        let millis = ended.saturating_sub(visit.started).as_millis();
+        let (id, address, status) = (visit.id, visit.address, status.as_u16());
+        let (method, path) = (&visit.method, visit.uri.path());
+        log::info!("{method} {path} {status} {millis} ms {address} {id}");
+    }
+
+    /// A line for a failure that its owner should know of, with what is behind it.
+    pub(super) fn failure(&self, visit: &Visit, status: StatusCode, failure: &Failure) {
+        let now = visit.started;
+        let (level, unsaid) = match status {
+            StatusCode::TOO_MANY_REQUESTS => (log::Level::Warn, self.too_many.turn(now)),
+            StatusCode::SERVICE_UNAVAILABLE => (log::Level::Error, self.unavailable.turn(now)),
+            StatusCode::NOT_IMPLEMENTED => return,
+            _ if status.is_server_error() => (log::Level::Error, Some(0)),
+            _ => return,
+        };
+        let more = match unsaid {
+            None => return,
+            Some(0) => String::new(),
+            Some(unsaid) => format!("; {unsaid} more like it were not told"),
+        };
+        let (id, address, status) = (visit.id, visit.address, status.as_u16());
+        let (method, path, why) = (&visit.method, visit.uri.path(), failure.why());
+        let cause = failure.cause().map(chain).unwrap_or_default();
+        log::log!(
+            level,
+            "{method} {path} from {address}: {status} {why}{cause} (request {id}{more})"
+        );
+    }
+
+    /// A line, once, that somebody who is no trusted proxy speaks for others.
+    pub(super) fn untrusted_proxy(&self, peer: IpAddr) {
+        if !self.proxy_was_mentioned.swap(true, Ordering::Relaxed) {
+            log::warn!(
+                "ignored X-Forwarded-For from {peer}, which is not among server.trusted_proxies; \
+                 this is said only once"
+            );
+        }
+    }
+}
+
+/// An error and everything behind it, each after a colon.
+fn chain(error: &(dyn Error + Send + Sync)) -> String {
+    let mut text = format!(": {error}");
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+/// Lets one line through each `FLOOD_GRAIN`, and counts the others.
+#[derive(Default)]
+struct Flood {
+    /// In milliseconds; the next line may come then.
+    next: AtomicU64,
+    unsaid: AtomicU64,
+}
+
+impl Flood {
+    /// How many were held back before this one, if it may be said.
+    fn turn(&self, now: Duration) -> Option<u64> {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let next = self.next.load(Ordering::Relaxed);
+        let free = millis(now) >= next;
+        let then = millis(now + FLOOD_GRAIN);
+        if free
+            && self
+                .next
+                .compare_exchange(next, then, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+        {
+            return Some(self.unsaid.swap(0, Ordering::Relaxed));
+        }
+        self.unsaid.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_one_line_a_second() {
+        let flood = Flood::default();
+        let turns = [0, 1, 999, 1000, 1001, 2500].map(|at| flood.turn(Duration::from_millis(at)));
+        assert_eq!(turns, [Some(0), None, None, Some(2), None, Some(1)]);
+    }
+
+    #[test]
+    fn an_error_is_told_with_its_causes() {
+        let inner = std::io::Error::other("no space left");
+        let outer = std::io::Error::other(inner);
+        assert!(chain(&outer).starts_with(": no space left"));
+    }
+}

@@ -1,0 +1,315 @@
+//! What `serde_json` does not look at: keys that come twice, and depth in values that are kept as they came. It validates
+//! nothing else and never recurses; whoever parses the text afterwards refuses what is no JSON.
+
+use std::fmt;
+use std::ops::Range;
+
+use crate::model::limits::JSON_DEPTH;
+
+/// Keys that may be waiting for the end of their objects at once: more than any honest body has, and a bound on memory.
+const OPEN_KEYS: usize = 65_536;
+
+/// Up to so many keys of one object are compared each with each; more are sorted first.
+const FEW_KEYS: usize = 16;
+
+// The kinds of the open containers are the bits of one word.
+const _: () = assert!(JSON_DEPTH <= 128, "one bit for each level");
+
+/// What is wrong with a text although it may be JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// An object has this key twice.
+    DuplicateKey(String),
+    /// It is nested too deep.
+    TooDeep,
+    /// It has too many keys.
+    TooManyKeys,
+    /// It is not an object.
+    NotAnObject,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::DuplicateKey(key) => write!(f, "the key `{key}` is there twice"),
+            Fault::TooDeep => write!(f, "is nested deeper than {JSON_DEPTH} levels"),
+            Fault::TooManyKeys => write!(f, "has too many keys"),
+            Fault::NotAnObject => write!(f, "must be a JSON object"),
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// Looks at a whole body.
+pub fn scan(bytes: &[u8]) -> Result<(), Fault> {
+    Scanner::default().scan(bytes)
+}
+
+/// Looks at a value that must be an object.
+pub fn scan_object(text: &str) -> Result<(), Fault> {
+    Scanner::default().scan_object(text)
+}
+
+/// The memory of a scan, so that many small texts can be looked at without allocating for each.
+#[derive(Default)]
+pub struct Scanner {
+    /// Keys of the objects that are open, outermost first. A place behind the end of the text is one in `unescaped`.
+    keys: Vec<Range<usize>>,
+    unescaped: Vec<u8>,
+    /// Where the keys of each open container begin.
+    starts: Vec<usize>,
+    /// One bit for each open container, the innermost lowest: whether it is an object.
+    objects: u128,
+}
+
+impl Scanner {
+    /// As [`scan_object`].
+    pub fn scan_object(&mut self, text: &str) -> Result<(), Fault> {
+        if !text.trim_ascii_start().starts_with('{') {
+            return Err(Fault::NotAnObject);
+        }
+        self.scan(text.as_bytes())
+    }
+
+    /// As [`scan`]. One pass; only objects of many keys cost more, for their keys are sorted.
+    pub fn scan(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        self.keys.clear();
+        self.unescaped.clear();
+        self.starts.clear();
+        self.objects = 0;
+        let mut key_is_next = false;
+        let mut at = 0;
+        while let Some(&byte) = bytes.get(at) {
+            at += 1;
+            match byte {
+                b'"' => {
+                    let end = end_of_string(bytes, at);
+                    if std::mem::take(&mut key_is_next) {
+                        self.note_key(bytes, at..end)?;
+                    }
+                    at = end + 1;
+                }
+                b'{' | b'[' => {
+                    key_is_next = byte == b'{';
+                    self.open(key_is_next)?;
+                }
+                b'}' | b']' => {
+                    self.close(bytes)?;
+                    key_is_next = false;
+                }
+                b',' => key_is_next = self.objects & 1 == 1,
+                _ => {}
+            }
+        }
+        // A text that ends early is no JSON; but its open objects are judged too, so that the answer does not depend
+        // on who looks first.
+        while !self.starts.is_empty() {
+            self.close(bytes)?;
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, is_object: bool) -> Result<(), Fault> {
+        if self.starts.len() >= JSON_DEPTH {
+            return Err(Fault::TooDeep);
+        }
+        self.starts.push(self.keys.len());
+        self.objects = self.objects << 1 | u128::from(is_object);
+        Ok(())
+    }
+
+    fn note_key(&mut self, bytes: &[u8], key: Range<usize>) -> Result<(), Fault> {
+        if self.keys.len() >= OPEN_KEYS {
+            return Err(Fault::TooManyKeys);
+        }
+        let raw = bytes.get(key.clone()).unwrap_or_default();
+        if !raw.contains(&b'\\') {
+            self.keys.push(key);
+            return Ok(());
+        }
+        // Rare: the parser itself knows best what an escaped key says. One it cannot read is no JSON anyway.
+        let quoted = bytes.get(key.start - 1..=key.end).unwrap_or_default();
+        if let Ok(text) = serde_json::from_slice::<String>(quoted) {
+            let start = bytes.len() + self.unescaped.len();
+            self.unescaped.extend_from_slice(text.as_bytes());
+            self.keys.push(start..start + text.len());
+        }
+        Ok(())
+    }
+
+    /// Ends the innermost container and judges its keys.
+    fn close(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        let Some(start) = self.starts.pop() else {
+            return Ok(());
+        };
+        self.objects >>= 1;
+        let unescaped = &self.unescaped;
+        let text = |key: &Range<usize>| match key.start.checked_sub(bytes.len()) {
+            Some(from) => unescaped.get(from..from + key.len()).unwrap_or_default(),
+            None => bytes.get(key.clone()).unwrap_or_default(),
+        };
+        let keys = self.keys.get_mut(start..).unwrap_or_default();
+        let twice = if keys.len() <= FEW_KEYS {
+            let mut rest = keys.iter();
+            std::iter::from_fn(|| rest.next().map(|key| (key, rest.as_slice())))
+                .find(|(key, others)| others.iter().any(|other| text(key) == text(other)))
+                .map(|(key, _)| key)
+        } else {
+            keys.sort_unstable_by(|a, b| text(a).cmp(text(b)));
+            keys.windows(2).find_map(|pair| match pair {
+                [a, b] if text(a) == text(b) => Some(a),
+                _ => None,
+            })
+        };
+        if let Some(key) = twice {
+            return Err(Fault::DuplicateKey(
+                String::from_utf8_lossy(text(key)).into_owned(),
+            ));
+        }
+        self.keys.truncate(start);
+        if self.keys.is_empty() {
+            self.unescaped.clear();
+        }
+        Ok(())
+    }
+}
+
+/// Where the string that begins at `at` ends: the place of its closing quote, or the end of the text.
+fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b'"' => return at,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    bytes.len()
+}
+
+/// Mends two slips that stand in published examples: a comma directly before a closing bracket, and a `%` directly before
+/// `{`. None if there is nothing to mend.
+pub fn forgive(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut mended: Option<Vec<u8>> = None;
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let next = bytes.get(at + 1..).unwrap_or_default();
+        let slip = match byte {
+            b',' => matches!(next.trim_ascii_start().first(), Some(b'}' | b']')),
+            b'%' => next.first() == Some(&b'{'),
+            _ => false,
+        };
+        let end = if byte == b'"' {
+            end_of_string(bytes, at + 1) + 1
+        } else {
+            at + 1
+        };
+        if slip {
+            mended.get_or_insert_with(|| bytes.get(..at).unwrap_or_default().to_vec());
+        } else if let Some(mended) = &mut mended {
+            mended.extend_from_slice(bytes.get(at..end.min(bytes.len())).unwrap_or_default());
+        }
+        at = end;
+    }
+    mended
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn twice(key: &str) -> Result<(), Fault> {
+        Err(Fault::DuplicateKey(key.to_owned()))
+    }
+
+    #[test]
+    fn a_key_may_come_once_in_each_object() {
+        for text in [
+            r#"{"a":1,"b":{"a":1},"c":[{"a":1},{"a":1}]}"#,
+            r#"["a","a"]"#,
+            r#"{"a":"a","b":"a,\"a\":"}"#,
+            r#"{"a":["a","b"],"b":"x"}"#,
+            r#"{"":1," ":2}"#,
+            "null",
+            "",
+        ] {
+            assert_eq!(scan(text.as_bytes()), Ok(()), "{text}");
+        }
+        for (text, key) in [
+            (r#"{"a":1,"a":2}"#, "a"),
+            (r#"{"x":[{"b":1},{"a":{},"c":[],"a":2}]}"#, "a"),
+            (r#"{"a":1,"\u0061":2}"#, "a"),
+            (r#"{"a\"b":{"q\n":1},"z":0,"a\u0022b":2}"#, "a\"b"),
+            (r#"{"":1,"":2}"#, ""),
+        ] {
+            assert_eq!(scan(text.as_bytes()), twice(key), "{text}");
+        }
+    }
+
+    #[test]
+    fn many_keys_are_judged_like_few() {
+        let object = |keys: std::ops::Range<u32>, last: &str| {
+            let keys: Vec<String> = keys.map(|n| format!("\"k{n}\":0")).collect();
+            format!("{{{},\"{last}\":1}}", keys.join(","))
+        };
+        assert_eq!(scan(object(0..60_000, "k60000").as_bytes()), Ok(()));
+        assert_eq!(scan(object(0..60_000, "k777").as_bytes()), twice("k777"));
+        assert_eq!(scan(object(0..17, "k\\u0033").as_bytes()), twice("k3"));
+        assert_eq!(
+            scan(object(0..70_000, "x").as_bytes()),
+            Err(Fault::TooManyKeys)
+        );
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let nested = |depth: usize| [vec![b'['; depth], vec![b']'; depth]].concat();
+        assert_eq!(scan(&nested(128)), Ok(()));
+        assert_eq!(scan(&nested(129)), Err(Fault::TooDeep));
+        assert_eq!(scan(&vec![b'['; 8 << 20]), Err(Fault::TooDeep));
+        let objects = r#"{"a":"#.repeat(129);
+        assert_eq!(scan(objects.as_bytes()), Err(Fault::TooDeep));
+    }
+
+    #[test]
+    fn a_scanner_forgets_what_it_saw_before() {
+        let mut scanner = Scanner::default();
+        assert_eq!(scanner.scan_object(r#" {"a":1,"a":1}"#), twice("a"));
+        assert_eq!(scanner.scan_object(r#" {"a":1}"#), Ok(()));
+        assert_eq!(scanner.scan_object("[1]"), Err(Fault::NotAnObject));
+        assert_eq!(scanner.scan_object("\"{\""), Err(Fault::NotAnObject));
+    }
+
+    #[test]
+    fn broken_text_neither_panics_nor_hangs() {
+        for text in [
+            r#"{"a"#,
+            r#"{"a\"#,
+            "}}]]",
+            r#"{"\ud800":1,"\ud800":2}"#,
+            "\"\\",
+            "{,\"",
+            ",\"a\"",
+        ] {
+            assert!(scan(text.as_bytes()).is_ok(), "{text}");
+        }
+        assert_eq!(scan(br#"{"a":1,"a":2"#), twice("a"));
+    }
+
+    #[test]
+    fn only_the_two_known_slips_are_forgiven() {
+        let mended = |text: &str| forgive(text.as_bytes()).map(|it| String::from_utf8(it).unwrap());
+        assert_eq!(
+            mended("{\"a\":\"1\",\n}").as_deref(),
+            Some("{\"a\":\"1\"\n}")
+        );
+        assert_eq!(
+            mended(r#"[%{"a":[1, ]}, ]"#).as_deref(),
+            Some(r#"[{"a":[1 ]} ]"#)
+        );
+        for text in [r#"{"a":",}%{"}"#, "[1,2]", "{,,1}", "% {", r#"{"a\",}"#, ""] {
+            assert_eq!(mended(text), None, "{text}");
+        }
+        assert_eq!(mended(r#"{"a":1,} "%{"#).as_deref(), Some(r#"{"a":1} "%{"#));
+    }
+}

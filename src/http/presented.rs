@@ -1,0 +1,132 @@
+//! The token a request shows. Each API documents a header of its own; all are understood everywhere.
+
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+
+use super::{Code, Failure};
+
+/// The headers a token may stand in by itself. `Authorization` may say `Bearer` before it.
+const OWN_HEADERS: [&str; 2] = ["token", "x-token"];
+
+/// A token as it was shown, not yet believed. It prints as `***`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Presented<'a>(&'a str);
+
+impl<'a> Presented<'a> {
+    /// Its text, for looking it up.
+    pub fn reveal(self) -> &'a str {
+        self.0
+    }
+}
+
+impl std::fmt::Debug for Presented<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// The token among these headers. An empty header is none; the same token twice is one; two different ones are a bad
+/// request.
+pub(super) fn find(headers: &HeaderMap) -> Result<Option<Presented<'_>>, Failure> {
+    let authorization = headers.get_all(AUTHORIZATION).iter().map(credentials);
+    let own = OWN_HEADERS
+        .iter()
+        .flat_map(|name| headers.get_all(*name))
+        .map(token);
+    let mut found = None;
+    for shown in authorization.chain(own) {
+        let Some(shown) = shown? else { continue };
+        if found.is_some_and(|earlier| earlier != shown) {
+            return Err(Failure::bad_request(
+                "The request shows two different tokens",
+            ));
+        }
+        found = Some(shown);
+    }
+    Ok(found)
+}
+
+fn token(value: &HeaderValue) -> Result<Option<Presented<'_>>, Failure> {
+    // No token of ours has a character beyond ASCII.
+    let text = value
+        .to_str()
+        .map_err(|_| Failure::new(Code::BadToken))?
+        .trim_ascii();
+    Ok(Some(Presented(text)).filter(|_| !text.is_empty()))
+}
+
+/// `Bearer X` or `X`. Another scheme is for somebody else, perhaps for a proxy before us.
+fn credentials(value: &HeaderValue) -> Result<Option<Presented<'_>>, Failure> {
+    let Some(Presented(text)) = token(value)? else {
+        return Ok(None);
+    };
+    let (scheme, rest) = text.split_once([' ', '\t']).unwrap_or((text, ""));
+    let rest = rest.trim_ascii();
+    Ok(
+        match (scheme.eq_ignore_ascii_case("bearer"), rest.is_empty()) {
+            (true, false) => Some(Presented(rest)),
+            (false, true) => Some(Presented(scheme)),
+            (true, true) | (false, false) => None,
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(headers: &[(&'static str, &'static [u8])]) -> Result<Option<String>, Code> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, HeaderValue::from_bytes(value).unwrap());
+        }
+        let found = find(&map).map_err(|failure| failure.code())?;
+        Ok(found.map(|token| token.reveal().to_owned()))
+    }
+
+    #[test]
+    fn a_token_is_found_in_every_header_that_may_hold_it() {
+        let one = Ok(Some("abc".to_owned()));
+        assert_eq!(found(&[("authorization", b"Bearer abc")]), one);
+        assert_eq!(found(&[("authorization", b"bEARER   abc ")]), one);
+        assert_eq!(found(&[("authorization", b"abc")]), one);
+        assert_eq!(found(&[("token", b"abc")]), one);
+        assert_eq!(
+            found(&[
+                ("x-token", b"abc"),
+                ("token", b"abc"),
+                ("authorization", b"")
+            ]),
+            one
+        );
+        assert_eq!(
+            found(&[("authorization", b"Basic Zm9vOmJhcg=="), ("token", b"abc")]),
+            one
+        );
+    }
+
+    #[test]
+    fn an_empty_header_is_no_token() {
+        assert_eq!(found(&[]), Ok(None));
+        assert_eq!(
+            found(&[("authorization", b""), ("token", b"  "), ("x-token", b"")]),
+            Ok(None)
+        );
+        assert_eq!(
+            found(&[("authorization", b"Bearer"), ("authorization", b"Bearer  ")]),
+            Ok(None)
+        );
+        assert_eq!(found(&[("authorization", b"Basic Zm9vOmJhcg==")]), Ok(None));
+    }
+
+    #[test]
+    fn two_tokens_are_one_too_many() {
+        let two = Err(Code::BadRequest);
+        assert_eq!(found(&[("token", b"abc"), ("x-token", b"abd")]), two);
+        assert_eq!(
+            found(&[("authorization", b"Bearer abc"), ("token", b"Abc")]),
+            two
+        );
+        assert_eq!(found(&[("token", b"abc"), ("token", b"abd")]), two);
+        assert_eq!(found(&[("token", b"\xff")]), Err(Code::BadToken));
+    }
+}

@@ -1,0 +1,74 @@
+//! A good answer, on its way to the wire.
+
+use hyper::StatusCode;
+use hyper::body::Bytes;
+use hyper::header::{HeaderName, HeaderValue};
+use serde::Serialize;
+
+/// What a handler answers. `dispatch` adds the headers that every answer has.
+#[derive(Debug)]
+pub struct Reply {
+    pub(super) status: StatusCode,
+    pub(super) content_type: Option<&'static str>,
+    /// What could not be written as JSON becomes a 500 at the edge.
+    pub(super) body: Result<Bytes, serde_json::Error>,
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) no_store: bool,
+}
+
+impl Reply {
+    /// `value` as JSON.
+    pub fn json(status: u16, value: &impl Serialize) -> Reply {
+        let body = serde_json::to_vec(value).map(Bytes::from);
+        Reply::new(status, Some("application/json"), body)
+    }
+
+    /// Plain text.
+    pub fn text(status: u16, text: impl Into<Bytes>) -> Reply {
+        Reply::bytes(status, "text/plain; charset=utf-8", text)
+    }
+
+    /// A body of any other type.
+    pub fn bytes(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Reply {
+        Reply::new(status, Some(content_type), Ok(body.into()))
+    }
+
+    /// No body.
+    pub fn empty(status: u16) -> Reply {
+        Reply::new(status, None, Ok(Bytes::new()))
+    }
+
+    /// The same reply, which no cache may keep. A route whose `Gives` says `secret` has it without asking.
+    #[must_use]
+    pub fn no_store(mut self) -> Reply {
+        self.no_store = true;
+        self
+    }
+
+    /// The same reply with one more header.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Reply {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Its status.
+    pub fn status(&self) -> u16 {
+        self.status.as_u16()
+    }
+
+    fn new(
+        status: u16,
+        content_type: Option<&'static str>,
+        body: Result<Bytes, serde_json::Error>,
+    ) -> Reply {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Reply {
+            status,
+            content_type,
+            body,
+            headers: Vec::new(),
+            no_store: false,
+        }
+    }
+}

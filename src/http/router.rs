@@ -1,0 +1,406 @@
+//! From a path to a route, by a trie of path segments that is built once at the start. A path is taken as it was sent:
+//! exact ASCII, nothing decoded, nothing resolved; only one slash too many at the end is forgiven.
+
+use std::sync::Arc;
+
+use super::{Api, Dialect, Failure, Route, Verb, Worded};
+
+/// The most parameters a path may have: they are kept without allocating.
+const MAX_PARAMS: usize = 4;
+
+/// All routes of all APIs, as a tree of path segments.
+pub struct Router {
+    nodes: Vec<Node>,
+    apis: Vec<&'static Api>,
+}
+
+/// The place of one segment. The first node is the root.
+#[derive(Default)]
+struct Node {
+    children: Vec<(&'static str, usize)>,
+    parameter: Option<usize>,
+    resource: Option<Resource>,
+    owner: Option<&'static Api>,
+}
+
+/// What is served at one path.
+pub struct Resource {
+    routes: [Option<&'static Route>; Verb::ALL.len()],
+    allow: Arc<str>,
+}
+
+/// Where a path leads. Even one that leads nowhere has a dialect: that of the API whose path was asked for.
+pub struct Place<'a> {
+    /// How its errors are worded.
+    pub dialect: Dialect,
+    /// What is served there, and the parameters on the way.
+    pub resource: Option<(&'a Resource, Params)>,
+}
+
+/// Where the parameters stand in the path.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Params {
+    spans: [(usize, usize); MAX_PARAMS],
+    count: usize,
+}
+
+impl Router {
+    /// A router over these APIs. Where two have the same verb and path, the first has it.
+    pub fn new(apis: &[&'static Api]) -> Router {
+        let mut router = Router {
+            nodes: vec![Node::default()],
+            apis: apis.to_vec(),
+        };
+        for &api in apis {
+            for mount in api.mounts {
+                for route in api.routes {
+                    router.insert(api, mount, route);
+                }
+            }
+        }
+        router.settle_owners();
+        router
+    }
+
+    /// Every route there is, with its API.
+    pub fn routes(&self) -> impl Iterator<Item = (&'static Api, &'static Route)> {
+        self.apis
+            .iter()
+            .flat_map(|&api| api.routes.iter().map(move |route| (api, route)))
+    }
+
+    /// Where `path` leads. A literal segment goes before a parameter. It does not allocate.
+    pub fn find(&self, path: &str) -> Place<'_> {
+        let mut here = self.nodes.first();
+        let mut owner = here.and_then(|node| node.owner);
+        let mut params = Params::default();
+        if !path.starts_with('/') {
+            here = None;
+        }
+        let mut start = 1;
+        for segment in segments(path) {
+            here = here.and_then(|node| self.step(node, segment, start, &mut params));
+            let Some(node) = here else { break };
+            owner = node.owner.or(owner);
+            start += segment.len() + 1;
+        }
+        let resource = here.and_then(|node| node.resource.as_ref());
+        Place {
+            dialect: owner.map_or(plain, |api| api.dialect),
+            resource: resource.map(|resource| (resource, params)),
+        }
+    }
+
+    fn step(&self, node: &Node, segment: &str, start: usize, params: &mut Params) -> Option<&Node> {
+        if let Some((_, child)) = node.children.iter().find(|(name, _)| *name == segment) {
+            return self.nodes.get(*child);
+        }
+        let child = node.parameter.filter(|_| can_be_parameter(segment))?;
+        *params.spans.get_mut(params.count)? = (start, start + segment.len());
+        params.count += 1;
+        self.nodes.get(child)
+    }
+
+    fn insert(&mut self, api: &'static Api, mount: &'static str, route: &'static Route) {
+        let mut at = 0;
+        for segment in segments(mount).chain(segments(route.path)) {
+            at = self.child(at, segment);
+        }
+        let Some(node) = self.nodes.get_mut(at) else {
+            return;
+        };
+        let resource = node.resource.get_or_insert_with(Resource::empty);
+        if let Some(slot @ None) = resource.routes.get_mut(route.verb as usize) {
+            *slot = Some(route);
+        } else {
+            debug_assert!(
+                false,
+                "{} {} is there twice",
+                route.verb.as_str(),
+                route.path
+            );
+        }
+        resource.allow = resource.allowed();
+        node.owner.get_or_insert(api);
+    }
+
+    fn child(&mut self, parent: usize, segment: &'static str) -> usize {
+        let new = self.nodes.len();
+        let Some(node) = self.nodes.get_mut(parent) else {
+            return parent;
+        };
+        let child = if segment.starts_with('{') {
+            *node.parameter.get_or_insert(new)
+        } else if let Some((_, child)) = node.children.iter().find(|(name, _)| *name == segment) {
+            *child
+        } else {
+            node.children.push((segment, new));
+            new
+        };
+        if child == new {
+            self.nodes.push(Node::default());
+        }
+        child
+    }
+
+    /// A node where no route ends belongs to the only API below it. Where there are several it stays nobody's, and
+    /// `find` goes on with its parent's. Children come after their parents, so one pass from the back sees them first.
+    fn settle_owners(&mut self) {
+        let mut below: Vec<Below> = Vec::new();
+        below.resize_with(self.nodes.len(), || Below::Nobody);
+        for at in (0..self.nodes.len()).rev() {
+            let Some(node) = self.nodes.get(at) else {
+                continue;
+            };
+            let children = node
+                .children
+                .iter()
+                .map(|(_, child)| *child)
+                .chain(node.parameter);
+            let all = children
+                .filter_map(|child| below.get(child).copied())
+                .fold(Below::Nobody, Below::and);
+            let owner = node.owner.or(all.only());
+            let all = node.owner.map_or(all, |api| all.and(Below::Only(api)));
+            if let (Some(node), Some(slot)) = (self.nodes.get_mut(at), below.get_mut(at)) {
+                node.owner = owner;
+                *slot = all;
+            }
+        }
+    }
+}
+
+/// Whose routes end at a node or below it.
+#[derive(Clone, Copy)]
+enum Below {
+    Nobody,
+    Only(&'static Api),
+    Several,
+}
+
+impl Below {
+    fn and(self, other: Below) -> Below {
+        match (self, other) {
+            (Below::Nobody, it) | (it, Below::Nobody) => it,
+            (Below::Only(a), Below::Only(b)) if std::ptr::eq(a, b) => self,
+            _ => Below::Several,
+        }
+    }
+
+    fn only(self) -> Option<&'static Api> {
+        if let Below::Only(api) = self {
+            Some(api)
+        } else {
+            None
+        }
+    }
+}
+
+impl Resource {
+    fn empty() -> Resource {
+        Resource {
+            routes: [None; Verb::ALL.len()],
+            allow: "".into(),
+        }
+    }
+
+    /// The route for `verb`, if the path has one.
+    pub fn route(&self, verb: Verb) -> Option<&'static Route> {
+        self.routes.get(verb as usize).copied().flatten()
+    }
+
+    /// The methods it answers, as `Allow` lists them.
+    pub fn allow(&self) -> &Arc<str> {
+        &self.allow
+    }
+
+    fn allowed(&self) -> Arc<str> {
+        let mut text = String::new();
+        for verb in Verb::ALL
+            .into_iter()
+            .filter(|&verb| self.route(verb).is_some())
+        {
+            text.push_str(verb.as_str());
+            text.push_str(if verb == Verb::Get { ", HEAD, " } else { ", " });
+        }
+        text.push_str("OPTIONS");
+        text.into()
+    }
+}
+
+impl Params {
+    /// The text of the parameter called `name` in the route's `pattern`, out of the `path` that was asked for.
+    pub fn get<'a>(&self, name: &str, pattern: &str, path: &'a str) -> Option<&'a str> {
+        let mut parameters =
+            segments(pattern).filter_map(|it| it.strip_prefix('{')?.strip_suffix('}'));
+        let index = parameters.position(|parameter| parameter == name)?;
+        let (start, end) = self.spans.get(..self.count)?.get(index)?;
+        path.get(*start..*end)
+    }
+}
+
+/// The segments of a path that begins with `/`, without the one slash too many at its end. The root has none, and `//` has
+/// an empty one, which no node bears.
+fn segments(path: &str) -> impl Iterator<Item = &str> {
+    let inner = path.get(1..).unwrap_or_default();
+    let trimmed = if inner == "/" {
+        inner
+    } else {
+        inner.strip_suffix('/').unwrap_or(inner)
+    };
+    trimmed.split('/').skip(usize::from(inner.is_empty()))
+}
+
+/// A parameter is printable ASCII as it was sent: nothing percent-encoded, no dot segment.
+fn can_be_parameter(segment: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'%';
+    !segment.is_empty() && segment != "." && segment != ".." && segment.bytes().all(plain)
+}
+
+/// The dialect of a path that is nobody's.
+fn plain(failure: &Failure) -> Worded {
+    Worded::text(failure.status(), failure.why().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::StatusCode;
+
+    use super::*;
+    use crate::http::{Code, Gives, Handler, Reply, Takes};
+
+    const fn route(verb: Verb, path: &'static str) -> Route {
+        let run = Handler::Open(|_| Box::pin(async { Ok(Reply::empty(204)) }));
+        let gives = const { &[Gives::empty(204, "Done.")] };
+        Route {
+            name: path,
+            verb,
+            path,
+            takes: Takes::Nothing,
+            gives,
+            fails: &[],
+            run,
+            about: "",
+        }
+    }
+
+    fn says(name: &'static str) -> Worded {
+        Worded::text(StatusCode::OK, name.to_owned())
+    }
+
+    static HUB: Api = Api {
+        name: "hub",
+        mounts: &[""],
+        routes: &[route(Verb::Get, "/"), route(Verb::Post, "/login")],
+        dialect: |_| says("hub"),
+    };
+    static CORE: Api = Api {
+        name: "core",
+        mounts: &[""],
+        routes: &[
+            route(Verb::Post, "/api/auth"),
+            route(Verb::Delete, "/api/auth"),
+        ],
+        dialect: |_| says("core"),
+    };
+    static SESSIONS: Api = Api {
+        name: "sessions",
+        mounts: &["", "/mounted"],
+        routes: &[
+            route(Verb::Get, "/v1/user"),
+            route(Verb::Delete, "/v1/session/{id}"),
+            route(Verb::Get, "/api/v1/user/{id}/part/{number}"),
+        ],
+        dialect: |_| says("sessions"),
+    };
+
+    fn router() -> Router {
+        Router::new(&[&HUB, &CORE, &SESSIONS])
+    }
+
+    fn dialect(path: &str) -> String {
+        let worded = (router().find(path).dialect)(&Failure::new(Code::UnknownPath));
+        String::from_utf8(worded.body.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_path_leads_to_its_routes_and_forgives_one_slash() {
+        for (path, allow) in [
+            ("/", "GET, HEAD, OPTIONS"),
+            ("/login", "POST, OPTIONS"),
+            ("/login/", "POST, OPTIONS"),
+            ("/api/auth", "POST, DELETE, OPTIONS"),
+            ("/v1/session/77", "DELETE, OPTIONS"),
+            ("/mounted/v1/session/77", "DELETE, OPTIONS"),
+        ] {
+            let router = router();
+            let (resource, _) = router.find(path).resource.unwrap();
+            assert_eq!(&**resource.allow(), allow, "{path}");
+        }
+        let router = router();
+        let (resource, _) = router.find("/v1/user").resource.unwrap();
+        assert!(resource.route(Verb::Get).is_some() && resource.route(Verb::Put).is_none());
+    }
+
+    #[test]
+    fn nothing_is_decoded_resolved_or_skipped() {
+        for path in [
+            "",
+            "*",
+            "//",
+            "///",
+            "/login//",
+            "//login",
+            "/api",
+            "/LOGIN",
+            "/login/x",
+            "/./login",
+            "/x/../login",
+            "/%6cogin",
+            "/logi\u{f1}",
+            "/v1/session",
+            "/v1/session/",
+            "/v1/session//",
+            "/v1/session/..",
+            "/v1/session/.",
+            "/v1/session/%00",
+            "/v1/session/\u{fc}",
+            "/v1//user",
+        ] {
+            assert!(router().find(path).resource.is_none(), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn parameters_are_found_by_name() {
+        let path = "/api/v1/user/a-b/part/7/";
+        let router = router();
+        let (resource, params) = router.find(path).resource.unwrap();
+        let pattern = resource.route(Verb::Get).unwrap().path;
+        assert_eq!(params.get("id", pattern, path), Some("a-b"));
+        assert_eq!(params.get("number", pattern, path), Some("7"));
+        assert_eq!(params.get("other", pattern, path), None);
+        let mounted = "/mounted/v1/session/77";
+        let (resource, params) = router.find(mounted).resource.unwrap();
+        let pattern = resource.route(Verb::Delete).unwrap().path;
+        assert_eq!(params.get("id", pattern, mounted), Some("77"));
+    }
+
+    #[test]
+    fn an_unknown_path_has_the_dialect_of_the_api_it_is_nearest_to() {
+        for (path, name) in [
+            ("/", "hub"),
+            ("/nowhere", "hub"),
+            ("/api", "hub"),
+            ("/api/nothing", "hub"),
+            ("/api/auth/nothing", "core"),
+            ("/api/v1", "sessions"),
+            ("/api/v1/nothing", "sessions"),
+            ("/v1//user", "sessions"),
+            ("/v1/session/%00", "sessions"),
+        ] {
+            assert_eq!(dialect(path), name, "{path}");
+        }
+        assert!(Router::new(&[]).find("/").resource.is_none());
+    }
+}

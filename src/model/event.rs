@@ -1,0 +1,78 @@
+//! Telemetry events.
+
+use super::{Digest, Holder, Invalid, Timestamp, UserId, limits};
+
+/// An event on its way in, borrowed from the request's body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewEvent<'a> {
+    /// What happened.
+    pub name: &'a str,
+    /// Whom it is about.
+    pub subject: UserId,
+    /// A JSON object, byte for byte as it came; none for a simple event.
+    pub details: Option<&'a str>,
+}
+
+impl NewEvent<'_> {
+    /// Holds the event to the rules of the API: a name of 1 to 255 characters, details of at most 16 KiB.
+    pub fn check(&self) -> Result<(), Invalid> {
+        let short = self.name.len() <= limits::EVENT_NAME_CHARS;
+        if self.name.is_empty()
+            || (!short && self.name.chars().count() > limits::EVENT_NAME_CHARS)
+        {
+            return Err(Invalid::new("name", "must be 1 to 255 characters long"));
+        }
+        if self.details.is_some_and(|text| text.len() > limits::EVENT_DETAILS_BYTES) {
+            return Err(Invalid::new("details", "must be at most 16 KiB long"));
+        }
+        Ok(())
+    }
+}
+
+/// An event as it is read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// When it was stored.
+    pub at: Timestamp,
+    /// What happened.
+    pub name: String,
+    /// Whom it is about; none if that account's number is no longer known.
+    pub subject: Option<UserId>,
+    /// Who reported it.
+    pub reporter: Option<Holder>,
+    /// Its details as they came.
+    pub details: Option<String>,
+}
+
+/// How often one name occurred in one hour.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EventCount {
+    /// Hours since the epoch.
+    pub hour: u32,
+    /// The name.
+    pub name: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// A promise to store a request once: its key, and what the request said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Idempotency {
+    /// The digest of the key.
+    pub key: Digest,
+    /// The digest of the body, to tell a repetition from a mistake.
+    pub body: Digest,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_counted_in_characters() {
+        let subject = UserId::from_random([7; 16]);
+        let check = |name: &str| NewEvent { name, subject, details: None }.check();
+        assert!(check(&"ü".repeat(255)).is_ok() && check("a").is_ok());
+        assert!(check("").is_err() && check(&"a".repeat(256)).is_err());
+    }
+}

@@ -1,0 +1,59 @@
+//! Identifiers, each a type of its own.
+
+use serde::{Deserialize, Serialize};
+use uuid::{Builder, Uuid};
+
+/// A user: a random UUID (RFC 9562, version 4), shown to the world.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct UserId(pub Uuid);
+
+/// A user's place in the order of signups. Short, so that an event can name its user in two bytes; never reused and never
+/// shown.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct UserNumber(pub u32);
+
+/// A token's public name: it tells tokens apart in lists and opens nothing. The first token of a family lends it its name.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct TokenId(pub Uuid);
+
+impl UserId {
+    /// A version 4 UUID of these random bytes.
+    pub fn from_random(bytes: [u8; 16]) -> UserId {
+        UserId(Builder::from_random_bytes(bytes).into_uuid())
+    }
+
+    /// Reads any of the usual spellings of a UUID.
+    pub fn parse(text: &str) -> Option<UserId> {
+        Uuid::try_parse(text).ok().map(UserId)
+    }
+}
+
+impl TokenId {
+    /// A version 4 UUID of these random bytes.
+    pub fn from_random(bytes: [u8; 16]) -> TokenId {
+        TokenId(Builder::from_random_bytes(bytes).into_uuid())
+    }
+
+    /// Reads any of the usual spellings of a UUID.
+    pub fn parse(text: &str) -> Option<TokenId> {
+        Uuid::try_parse(text).ok().map(TokenId)
+    }
+}
+
+impl std::fmt::Display for UserId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::fmt::Display for TokenId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,42 @@
+//! Every fixed bound, with its reason. What an owner may want to change is a setting instead (`config`).
+
+use std::time::Duration;
+
+/// An address as SMTP can carry it (RFC 5321, 4.5.3.1.3).
+pub const EMAIL_BYTES: usize = 254;
+/// A display name: what the APIs promise, counted in characters.
+pub const NAME_CHARS: usize = 255;
+/// A password, in characters: what the APIs promise.
+pub const PASSWORD_CHARS: usize = 255;
+/// A password, in bytes: hashing must not be fed megabytes.
+pub const PASSWORD_BYTES: usize = 1024;
+/// A user agent as it is kept: enough to tell devices apart. Longer ones are cut.
+pub const USER_AGENT_BYTES: usize = 256;
+/// An invite code.
+pub const INVITE_CHARS: usize = 255;
+
+/// An event's name, in characters: what the API promises.
+pub const EVENT_NAME_CHARS: usize = 255;
+/// One event's details as they came: what the API promises.
+pub const EVENT_DETAILS_BYTES: usize = 16 * 1024;
+/// Events in one request: what the API promises. It bounds one step of the writer.
+pub const EVENTS_PER_REQUEST: usize = 10_000;
+/// An `Idempotency-Key`: a UUID and a bit.
+pub const IDEMPOTENCY_KEY_BYTES: usize = 255;
+/// How long an `Idempotency-Key` is remembered: what the API promises.
+pub const IDEMPOTENCY_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+
+/// JSON deeper than this is refused: a parser that recurses must not be led off its stack.
+pub const JSON_DEPTH: usize = 128;
+
+/// A token's last use is written at most this often: reads must not become writes.
+pub const LAST_USE_GRAIN: Duration = Duration::from_secs(60);
+/// Two tabs that refresh one access token at once both get the same successor within this time.
+pub const REFRESH_GRACE: Duration = Duration::from_secs(10);
+
+/// A mail that could not be sent is tried again for this long, then given up.
+pub const MAIL_LIFETIME: Duration = Duration::from_secs(30 * 60);
+/// The first wait before a mail is tried again; each further one is twice as long.
+pub const MAIL_RETRY: Duration = Duration::from_secs(15);
+/// Mails that may wait at once: a flood of reset requests must not fill the disk.
+pub const OUTBOX_ENTRIES: usize = 10_000;

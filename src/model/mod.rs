@@ -1,0 +1,47 @@
+//! Plain values and pure decisions: no I/O, no clock, no HTTP, no storage. What holds for every backend and every API is
+//! decided here, and a value that could be built is a value that is right: `Email::parse` is the only way to an `Email`.
+
+mod account;
+mod email;
+mod event;
+mod id;
+pub mod limits;
+mod mail;
+mod reset;
+mod secret;
+mod time;
+mod token;
+
+use std::borrow::Cow;
+
+pub use account::{Invite, InviteTerms, Name, NewUser, Password, User};
+pub use email::Email;
+pub use event::{Event, EventCount, Idempotency, NewEvent};
+pub use id::{TokenId, UserId, UserNumber};
+pub use mail::{DueMail, MailId, Retry};
+pub use reset::ResetCode;
+pub use secret::{Digest, Secret};
+pub use time::Timestamp;
+pub use token::{AccessClaims, Client, Holder, NewToken, Retired, Standing, Token, TokenKind};
+
+/// A value from outside that breaks a rule: which field, and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invalid {
+    /// The field as the caller knows it.
+    pub field: Cow<'static, str>,
+    /// What is wrong with it, as the rest of a sentence that begins with the field.
+    pub why: String,
+}
+
+impl Invalid {
+    /// A complaint about `field`.
+    pub fn new(field: impl Into<Cow<'static, str>>, why: impl Into<String>) -> Invalid {
+        Invalid { field: field.into(), why: why.into() }
+    }
+}
+
+impl std::fmt::Display for Invalid {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.field, self.why)
+    }
+}

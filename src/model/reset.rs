@@ -1,0 +1,21 @@
+//! Password reset codes, as they are kept.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Timestamp, UserId};
+
+/// A code that is out in somebody's mail; it is found by its digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResetCode {
+    /// Whose password it resets.
+    pub user: UserId,
+    /// Until when.
+    pub expires_at: Timestamp,
+}
+
+impl ResetCode {
+    /// Whether it may still be redeemed.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        now < self.expires_at
+    }
+}

@@ -1,0 +1,80 @@
+//! A moment in time, to the millisecond.
+
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+pub struct Timestamp(i64);
+
+const MILLIS_PER_HOUR: i64 = 3_600_000;
+
+impl Timestamp {
+    /// The moment `millis` after the epoch.
+    pub const fn from_millis(millis: i64) -> Timestamp {
+        Timestamp(millis)
+    }
+
+    /// Milliseconds since the epoch.
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since the epoch.
+    pub const fn seconds(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// Whole hours since the epoch: the grain of the event counters.
+    pub fn hour(self) -> u32 {
+        u32::try_from(self.0.div_euclid(MILLIS_PER_HOUR)).unwrap_or(0)
+    }
+
+    /// The moment `span` later.
+    pub fn after(self, span: Duration) -> Timestamp {
+        Timestamp(self.0.saturating_add(millis_of(span)))
+    }
+
+    /// The moment `span` earlier.
+    pub fn before(self, span: Duration) -> Timestamp {
+        Timestamp(self.0.saturating_sub(millis_of(span)))
+    }
+
+    /// How long ago `earlier` was; nothing if it lies ahead.
+    pub fn since(self, earlier: Timestamp) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// RFC 3339 in UTC with whole seconds: `2024-09-06T14:31:51Z`.
+    pub fn rfc3339(self) -> String {
+        DateTime::<Utc>::from_timestamp_millis(self.0)
+            .unwrap_or_default()
+            .to_rfc3339_opts(SecondsFormat::Secs, true)
+    }
+}
+
+fn millis_of(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_shown_in_utc_with_whole_seconds() {
+        assert_eq!(Timestamp::from_millis(1_725_633_111_999).rfc3339(), "2024-09-06T14:31:51Z");
+        assert_eq!(Timestamp::from_millis(1_725_633_111_999).seconds(), 1_725_633_111);
+    }
+
+    #[test]
+    fn arithmetic_saturates() {
+        let late = Timestamp::from_millis(i64::MAX);
+        assert_eq!(late.after(Duration::from_secs(1)), late);
+        assert_eq!(Timestamp::from_millis(5).since(Timestamp::from_millis(9)), Duration::ZERO);
+    }
+}

@@ -1,0 +1,230 @@
+//! Tokens: what they are, whose they are, and whether they are good.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Digest, Timestamp, TokenId, UserId, limits};
+
+/// Which API issued a token. It decides how the token is renewed, never what it opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum TokenKind {
+    /// Token API: the administrator's.
+    Admin,
+    /// Hub API.
+    Hub,
+    /// Angen API, with a renewal code.
+    Angen,
+    /// Ephemeride API; its lifetime begins anew with each use.
+    Session,
+    /// Core API: a JWT, renewed in families.
+    Access,
+}
+
+/// Who acts with a token. What a token opens follows from this alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Holder {
+    /// The administrator of the configuration file.
+    Admin,
+    /// Whoever knows a hub password.
+    Hub,
+    /// An account.
+    User(UserId),
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Holder::Admin => f.write_str("admin"),
+            Holder::Hub => f.write_str("hub"),
+            Holder::User(id) => id.fmt(f),
+        }
+    }
+}
+
+/// Where a token was asked for from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Client {
+    /// The client's address.
+    pub address: IpAddr,
+    /// What it calls itself, cut to a bounded length.
+    pub user_agent: String,
+}
+
+impl Client {
+    /// A client; an absent or empty user agent is `unknown`.
+    pub fn new(address: IpAddr, user_agent: Option<&str>) -> Client {
+        let text = user_agent.map(str::trim).filter(|text| !text.is_empty()).unwrap_or("unknown");
+        let end = text.floor_char_boundary(limits::USER_AGENT_BYTES);
+        Client { address, user_agent: text.get(..end).unwrap_or_default().to_owned() }
+    }
+}
+
+/// A token as it is kept, found by the digest of its secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Token {
+    /// Its public name.
+    pub id: TokenId,
+    /// The tokens that came of one login by renewing.
+    pub family: TokenId,
+    /// Which API issued it.
+    pub kind: TokenKind,
+    /// Who acts with it.
+    pub holder: Holder,
+    /// The holder's epoch when it was issued.
+    pub epoch: u32,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+    /// From when on it opens nothing.
+    pub expires_at: Timestamp,
+    /// Until when it may be exchanged for a new one; `expires_at` where the kind knows no such time.
+    pub refreshable_until: Timestamp,
+    /// When it was last used, to the minute.
+    pub last_used_at: Timestamp,
+    /// Where it was issued to.
+    pub client: Client,
+    /// Angen: the digest of its renewal code.
+    pub renewal: Option<Digest>,
+    /// Core: when it was exchanged, and for which token.
+    pub retired: Option<Retired>,
+}
+
+/// What became of a token that was exchanged for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retired {
+    /// When.
+    pub at: Timestamp,
+    /// The digest of the token that came of it.
+    pub successor: Digest,
+}
+
+/// A token that is about to be issued.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    /// The digest of its secret.
+    pub digest: Digest,
+    /// The token, but for family and epoch, which the store settles: the family is the token's own id unless it is
+    /// exchanged for another, the epoch is the holder's.
+    pub token: Token,
+}
+
+/// What a token that was found is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It opens what its holder may open.
+    Live,
+    /// It was good once.
+    Expired,
+    /// It was ended: by its holder, by a new password, or by an exchange.
+    Revoked,
+}
+
+impl Token {
+    /// The one judgement on a token: kind, epoch, exchange and expiry. `epoch` is its holder's now, or `None` when the holder is
+    /// gone or disabled. An exchanged token lives on for the refresh grace, so that a second tab is not thrown out.
+    pub fn standing(&self, epoch: Option<u32>, now: Timestamp) -> Standing {
+        let exchanged = self.retired.is_some_and(|it| now >= it.at.after(limits::REFRESH_GRACE));
+        if epoch != Some(self.epoch) || exchanged {
+            Standing::Revoked
+        } else if now >= self.expires_at {
+            Standing::Expired
+        } else {
+            Standing::Live
+        }
+    }
+
+    /// Whether a use at `now` should be written down.
+    pub fn is_worth_touching(&self, now: Timestamp) -> bool {
+        now.since(self.last_used_at) >= limits::LAST_USE_GRAIN
+    }
+
+    /// The token after a use at `now`; `idle` is how long a session lives without use.
+    pub fn touched(&self, now: Timestamp, idle: Duration) -> Token {
+        let mut token = self.clone();
+        token.last_used_at = now;
+        if token.kind == TokenKind::Session {
+            token.expires_at = now.after(idle);
+            token.refreshable_until = token.expires_at;
+        }
+        token
+    }
+
+    /// From when on nothing can come of it and it may be forgotten.
+    pub fn forgettable_at(&self) -> Timestamp {
+        self.expires_at.max(self.refreshable_until)
+    }
+}
+
+/// The claims of an access token (RFC 7519, section 4.1). Rendered and signed they always give the same text, for
+/// Ed25519 draws no randomness: a successor can be handed out twice without being kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AccessClaims<'a> {
+    /// Who issued it.
+    pub iss: &'a str,
+    /// Whom it is about: the user's id.
+    pub sub: String,
+    /// The token's public name.
+    pub jti: TokenId,
+    /// Issued at, in seconds.
+    pub iat: i64,
+    /// Expires at, in seconds.
+    pub exp: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    fn token() -> Token {
+        let at = Timestamp::from_millis;
+        Token {
+            id: TokenId(Uuid::nil()),
+            family: TokenId(Uuid::nil()),
+            kind: TokenKind::Session,
+            holder: Holder::Admin,
+            epoch: 3,
+            issued_at: at(0),
+            expires_at: at(100_000),
+            refreshable_until: at(100_000),
+            last_used_at: at(0),
+            client: Client::new([127, 0, 0, 1].into(), None),
+            renewal: None,
+            retired: None,
+        }
+    }
+
+    #[test]
+    fn a_token_is_live_until_the_moment_it_expires() {
+        let at = Timestamp::from_millis;
+        assert_eq!(token().standing(Some(3), at(99_999)), Standing::Live);
+        assert_eq!(token().standing(Some(3), at(100_000)), Standing::Expired);
+        assert_eq!(token().standing(Some(4), at(5)), Standing::Revoked);
+        assert_eq!(token().standing(None, at(5)), Standing::Revoked);
+    }
+
+    #[test]
+    fn an_exchanged_token_lives_on_for_the_grace_only() {
+        let at = Timestamp::from_millis;
+        let retired = Some(Retired { at: at(50_000), successor: Digest([1; 32]) });
+        let token = Token { retired, ..token() };
+        assert_eq!(token.standing(Some(3), at(59_999)), Standing::Live);
+        assert_eq!(token.standing(Some(3), at(60_000)), Standing::Revoked);
+    }
+
+    #[test]
+    fn a_session_lives_on_by_use_and_is_written_once_a_minute() {
+        let at = Timestamp::from_millis;
+        assert!(!token().is_worth_touching(at(59_999)) && token().is_worth_touching(at(60_000)));
+        let used = token().touched(at(60_000), Duration::from_secs(100));
+        assert_eq!((used.last_used_at, used.expires_at), (at(60_000), at(160_000)));
+    }
+
+    #[test]
+    fn a_long_user_agent_is_cut_between_characters() {
+        let client = Client::new([127, 0, 0, 1].into(), Some(&"ü".repeat(200)));
+        assert_eq!(client.user_agent.len(), 256);
+        assert_eq!(Client::new([127, 0, 0, 1].into(), Some("  ")).user_agent, "unknown");
+    }
+}

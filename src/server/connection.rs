@@ -1,0 +1,144 @@
+//! One connection, from its first byte to its end.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1::Builder;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot::Receiver;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+use super::seats::{Network, Seat, Seats};
+use crate::http::Dispatcher;
+
+/// The longest head of a request: beyond it, 431. It also bounds what hyper buffers for a connection.
+const HEAD_BYTES: usize = 32 * 1024;
+
+/// What all connections share.
+pub(super) struct Host {
+    pub(super) seats: Arc<Seats>,
+    dispatcher: Arc<Dispatcher>,
+    tls: Option<TlsAcceptor>,
+    http: Builder,
+}
+
+impl Host {
+    pub(super) fn new(dispatcher: Arc<Dispatcher>, tls: Option<TlsAcceptor>) -> Host {
+        let limits = &dispatcher.config().limits;
+        let mut http = Builder::new();
+        // Without a timer hyper's timeout is inert. It also ends connections that are kept alive and say nothing.
+        http.timer(TokioTimer::new())
+            .header_read_timeout(limits.header_timeout)
+            .max_header_size(HEAD_BYTES)
+            .max_buf_size(HEAD_BYTES);
+        let seats = Seats::new(limits.connections, limits.connections_per_address);
+        Host {
+            seats,
+            dispatcher,
+            tls,
+            http,
+        }
+    }
+
+    /// A seat for a connection from `peer`, if its network has not too many. A trusted proxy speaks for many and has no
+    /// such bound.
+    pub(super) fn admit(&self, peer: SocketAddr) -> Option<(Seat, Receiver<()>)> {
+        let address = peer.ip().to_canonical();
+        let trusted = &self.dispatcher.config().server.trusted_proxies;
+        let is_proxy = trusted.iter().any(|proxies| proxies.contains(&address));
+        self.seats.admit((!is_proxy).then(|| Network::of(address)))
+    }
+
+    fn header_timeout(&self) -> Duration {
+        self.dispatcher.config().limits.header_timeout
+    }
+}
+
+/// Serves a connection to its end. Until its first byte it costs a task and little more: hyper's buffers, and those of
+/// TLS, come after it.
+pub(super) async fn run(
+    host: Arc<Host>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    seat: Seat,
+    finish: Receiver<()>,
+) {
+    let awake =
+        async { stream.peek(&mut [0]).await.is_ok_and(|bytes| bytes > 0) && seat.promote().await };
+    if timeout(host.header_timeout(), awake).await != Ok(true) {
+        return;
+    }
+    prepare(&stream, host.dispatcher.config().limits.body_timeout);
+    // Boxed, so that a silent connection's task has not its size.
+    Box::pin(converse(&host, stream, peer, &seat, finish)).await;
+}
+
+/// Answers go out at once; and a client that does not take them loses its connection in the time it has for sending.
+fn prepare(stream: &TcpStream, patience: Duration) {
+    let millis = u32::try_from(patience.as_millis()).unwrap_or(u32::MAX);
+    let set = stream
+        .set_nodelay(true)
+        .and_then(|()| limit_silence(stream, millis));
+    if let Err(error) = set {
+        log::debug!("cannot set the options of a connection: {error}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn limit_silence(stream: &TcpStream, millis: u32) -> std::io::Result<()> {
+    Ok(rustix::net::sockopt::set_tcp_user_timeout(stream, millis)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn limit_silence(_: &TcpStream, _: u32) -> std::io::Result<()> {
+    Ok(())
+}
+
+async fn converse(
+    host: &Host,
+    stream: TcpStream,
+    peer: SocketAddr,
+    seat: &Seat,
+    finish: Receiver<()>,
+) {
+    let Some(tls) = &host.tls else {
+        return http(host, stream, peer, seat, finish).await;
+    };
+    match timeout(host.header_timeout(), tls.accept(stream)).await {
+        Ok(Ok(stream)) => http(host, stream, peer, seat, finish).await,
+        Ok(Err(error)) => log::debug!("a TLS handshake failed: {error}"),
+        Err(_) => log::debug!("a TLS handshake took too long"),
+    }
+}
+
+async fn http(
+    host: &Host,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: SocketAddr,
+    seat: &Seat,
+    finish: Receiver<()>,
+) {
+    let service = service_fn(|request| async move {
+        let _busy = seat.busy();
+        Ok::<_, Infallible>(host.dispatcher.handle(request, peer).await)
+    });
+    let mut connection = pin!(host.http.serve_connection(TokioIo::new(stream), service));
+    let ended = tokio::select! {
+        biased;
+        ended = connection.as_mut() => ended,
+        _ = finish => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        log::debug!("a connection ended early: {error}");
+    }
+}

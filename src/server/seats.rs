@@ -1,0 +1,372 @@
+//! How many connections there may be, and which must go when there are too many. A connection is silent until its first
+//! byte; silent ones are cheap and may be many, the others are few.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, oneshot};
+use tokio::task::AbortHandle;
+
+/// For each connection that may be active, so many may be silent.
+const SILENT_FOR_EACH_ACTIVE: usize = 4;
+
+/// The pulse of a connection with a request under way.
+const BUSY: u64 = u64::MAX;
+
+/// Whom connections are counted by: an IPv4 address, or an IPv6 /64, which is one customer's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Network {
+    V4(u32),
+    V6(u64),
+}
+
+impl Network {
+    pub(super) fn of(address: IpAddr) -> Network {
+        match address.to_canonical() {
+            IpAddr::V4(it) => Network::V4(it.to_bits()),
+            IpAddr::V6(it) => {
+                let [a, b, c, d, ..] = it.segments().map(u64::from);
+                Network::V6(a << 48 | b << 32 | c << 16 | d)
+            }
+        }
+    }
+}
+
+/// All connections there are.
+pub(super) struct Seats {
+    active_cap: usize,
+    network_cap: usize,
+    table: Mutex<Table>,
+    /// Counts signs of life, so that they can be ordered without a clock.
+    beats: AtomicU64,
+    /// Connections that wait for a seat among the active, and what wakes one of them.
+    waiting: AtomicUsize,
+    freed: Notify,
+}
+
+#[derive(Default)]
+struct Table {
+    next: u64,
+    silent: BTreeMap<u64, Entry>,
+    active: HashMap<u64, Entry>,
+    networks: HashMap<Network, usize>,
+}
+
+struct Entry {
+    network: Option<Network>,
+    /// Its last sign of life, or `BUSY`.
+    pulse: Arc<AtomicU64>,
+    task: Option<AbortHandle>,
+    finish: Option<oneshot::Sender<()>>,
+}
+
+/// A connection's place. Dropping it gives it back.
+pub(super) struct Seat {
+    seats: Arc<Seats>,
+    serial: u64,
+    pulse: Arc<AtomicU64>,
+}
+
+/// A request that is under way until this is dropped.
+pub(super) struct Busy<'a>(&'a Seat);
+
+impl Seats {
+    /// Room for `active_cap` connections that speak, and `network_cap` of each network.
+    pub(super) fn new(active_cap: usize, network_cap: usize) -> Arc<Seats> {
+        Arc::new(Seats {
+            active_cap,
+            network_cap,
+            table: Mutex::default(),
+            beats: AtomicU64::new(0),
+            waiting: AtomicUsize::new(0),
+            freed: Notify::new(),
+        })
+    }
+
+    /// A seat for a silent connection, and what tells it to finish; none if its network has its share. Where all silent ones
+    /// are taken, the oldest goes.
+    pub(super) fn admit(
+        self: &Arc<Seats>,
+        network: Option<Network>,
+    ) -> Option<(Seat, oneshot::Receiver<()>)> {
+        let (finish, finished) = oneshot::channel();
+        let pulse = Arc::new(AtomicU64::new(self.beat()));
+        let mut table = self.table();
+        if let Some(network) = network {
+            let count = table.networks.entry(network).or_default();
+            if *count >= self.network_cap {
+                return None;
+            }
+            *count += 1;
+        }
+        if table.silent.len() >= self.active_cap.saturating_mul(SILENT_FOR_EACH_ACTIVE) {
+            table.drop_oldest_silent();
+        }
+        let serial = table.next;
+        table.next += 1;
+        let entry = Entry {
+            network,
+            pulse: Arc::clone(&pulse),
+            task: None,
+            finish: Some(finish),
+        };
+        table.silent.insert(serial, entry);
+        drop(table);
+        Some((
+            Seat {
+                seats: Arc::clone(self),
+                serial,
+                pulse,
+            },
+            finished,
+        ))
+    }
+
+    /// Says which task the connection is.
+    pub(super) fn attach(&self, serial: u64, task: AbortHandle) {
+        let mut table = self.table();
+        let Table { silent, active, .. } = &mut *table;
+        if let Some(entry) = silent.get_mut(&serial).or_else(|| active.get_mut(&serial)) {
+            entry.task = Some(task);
+        }
+    }
+
+    /// Drops up to `count` connections without a request, silent ones first, then those that are idle for longest.
+    pub(super) fn spare(&self, count: usize) {
+        let mut table = self.table();
+        for _ in 0..count {
+            if !table.drop_oldest_silent() && !table.drop_idlest() {
+                break;
+            }
+        }
+    }
+
+    /// Tells every connection to finish what is under way and end. Silent ones have nothing under way.
+    pub(super) fn finish(&self) {
+        let mut table = self.table();
+        while table.drop_oldest_silent() {}
+        for finish in table
+            .active
+            .values_mut()
+            .filter_map(|entry| entry.finish.take())
+        {
+            // One that ended in this moment does not hear it, and need not.
+            let _ = finish.send(());
+        }
+    }
+
+    /// Ends every connection as it stands.
+    pub(super) fn abort(&self) {
+        for task in self
+            .table()
+            .active
+            .values()
+            .filter_map(|entry| entry.task.as_ref())
+        {
+            task.abort();
+        }
+    }
+
+    /// Moves a connection among the active, if there is room or can be made; none if it was dropped meanwhile.
+    fn try_promote(&self, serial: u64) -> Option<bool> {
+        let mut table = self.table();
+        if !table.silent.contains_key(&serial) {
+            return None;
+        }
+        if table.active.len() >= self.active_cap && !table.drop_idlest() {
+            return Some(false);
+        }
+        let entry = table.silent.remove(&serial)?;
+        table.active.insert(serial, entry);
+        Some(true)
+    }
+
+    fn beat(&self) -> u64 {
+        self.beats.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn wake_one(&self) {
+        if self.waiting.load(Ordering::SeqCst) > 0 {
+            self.freed.notify_one();
+        }
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn drop_oldest_silent(&mut self) -> bool {
+        self.silent
+            .pop_first()
+            .is_some_and(|(_, entry)| self.drop_entry(entry))
+    }
+
+    /// Drops the active connection that has been without a request for longest; false if all have one.
+    fn drop_idlest(&mut self) -> bool {
+        let idle = self.active.iter().filter(|(_, entry)| entry.task.is_some());
+        let pulses = idle.map(|(serial, entry)| (entry.pulse.load(Ordering::Relaxed), *serial));
+        let idlest = pulses.filter(|(pulse, _)| *pulse != BUSY).min();
+        idlest
+            .and_then(|(_, serial)| self.active.remove(&serial))
+            .is_some_and(|entry| self.drop_entry(entry))
+    }
+
+    fn drop_entry(&mut self, entry: Entry) -> bool {
+        self.uncount(entry.network);
+        if let Some(task) = entry.task {
+            task.abort();
+        }
+        true
+    }
+
+    fn uncount(&mut self, network: Option<Network>) {
+        let Some(network) = network else { return };
+        if let Some(count) = self.networks.get_mut(&network) {
+            *count -= 1;
+            if *count == 0 {
+                self.networks.remove(&network);
+            }
+        }
+    }
+}
+
+impl Seat {
+    /// Its number in the order of arrival.
+    pub(super) fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    /// Waits for a place among the active; it goes to the one that has been idle for longest if need be. False if this connection had to make
+    /// room itself.
+    pub(super) async fn promote(&self) -> bool {
+        let seats = &self.seats;
+        if let Some(done @ true) = seats.try_promote(self.serial) {
+            return done;
+        }
+        let _waiting = Waiting::among(seats);
+        loop {
+            // A wake-up that comes between the two lines is kept for the second.
+            match seats.try_promote(self.serial) {
+                None => return false,
+                Some(true) => return true,
+                Some(false) => seats.freed.notified().await,
+            }
+        }
+    }
+
+    /// Marks a request as under way: its connection is not dropped for others.
+    pub(super) fn busy(&self) -> Busy<'_> {
+        self.pulse.store(BUSY, Ordering::Relaxed);
+        Busy(self)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut table = self.seats.table();
+        let silent = table.silent.remove(&self.serial);
+        if let Some(entry) = silent.or_else(|| table.active.remove(&self.serial)) {
+            table.uncount(entry.network);
+        }
+        drop(table);
+        self.seats.wake_one();
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        let Busy(seat) = self;
+        seat.pulse.store(seat.seats.beat(), Ordering::SeqCst);
+        seat.seats.wake_one();
+    }
+}
+
+/// Counts a connection as waiting, also when its wait is given up.
+struct Waiting<'a>(&'a Seats);
+
+impl Waiting<'_> {
+    fn among(seats: &Seats) -> Waiting<'_> {
+        seats.waiting.fetch_add(1, Ordering::SeqCst);
+        Waiting(seats)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::SeqCst);
+        // It may have been woken and given up in the same moment: the wake-up is for somebody.
+        self.0.wake_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network(text: &str) -> Network {
+        Network::of(text.parse().unwrap())
+    }
+
+    fn task() -> AbortHandle {
+        tokio::spawn(std::future::pending::<()>()).abort_handle()
+    }
+
+    #[test]
+    fn an_ipv6_network_counts_as_one() {
+        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::9"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_eq!(network("::ffff:1.2.3.4"), network("1.2.3.4"));
+    }
+
+    #[test]
+    fn a_network_has_its_share_and_gets_it_back() {
+        let seats = Seats::new(10, 2);
+        let ours = Some(network("10.0.0.1"));
+        let first = seats.admit(ours).unwrap();
+        let _second = seats.admit(ours).unwrap();
+        assert!(seats.admit(ours).is_none());
+        assert!(seats.admit(Some(network("10.0.0.2"))).is_some() && seats.admit(None).is_some());
+        drop(first);
+        assert!(seats.admit(ours).is_some());
+    }
+
+    #[tokio::test]
+    async fn the_longest_idle_connection_makes_room_and_a_busy_one_does_not() {
+        let seats = Seats::new(2, 9);
+        let mut places = Vec::new();
+        for _ in 0..3 {
+            let (seat, _) = seats.admit(Some(network("10.0.0.1"))).unwrap();
+            seats.attach(seat.serial(), task());
+            places.push(seat);
+        }
+        let [first, second, third] = &places[..] else {
+            panic!()
+        };
+        assert!(first.promote().await && second.promote().await);
+        drop(first.busy());
+        let busy = first.busy();
+        assert!(
+            third.promote().await,
+            "the second, which never asked anything, goes"
+        );
+        assert_eq!(seats.try_promote(second.serial()), None);
+        let _also_busy = third.busy();
+        let (fourth, _) = seats.admit(Some(network("10.0.0.1"))).unwrap();
+        assert_eq!(seats.try_promote(fourth.serial()), Some(false));
+        let waits = tokio::spawn(async move { fourth.promote().await });
+        tokio::task::yield_now().await;
+        drop(busy);
+        assert!(waits.await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn the_oldest_silent_connection_goes_when_there_are_too_many() {
+        let seats = Seats::new(1, 99);
+        let places: Vec<_> = (0..5).map(|_| seats.admit(None).unwrap().0).collect();
+        assert!(!places[0].promote().await && places[1].promote().await);
+    }
+}

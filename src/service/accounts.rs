@@ -1,0 +1,117 @@
+//! Accounts: signing up, changing, leaving.
+
+use std::sync::Arc;
+
+use super::limiter::Deed;
+use super::tokens::{Bearer, Issued};
+use super::{Refusal, Services};
+use crate::model::{
+    Client, Email, Name, NewUser, Password, Secret, Timestamp, User, UserId, limits,
+};
+use crate::store::{Created, Updated};
+
+/// How an account is named at a login.
+#[derive(Debug, Clone, Copy)]
+pub enum Login<'a> {
+    /// By its id, as text.
+    Id(&'a str),
+    /// By its address.
+    Email(&'a str),
+}
+
+/// What somebody says who signs up, unchecked.
+#[derive(Debug, Clone)]
+pub struct Signup {
+    /// The name to be shown.
+    pub name: String,
+    /// The address.
+    pub email: String,
+    /// The password.
+    pub password: Secret,
+    /// The invite; an empty one is none.
+    pub invite: Option<String>,
+}
+
+impl Services {
+    /// Makes an account and its first session. The invite is used up in the same step: a signup that fails burns none.
+    pub async fn sign_up(
+        &self,
+        signup: Signup,
+        from: Client,
+        now: Timestamp,
+    ) -> Result<Issued, Refusal> {
+        let rules = &self.config.accounts;
+        if !rules.signup {
+            return Err(Refusal::SignupClosed);
+        }
+        let name = Name::parse(&signup.name)?;
+        let email = Email::parse(&signup.email)?;
+        let password = Password::parse(signup.password, rules.password_min_length)?;
+        let invite = signup.invite.filter(|code| !code.is_empty());
+        match &invite {
+            None if rules.invite_required => return Err(Refusal::InviteNotFound),
+            Some(code) if code.chars().count() > limits::INVITE_CHARS => {
+                return Err(Refusal::InviteNotFound);
+            }
+            _ => {}
+        }
+        self.limiter.admit(Deed::SignUp, from.address, self.world.clock.monotonic())?;
+        let salt = self.world.random_bytes();
+        let password_hash = self.passwords.hash(password.secret(), salt).await?;
+        let id = UserId::from_random(self.world.random_bytes());
+        let session = self.first_session(id, from, now);
+        let user = NewUser { id, email, name, password_hash, invite };
+        match self.store.create_user(user, session.as_new(), now).await? {
+            Created::Done(_) => Ok(session),
+            Created::EmailTaken => Err(Refusal::EmailTaken),
+            Created::InviteNotFound => Err(Refusal::InviteNotFound),
+        }
+    }
+
+    /// Changes name and address of an account.
+    pub async fn update_user(
+        &self,
+        user: &User,
+        name: &str,
+        email: &str,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let (name, email) = (Name::parse(name)?, Email::parse(email)?);
+        match self.store.update_user(user.id, name, email, now).await? {
+            Updated::Done => Ok(()),
+            Updated::EmailTaken => Err(Refusal::EmailTaken),
+            Updated::Gone => Err(Refusal::BadToken),
+        }
+    }
+
+    /// Removes an account: its tokens are dead and its address is free.
+    pub async fn delete_user(&self, user: &User) -> Result<(), Refusal> {
+        let deleted = self.store.delete_user(user.id).await?;
+        if deleted { Ok(()) } else { Err(Refusal::BadToken) }
+    }
+
+    /// Sets another password for whoever knows the current one; every token of the account but the one in use is dead.
+    pub async fn change_password(
+        &self,
+        bearer: &Bearer,
+        user: &Arc<User>,
+        current: &Secret,
+        new: Secret,
+        from: &Client,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let new = Password::parse(new, self.config.accounts.password_min_length)?;
+        self.confirm(user, current, from).await?;
+        let hash = self.passwords.hash(new.secret(), self.world.random_bytes()).await?;
+        let keep = Some(bearer.digest);
+        match self.store.change_password(user.id, user.epoch, hash, keep, now).await? {
+            Updated::Done => Ok(()),
+            Updated::Gone | Updated::EmailTaken => Err(Refusal::BadToken),
+        }
+    }
+
+    /// Whether signing up needs an invite.
+    pub fn needs_invite(&self) -> bool {
+        self.config.accounts.invite_required
+    }
+}

@@ -1,0 +1,292 @@
+//! Who may try how often. Rates follow the generic cell rate algorithm (ITU-T I.371): a bucket is one moment, the time at which
+//! it will be empty again. Wrong passwords of an account are answered with a growing wait, never with a lock: whoever logged
+//! in from an address before keeps an allowance there that strangers cannot use up.
+//!
+//! Time is monotonic and an argument; memory is bounded.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::Refusal;
+use crate::config::{Limits, Rate};
+use crate::model::{Digest, UserId};
+
+/// Buckets that are kept; those that are empty go first.
+const BUCKETS: usize = 65_536;
+/// Wrong passwords an account takes before its wait begins.
+const FREE_TRIES: u32 = 5;
+/// The wait after that many tries doubles up to this.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// Wrong passwords an account takes in a day.
+const TRIES_A_DAY: u32 = 100;
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// What an address may do so often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Deed {
+    /// Try a password.
+    Password,
+    /// Ask for a reset mail.
+    AskReset,
+    /// Try a reset code.
+    TryReset,
+    /// Sign up.
+    SignUp,
+}
+
+/// Whose password is tried: an account, or an address that has none, which must look the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Target {
+    /// An account, by its id, not by the string that was typed.
+    Account(UserId),
+    /// The digest of an address that is nobody's.
+    Nobody(Digest),
+}
+
+/// Tries of one target, by those who logged in before from one address or by strangers.
+type TryKey = (Target, Option<IpAddr>);
+
+#[derive(Debug, Clone, Copy)]
+struct Tries {
+    failed: u32,
+    free_at: Duration,
+    today: u32,
+    day_ends: Duration,
+}
+
+/// The counters of everybody.
+pub(super) struct Limiter {
+    enabled: bool,
+    limits: Limits,
+    addresses: Mutex<HashMap<(Deed, IpAddr), Duration>>,
+    reset_mails: Mutex<HashMap<UserId, Duration>>,
+    tries: Mutex<HashMap<TryKey, Tries>>,
+    welcome: Mutex<HashMap<(UserId, IpAddr), Duration>>,
+}
+
+impl Limiter {
+    pub(super) fn new(limits: &Limits) -> Limiter {
+        Limiter {
+            enabled: limits.rates,
+            limits: limits.clone(),
+            addresses: Mutex::default(),
+            reset_mails: Mutex::default(),
+            tries: Mutex::default(),
+            welcome: Mutex::default(),
+        }
+    }
+
+    /// Counts a deed of an address, or refuses it.
+    pub(super) fn admit(&self, deed: Deed, from: IpAddr, now: Duration) -> Result<(), Refusal> {
+        let rate = match deed {
+            Deed::Password => self.limits.wrong_passwords,
+            Deed::AskReset => self.limits.reset_requests,
+            Deed::TryReset => self.limits.reset_attempts,
+            Deed::SignUp => self.limits.signups,
+        };
+        self.charge(&self.addresses, (deed, network(from)), rate, now)
+    }
+
+    /// Counts a reset mail to an account, or refuses it.
+    pub(super) fn admit_mail(&self, to: UserId, now: Duration) -> Result<(), Refusal> {
+        self.charge(&self.reset_mails, to, self.limits.reset_mails, now)
+    }
+
+    /// Takes back what `admit` has counted: the password was right.
+    pub(super) fn forgive(&self, deed: Deed, from: IpAddr, now: Duration) {
+        let mut buckets = lock(&self.addresses);
+        if let Some(empty_at) = buckets.get_mut(&(deed, network(from))) {
+            *empty_at = empty_at.saturating_sub(self.limits.wrong_passwords.period).max(now);
+        }
+    }
+
+    /// Counts a try of somebody's password before it is compared, so that many at once cannot slip through, or refuses it.
+    pub(super) fn admit_try(
+        &self,
+        target: Target,
+        from: IpAddr,
+        now: Duration,
+    ) -> Result<(), Refusal> {
+        if !self.enabled {
+            return Ok(());
+        }
+        let key = self.try_key(target, from);
+        let mut tries = lock(&self.tries);
+        make_room(&mut tries, |tries| tries.day_ends.max(tries.free_at), now);
+        let fresh = Tries { failed: 0, free_at: now, today: 0, day_ends: now + DAY };
+        let tries = tries.entry(key).or_insert(fresh);
+        if now >= tries.day_ends {
+            *tries = fresh;
+        }
+        if now < tries.free_at {
+            return Err(Refusal::TooMany { retry_after: tries.free_at - now });
+        }
+        if tries.today >= TRIES_A_DAY {
+            return Err(Refusal::TooMany { retry_after: tries.day_ends - now });
+        }
+        (tries.failed, tries.today) = (tries.failed + 1, tries.today + 1);
+        tries.free_at = now + wait_after(tries.failed);
+        Ok(())
+    }
+
+    /// Notes that the password was right: the count begins anew, and this address is known from now on.
+    pub(super) fn welcome(&self, user: UserId, from: IpAddr, now: Duration) {
+        let key = self.try_key(Target::Account(user), from);
+        lock(&self.tries).remove(&key);
+        let mut known = lock(&self.welcome);
+        make_room(&mut known, |at| *at + DAY * 90, now);
+        known.insert((user, network(from)), now);
+    }
+
+    fn try_key(&self, target: Target, from: IpAddr) -> TryKey {
+        let network = network(from);
+        match target {
+            Target::Account(id) if lock(&self.welcome).contains_key(&(id, network)) => {
+                (target, Some(network))
+            }
+            _ => (target, None),
+        }
+    }
+
+    fn charge<K: Hash + Eq + Copy>(
+        &self,
+        buckets: &Mutex<HashMap<K, Duration>>,
+        key: K,
+        rate: Rate,
+        now: Duration,
+    ) -> Result<(), Refusal> {
+        if !self.enabled {
+            return Ok(());
+        }
+        let mut buckets = lock(buckets);
+        make_room(&mut buckets, |empty_at| *empty_at, now);
+        let empty_at = buckets.entry(key).or_insert(now);
+        let begin = (*empty_at).max(now);
+        let tolerance = rate.period * rate.burst.saturating_sub(1);
+        let wait = begin.saturating_sub(now).saturating_sub(tolerance);
+        if !wait.is_zero() {
+            return Err(Refusal::TooMany { retry_after: wait });
+        }
+        *empty_at = begin + rate.period;
+        Ok(())
+    }
+}
+
+fn wait_after(failed: u32) -> Duration {
+    match failed.checked_sub(FREE_TRIES) {
+        Some(over) => Duration::from_secs(1 << over.min(6)).min(LONGEST_WAIT),
+        None => Duration::ZERO,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Keeps a map within its bound: what has run out goes first, then what runs out soonest.
+fn make_room<K: Hash + Eq + Copy, V>(
+    map: &mut HashMap<K, V>,
+    ends: impl Fn(&V) -> Duration,
+    now: Duration,
+) {
+    if map.len() < BUCKETS {
+        return;
+    }
+    map.retain(|_, value| ends(value) > now);
+    if map.len() >= BUCKETS {
+        let mut moments: Vec<Duration> = map.values().map(&ends).collect();
+        let middle = moments.len() / 2;
+        let (_, median, _) = moments.select_nth_unstable(middle);
+        let median = *median;
+        map.retain(|_, value| ends(value) > median);
+    }
+}
+
+/// Whom a limit holds to account: an IPv4 address, or the /64 of an IPv6 address, which one customer has.
+pub(super) fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limiter() -> Limiter {
+        let rate = Rate { burst: 3, period: Duration::from_secs(6) };
+        Limiter::new(&Limits {
+            rates: true,
+            wrong_passwords: rate,
+            reset_requests: rate,
+            reset_mails: rate,
+            reset_attempts: rate,
+            signups: rate,
+            ..Limits::default()
+        })
+    }
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(1_000 + seconds)
+    }
+
+    const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+    const AWAY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
+
+    #[test]
+    fn a_burst_is_free_and_then_one_a_period() {
+        let limiter = limiter();
+        let mut tries = (0..4).map(|_| limiter.admit(Deed::SignUp, HOME, seconds(0)).is_ok());
+        assert!(tries.by_ref().take(3).all(|ok| ok) && !tries.next().unwrap());
+        assert!(limiter.admit(Deed::SignUp, HOME, seconds(5)).is_err());
+        assert!(limiter.admit(Deed::SignUp, HOME, seconds(6)).is_ok());
+        assert!(limiter.admit(Deed::SignUp, HOME, seconds(6)).is_err());
+        assert!(limiter.admit(Deed::SignUp, AWAY, seconds(6)).is_ok());
+    }
+
+    #[test]
+    fn one_customer_of_ipv6_is_one_address() {
+        let at = |text: &str| network(text.parse().unwrap());
+        assert_eq!(at("2001:db8:1:2:3::4"), at("2001:db8:1:2:ffff::"));
+        assert_ne!(at("2001:db8:1:2::"), at("2001:db8:1:3::"));
+        assert_eq!(at("::ffff:192.0.2.1"), HOME);
+    }
+
+    #[test]
+    fn the_wait_of_an_account_grows_and_strangers_cannot_lock_its_owner_out() {
+        let limiter = limiter();
+        let user = UserId::from_random([1; 16]);
+        let target = Target::Account(user);
+        limiter.welcome(user, HOME, seconds(0));
+        let wait = |at| match limiter.admit_try(target, AWAY, at) {
+            Err(Refusal::TooMany { retry_after }) => retry_after.as_secs(),
+            _ => 0,
+        };
+        for _ in 0..5 {
+            assert_eq!(wait(seconds(0)), 0);
+        }
+        assert_eq!((wait(seconds(0)), wait(seconds(1)), wait(seconds(1))), (1, 0, 2));
+        assert!(limiter.admit_try(target, HOME, seconds(1)).is_ok());
+        let mut now = seconds(1);
+        for _ in 0..93 {
+            now += Duration::from_secs(60);
+            assert_eq!(wait(now), 0);
+        }
+        now += Duration::from_secs(60);
+        assert!(wait(now) == 0 && wait(now + LONGEST_WAIT) > 3600);
+        assert!(limiter.admit_try(target, HOME, now).is_ok());
+    }
+
+    #[test]
+    fn memory_stays_bounded() {
+        let limiter = limiter();
+        for n in 0..200_000_u32 {
+            let _ = limiter.admit(Deed::SignUp, IpAddr::V4(n.into()), seconds(0));
+        }
+        assert!(lock(&limiter.addresses).len() <= BUCKETS);
+    }
+}

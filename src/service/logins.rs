@@ -1,0 +1,126 @@
+//! Who is it? The comparison of passwords: of accounts, of the administrator, of the hub. An unknown account is compared with a
+//! decoy, in the same queue and at the same cost.
+
+use std::sync::Arc;
+
+use super::limiter::{Deed, Target};
+use super::{Login, Refusal, Services};
+use crate::config::Credential;
+use crate::crypto::{self, Verdict};
+use crate::model::{Client, Email, Secret, User, UserId, limits};
+
+impl Services {
+    /// The account with this password. Judged by the limits before any hashing.
+    pub(super) async fn log_in(
+        &self,
+        login: Login<'_>,
+        password: &Secret,
+        from: &Client,
+    ) -> Result<Arc<User>, Refusal> {
+        let (target, user) = self.find_account(login).await?;
+        self.compare(target, user, password, from).await
+    }
+
+    /// Makes sure that whoever holds a token of this account knows its password too.
+    pub(super) async fn confirm(
+        &self,
+        user: &Arc<User>,
+        password: &Secret,
+        from: &Client,
+    ) -> Result<(), Refusal> {
+        let target = Target::Account(user.id);
+        self.compare(target, Some(Arc::clone(user)), password, from).await.map(drop)
+    }
+
+    async fn compare(
+        &self,
+        target: Target,
+        user: Option<Arc<User>>,
+        password: &Secret,
+        from: &Client,
+    ) -> Result<Arc<User>, Refusal> {
+        let now = self.world.clock.monotonic();
+        self.limiter.admit(Deed::Password, from.address, now)?;
+        self.limiter.admit_try(target, from.address, now)?;
+        let phc = user.as_ref().map_or(&self.decoy_hash, |user| &user.password_hash);
+        let verdict = self.verdict(password, phc).await?;
+        let Some(user) = user.filter(|user| verdict != Verdict::Wrong && !user.disabled) else {
+            return Err(Refusal::BadCredentials);
+        };
+        self.limiter.forgive(Deed::Password, from.address, now);
+        self.limiter.welcome(user.id, from.address, now);
+        if verdict == Verdict::RightButOld {
+            let hash = self.passwords.hash(password, self.world.random_bytes()).await?;
+            self.store.rehash_password(user.id, user.password_hash.clone(), hash).await?;
+        }
+        Ok(user)
+    }
+
+    /// Compares, unless the password is longer than any that is accepted: hashing must not be fed megabytes.
+    async fn verdict(&self, password: &Secret, phc: &str) -> Result<Verdict, Refusal> {
+        if password.reveal().len() > limits::PASSWORD_BYTES {
+            return Ok(Verdict::Wrong);
+        }
+        self.passwords.verify(password, phc).await
+    }
+
+    async fn find_account(&self, login: Login<'_>) -> Result<(Target, Option<Arc<User>>), Refusal> {
+        let (typed, user) = match login {
+            Login::Id(text) => match UserId::parse(text) {
+                Some(id) => (text, self.store.find_user(id).await?),
+                None => (text, None),
+            },
+            Login::Email(text) => match Email::parse(text) {
+                Ok(email) => (text, self.store.find_user_by_email(&email.key()).await?),
+                Err(_) => (text, None),
+            },
+        };
+        let nobody = || Target::Nobody(crypto::digest(typed.trim().to_ascii_lowercase().as_bytes()));
+        let target = user.as_ref().map_or_else(nobody, |user| Target::Account(user.id));
+        Ok((target, user))
+    }
+
+    /// Whether these are the administrator's name and password.
+    pub(super) async fn log_in_admin(
+        &self,
+        username: &str,
+        password: &Secret,
+        from: &Client,
+    ) -> Result<(), Refusal> {
+        let known = crypto::digest(username.as_bytes())
+            == crypto::digest(self.config.admin.username.as_bytes());
+        let right = self.is_any(std::slice::from_ref(&self.admin_password), password, from).await?;
+        if known && right { Ok(()) } else { Err(Refusal::BadCredentials) }
+    }
+
+    /// Whether this is one of the hub's passwords.
+    pub(super) async fn log_in_hub(&self, password: &Secret, from: &Client) -> Result<(), Refusal> {
+        let right = self.is_any(&self.config.hub.passwords, password, from).await?;
+        if right { Ok(()) } else { Err(Refusal::BadCredentials) }
+    }
+
+    /// Configured passwords have the limit of the address only: there is no owner whom it could lock out.
+    async fn is_any(
+        &self,
+        credentials: &[Credential],
+        password: &Secret,
+        from: &Client,
+    ) -> Result<bool, Refusal> {
+        let now = self.world.clock.monotonic();
+        self.limiter.admit(Deed::Password, from.address, now)?;
+        let mut right = false;
+        for credential in credentials {
+            right |= match credential {
+                // Digests are compared, so that the time taken tells nothing about the password.
+                Credential::Plain(secret) => {
+                    crypto::digest_of(secret) == crypto::digest_of(password)
+                }
+                Credential::Hash(phc) => self.verdict(password, phc).await? != Verdict::Wrong,
+            };
+        }
+        if right {
+            self.limiter.forgive(Deed::Password, from.address, now);
+        }
+        Ok(right)
+    }
+}

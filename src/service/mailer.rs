@@ -1,0 +1,47 @@
+//! The ways out for mail.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use super::message::Mail;
+use crate::config::{self, Transport};
+
+/// Hands messages to whatever carries them.
+pub(super) struct Mailer {
+    transport: Transport,
+}
+
+impl Mailer {
+    pub(super) fn new(config: &config::Mail) -> Mailer {
+        Mailer { transport: config.transport.clone() }
+    }
+
+    /// Sends a message. `Ok` means that it is out of our hands and will not be lost by a power cut. `name` tells messages apart.
+    pub(super) async fn send(&self, mail: Mail, name: &str) -> io::Result<()> {
+        match &self.transport {
+            Transport::Log => {
+                log::info!("mail to {}: {} (not sent: mail.transport is \"log\")", mail.to, mail.subject);
+                Ok(())
+            }
+            Transport::File(directory) => {
+                let (directory, name) = (directory.clone(), name.to_owned());
+                let written = tokio::task::spawn_blocking(move || write(&directory, &name, &mail));
+                written.await.map_err(io::Error::other)?
+            }
+        }
+    }
+}
+
+/// Writes a message under its final name only when it is whole and on the disk.
+fn write(directory: &Path, name: &str, mail: &Mail) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    let unfinished = directory.join(format!(".{name}.part"));
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+    file.write_all(&mail.bytes)?;
+    file.sync_all()?;
+    fs::rename(&unfinished, directory.join(format!("{name}.eml")))?;
+    File::open(directory)?.sync_all()
+}

@@ -1,0 +1,167 @@
+//! The verbs that all five APIs share. *An API translates, a service decides, the store remembers*: nothing here knows HTTP or a
+//! database. A verb returns what was asked for or a `Refusal`.
+
+mod accounts;
+mod events;
+mod limiter;
+mod logins;
+mod mailer;
+mod message;
+mod outbox;
+mod passwords;
+mod refusal;
+mod resets;
+mod sweep;
+mod tokens;
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use crate::config::{Config, Credential};
+use crate::crypto::{self, HashCost, PublicKey, Signer};
+use crate::model::{Digest, Holder, InviteTerms, Secret};
+use crate::store::{Fact, Health, Outcome, Store, StoreError};
+use crate::world::World;
+
+pub use accounts::{Login, Signup};
+pub use events::ReportedEvent;
+pub use refusal::Refusal;
+pub use resets::Redemption;
+pub use tokens::{Bearer, Issued};
+
+use limiter::Limiter;
+use mailer::Mailer;
+use passwords::Passwords;
+
+/// A password that is made for the administrator: 119 random bits that can be typed.
+const MADE_PASSWORD_CHARS: usize = 20;
+
+/// Everything that is alive, shared by all requests.
+pub struct Services {
+    /// What the owner decided.
+    pub config: Arc<Config>,
+    /// Time and chance.
+    pub world: World,
+    store: Arc<dyn Store>,
+    passwords: Passwords,
+    limiter: Limiter,
+    signer: Signer,
+    mailer: Mailer,
+    /// The administrator's password: the configured one, or the hash of the one that was made at the first start.
+    admin_password: Credential,
+    /// Compared with the password of an account that does not exist, so that the answer takes as long.
+    decoy_hash: String,
+    /// Told when a mail is put into the outbox.
+    mail_is_due: Notify,
+}
+
+impl Services {
+    /// Makes everything ready to serve. A password that is made for the administrator is handed to `announce` before its
+    /// hash is kept: should we die between the two, the next start makes another.
+    pub async fn start(
+        config: Arc<Config>,
+        world: World,
+        store: Arc<dyn Store>,
+        announce: impl FnOnce(&Secret) + Send,
+    ) -> Result<Arc<Services>, StoreError> {
+        let cost = HashCost {
+            memory_bytes: config.accounts.hash_memory,
+            passes: config.accounts.hash_passes,
+        };
+        let passwords = Passwords::start(cost);
+        let seed = world.random_bytes::<32>().to_vec();
+        let seed = store.keep_fact(Fact::SigningSeed, seed).await?;
+        let signer = Signer::from_seed(&seed)
+            .ok_or_else(|| StoreError::Corrupt("the signing key is no key".into()))?;
+        let admin_password = match &config.admin.password {
+            Some(configured) => configured.clone(),
+            None => made_password(&world, store.as_ref(), &passwords, announce).await?,
+        };
+        let services = Services {
+            mailer: Mailer::new(&config.mail),
+            limiter: Limiter::new(&config.limits),
+            decoy_hash: crypto::decoy_hash(cost, &world),
+            mail_is_due: Notify::new(),
+            config,
+            world,
+            store,
+            passwords,
+            signer,
+            admin_password,
+        };
+        services.end_tokens_of_old_passwords().await?;
+        services.offer_invites().await?;
+        Ok(Arc::new(services))
+    }
+
+    /// The key that access tokens are signed with, for others to verify them.
+    pub fn public_key(&self) -> PublicKey {
+        self.signer.public_key()
+    }
+
+    /// How the store is.
+    pub fn health(&self) -> Health {
+        self.store.health()
+    }
+
+    /// A password in the configuration that is not the one of the last start ends every token that was had with the old one.
+    async fn end_tokens_of_old_passwords(&self) -> Outcome<()> {
+        let salt = self.world.random_bytes::<16>().to_vec();
+        let salt = self.store.keep_fact(Fact::FingerprintSalt, salt).await?;
+        let admin = self.fingerprint(std::slice::from_ref(&self.admin_password), &salt).await;
+        let hub = self.fingerprint(&self.config.hub.passwords, &salt).await;
+        self.store.reconcile(Holder::Admin, admin).await?;
+        self.store.reconcile(Holder::Hub, hub).await?;
+        Ok(())
+    }
+
+    /// What passwords look like without telling them: hashes as they are, passwords in clear hashed slowly.
+    async fn fingerprint(&self, credentials: &[Credential], salt: &[u8]) -> String {
+        let (mut clear, mut hashes) = (String::new(), String::new());
+        for credential in credentials {
+            match credential {
+                Credential::Hash(phc) => hashes += phc,
+                Credential::Plain(secret) => {
+                    clear += &format!("{}:{}", secret.reveal().len(), secret.reveal());
+                }
+            }
+        }
+        if !clear.is_empty() {
+            let mut fixed = [0; 16];
+            fixed.iter_mut().zip(salt).for_each(|(to, from)| *to = *from);
+            // At the start nobody else waits for the pool: it cannot be too busy.
+            hashes += &self.passwords.hash(&Secret::new(clear), fixed).await.unwrap_or_default();
+        }
+        hashes
+    }
+
+    async fn offer_invites(&self) -> Outcome<()> {
+        let offer = |(code, terms): &(String, InviteTerms)| -> (Digest, InviteTerms) {
+            (crypto::digest(code.as_bytes()), terms.clone())
+        };
+        let invites: Vec<_> = self.config.accounts.invites.iter().map(offer).collect();
+        if invites.is_empty() { Ok(()) } else { self.store.offer_invites(invites).await }
+    }
+}
+
+async fn made_password(
+    world: &World,
+    store: &dyn Store,
+    passwords: &Passwords,
+    announce: impl FnOnce(&Secret) + Send,
+) -> Outcome<Credential> {
+    let kept = match store.find_fact(Fact::AdminHash).await? {
+        Some(kept) => kept,
+        None => {
+            let password = crypto::random_alphanumeric(world, MADE_PASSWORD_CHARS);
+            let hash = passwords.hash(&password, world.random_bytes()).await;
+            let hash = hash.map_err(|_| StoreError::Busy)?;
+            announce(&password);
+            store.keep_fact(Fact::AdminHash, hash.into_bytes()).await?
+        }
+    };
+    let phc = String::from_utf8(kept)
+        .map_err(|_| StoreError::Corrupt("the administrator's hash is no text".into()))?;
+    Ok(Credential::Hash(phc))
+}

@@ -1,0 +1,125 @@
+//! The pool that hashes passwords: a few threads of its own with memory of their own, so that a flood of logins slows down logins
+//! and nothing else. A job belongs to its thread: a client that hangs up frees nothing early.
+
+use std::collections::VecDeque;
+use std::num::NonZero;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::Refusal;
+use crate::crypto::{HashCost, PasswordHasher, Verdict};
+use crate::model::Secret;
+
+/// Jobs that may wait: at 20 ms each, the last of them waits as long as a person would.
+const QUEUE_JOBS: usize = 256;
+/// When a queue that is full has likely moved on.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
+/// After this long without work a thread gives its memory back.
+const REST_AFTER: Duration = Duration::from_secs(10);
+
+enum Job {
+    Hash { secret: Secret, salt: [u8; 16], answer: oneshot::Sender<String> },
+    Verify { secret: Secret, phc: String, answer: oneshot::Sender<Verdict> },
+}
+
+/// The pool.
+pub(super) struct Passwords {
+    queue: Arc<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: Mutex<Jobs>,
+    arrived: Condvar,
+}
+
+#[derive(Default)]
+struct Jobs {
+    waiting: VecDeque<Job>,
+    closed: bool,
+}
+
+impl Passwords {
+    /// Starts half as many threads as there are cores, at least one.
+    pub(super) fn start(cost: HashCost) -> Passwords {
+        let queue = Arc::new(Queue::default());
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        for index in 0..(cores / 2).max(1) {
+            let queue = Arc::clone(&queue);
+            let thread = std::thread::Builder::new().name(format!("doorward-hash-{index}"));
+            if let Err(error) = thread.spawn(move || queue.work(PasswordHasher::new(cost))) {
+                log::error!("no thread for hashing passwords: {error}");
+            }
+        }
+        Passwords { queue }
+    }
+
+    /// The PHC string of a password.
+    pub(super) async fn hash(&self, secret: &Secret, salt: [u8; 16]) -> Result<String, Refusal> {
+        let (answer, hash) = oneshot::channel();
+        self.queue.add(Job::Hash { secret: secret.clone(), salt, answer })?;
+        hash.await.map_err(|error| Refusal::Fault(Box::new(error)))
+    }
+
+    /// Compares a password with a PHC string.
+    pub(super) async fn verify(&self, secret: &Secret, phc: &str) -> Result<Verdict, Refusal> {
+        let (answer, verdict) = oneshot::channel();
+        self.queue.add(Job::Verify { secret: secret.clone(), phc: phc.to_owned(), answer })?;
+        verdict.await.map_err(|error| Refusal::Fault(Box::new(error)))
+    }
+}
+
+impl Drop for Passwords {
+    fn drop(&mut self) {
+        self.queue.jobs.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        self.queue.arrived.notify_all();
+    }
+}
+
+impl Queue {
+    fn add(&self, job: Job) -> Result<(), Refusal> {
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        if jobs.waiting.len() >= QUEUE_JOBS {
+            return Err(Refusal::Busy { retry_after: RETRY_AFTER });
+        }
+        jobs.waiting.push_back(job);
+        drop(jobs);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    fn work(&self, mut hasher: PasswordHasher) {
+        while let Some(job) = self.next(&mut hasher) {
+            // Whoever asked may have gone; the work is done all the same.
+            match job {
+                Job::Hash { secret, salt, answer } => {
+                    let _ = answer.send(hasher.hash(&secret, salt));
+                }
+                Job::Verify { secret, phc, answer } => {
+                    let _ = answer.send(hasher.verify(&secret, &phc));
+                }
+            }
+        }
+    }
+
+    /// The next job, or none when the pool is closed. While there is none, the hasher rests.
+    fn next(&self, hasher: &mut PasswordHasher) -> Option<Job> {
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(job) = jobs.waiting.pop_front() {
+                return Some(job);
+            }
+            if jobs.closed {
+                return None;
+            }
+            let waited = self.arrived.wait_timeout(jobs, REST_AFTER);
+            let (again, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+            jobs = again;
+            if waited.timed_out() {
+                hasher.rest();
+            }
+        }
+    }
+}

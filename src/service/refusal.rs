@@ -1,0 +1,71 @@
+//! Why a verb of the service was not carried out, in the terms of the domain.
+
+use std::error::Error;
+use std::time::Duration;
+
+use crate::model::Invalid;
+use crate::store::StoreError;
+
+/// When to come back after the store was busy.
+const SOON: Duration = Duration::from_secs(1);
+
+/// Why not.
+#[derive(Debug)]
+pub enum Refusal {
+    /// A value breaks a rule.
+    Invalid(Invalid),
+    /// A token is needed and none was shown.
+    NoToken,
+    /// The token is unknown or was ended.
+    BadToken,
+    /// The token was good once.
+    TokenExpired,
+    /// The token is good, but its holder may not do this.
+    NotPermitted,
+    /// The account is unknown or the password wrong: one answer, at the same cost.
+    BadCredentials,
+    /// The address belongs to an account already.
+    EmailTaken,
+    /// An invite is needed, and this is none that is open.
+    InviteNotFound,
+    /// The holder has no such session.
+    SessionNotFound,
+    /// The reset code is unknown, used, replaced or expired: one answer.
+    BadResetCode,
+    /// What was asked for cannot be; each reason as a sentence.
+    Unprocessable(Vec<String>),
+    /// The owner takes no signups.
+    SignupClosed,
+    /// Too often.
+    TooMany {
+        /// When it may be tried again.
+        retry_after: Duration,
+    },
+    /// A queue is full.
+    Busy {
+        /// When it may be tried again.
+        retry_after: Duration,
+    },
+    /// The store takes no changes just now.
+    Unavailable(StoreError),
+    /// Our fault.
+    Fault(Box<dyn Error + Send + Sync>),
+}
+
+impl From<Invalid> for Refusal {
+    fn from(invalid: Invalid) -> Refusal {
+        Refusal::Invalid(invalid)
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Refusal {
+        match error {
+            StoreError::Busy => Refusal::Busy { retry_after: SOON },
+            StoreError::Full | StoreError::Stopped(_) | StoreError::Unusable(_) => {
+                Refusal::Unavailable(error)
+            }
+            StoreError::Corrupt(_) => Refusal::Fault(Box::new(error)),
+        }
+    }
+}

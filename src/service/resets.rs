@@ -1,0 +1,89 @@
+//! Forgotten passwords. Asking for a mail is the same work for every address; who gets one is found out when it is sent.
+
+use uuid::Builder;
+
+use super::limiter::Deed;
+use super::{Refusal, Services};
+use crate::crypto;
+use crate::model::{Client, DueMail, Email, MailId, Password, Secret, Timestamp};
+use crate::store::Redeemed;
+
+/// What somebody says who redeems a code, unchecked.
+#[derive(Debug, Clone)]
+pub struct Redemption {
+    /// The code of the mail.
+    pub code: Secret,
+    /// The new password.
+    pub password: Secret,
+    /// The same once more.
+    pub confirmation: Secret,
+}
+
+impl Services {
+    /// Puts a reset mail into the outbox. The caller learns nothing: neither whether the address has an account, nor whether it
+    /// asked too often. An error is a fault of ours.
+    pub async fn ask_reset(
+        &self,
+        address: &str,
+        from: &Client,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let Ok(email) = Email::parse(address) else { return Ok(()) };
+        let monotonic = self.world.clock.monotonic();
+        if self.limiter.admit(Deed::AskReset, from.address, monotonic).is_err() {
+            log::warn!("{} asks for too many reset mails: this one is not sent", from.address);
+            return Ok(());
+        }
+        let id = Builder::from_random_bytes(self.world.random_bytes()).into_uuid();
+        let mail = DueMail {
+            id: MailId(id),
+            email_key: email.key(),
+            asked_at: now,
+            due_at: now,
+            attempts: 0,
+        };
+        if self.store.owe_mail(mail).await? {
+            self.mail_is_due.notify_one();
+        } else {
+            log::warn!("the outbox is full: a reset mail is not sent");
+        }
+        Ok(())
+    }
+
+    /// Sets a new password with a code. A password that breaks a rule does not use the code up.
+    pub async fn redeem_reset(
+        &self,
+        redemption: Redemption,
+        from: &Client,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        self.limiter.admit(Deed::TryReset, from.address, self.world.clock.monotonic())?;
+        let code = crypto::digest_of(&redemption.code);
+        if self.store.find_reset(&code, now).await?.is_none() {
+            return Err(Refusal::BadResetCode);
+        }
+        let password = self.judge(&redemption)?;
+        let hash = self.passwords.hash(password.secret(), self.world.random_bytes()).await?;
+        match self.store.redeem_reset(code, hash, now).await? {
+            Redeemed::Done(user) => {
+                log::info!("the password of account {user} was reset");
+                Ok(())
+            }
+            Redeemed::Refused => Err(Refusal::BadResetCode),
+        }
+    }
+
+    fn judge(&self, redemption: &Redemption) -> Result<Password, Refusal> {
+        let mut wrong = Vec::new();
+        if redemption.password != redemption.confirmation {
+            wrong.push("Password confirmation doesn't match Password".to_owned());
+        }
+        let least = self.config.accounts.password_min_length;
+        match Password::parse(redemption.password.clone(), least) {
+            Ok(password) if wrong.is_empty() => return Ok(password),
+            Ok(_) => {}
+            Err(invalid) => wrong.push(format!("Password {}", invalid.why)),
+        }
+        Err(Refusal::Unprocessable(wrong))
+    }
+}

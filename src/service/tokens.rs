@@ -1,0 +1,273 @@
+//! Tokens: issuing, checking, renewing, ending. The secret exists in the answer that hands it out and in the client; everything
+//! else knows its digest.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Login, Refusal, Services};
+use crate::crypto;
+use crate::model::{
+    AccessClaims, Client, Digest, Holder, NewToken, Secret, Standing, Timestamp, Token, TokenId,
+    TokenKind, User, UserId,
+};
+use crate::store::{Found, Refreshed};
+
+/// The proof that a live token was shown. Only `authenticate` makes one.
+#[derive(Debug, Clone)]
+pub struct Bearer {
+    /// The token.
+    pub token: Arc<Token>,
+    /// Its digest.
+    pub digest: Digest,
+    /// The account that acts with it, if its holder is one.
+    pub user: Option<Arc<User>>,
+    _proof: (),
+}
+
+/// A token that was just issued, with its secret: the only time that it can be told.
+#[derive(Debug, Clone)]
+pub struct Issued {
+    /// What the client shows from now on.
+    pub secret: Secret,
+    /// What it can be renewed with, if its kind knows such a code.
+    pub renewal: Option<Secret>,
+    /// The token.
+    pub token: Token,
+}
+
+impl Issued {
+    /// It, as the store gets to see it.
+    pub(super) fn as_new(&self) -> NewToken {
+        NewToken { digest: crypto::digest_of(&self.secret), token: self.token.clone() }
+    }
+}
+
+impl Services {
+    /// Checks a token that was shown, and writes down that it was used.
+    pub async fn authenticate(&self, shown: &str, now: Timestamp) -> Result<Bearer, Refusal> {
+        let digest = crypto::digest(shown.as_bytes());
+        let found = self.store.find_token(&digest).await?.ok_or(Refusal::BadToken)?;
+        match found.token.standing(found.epoch, now) {
+            Standing::Live => {}
+            Standing::Expired => return Err(Refusal::TokenExpired),
+            Standing::Revoked => return Err(Refusal::BadToken),
+        }
+        if found.token.is_worth_touching(now) {
+            let (store, idle) = (Arc::clone(&self.store), self.config.tokens.session_idle_lifetime);
+            // Nobody waits for it: a use that is not written down costs a session a minute of its life at most.
+            tokio::spawn(async move { store.touch_token(digest, idle, now).await });
+        }
+        Ok(Bearer { token: found.token, digest, user: found.user, _proof: () })
+    }
+
+    /// Token API: a token for the administrator.
+    pub async fn log_in_as_admin(
+        &self,
+        username: &str,
+        password: &Secret,
+        from: Client,
+        now: Timestamp,
+    ) -> Result<Issued, Refusal> {
+        self.log_in_admin(username, password, &from).await?;
+        let epoch = self.store.epoch_of(Holder::Admin).await?;
+        let issued = self.draft(TokenKind::Admin, Holder::Admin, epoch, from, now);
+        self.issue(issued, now).await
+    }
+
+    /// Token API: until when a token of the administrator is good; none if it is not.
+    pub async fn admin_token_expiry(
+        &self,
+        shown: &str,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, Refusal> {
+        match self.authenticate(shown, now).await {
+            Ok(bearer) if bearer.token.holder == Holder::Admin => Ok(Some(bearer.token.expires_at)),
+            Ok(_) | Err(Refusal::BadToken | Refusal::TokenExpired) => Ok(None),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Hub API: a token for whoever knows a hub password.
+    pub async fn log_in_to_hub(
+        &self,
+        password: &Secret,
+        from: Client,
+        now: Timestamp,
+    ) -> Result<Issued, Refusal> {
+        self.log_in_hub(password, &from).await?;
+        let epoch = self.store.epoch_of(Holder::Hub).await?;
+        let issued = self.draft(TokenKind::Hub, Holder::Hub, epoch, from, now);
+        self.issue(issued, now).await
+    }
+
+    /// Hub API: a further token; the one that was shown stays good until its own end.
+    pub async fn renew_hub(
+        &self,
+        bearer: &Bearer,
+        from: Client,
+        now: Timestamp,
+    ) -> Result<Issued, Refusal> {
+        if bearer.token.kind != TokenKind::Hub {
+            return Err(Refusal::BadToken);
+        }
+        let issued = self.draft(TokenKind::Hub, Holder::Hub, bearer.token.epoch, from, now);
+        self.issue(issued, now).await
+    }
+
+    /// A token of `kind` for the account with this password.
+    pub async fn log_in_user(
+        &self,
+        kind: TokenKind,
+        login: Login<'_>,
+        password: &Secret,
+        from: Client,
+        now: Timestamp,
+    ) -> Result<Issued, Refusal> {
+        let user = self.log_in(login, password, &from).await?;
+        // In the epoch that the password was compared in: if it passes before the token is issued, there is no token.
+        let issued = self.draft(kind, Holder::User(user.id), user.epoch, from, now);
+        self.issue(issued, now).await
+    }
+
+    /// Angen: exchanges a live token and its renewal code for a new pair.
+    pub async fn renew_pair(
+        &self,
+        shown: &Secret,
+        renewal: &Secret,
+        from: Client,
+        now: Timestamp,
+    ) -> Result<Issued, Refusal> {
+        let (old, code) = (crypto::digest_of(shown), crypto::digest_of(renewal));
+        let found = self.store.find_token(&old).await?.ok_or(Refusal::BadToken)?;
+        let Found { token, .. } = found;
+        let mut issued = self.draft(TokenKind::Angen, token.holder, token.epoch, from, now);
+        let renewed = self.store.renew_token(old, code, issued.as_new(), now).await?;
+        issued.token = renewed.ok_or(Refusal::BadToken)?;
+        Ok(issued)
+    }
+
+    /// Core: exchanges an access token, expired or not, for its successor.
+    pub async fn refresh_access(
+        &self,
+        shown: &Secret,
+        from: Client,
+        now: Timestamp,
+    ) -> Result<Secret, Refusal> {
+        let old = crypto::digest_of(shown);
+        let found = self.store.find_token(&old).await?.ok_or(Refusal::BadToken)?;
+        let Found { token, .. } = found;
+        let draft = self.draft(TokenKind::Access, token.holder, token.epoch, from, now);
+        let refreshed = self.store.refresh_token(old, draft.as_new(), now).await?;
+        match refreshed {
+            Refreshed::Done(_) => Ok(draft.secret),
+            // The same claims give the same token: the successor need not be kept to be told again.
+            Refreshed::Again(token) => Ok(self.sign(&token)),
+            Refreshed::Reused(token) => {
+                log::warn!(
+                    "an access token was used again after its exchange: the tokens of that login are ended, family {}",
+                    token.family
+                );
+                Err(Refusal::BadToken)
+            }
+            Refreshed::Refused => Err(Refusal::BadToken),
+        }
+    }
+
+    /// Ends a token and its family, whatever its kind and standing. False: it is unknown.
+    pub async fn log_out(&self, shown: &Secret) -> Result<bool, Refusal> {
+        let digest = crypto::digest_of(shown);
+        // A read first: strangers who log out nobody must not write to the disk.
+        if self.store.find_token(&digest).await?.is_none() {
+            return Ok(false);
+        }
+        Ok(self.store.end_family(digest).await?)
+    }
+
+    /// The sessions of an account, the one used last first.
+    pub async fn sessions(&self, bearer: &Bearer, now: Timestamp) -> Result<Vec<Token>, Refusal> {
+        let mut sessions = self.store.live_tokens(bearer.token.holder, now).await?;
+        sessions.sort_by_key(|token| std::cmp::Reverse((token.last_used_at, token.issued_at)));
+        Ok(sessions)
+    }
+
+    /// Ends one of the bearer's own sessions.
+    pub async fn end_session(&self, bearer: &Bearer, id: &str) -> Result<(), Refusal> {
+        let id = TokenId::parse(id).ok_or(Refusal::SessionNotFound)?;
+        let ended = self.store.end_token(bearer.token.holder, id).await?;
+        if ended { Ok(()) } else { Err(Refusal::SessionNotFound) }
+    }
+
+    /// Stores a draft; refused if the holder's epoch has passed meanwhile.
+    async fn issue(&self, draft: Issued, now: Timestamp) -> Result<Issued, Refusal> {
+        let per_user = self.config.tokens.per_user;
+        let issued = self.store.issue_token(draft.as_new(), per_user, now).await?;
+        if issued { Ok(draft) } else { Err(Refusal::BadCredentials) }
+    }
+
+    /// A session that begins with its account.
+    pub(super) fn first_session(&self, user: UserId, from: Client, now: Timestamp) -> Issued {
+        self.draft(TokenKind::Session, Holder::User(user), 0, from, now)
+    }
+
+    fn draft(
+        &self,
+        kind: TokenKind,
+        holder: Holder,
+        epoch: u32,
+        client: Client,
+        now: Timestamp,
+    ) -> Issued {
+        let id = TokenId::from_random(self.world.random_bytes());
+        let expires_at = now.after(self.lifetime(kind));
+        let renewal = (kind == TokenKind::Angen).then(|| crypto::random_long_code(&self.world));
+        let token = Token {
+            id,
+            family: id,
+            kind,
+            holder,
+            epoch,
+            issued_at: now,
+            expires_at,
+            refreshable_until: match kind {
+                TokenKind::Access => expires_at.after(self.config.tokens.refresh_window),
+                _ => expires_at,
+            },
+            last_used_at: now,
+            client,
+            renewal: renewal.as_ref().map(crypto::digest_of),
+            retired: None,
+        };
+        let secret = match kind {
+            TokenKind::Admin => crypto::random_alphanumeric(&self.world, 64),
+            TokenKind::Hub => crypto::random_code(&self.world),
+            TokenKind::Angen => crypto::random_long_code(&self.world),
+            TokenKind::Session => {
+                Secret::new(UserId::from_random(self.world.random_bytes()).to_string())
+            }
+            TokenKind::Access => self.sign(&token),
+        };
+        Issued { secret, renewal, token }
+    }
+
+    fn lifetime(&self, kind: TokenKind) -> Duration {
+        let tokens = &self.config.tokens;
+        match kind {
+            TokenKind::Admin => tokens.admin_lifetime,
+            TokenKind::Hub => tokens.hub_lifetime,
+            TokenKind::Angen => tokens.angen_lifetime,
+            TokenKind::Session => tokens.session_idle_lifetime,
+            TokenKind::Access => tokens.access_lifetime,
+        }
+    }
+
+    /// The JWT of an access token.
+    fn sign(&self, token: &Token) -> Secret {
+        self.signer.sign(&AccessClaims {
+            iss: &self.config.server.public_url,
+            sub: token.holder.to_string(),
+            jti: token.id,
+            iat: token.issued_at.seconds(),
+            exp: token.expires_at.seconds(),
+        })
+    }
+}

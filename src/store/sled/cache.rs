@@ -1,0 +1,167 @@
+//! A bounded cache that can never answer with what has been changed.
+//!
+//! A reader that misses takes a ticket, reads the database and offers what it found; the offer is taken only if nothing of the
+//! shard was forgotten meanwhile. The writer forgets a key after its change is durable and before anybody is told, so whoever
+//! knows of a change cannot be answered with what was before it.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+const SHARDS: usize = 16;
+
+/// Up to a fixed number of values by their keys; the second chance algorithm (Corbató, 1968) chooses who makes room.
+pub(super) struct Cache<K, V> {
+    shards: Vec<Mutex<Shard<K, V>>>,
+    hasher: RandomState,
+    shard_entries: usize,
+}
+
+struct Shard<K, V> {
+    values: HashMap<K, Slot<V>, RandomState>,
+    /// Keys in the order in which they are asked to make room; a key that was forgotten may linger.
+    ring: std::collections::VecDeque<K>,
+    /// How often something was forgotten.
+    forgotten: u64,
+}
+
+struct Slot<V> {
+    value: V,
+    used: bool,
+}
+
+/// The state of a shard at the time of a miss.
+pub(super) struct Ticket(u64);
+
+/// What the cache knows of a key.
+pub(super) enum Lookup<V> {
+    /// This.
+    Hit(V),
+    /// Nothing: read, then `offer` with the ticket.
+    Miss(Ticket),
+}
+
+impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
+    /// A cache of at most `entries` values.
+    pub(super) fn new(entries: usize) -> Cache<K, V> {
+        let shard = || Shard {
+            values: HashMap::default(),
+            ring: std::collections::VecDeque::new(),
+            forgotten: 0,
+        };
+        Cache {
+            shards: (0..SHARDS).map(|_| Mutex::new(shard())).collect(),
+            hasher: RandomState::new(),
+            shard_entries: (entries / SHARDS).max(1),
+        }
+    }
+
+    /// Looks a key up.
+    pub(super) fn look_up(&self, key: &K) -> Lookup<V> {
+        let Some(mut shard) = self.shard(key) else { return Lookup::Miss(Ticket(0)) };
+        let ticket = Ticket(shard.forgotten);
+        match shard.values.get_mut(key) {
+            Some(slot) => {
+                slot.used = true;
+                Lookup::Hit(slot.value.clone())
+            }
+            None => Lookup::Miss(ticket),
+        }
+    }
+
+    /// Takes what was read after a miss, unless something changed since.
+    pub(super) fn offer(&self, key: &K, value: V, ticket: &Ticket) {
+        let Some(mut shard) = self.shard(key) else { return };
+        if shard.forgotten == ticket.0 {
+            shard.insert(key.clone(), value, self.shard_entries);
+        }
+    }
+
+    /// Forgets a key.
+    pub(super) fn forget(&self, key: &K) {
+        let Some(mut shard) = self.shard(key) else { return };
+        shard.forgotten += 1;
+        shard.values.remove(key);
+    }
+
+    fn shard(&self, key: &K) -> Option<MutexGuard<'_, Shard<K, V>>> {
+        let index = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).ok()?;
+        let shard = self.shards.get(index)?;
+        Some(shard.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<K: Hash + Eq + Clone, V> Shard<K, V> {
+    fn insert(&mut self, key: K, value: V, entries: usize) {
+        let slot = Slot { value, used: false };
+        match self.values.entry(key) {
+            Entry::Occupied(mut held) => drop(held.insert(slot)),
+            Entry::Vacant(free) => {
+                self.ring.push_back(free.key().clone());
+                free.insert(slot);
+            }
+        }
+        while self.ring.len() > entries {
+            let Some(oldest) = self.ring.pop_front() else { break };
+            match self.values.get_mut(&oldest) {
+                Some(slot) if slot.used => {
+                    slot.used = false;
+                    self.ring.push_back(oldest);
+                }
+                _ => drop(self.values.remove(&oldest)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn miss<V: Clone>(cache: &Cache<u32, V>, key: u32) -> Ticket {
+        match cache.look_up(&key) {
+            Lookup::Miss(ticket) => ticket,
+            Lookup::Hit(_) => panic!("{key} is cached"),
+        }
+    }
+
+    #[test]
+    fn an_offer_that_something_overtook_is_refused() {
+        let cache = Cache::new(SHARDS * 4);
+        let ticket = miss(&cache, 1);
+        cache.forget(&1);
+        cache.offer(&1, "stale", &ticket);
+        let ticket = miss(&cache, 1);
+        cache.offer(&1, "fresh", &ticket);
+        assert!(matches!(cache.look_up(&1), Lookup::Hit("fresh")));
+        cache.forget(&1);
+        miss(&cache, 1);
+    }
+
+    #[test]
+    fn it_stays_bounded_and_keeps_what_is_used() {
+        let cache = Cache::new(SHARDS * 4);
+        let ticket = miss(&cache, 0);
+        cache.offer(&0, 0, &ticket);
+        for key in 1..10_000 {
+            let ticket = miss(&cache, key);
+            cache.offer(&key, key, &ticket);
+            assert!(matches!(cache.look_up(&0), Lookup::Hit(0)), "after {key}");
+        }
+        let held: usize = cache.shards.iter().map(|shard| shard.lock().unwrap().values.len()).sum();
+        assert!(held <= SHARDS * 4, "{held}");
+    }
+
+    #[test]
+    fn a_key_that_comes_and_goes_does_not_pile_up() {
+        let cache = Cache::new(SHARDS * 4);
+        for _ in 0..1_000 {
+            let ticket = miss(&cache, 5);
+            cache.offer(&5, 5, &ticket);
+            cache.forget(&5);
+        }
+        let waiting: usize = cache.shards.iter().map(|shard| shard.lock().unwrap().ring.len()).sum();
+        assert!(waiting <= 4, "{waiting}");
+    }
+}
