@@ -23,9 +23,14 @@ impl Default for SystemRandom {
 }
 
 impl Random for SystemRandom {
-    #[expect(clippy::expect_used, reason = "without randomness nothing here may go on")]
+    #[expect(
+        clippy::expect_used,
+        reason = "without randomness nothing here may go on"
+    )]
     fn fill(&self, bytes: &mut [u8]) {
-        self.0.fill(bytes).expect("the system's random number generator must not fail");
+        self.0
+            .fill(bytes)
+            .expect("the system's random number generator must not fail");
     }
 }
 
@@ -58,9 +63,16 @@ pub fn random_alphanumeric(world: &World, chars: usize) -> Secret {
     let mut text = String::with_capacity(chars);
     while text.len() < chars {
         // Bytes of 248 and more are drawn again: 248 is a multiple of 62, so no character is likelier than another.
-        let drawn = world.random_bytes::<64>().into_iter().filter(|byte| *byte < 248);
+        let drawn = world
+            .random_bytes::<64>()
+            .into_iter()
+            .filter(|byte| *byte < 248);
         let letters = drawn.filter_map(|byte| ALPHABET.get(usize::from(byte) % 62));
-        text.extend(letters.map(|byte| char::from(*byte)).take(chars - text.len()));
+        text.extend(
+            letters
+                .map(|byte| char::from(*byte))
+                .take(chars - text.len()),
+        );
     }
     Secret::new(text)
 }
@@ -102,7 +114,10 @@ pub struct PasswordHasher {
 impl PasswordHasher {
     /// A hasher for new hashes of this cost. It takes its memory at the first hash.
     pub fn new(cost: HashCost) -> PasswordHasher {
-        PasswordHasher { cost, memory: Vec::new() }
+        PasswordHasher {
+            cost,
+            memory: Vec::new(),
+        }
     }
 
     /// Gives the memory back; the next hash takes it again.
@@ -119,7 +134,9 @@ impl PasswordHasher {
 
     /// Compares a password with a PHC string. One that cannot be read is nobody's password.
     pub fn verify(&mut self, secret: &Secret, phc: &str) -> Verdict {
-        let Some((params, salt, expected)) = read_phc(phc) else { return Verdict::Wrong };
+        let Some((params, salt, expected)) = read_phc(phc) else {
+            return Verdict::Wrong;
+        };
         let Some(found) = self.derive(secret, &salt, &params, expected.len()) else {
             return Verdict::Wrong;
         };
@@ -131,15 +148,28 @@ impl PasswordHasher {
         let same = params.m_cost() == today.m_cost()
             && params.t_cost() == today.t_cost()
             && params.p_cost() == today.p_cost();
-        if same { Verdict::Right } else { Verdict::RightButOld }
+        if same {
+            Verdict::Right
+        } else {
+            Verdict::RightButOld
+        }
     }
 
-    fn derive(&mut self, secret: &Secret, salt: &[u8], params: &Params, len: usize) -> Option<Vec<u8>> {
+    fn derive(
+        &mut self,
+        secret: &Secret,
+        salt: &[u8],
+        params: &Params,
+        len: usize,
+    ) -> Option<Vec<u8>> {
         let mut hash = vec![0; len];
-        self.memory.resize(params.block_count().max(self.memory.len()), Block::new());
+        self.memory
+            .resize(params.block_count().max(self.memory.len()), Block::new());
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
         let password = secret.reveal().as_bytes();
-        argon2.hash_password_into_with_memory(password, salt, &mut hash, &mut self.memory).ok()?;
+        argon2
+            .hash_password_into_with_memory(password, salt, &mut hash, &mut self.memory)
+            .ok()?;
         Some(hash)
     }
 }
@@ -157,7 +187,9 @@ fn phc_string(params: &Params, salt: &[u8], hash: &[u8]) -> Option<String> {
 
 fn read_phc(phc: &str) -> Option<(Params, Vec<u8>, Vec<u8>)> {
     let phc = PasswordHash::new(phc).ok()?;
-    let current = phc.version.is_none_or(|version| version == u32::from(Version::V0x13));
+    let current = phc
+        .version
+        .is_none_or(|version| version == u32::from(Version::V0x13));
     if phc.algorithm.as_str() != "argon2id" || !current {
         return None;
     }
@@ -207,7 +239,11 @@ impl Signer {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).ok()?;
         let x = BASE64.encode(pair.public_key().as_ref());
         // The key's name is its JWK thumbprint (RFC 7638): members in this order, no blanks.
-        let print = Thumbprint { crv: "Ed25519", kty: "OKP", x: &x };
+        let print = Thumbprint {
+            crv: "Ed25519",
+            kty: "OKP",
+            x: &x,
+        };
         let key_id = BASE64.encode(digest(&serde_json::to_vec(&print).ok()?).0);
         let head = BASE64.encode(format!(r#"{{"alg":"EdDSA","typ":"JWT","kid":"{key_id}"}}"#));
         Some(Signer { pair, key_id, head })
@@ -241,25 +277,45 @@ mod tests {
     use crate::world::SystemClock;
     use std::sync::Arc;
 
-    const CHEAP: HashCost = HashCost { memory_bytes: 64 * 1024, passes: 1 };
+    const CHEAP: HashCost = HashCost {
+        memory_bytes: 64 * 1024,
+        passes: 1,
+    };
 
     #[test]
     fn a_password_is_known_by_its_hash_and_rehashed_when_the_cost_changed() {
         let mut hasher = PasswordHasher::new(CHEAP);
         let phc = hasher.hash(&Secret::new("correct battery"), [7; 16]);
         assert!(phc.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{phc}");
-        assert_eq!(hasher.verify(&Secret::new("correct battery"), &phc), Verdict::Right);
-        assert_eq!(hasher.verify(&Secret::new("correct batterx"), &phc), Verdict::Wrong);
+        assert_eq!(
+            hasher.verify(&Secret::new("correct battery"), &phc),
+            Verdict::Right
+        );
+        assert_eq!(
+            hasher.verify(&Secret::new("correct batterx"), &phc),
+            Verdict::Wrong
+        );
         let mut dearer = PasswordHasher::new(HashCost { passes: 2, ..CHEAP });
-        assert_eq!(dearer.verify(&Secret::new("correct battery"), &phc), Verdict::RightButOld);
+        assert_eq!(
+            dearer.verify(&Secret::new("correct battery"), &phc),
+            Verdict::RightButOld
+        );
         hasher.rest();
-        assert_eq!(hasher.verify(&Secret::new("correct battery"), &phc), Verdict::Right);
+        assert_eq!(
+            hasher.verify(&Secret::new("correct battery"), &phc),
+            Verdict::Right
+        );
     }
 
     #[test]
     fn what_is_no_hash_is_nobodys_password() {
         let mut hasher = PasswordHasher::new(CHEAP);
-        for phc in ["", "x", "$argon2id$", "$argon2i$v=19$m=64,t=1,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA"] {
+        for phc in [
+            "",
+            "x",
+            "$argon2id$",
+            "$argon2i$v=19$m=64,t=1,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA",
+        ] {
             assert_eq!(hasher.verify(&Secret::new("x"), phc), Verdict::Wrong);
             assert!(!is_password_hash(phc));
         }
@@ -268,10 +324,18 @@ mod tests {
     #[test]
     fn a_signed_token_is_what_rfc_8037_says() {
         // RFC 8037, appendix A.1: the seed, the public key and the thumbprint.
-        let seed = BASE64.decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").unwrap();
+        let seed = BASE64
+            .decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A")
+            .unwrap();
         let signer = Signer::from_seed(&seed).unwrap();
-        assert_eq!(signer.public_key().x, "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo");
-        assert_eq!(signer.public_key().kid, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+        assert_eq!(
+            signer.public_key().x,
+            "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+        );
+        assert_eq!(
+            signer.public_key().kid,
+            "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+        );
         let id = [1; 16];
         let claims = AccessClaims {
             iss: "https://example.org",
@@ -287,7 +351,8 @@ mod tests {
             &ring::signature::ED25519,
             signer.pair.public_key().as_ref(),
         );
-        key.verify(text.as_bytes(), &BASE64.decode(signature).unwrap()).unwrap();
+        key.verify(text.as_bytes(), &BASE64.decode(signature).unwrap())
+            .unwrap();
     }
 
     #[test]
@@ -300,6 +365,10 @@ mod tests {
         assert_eq!(random_long_code(&world).reveal().len(), 64);
         let text = random_alphanumeric(&world, 64);
         assert_eq!(text.reveal().len(), 64);
-        assert!(text.reveal().bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        assert!(
+            text.reveal()
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric())
+        );
     }
 }

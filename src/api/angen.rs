@@ -6,15 +6,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::http::{
-    self,
-    Api, Call, Code, Failure, Field, Gives, Handler, Kind, Reply, Route, Takes, Verb, Worded,
+    self, Api, Call, Code, Failure, Field, Gives, Handler, Kind, Reply, Route, Takes, Verb, Worded,
     answer, body, json,
 };
 use crate::model::{Client, Invalid, Secret, TokenKind};
 use crate::service::{Bearer, Issued, Login, ReportedEvent};
 
 /// The API.
-pub static API: Api = Api { name: "angen", mounts: &[""], routes: ROUTES, dialect: word };
+pub static API: Api = Api {
+    name: "angen",
+    mounts: &[""],
+    routes: ROUTES,
+    dialect: word,
+};
 
 const ROUTES: &[Route] = &[
     Route {
@@ -32,7 +36,12 @@ const ROUTES: &[Route] = &[
         verb: Verb::Post,
         path: "/api/renew_token",
         takes: Takes::Json(Renewal::FIELDS),
-        gives: &[Gives::json(201, TokenAnswer::FIELDS, "The new pair; the old one is dead.").secret()],
+        gives: &[Gives::json(
+            201,
+            TokenAnswer::FIELDS,
+            "The new pair; the old one is dead.",
+        )
+        .secret()],
         fails: &[Code::NoToken, Code::BadToken],
         run: Handler::Open(|call| Box::pin(renew_token(call))),
         about: "Exchanges a live token and its renewal code for a new pair.",
@@ -42,7 +51,11 @@ const ROUTES: &[Route] = &[
         verb: Verb::Post,
         path: "/api/events/simple_clientapp",
         takes: Takes::Events(SIMPLE_EVENT),
-        gives: &[Gives::json(201, Stored::FIELDS, "All events are on the disk.")],
+        gives: &[Gives::json(
+            201,
+            Stored::FIELDS,
+            "All events are on the disk.",
+        )],
         fails: &[Code::Unprocessable],
         run: Handler::Holder(|call, bearer| Box::pin(report(call, bearer, Details::Refused))),
         about: "Stores events that have a name and nothing more.",
@@ -52,7 +65,11 @@ const ROUTES: &[Route] = &[
         verb: Verb::Post,
         path: "/api/events/complex_clientapp",
         takes: Takes::Events(COMPLEX_EVENT),
-        gives: &[Gives::json(201, Stored::FIELDS, "All events are on the disk.")],
+        gives: &[Gives::json(
+            201,
+            Stored::FIELDS,
+            "All events are on the disk.",
+        )],
         fails: &[Code::Unprocessable],
         run: Handler::Holder(|call, bearer| Box::pin(report(call, bearer, Details::Required))),
         about: "Stores events with details.",
@@ -110,13 +127,38 @@ answer! {
 
 /// The fields of an event, for the guide: events are read by `WireEvent`, which borrows.
 const SIMPLE_EVENT: &[Field] = &[
-    Field { name: "name", kind: Kind::Text, required: true, secret: false },
-    Field { name: "user_id", kind: Kind::Text, required: false, secret: false },
+    Field {
+        name: "name",
+        kind: Kind::Text,
+        required: true,
+        secret: false,
+    },
+    Field {
+        name: "user_id",
+        kind: Kind::Text,
+        required: false,
+        secret: false,
+    },
 ];
 const COMPLEX_EVENT: &[Field] = &[
-    Field { name: "name", kind: Kind::Text, required: true, secret: false },
-    Field { name: "details", kind: Kind::Object, required: true, secret: false },
-    Field { name: "user_id", kind: Kind::Text, required: false, secret: false },
+    Field {
+        name: "name",
+        kind: Kind::Text,
+        required: true,
+        secret: false,
+    },
+    Field {
+        name: "details",
+        kind: Kind::Object,
+        required: true,
+        secret: false,
+    },
+    Field {
+        name: "user_id",
+        kind: Kind::Text,
+        required: false,
+        secret: false,
+    },
 ];
 
 #[derive(Serialize)]
@@ -136,14 +178,24 @@ fn word(failure: &Failure) -> Worded {
         {
             "Unauthorised"
         }
-        Code::Unprocessable => failure.errors().first().map_or(failure.why(), String::as_str),
+        Code::Unprocessable => failure
+            .errors()
+            .first()
+            .map_or(failure.why(), String::as_str),
         _ => failure.why(),
     };
     let detail = match failure.code() {
         Code::BadRequest => failure.errors().first().map(String::as_str),
         _ => None,
     };
-    Worded::json(failure.status(), &Complaint { result: "Error", reason, detail })
+    Worded::json(
+        failure.status(),
+        &Complaint {
+            result: "Error",
+            reason,
+            detail,
+        },
+    )
 }
 
 const BAD_PARAMETERS: &str = "Bad parameters";
@@ -170,8 +222,10 @@ async fn renew_token(call: Call) -> Result<Reply, Failure> {
     let token = call.token()?.ok_or_else(no_token)?;
     let asked: Renewal = call.json().map_err(|it| it.reworded(BAD_PARAMETERS))?;
     let token = Secret::new(token.reveal());
-    let renewed =
-        call.services.renew_pair(&token, &asked.renewal_code, call.client(), call.now).await;
+    let renewed = call
+        .services
+        .renew_pair(&token, &asked.renewal_code, call.client(), call.now)
+        .await;
     match renewed {
         Ok(issued) => Ok(pair(&issued)),
         Err(refusal) => Err(match Failure::from(refusal) {
@@ -238,16 +292,25 @@ async fn report(call: Call, bearer: Bearer, details: Details) -> Result<Reply, F
     let reported = events
         .iter()
         .enumerate()
-        .map(|(index, event)| Ok(ReportedEvent {
-            name: &event.name,
-            user_id: event.user_id.as_deref(),
-            details: judge(index, event.details, details)?,
-        }))
+        .map(|(index, event)| {
+            Ok(ReportedEvent {
+                name: &event.name,
+                user_id: event.user_id.as_deref(),
+                details: judge(index, event.details, details)?,
+            })
+        })
         .collect::<Result<Vec<_>, Invalid>>()?;
     let key = call.header("idempotency-key");
     let request = call.body.as_ref();
-    let count = call.services.report_events(&bearer, &reported, key, request, call.now).await?;
-    let result = if count == 0 { "No events created" } else { "Event(s) created" };
+    let count = call
+        .services
+        .report_events(&bearer, &reported, key, request, call.now)
+        .await?;
+    let result = if count == 0 {
+        "No events created"
+    } else {
+        "Event(s) created"
+    };
     Ok(Reply::json(201, &Stored { result, count }))
 }
 

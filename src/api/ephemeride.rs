@@ -1,24 +1,33 @@
 //! Ephemeride: accounts and sessions. Timestamps are milliseconds since the epoch; a session's `id` is its secret.
 
+use std::future::ready;
 use std::net::IpAddr;
 
 use hyper::StatusCode;
 use serde::Serialize;
 
 use crate::http::{
-    Api, Call, Code, Failure, Gives, Handler, Reply, Route, Shape, Takes, UserBearer,
-    Verb, Worded, answer, body,
+    Api, Call, Code, Failure, Gives, Handler, Reply, Route, Shape, Takes, UserBearer, Verb, Worded,
+    answer, body,
 };
 use crate::model::{Secret, Timestamp, Token, TokenId, TokenKind, UserId};
 use crate::service::{Issued, Login, Signup};
 
 /// The API; clients ask for it under both prefixes.
-pub static API: Api =
-    Api { name: "ephemeride", mounts: &["", "/api"], routes: ROUTES, dialect: word };
+pub static API: Api = Api {
+    name: "ephemeride",
+    mounts: &["", "/api"],
+    routes: ROUTES,
+    dialect: word,
+};
 
 /// What stands at `/api` itself.
-pub static ROOT: Api =
-    Api { name: "ephemeride", mounts: &[""], routes: ROOT_ROUTES, dialect: word };
+pub static ROOT: Api = Api {
+    name: "ephemeride",
+    mounts: &[""],
+    routes: ROOT_ROUTES,
+    dialect: word,
+};
 
 const ROOT_ROUTES: &[Route] = &[Route {
     name: "about",
@@ -27,7 +36,7 @@ const ROOT_ROUTES: &[Route] = &[Route {
     takes: Takes::Nothing,
     gives: &[Gives::json(200, About::FIELDS, "Who answers here.")],
     fails: &[],
-    run: Handler::Open(|_| Box::pin(about())),
+    run: Handler::Open(|_| Box::pin(ready(Ok(about())))),
     about: "Says name and version.",
 }];
 
@@ -49,7 +58,7 @@ const ROUTES: &[Route] = &[
         takes: Takes::Nothing,
         gives: &[Gives::json(200, Account::FIELDS, "The account.")],
         fails: &[Code::NoToken, Code::BadToken],
-        run: Handler::User(|_, bearer| Box::pin(read_user(bearer))),
+        run: Handler::User(|_, bearer| Box::pin(ready(Ok(read_user(&bearer))))),
         about: "Reads one's own account.",
     },
     Route {
@@ -67,7 +76,10 @@ const ROUTES: &[Route] = &[
         verb: Verb::Delete,
         path: "/v1/user",
         takes: Takes::Nothing,
-        gives: &[Gives::empty(204, "The account and its tokens are gone, its address is free.")],
+        gives: &[Gives::empty(
+            204,
+            "The account and its tokens are gone, its address is free.",
+        )],
         fails: &[Code::NoToken, Code::BadToken],
         run: Handler::User(|call, bearer| Box::pin(delete_user(call, bearer))),
         about: "Removes one's own account.",
@@ -77,7 +89,10 @@ const ROUTES: &[Route] = &[
         verb: Verb::Patch,
         path: "/v1/user/password",
         takes: Takes::Json(NewPassword::FIELDS),
-        gives: &[Gives::empty(204, "The password is changed; every other token is dead.")],
+        gives: &[Gives::empty(
+            204,
+            "The password is changed; every other token is dead.",
+        )],
         fails: &[Code::NoToken, Code::BadToken, Code::BadCredentials],
         run: Handler::User(|call, bearer| Box::pin(change_password(call, bearer))),
         about: "Changes one's own password.",
@@ -97,9 +112,13 @@ const ROUTES: &[Route] = &[
         verb: Verb::Get,
         path: "/v1/auth/config",
         takes: Takes::Nothing,
-        gives: &[Gives::json(200, AuthConfig::FIELDS, "What a signup form needs to know.")],
+        gives: &[Gives::json(
+            200,
+            AuthConfig::FIELDS,
+            "What a signup form needs to know.",
+        )],
         fails: &[],
-        run: Handler::Open(|call| Box::pin(auth_config(call))),
+        run: Handler::Open(|call| Box::pin(ready(Ok(auth_config(&call))))),
         about: "Says whether a signup needs an invite.",
     },
     Route {
@@ -107,7 +126,11 @@ const ROUTES: &[Route] = &[
         verb: Verb::Get,
         path: "/v1/sessions",
         takes: Takes::Nothing,
-        gives: &[Gives::new(200, Shape::List(Listed::FIELDS), "The sessions, latest used first.")],
+        gives: &[Gives::new(
+            200,
+            Shape::List(Listed::FIELDS),
+            "The sessions, latest used first.",
+        )],
         fails: &[Code::NoToken, Code::BadToken],
         run: Handler::User(|call, bearer| Box::pin(list_sessions(call, bearer))),
         about: "Lists one's own live tokens of every kind, without their secrets.",
@@ -251,15 +274,31 @@ fn word(failure: &Failure) -> Worded {
     Worded::json(status, &Complaint { code, message })
 }
 
-async fn about() -> Result<Reply, Failure> {
-    let about = About { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") };
-    Ok(Reply::json(200, &about))
+fn about() -> Reply {
+    let about = About {
+        name: env!("CARGO_PKG_NAME"),
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    Reply::json(200, &about)
 }
 
 async fn sign_up(call: Call) -> Result<Reply, Failure> {
-    let NewAccount { name, email, password, invite } = call.json()?;
-    let signup = Signup { name, email, password, invite };
-    let session = call.services.sign_up(signup, call.client(), call.now).await?;
+    let NewAccount {
+        name,
+        email,
+        password,
+        invite,
+    } = call.json()?;
+    let signup = Signup {
+        name,
+        email,
+        password,
+        invite,
+    };
+    let session = call
+        .services
+        .sign_up(signup, call.client(), call.now)
+        .await?;
     Ok(begun(&session))
 }
 
@@ -269,7 +308,13 @@ async fn log_in(call: Call) -> Result<Reply, Failure> {
     let login = Login::Email(&email);
     let session = call
         .services
-        .log_in_user(TokenKind::Session, login, &password, call.client(), call.now)
+        .log_in_user(
+            TokenKind::Session,
+            login,
+            &password,
+            call.client(),
+            call.now,
+        )
         .await?;
     Ok(begun(&session))
 }
@@ -289,9 +334,9 @@ fn begun(session: &Issued) -> Reply {
     )
 }
 
-async fn read_user(bearer: UserBearer) -> Result<Reply, Failure> {
+fn read_user(bearer: &UserBearer) -> Reply {
     let user = &bearer.user;
-    Ok(Reply::json(
+    Reply::json(
         200,
         &Account {
             id: user.id,
@@ -300,12 +345,14 @@ async fn read_user(bearer: UserBearer) -> Result<Reply, Failure> {
             email: user.email.shown(),
             invite: user.invite.as_deref(),
         },
-    ))
+    )
 }
 
 async fn update_user(call: Call, bearer: UserBearer) -> Result<Reply, Failure> {
     let Profile { name, email } = call.json()?;
-    call.services.update_user(&bearer.user, &name, &email, call.now).await?;
+    call.services
+        .update_user(&bearer.user, &name, &email, call.now)
+        .await?;
     Ok(Reply::empty(204))
 }
 
@@ -315,23 +362,36 @@ async fn delete_user(call: Call, bearer: UserBearer) -> Result<Reply, Failure> {
 }
 
 async fn change_password(call: Call, own: UserBearer) -> Result<Reply, Failure> {
-    let NewPassword { current_password, password } = call.json()?;
+    let NewPassword {
+        current_password,
+        password,
+    } = call.json()?;
     let from = call.client();
     call.services
-        .change_password(&own.bearer, &own.user, &current_password, password, &from, call.now)
+        .change_password(
+            &own.bearer,
+            &own.user,
+            &current_password,
+            password,
+            &from,
+            call.now,
+        )
         .await?;
     Ok(Reply::empty(204))
 }
 
-async fn auth_config(call: Call) -> Result<Reply, Failure> {
+fn auth_config(call: &Call) -> Reply {
     let invite_required = call.services.needs_invite();
-    Ok(Reply::json(200, &AuthConfig { invite_required }))
+    Reply::json(200, &AuthConfig { invite_required })
 }
 
 async fn list_sessions(call: Call, own: UserBearer) -> Result<Reply, Failure> {
     let sessions = call.services.sessions(&own.bearer, call.now).await?;
     let current = own.bearer.token.id;
-    let listed: Vec<_> = sessions.iter().map(|token| listed(token, current)).collect();
+    let listed: Vec<_> = sessions
+        .iter()
+        .map(|token| listed(token, current))
+        .collect();
     Ok(Reply::json(200, &listed))
 }
 
@@ -355,6 +415,8 @@ fn listed(token: &Token, current: TokenId) -> Listed<'_> {
 }
 
 async fn end_session(call: Call, own: UserBearer) -> Result<Reply, Failure> {
-    call.services.end_session(&own.bearer, call.param("id")).await?;
+    call.services
+        .end_session(&own.bearer, call.param("id"))
+        .await?;
     Ok(Reply::empty(204))
 }

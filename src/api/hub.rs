@@ -1,13 +1,22 @@
 //! Hub: one password for everybody, tokens that many tabs can renew.
 
+use std::future::ready;
+
 use serde::Serialize;
 
-use crate::http::{Api, Call, Code, Failure, Gives, Handler, Reply, Route, Takes, Verb, Worded, answer, body};
+use crate::http::{
+    Api, Call, Code, Failure, Gives, Handler, Reply, Route, Takes, Verb, Worded, answer, body,
+};
 use crate::model::Secret;
 use crate::service::{Bearer, Issued};
 
 /// The API.
-pub static API: Api = Api { name: "hub", mounts: &[""], routes: ROUTES, dialect: word };
+pub static API: Api = Api {
+    name: "hub",
+    mounts: &[""],
+    routes: ROUTES,
+    dialect: word,
+};
 
 const ROUTES: &[Route] = &[
     Route {
@@ -17,7 +26,7 @@ const ROUTES: &[Route] = &[
         takes: Takes::Nothing,
         gives: &[Gives::json(200, Root::FIELDS, "Who answers here.")],
         fails: &[],
-        run: Handler::Open(|call| Box::pin(root(call))),
+        run: Handler::Open(|call| Box::pin(ready(Ok(root(&call))))),
         about: "Says name, description and version.",
     },
     Route {
@@ -80,29 +89,43 @@ fn word(failure: &Failure) -> Worded {
     Worded::json(failure.status(), &Complaint { message })
 }
 
-async fn root(call: Call) -> Result<Reply, Failure> {
+fn root(call: &Call) -> Reply {
     let server = &call.services.config.server;
-    Ok(Reply::json(
+    Reply::json(
         200,
         &Root {
             name: &server.name,
             description: server.description.as_deref(),
             version: env!("CARGO_PKG_VERSION"),
         },
-    ))
+    )
 }
 
 async fn login(call: Call) -> Result<Reply, Failure> {
     let asked: Login = call.json()?;
-    let issued = call.services.log_in_to_hub(&asked.password, call.client(), call.now).await?;
+    let issued = call
+        .services
+        .log_in_to_hub(&asked.password, call.client(), call.now)
+        .await?;
     Ok(granted(&issued))
 }
 
 async fn renew(call: Call, bearer: Bearer) -> Result<Reply, Failure> {
-    Ok(granted(&call.services.renew_hub(&bearer, call.client(), call.now).await?))
+    Ok(granted(
+        &call
+            .services
+            .renew_hub(&bearer, call.client(), call.now)
+            .await?,
+    ))
 }
 
 fn granted(issued: &Issued) -> Reply {
     let expires = issued.token.expires_at.rfc3339();
-    Reply::json(200, &Granted { token: issued.secret.reveal(), expires })
+    Reply::json(
+        200,
+        &Granted {
+            token: issued.secret.reveal(),
+            expires,
+        },
+    )
 }

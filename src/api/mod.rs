@@ -22,5 +22,9 @@ pub fn served(apis: &Apis) -> Vec<&'static Api> {
         (apis.core, &core::API),
         (true, &ops::API),
     ];
-    switches.into_iter().filter(|(on, _)| *on).map(|(_, api)| api).collect()
+    switches
+        .into_iter()
+        .filter(|(on, _)| *on)
+        .map(|(_, api)| api)
+        .collect()
 }

@@ -1,21 +1,34 @@
 //! For whoever runs the appliance.
 
+use std::future::ready;
+
 use serde::Serialize;
 
-use crate::http::{Api, Call, Code, Failure, Gives, Handler, Reply, Route, Takes, Verb, Worded, answer};
+use crate::http::{
+    Api, Call, Code, Failure, Gives, Handler, Reply, Route, Takes, Verb, Worded, answer,
+};
 use crate::store::Health;
 
 /// The API.
-pub static API: Api = Api { name: "ops", mounts: &[""], routes: ROUTES, dialect: word };
+pub static API: Api = Api {
+    name: "ops",
+    mounts: &[""],
+    routes: ROUTES,
+    dialect: word,
+};
 
 const ROUTES: &[Route] = &[Route {
     name: "health",
     verb: Verb::Get,
     path: "/healthz",
     takes: Takes::Nothing,
-    gives: &[Gives::json(200, Status::FIELDS, "Requests are answered and changes are kept.")],
+    gives: &[Gives::json(
+        200,
+        Status::FIELDS,
+        "Requests are answered and changes are kept.",
+    )],
     fails: &[Code::Unavailable],
-    run: Handler::Open(|call| Box::pin(health(call))),
+    run: Handler::Open(|call| Box::pin(ready(health(&call)))),
     about: "Says whether changes can be kept.",
 }];
 
@@ -32,13 +45,21 @@ struct Complaint<'a> {
 }
 
 fn word(failure: &Failure) -> Worded {
-    Worded::json(failure.status(), &Complaint { error: failure.why() })
+    Worded::json(
+        failure.status(),
+        &Complaint {
+            error: failure.why(),
+        },
+    )
 }
 
-async fn health(call: Call) -> Result<Reply, Failure> {
+fn health(call: &Call) -> Result<Reply, Failure> {
     match call.services.health() {
         Health::Fine => Ok(Reply::json(200, &Status { status: "ok" }).no_store()),
         Health::Full => Err(Failure::because(Code::Unavailable, "The disk is full")),
-        Health::Stopped(_) => Err(Failure::because(Code::Unavailable, "The database has stopped")),
+        Health::Stopped(_) => Err(Failure::because(
+            Code::Unavailable,
+            "The database has stopped",
+        )),
     }
 }

@@ -26,7 +26,9 @@ pub(super) fn run(config: &Path) -> Result<(), CliError> {
     let config = Arc::new(read_config(config)?);
     logging::start(&config.log);
     harden();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
     let runtime = runtime.map_err(|cause| CliError::because("cannot start threads", cause))?;
     runtime.block_on(serve(config))
 }
@@ -42,7 +44,10 @@ fn harden() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         usual(panic);
-        if std::thread::current().name().is_some_and(|name| name.starts_with("sled")) {
+        if std::thread::current()
+            .name()
+            .is_some_and(|name| name.starts_with("sled"))
+        {
             log::error!("a thread of the database has died: leaving, to be started anew");
             std::process::exit(1);
         }
@@ -78,7 +83,9 @@ async fn serve(config: Arc<Config>) -> Result<(), CliError> {
     }
     let dispatcher = Arc::new(Dispatcher::new(&api::served(&config.apis), services));
     let ended = serve_until_stopped(listeners, dispatcher, store.as_ref()).await;
-    chores.into_iter().for_each(|chore| chore.abort());
+    for chore in chores {
+        chore.abort();
+    }
     store.close().await;
     log::info!("stopped");
     ended
@@ -119,7 +126,11 @@ async fn disk_hangs(store: &dyn Store) {
     while looks < PATIENCE {
         tokio::time::sleep(WATCH_EVERY).await;
         let group = store.under_way();
-        looks = if group.is_some() && group == seen { looks + 1 } else { 0 };
+        looks = if group.is_some() && group == seen {
+            looks + 1
+        } else {
+            0
+        };
         seen = group;
     }
 }

@@ -40,7 +40,10 @@ impl Password {
             return Err(Invalid::new("password", why));
         }
         if chars > limits::PASSWORD_CHARS || secret.reveal().len() > limits::PASSWORD_BYTES {
-            return Err(Invalid::new("password", "is too long (maximum is 255 characters)"));
+            return Err(Invalid::new(
+                "password",
+                "is too long (maximum is 255 characters)",
+            ));
         }
         Ok(Password(secret))
     }
@@ -146,7 +149,12 @@ mod tests {
     #[test]
     fn an_invite_closes_when_used_up_or_expired() {
         let at = Timestamp::from_millis;
-        let invite = |used, expires_at| Invite { uses: 2, used, expires_at, digest: Digest([0; 32]) };
+        let invite = |used, expires_at| Invite {
+            uses: 2,
+            used,
+            expires_at,
+            digest: Digest([0; 32]),
+        };
         assert!(invite(1, None).is_open(at(5)) && invite(0, Some(at(6))).is_open(at(5)));
         assert!(!invite(2, None).is_open(at(5)) && !invite(0, Some(at(5))).is_open(at(5)));
     }

@@ -17,12 +17,14 @@ impl NewEvent<'_> {
     /// Holds the event to the rules of the API: a name of 1 to 255 characters, details of at most 16 KiB.
     pub fn check(&self) -> Result<(), Invalid> {
         let short = self.name.len() <= limits::EVENT_NAME_CHARS;
-        if self.name.is_empty()
-            || (!short && self.name.chars().count() > limits::EVENT_NAME_CHARS)
+        if self.name.is_empty() || (!short && self.name.chars().count() > limits::EVENT_NAME_CHARS)
         {
             return Err(Invalid::new("name", "must be 1 to 255 characters long"));
         }
-        if self.details.is_some_and(|text| text.len() > limits::EVENT_DETAILS_BYTES) {
+        if self
+            .details
+            .is_some_and(|text| text.len() > limits::EVENT_DETAILS_BYTES)
+        {
             return Err(Invalid::new("details", "must be at most 16 KiB long"));
         }
         Ok(())
@@ -71,7 +73,14 @@ mod tests {
     #[test]
     fn names_are_counted_in_characters() {
         let subject = UserId::from_random([7; 16]);
-        let check = |name: &str| NewEvent { name, subject, details: None }.check();
+        let check = |name: &str| {
+            NewEvent {
+                name,
+                subject,
+                details: None,
+            }
+            .check()
+        };
         assert!(check(&"ü".repeat(255)).is_ok() && check("a").is_ok());
         assert!(check("").is_err() && check(&"a".repeat(256)).is_err());
     }

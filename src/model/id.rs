@@ -4,22 +4,16 @@ use serde::{Deserialize, Serialize};
 use uuid::{Builder, Uuid};
 
 /// A user: a random UUID (RFC 9562, version 4), shown to the world.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct UserId(pub Uuid);
 
 /// A user's place in the order of signups. Short, so that an event can name its user in two bytes; never reused and never
 /// shown.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct UserNumber(pub u32);
 
 /// A token's public name: it tells tokens apart in lists and opens nothing. The first token of a family lends it its name.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TokenId(pub Uuid);
 
 impl UserId {

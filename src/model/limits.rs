@@ -24,18 +24,18 @@ pub const EVENTS_PER_REQUEST: usize = 10_000;
 /// An `Idempotency-Key`: a UUID and a bit.
 pub const IDEMPOTENCY_KEY_BYTES: usize = 255;
 /// How long an `Idempotency-Key` is remembered: what the API promises.
-pub const IDEMPOTENCY_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+pub const IDEMPOTENCY_LIFETIME: Duration = Duration::from_hours(24);
 
 /// JSON deeper than this is refused: a parser that recurses must not be led off its stack.
 pub const JSON_DEPTH: usize = 128;
 
 /// A token's last use is written at most this often: reads must not become writes.
-pub const LAST_USE_GRAIN: Duration = Duration::from_secs(60);
+pub const LAST_USE_GRAIN: Duration = Duration::from_mins(1);
 /// Two tabs that refresh one access token at once both get the same successor within this time.
 pub const REFRESH_GRACE: Duration = Duration::from_secs(10);
 
 /// A mail that could not be sent is tried again for this long, then given up.
-pub const MAIL_LIFETIME: Duration = Duration::from_secs(30 * 60);
+pub const MAIL_LIFETIME: Duration = Duration::from_mins(30);
 /// The first wait before a mail is tried again; each further one is twice as long.
 pub const MAIL_RETRY: Duration = Duration::from_secs(15);
 /// Mails that may wait at once: a flood of reset requests must not fill the disk.

@@ -39,7 +39,11 @@ impl DueMail {
     pub fn retry(&self, now: Timestamp) -> Retry {
         let wait = limits::MAIL_RETRY * 2_u32.saturating_pow(self.attempts.min(10));
         let next = now.after(wait);
-        if next.since(self.asked_at) > limits::MAIL_LIFETIME { Retry::GiveUp } else { Retry::At(next) }
+        if next.since(self.asked_at) > limits::MAIL_LIFETIME {
+            Retry::GiveUp
+        } else {
+            Retry::At(next)
+        }
     }
 }
 

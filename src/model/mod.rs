@@ -36,7 +36,10 @@ pub struct Invalid {
 impl Invalid {
     /// A complaint about `field`.
     pub fn new(field: impl Into<Cow<'static, str>>, why: impl Into<String>) -> Invalid {
-        Invalid { field: field.into(), why: why.into() }
+        Invalid {
+            field: field.into(),
+            why: why.into(),
+        }
     }
 }
 

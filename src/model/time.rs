@@ -35,11 +35,13 @@ impl Timestamp {
     }
 
     /// The moment `span` later.
+    #[must_use]
     pub fn after(self, span: Duration) -> Timestamp {
         Timestamp(self.0.saturating_add(millis_of(span)))
     }
 
     /// The moment `span` earlier.
+    #[must_use]
     pub fn before(self, span: Duration) -> Timestamp {
         Timestamp(self.0.saturating_sub(millis_of(span)))
     }
@@ -67,14 +69,23 @@ mod tests {
 
     #[test]
     fn a_moment_is_shown_in_utc_with_whole_seconds() {
-        assert_eq!(Timestamp::from_millis(1_725_633_111_999).rfc3339(), "2024-09-06T14:31:51Z");
-        assert_eq!(Timestamp::from_millis(1_725_633_111_999).seconds(), 1_725_633_111);
+        assert_eq!(
+            Timestamp::from_millis(1_725_633_111_999).rfc3339(),
+            "2024-09-06T14:31:51Z"
+        );
+        assert_eq!(
+            Timestamp::from_millis(1_725_633_111_999).seconds(),
+            1_725_633_111
+        );
     }
 
     #[test]
     fn arithmetic_saturates() {
         let late = Timestamp::from_millis(i64::MAX);
         assert_eq!(late.after(Duration::from_secs(1)), late);
-        assert_eq!(Timestamp::from_millis(5).since(Timestamp::from_millis(9)), Duration::ZERO);
+        assert_eq!(
+            Timestamp::from_millis(5).since(Timestamp::from_millis(9)),
+            Duration::ZERO
+        );
     }
 }

@@ -55,9 +55,15 @@ pub struct Client {
 impl Client {
     /// A client; an absent or empty user agent is `unknown`.
     pub fn new(address: IpAddr, user_agent: Option<&str>) -> Client {
-        let text = user_agent.map(str::trim).filter(|text| !text.is_empty()).unwrap_or("unknown");
+        let text = user_agent
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
+            .unwrap_or("unknown");
         let end = text.floor_char_boundary(limits::USER_AGENT_BYTES);
-        Client { address, user_agent: text.get(..end).unwrap_or_default().to_owned() }
+        Client {
+            address,
+            user_agent: text.get(..end).unwrap_or_default().to_owned(),
+        }
     }
 }
 
@@ -124,7 +130,9 @@ impl Token {
     /// The one judgement on a token: kind, epoch, exchange and expiry. `epoch` is its holder's now, or `None` when the holder is
     /// gone or disabled. An exchanged token lives on for the refresh grace, so that a second tab is not thrown out.
     pub fn standing(&self, epoch: Option<u32>, now: Timestamp) -> Standing {
-        let exchanged = self.retired.is_some_and(|it| now >= it.at.after(limits::REFRESH_GRACE));
+        let exchanged = self
+            .retired
+            .is_some_and(|it| now >= it.at.after(limits::REFRESH_GRACE));
         if epoch != Some(self.epoch) || exchanged {
             Standing::Revoked
         } else if now >= self.expires_at {
@@ -140,6 +148,7 @@ impl Token {
     }
 
     /// The token after a use at `now`; `idle` is how long a session lives without use.
+    #[must_use]
     pub fn touched(&self, now: Timestamp, idle: Duration) -> Token {
         let mut token = self.clone();
         token.last_used_at = now;
@@ -207,7 +216,10 @@ mod tests {
     #[test]
     fn an_exchanged_token_lives_on_for_the_grace_only() {
         let at = Timestamp::from_millis;
-        let retired = Some(Retired { at: at(50_000), successor: Digest([1; 32]) });
+        let retired = Some(Retired {
+            at: at(50_000),
+            successor: Digest([1; 32]),
+        });
         let token = Token { retired, ..token() };
         assert_eq!(token.standing(Some(3), at(59_999)), Standing::Live);
         assert_eq!(token.standing(Some(3), at(60_000)), Standing::Revoked);
@@ -218,13 +230,19 @@ mod tests {
         let at = Timestamp::from_millis;
         assert!(!token().is_worth_touching(at(59_999)) && token().is_worth_touching(at(60_000)));
         let used = token().touched(at(60_000), Duration::from_secs(100));
-        assert_eq!((used.last_used_at, used.expires_at), (at(60_000), at(160_000)));
+        assert_eq!(
+            (used.last_used_at, used.expires_at),
+            (at(60_000), at(160_000))
+        );
     }
 
     #[test]
     fn a_long_user_agent_is_cut_between_characters() {
         let client = Client::new([127, 0, 0, 1].into(), Some(&"ü".repeat(200)));
         assert_eq!(client.user_agent.len(), 256);
-        assert_eq!(Client::new([127, 0, 0, 1].into(), Some("  ")).user_agent, "unknown");
+        assert_eq!(
+            Client::new([127, 0, 0, 1].into(), Some("  ")).user_agent,
+            "unknown"
+        );
     }
 }

@@ -55,12 +55,19 @@ impl Services {
             }
             _ => {}
         }
-        self.limiter.admit(Deed::SignUp, from.address, self.world.clock.monotonic())?;
+        self.limiter
+            .admit(Deed::SignUp, from.address, self.world.clock.monotonic())?;
         let salt = self.world.random_bytes();
         let password_hash = self.passwords.hash(password.secret(), salt).await?;
         let id = UserId::from_random(self.world.random_bytes());
         let session = self.first_session(id, from, now);
-        let user = NewUser { id, email, name, password_hash, invite };
+        let user = NewUser {
+            id,
+            email,
+            name,
+            password_hash,
+            invite,
+        };
         match self.store.create_user(user, session.as_new(), now).await? {
             Created::Done(_) => Ok(session),
             Created::EmailTaken => Err(Refusal::EmailTaken),
@@ -87,7 +94,11 @@ impl Services {
     /// Removes an account: its tokens are dead and its address is free.
     pub async fn delete_user(&self, user: &User) -> Result<(), Refusal> {
         let deleted = self.store.delete_user(user.id).await?;
-        if deleted { Ok(()) } else { Err(Refusal::BadToken) }
+        if deleted {
+            Ok(())
+        } else {
+            Err(Refusal::BadToken)
+        }
     }
 
     /// Sets another password for whoever knows the current one; every token of the account but the one in use is dead.
@@ -102,9 +113,16 @@ impl Services {
     ) -> Result<(), Refusal> {
         let new = Password::parse(new, self.config.accounts.password_min_length)?;
         self.confirm(user, current, from).await?;
-        let hash = self.passwords.hash(new.secret(), self.world.random_bytes()).await?;
+        let hash = self
+            .passwords
+            .hash(new.secret(), self.world.random_bytes())
+            .await?;
         let keep = Some(bearer.digest);
-        match self.store.change_password(user.id, user.epoch, hash, keep, now).await? {
+        match self
+            .store
+            .change_password(user.id, user.epoch, hash, keep, now)
+            .await?
+        {
             Updated::Done => Ok(()),
             Updated::Gone | Updated::EmailTaken => Err(Refusal::BadToken),
         }

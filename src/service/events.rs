@@ -40,7 +40,12 @@ impl Services {
             return Ok(0);
         }
         let reporter = bearer.token.holder;
-        let report = Report { reporter, events: &checked, idempotency, at: now };
+        let report = Report {
+            reporter,
+            events: &checked,
+            idempotency,
+            at: now,
+        };
         match self.store.append_events(report).await? {
             Appended::Stored(count) | Appended::Replayed(count) => Ok(count),
             Appended::UnknownUser(index) => Err(wrong(index, "user_id", "is no user's id").into()),
@@ -53,9 +58,15 @@ impl Services {
 
 fn promise(key: &str, body: &[u8]) -> Result<Idempotency, Invalid> {
     if key.is_empty() || key.len() > limits::IDEMPOTENCY_KEY_BYTES {
-        return Err(Invalid::new("Idempotency-Key", "must be 1 to 255 bytes long"));
+        return Err(Invalid::new(
+            "Idempotency-Key",
+            "must be 1 to 255 bytes long",
+        ));
     }
-    Ok(Idempotency { key: crypto::digest(key.as_bytes()), body: crypto::digest(body) })
+    Ok(Idempotency {
+        key: crypto::digest(key.as_bytes()),
+        body: crypto::digest(body),
+    })
 }
 
 fn check<'a>(
@@ -69,11 +80,21 @@ fn check<'a>(
         }
         (None, Holder::User(id)) => id,
         (None, Holder::Admin | Holder::Hub) => {
-            return Err(wrong(index, "user_id", "is needed: the token has no user of its own"));
+            return Err(wrong(
+                index,
+                "user_id",
+                "is needed: the token has no user of its own",
+            ));
         }
     };
-    let checked = NewEvent { name: event.name, subject, details: event.details };
-    checked.check().map_err(|invalid| wrong(index, &invalid.field, &invalid.why))?;
+    let checked = NewEvent {
+        name: event.name,
+        subject,
+        details: event.details,
+    };
+    checked
+        .check()
+        .map_err(|invalid| wrong(index, &invalid.field, &invalid.why))?;
     Ok(checked)
 }
 

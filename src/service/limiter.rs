@@ -19,10 +19,10 @@ const BUCKETS: usize = 65_536;
 /// Wrong passwords an account takes before its wait begins.
 const FREE_TRIES: u32 = 5;
 /// The wait after that many tries doubles up to this.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// Wrong passwords an account takes in a day.
 const TRIES_A_DAY: u32 = 100;
-const DAY: Duration = Duration::from_secs(24 * 3600);
+const DAY: Duration = Duration::from_hours(24);
 
 /// What an address may do so often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -99,7 +99,9 @@ impl Limiter {
     pub(super) fn forgive(&self, deed: Deed, from: IpAddr, now: Duration) {
         let mut buckets = lock(&self.addresses);
         if let Some(empty_at) = buckets.get_mut(&(deed, network(from))) {
-            *empty_at = empty_at.saturating_sub(self.limits.wrong_passwords.period).max(now);
+            *empty_at = empty_at
+                .saturating_sub(self.limits.wrong_passwords.period)
+                .max(now);
         }
     }
 
@@ -116,16 +118,25 @@ impl Limiter {
         let key = self.try_key(target, from);
         let mut tries = lock(&self.tries);
         make_room(&mut tries, |tries| tries.day_ends.max(tries.free_at), now);
-        let fresh = Tries { failed: 0, free_at: now, today: 0, day_ends: now + DAY };
+        let fresh = Tries {
+            failed: 0,
+            free_at: now,
+            today: 0,
+            day_ends: now + DAY,
+        };
         let tries = tries.entry(key).or_insert(fresh);
         if now >= tries.day_ends {
             *tries = fresh;
         }
         if now < tries.free_at {
-            return Err(Refusal::TooMany { retry_after: tries.free_at - now });
+            return Err(Refusal::TooMany {
+                retry_after: tries.free_at.saturating_sub(now),
+            });
         }
         if tries.today >= TRIES_A_DAY {
-            return Err(Refusal::TooMany { retry_after: tries.day_ends - now });
+            return Err(Refusal::TooMany {
+                retry_after: tries.day_ends.saturating_sub(now),
+            });
         }
         (tries.failed, tries.today) = (tries.failed + 1, tries.today + 1);
         tries.free_at = now + wait_after(tries.failed);
@@ -218,7 +229,10 @@ mod tests {
     use super::*;
 
     fn limiter() -> Limiter {
-        let rate = Rate { burst: 3, period: Duration::from_secs(6) };
+        let rate = Rate {
+            burst: 3,
+            period: Duration::from_secs(6),
+        };
         Limiter::new(&Limits {
             rates: true,
             wrong_passwords: rate,
@@ -269,14 +283,17 @@ mod tests {
         for _ in 0..5 {
             assert_eq!(wait(seconds(0)), 0);
         }
-        assert_eq!((wait(seconds(0)), wait(seconds(1)), wait(seconds(1))), (1, 0, 2));
+        assert_eq!(
+            (wait(seconds(0)), wait(seconds(1)), wait(seconds(1))),
+            (1, 0, 2)
+        );
         assert!(limiter.admit_try(target, HOME, seconds(1)).is_ok());
         let mut now = seconds(1);
         for _ in 0..93 {
-            now += Duration::from_secs(60);
+            now += Duration::from_mins(1);
             assert_eq!(wait(now), 0);
         }
-        now += Duration::from_secs(60);
+        now += Duration::from_mins(1);
         assert!(wait(now) == 0 && wait(now + LONGEST_WAIT) > 3600);
         assert!(limiter.admit_try(target, HOME, now).is_ok());
     }

@@ -29,7 +29,9 @@ impl Services {
         from: &Client,
     ) -> Result<(), Refusal> {
         let target = Target::Account(user.id);
-        self.compare(target, Some(Arc::clone(user)), password, from).await.map(drop)
+        self.compare(target, Some(Arc::clone(user)), password, from)
+            .await
+            .map(drop)
     }
 
     async fn compare(
@@ -42,7 +44,9 @@ impl Services {
         let now = self.world.clock.monotonic();
         self.limiter.admit(Deed::Password, from.address, now)?;
         self.limiter.admit_try(target, from.address, now)?;
-        let phc = user.as_ref().map_or(&self.decoy_hash, |user| &user.password_hash);
+        let phc = user
+            .as_ref()
+            .map_or(&self.decoy_hash, |user| &user.password_hash);
         let verdict = self.verdict(password, phc).await?;
         let Some(user) = user.filter(|user| verdict != Verdict::Wrong && !user.disabled) else {
             return Err(Refusal::BadCredentials);
@@ -50,8 +54,13 @@ impl Services {
         self.limiter.forgive(Deed::Password, from.address, now);
         self.limiter.welcome(user.id, from.address, now);
         if verdict == Verdict::RightButOld {
-            let hash = self.passwords.hash(password, self.world.random_bytes()).await?;
-            self.store.rehash_password(user.id, user.password_hash.clone(), hash).await?;
+            let hash = self
+                .passwords
+                .hash(password, self.world.random_bytes())
+                .await?;
+            self.store
+                .rehash_password(user.id, user.password_hash.clone(), hash)
+                .await?;
         }
         Ok(user)
     }
@@ -75,8 +84,11 @@ impl Services {
                 Err(_) => (text, None),
             },
         };
-        let nobody = || Target::Nobody(crypto::digest(typed.trim().to_ascii_lowercase().as_bytes()));
-        let target = user.as_ref().map_or_else(nobody, |user| Target::Account(user.id));
+        let nobody =
+            || Target::Nobody(crypto::digest(typed.trim().to_ascii_lowercase().as_bytes()));
+        let target = user
+            .as_ref()
+            .map_or_else(nobody, |user| Target::Account(user.id));
         Ok((target, user))
     }
 
@@ -89,14 +101,26 @@ impl Services {
     ) -> Result<(), Refusal> {
         let known = crypto::digest(username.as_bytes())
             == crypto::digest(self.config.admin.username.as_bytes());
-        let right = self.is_any(std::slice::from_ref(&self.admin_password), password, from).await?;
-        if known && right { Ok(()) } else { Err(Refusal::BadCredentials) }
+        let right = self
+            .is_any(std::slice::from_ref(&self.admin_password), password, from)
+            .await?;
+        if known && right {
+            Ok(())
+        } else {
+            Err(Refusal::BadCredentials)
+        }
     }
 
     /// Whether this is one of the hub's passwords.
     pub(super) async fn log_in_hub(&self, password: &Secret, from: &Client) -> Result<(), Refusal> {
-        let right = self.is_any(&self.config.hub.passwords, password, from).await?;
-        if right { Ok(()) } else { Err(Refusal::BadCredentials) }
+        let right = self
+            .is_any(&self.config.hub.passwords, password, from)
+            .await?;
+        if right {
+            Ok(())
+        } else {
+            Err(Refusal::BadCredentials)
+        }
     }
 
     /// Configured passwords have the limit of the address only: there is no owner whom it could lock out.

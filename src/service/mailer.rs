@@ -15,14 +15,20 @@ pub(super) struct Mailer {
 
 impl Mailer {
     pub(super) fn new(config: &config::Mail) -> Mailer {
-        Mailer { transport: config.transport.clone() }
+        Mailer {
+            transport: config.transport.clone(),
+        }
     }
 
     /// Sends a message. `Ok` means that it is out of our hands and will not be lost by a power cut. `name` tells messages apart.
     pub(super) async fn send(&self, mail: Mail, name: &str) -> io::Result<()> {
         match &self.transport {
             Transport::Log => {
-                log::info!("mail to {}: {} (not sent: mail.transport is \"log\")", mail.to, mail.subject);
+                log::info!(
+                    "mail to {}: {} (not sent: mail.transport is \"log\")",
+                    mail.to,
+                    mail.subject
+                );
                 Ok(())
             }
             Transport::File(directory) => {
@@ -36,10 +42,17 @@ impl Mailer {
 
 /// Writes a message under its final name only when it is whole and on the disk.
 fn write(directory: &Path, name: &str, mail: &Mail) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)?;
     let unfinished = directory.join(format!(".{name}.part"));
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&unfinished)?;
     file.write_all(&mail.bytes)?;
     file.sync_all()?;
     fs::rename(&unfinished, directory.join(format!("{name}.eml")))?;

@@ -38,17 +38,32 @@ pub(super) fn reset(
         link: config.reset.reset_link.replace(PLACE, code.reveal()),
         minutes: config.reset.lifetime.as_secs().div_ceil(60),
     };
-    let id = format!("<{:032x}@{}>", u128::from_be_bytes(unique), from.email.domain());
+    let id = format!(
+        "<{:032x}@{}>",
+        u128::from_be_bytes(unique),
+        from.email.domain()
+    );
     let sent = Duration::from_millis(u64::try_from(now.millis()).unwrap_or(0));
     let message = Message::builder()
         .from(from)
         .to(to)
         .subject(&subject)
-        .date(UNIX_EPOCH.checked_add(sent).unwrap_or(SystemTime::UNIX_EPOCH))
+        .date(
+            UNIX_EPOCH
+                .checked_add(sent)
+                .unwrap_or(SystemTime::UNIX_EPOCH),
+        )
         .message_id(Some(id))
-        .multipart(MultiPart::alternative_plain_html(words.text(), words.html()))?;
+        .multipart(MultiPart::alternative_plain_html(
+            words.text(),
+            words.html(),
+        ))?;
     let to = user.email.shown().to_owned();
-    Ok(Mail { to, subject, bytes: message.formatted() })
+    Ok(Mail {
+        to,
+        subject,
+        bytes: message.formatted(),
+    })
 }
 
 struct Words<'a> {
@@ -70,8 +85,7 @@ impl Words<'_> {
     }
 
     fn html(&self) -> String {
-        let (name, service, link) =
-            (escape(self.name), escape(self.service), escape(&self.link));
+        let (name, service, link) = (escape(self.name), escape(self.service), escape(&self.link));
         format!(
             "<!doctype html>\n<html lang=\"en\"><body style=\"font-family: sans-serif\">\n\
              <p>Hello {name},</p>\n\
@@ -107,6 +121,9 @@ mod tests {
 
     #[test]
     fn a_name_cannot_write_html() {
-        assert_eq!(escape("<b onclick='x'>&\""), "&lt;b onclick=&#39;x&#39;&gt;&amp;&quot;");
+        assert_eq!(
+            escape("<b onclick='x'>&\""),
+            "&lt;b onclick=&#39;x&#39;&gt;&amp;&quot;"
+        );
     }
 }

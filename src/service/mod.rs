@@ -109,7 +109,9 @@ impl Services {
     async fn end_tokens_of_old_passwords(&self) -> Outcome<()> {
         let salt = self.world.random_bytes::<16>().to_vec();
         let salt = self.store.keep_fact(Fact::FingerprintSalt, salt).await?;
-        let admin = self.fingerprint(std::slice::from_ref(&self.admin_password), &salt).await;
+        let admin = self
+            .fingerprint(std::slice::from_ref(&self.admin_password), &salt)
+            .await;
         let hub = self.fingerprint(&self.config.hub.passwords, &salt).await;
         self.store.reconcile(Holder::Admin, admin).await?;
         self.store.reconcile(Holder::Hub, hub).await?;
@@ -123,15 +125,24 @@ impl Services {
             match credential {
                 Credential::Hash(phc) => hashes += phc,
                 Credential::Plain(secret) => {
-                    clear += &format!("{}:{}", secret.reveal().len(), secret.reveal());
+                    clear += &secret.reveal().len().to_string();
+                    clear += ":";
+                    clear += secret.reveal();
                 }
             }
         }
         if !clear.is_empty() {
             let mut fixed = [0; 16];
-            fixed.iter_mut().zip(salt).for_each(|(to, from)| *to = *from);
+            fixed
+                .iter_mut()
+                .zip(salt)
+                .for_each(|(to, from)| *to = *from);
             // At the start nobody else waits for the pool: it cannot be too busy.
-            hashes += &self.passwords.hash(&Secret::new(clear), fixed).await.unwrap_or_default();
+            hashes += &self
+                .passwords
+                .hash(&Secret::new(clear), fixed)
+                .await
+                .unwrap_or_default();
         }
         hashes
     }
@@ -141,7 +152,11 @@ impl Services {
             (crypto::digest(code.as_bytes()), terms.clone())
         };
         let invites: Vec<_> = self.config.accounts.invites.iter().map(offer).collect();
-        if invites.is_empty() { Ok(()) } else { self.store.offer_invites(invites).await }
+        if invites.is_empty() {
+            Ok(())
+        } else {
+            self.store.offer_invites(invites).await
+        }
     }
 }
 
@@ -151,15 +166,14 @@ async fn made_password(
     passwords: &Passwords,
     announce: impl FnOnce(&Secret) + Send,
 ) -> Outcome<Credential> {
-    let kept = match store.find_fact(Fact::AdminHash).await? {
-        Some(kept) => kept,
-        None => {
-            let password = crypto::random_alphanumeric(world, MADE_PASSWORD_CHARS);
-            let hash = passwords.hash(&password, world.random_bytes()).await;
-            let hash = hash.map_err(|_| StoreError::Busy)?;
-            announce(&password);
-            store.keep_fact(Fact::AdminHash, hash.into_bytes()).await?
-        }
+    let kept = if let Some(kept) = store.find_fact(Fact::AdminHash).await? {
+        kept
+    } else {
+        let password = crypto::random_alphanumeric(world, MADE_PASSWORD_CHARS);
+        let hash = passwords.hash(&password, world.random_bytes()).await;
+        let hash = hash.map_err(|_| StoreError::Busy)?;
+        announce(&password);
+        store.keep_fact(Fact::AdminHash, hash.into_bytes()).await?
     };
     let phc = String::from_utf8(kept)
         .map_err(|_| StoreError::Corrupt("the administrator's hash is no text".into()))?;

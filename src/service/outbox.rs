@@ -9,7 +9,7 @@ use crate::crypto;
 use crate::model::{DueMail, Retry, Timestamp, User};
 
 /// The longest pause between two looks into the outbox.
-const PAUSE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_mins(1);
 /// The pause after the store failed to answer.
 const PAUSE_AFTER_FAULT: Duration = Duration::from_secs(5);
 
@@ -62,13 +62,19 @@ impl Services {
     /// Sends one reset mail; nothing is sent, and that is fine, if the address has no account or had too many.
     async fn send_reset(&self, mail: &DueMail, now: Timestamp) -> Result<(), Fault> {
         let user = self.store.find_user_by_email(&mail.email_key).await?;
-        let Some(user) = user.filter(|user| !user.disabled) else { return Ok(()) };
+        let Some(user) = user.filter(|user| !user.disabled) else {
+            return Ok(());
+        };
         if mail.attempts == 0 && !self.may_have_mail(&user) {
             return Ok(());
         }
         let code = crypto::random_code(&self.world);
         let expires_at = now.after(self.config.reset.lifetime);
-        if !self.store.put_reset(user.id, crypto::digest_of(&code), expires_at).await? {
+        if !self
+            .store
+            .put_reset(user.id, crypto::digest_of(&code), expires_at)
+            .await?
+        {
             return Ok(());
         }
         let unique = self.world.random_bytes();
@@ -77,9 +83,15 @@ impl Services {
     }
 
     fn may_have_mail(&self, user: &User) -> bool {
-        let admitted = self.limiter.admit_mail(user.id, self.world.clock.monotonic()).is_ok();
+        let admitted = self
+            .limiter
+            .admit_mail(user.id, self.world.clock.monotonic())
+            .is_ok();
         if !admitted {
-            log::warn!("account {} is asked too many reset mails for: one is not sent", user.id);
+            log::warn!(
+                "account {} is asked too many reset mails for: one is not sent",
+                user.id
+            );
         }
         admitted
     }

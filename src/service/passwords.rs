@@ -20,8 +20,16 @@ const RETRY_AFTER: Duration = Duration::from_secs(2);
 const REST_AFTER: Duration = Duration::from_secs(10);
 
 enum Job {
-    Hash { secret: Secret, salt: [u8; 16], answer: oneshot::Sender<String> },
-    Verify { secret: Secret, phc: String, answer: oneshot::Sender<Verdict> },
+    Hash {
+        secret: Secret,
+        salt: [u8; 16],
+        answer: oneshot::Sender<String>,
+    },
+    Verify {
+        secret: Secret,
+        phc: String,
+        answer: oneshot::Sender<Verdict>,
+    },
 }
 
 /// The pool.
@@ -59,21 +67,35 @@ impl Passwords {
     /// The PHC string of a password.
     pub(super) async fn hash(&self, secret: &Secret, salt: [u8; 16]) -> Result<String, Refusal> {
         let (answer, hash) = oneshot::channel();
-        self.queue.add(Job::Hash { secret: secret.clone(), salt, answer })?;
+        self.queue.add(Job::Hash {
+            secret: secret.clone(),
+            salt,
+            answer,
+        })?;
         hash.await.map_err(|error| Refusal::Fault(Box::new(error)))
     }
 
     /// Compares a password with a PHC string.
     pub(super) async fn verify(&self, secret: &Secret, phc: &str) -> Result<Verdict, Refusal> {
         let (answer, verdict) = oneshot::channel();
-        self.queue.add(Job::Verify { secret: secret.clone(), phc: phc.to_owned(), answer })?;
-        verdict.await.map_err(|error| Refusal::Fault(Box::new(error)))
+        self.queue.add(Job::Verify {
+            secret: secret.clone(),
+            phc: phc.to_owned(),
+            answer,
+        })?;
+        verdict
+            .await
+            .map_err(|error| Refusal::Fault(Box::new(error)))
     }
 }
 
 impl Drop for Passwords {
     fn drop(&mut self) {
-        self.queue.jobs.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        self.queue
+            .jobs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .closed = true;
         self.queue.arrived.notify_all();
     }
 }
@@ -82,7 +104,9 @@ impl Queue {
     fn add(&self, job: Job) -> Result<(), Refusal> {
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         if jobs.waiting.len() >= QUEUE_JOBS {
-            return Err(Refusal::Busy { retry_after: RETRY_AFTER });
+            return Err(Refusal::Busy {
+                retry_after: RETRY_AFTER,
+            });
         }
         jobs.waiting.push_back(job);
         drop(jobs);
@@ -94,10 +118,18 @@ impl Queue {
         while let Some(job) = self.next(&mut hasher) {
             // Whoever asked may have gone; the work is done all the same.
             match job {
-                Job::Hash { secret, salt, answer } => {
+                Job::Hash {
+                    secret,
+                    salt,
+                    answer,
+                } => {
                     let _ = answer.send(hasher.hash(&secret, salt));
                 }
-                Job::Verify { secret, phc, answer } => {
+                Job::Verify {
+                    secret,
+                    phc,
+                    answer,
+                } => {
                     let _ = answer.send(hasher.verify(&secret, &phc));
                 }
             }

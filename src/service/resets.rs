@@ -28,10 +28,19 @@ impl Services {
         from: &Client,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        let Ok(email) = Email::parse(address) else { return Ok(()) };
+        let Ok(email) = Email::parse(address) else {
+            return Ok(());
+        };
         let monotonic = self.world.clock.monotonic();
-        if self.limiter.admit(Deed::AskReset, from.address, monotonic).is_err() {
-            log::warn!("{} asks for too many reset mails: this one is not sent", from.address);
+        if self
+            .limiter
+            .admit(Deed::AskReset, from.address, monotonic)
+            .is_err()
+        {
+            log::warn!(
+                "{} asks for too many reset mails: this one is not sent",
+                from.address
+            );
             return Ok(());
         }
         let id = Builder::from_random_bytes(self.world.random_bytes()).into_uuid();
@@ -57,13 +66,17 @@ impl Services {
         from: &Client,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        self.limiter.admit(Deed::TryReset, from.address, self.world.clock.monotonic())?;
+        self.limiter
+            .admit(Deed::TryReset, from.address, self.world.clock.monotonic())?;
         let code = crypto::digest_of(&redemption.code);
         if self.store.find_reset(&code, now).await?.is_none() {
             return Err(Refusal::BadResetCode);
         }
         let password = self.judge(&redemption)?;
-        let hash = self.passwords.hash(password.secret(), self.world.random_bytes()).await?;
+        let hash = self
+            .passwords
+            .hash(password.secret(), self.world.random_bytes())
+            .await?;
         match self.store.redeem_reset(code, hash, now).await? {
             Redeemed::Done(user) => {
                 log::info!("the password of account {user} was reset");

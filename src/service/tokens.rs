@@ -12,6 +12,10 @@ use crate::model::{
 };
 use crate::store::{Found, Refreshed};
 
+/// Cannot be made outside this file.
+#[derive(Debug, Clone, Copy)]
+struct Proof;
+
 /// The proof that a live token was shown. Only `authenticate` makes one.
 #[derive(Debug, Clone)]
 pub struct Bearer {
@@ -21,7 +25,8 @@ pub struct Bearer {
     pub digest: Digest,
     /// The account that acts with it, if its holder is one.
     pub user: Option<Arc<User>>,
-    _proof: (),
+    #[expect(dead_code, reason = "its type is what it says")]
+    proof: Proof,
 }
 
 /// A token that was just issued, with its secret: the only time that it can be told.
@@ -38,7 +43,10 @@ pub struct Issued {
 impl Issued {
     /// It, as the store gets to see it.
     pub(super) fn as_new(&self) -> NewToken {
-        NewToken { digest: crypto::digest_of(&self.secret), token: self.token.clone() }
+        NewToken {
+            digest: crypto::digest_of(&self.secret),
+            token: self.token.clone(),
+        }
     }
 }
 
@@ -46,18 +54,30 @@ impl Services {
     /// Checks a token that was shown, and writes down that it was used.
     pub async fn authenticate(&self, shown: &str, now: Timestamp) -> Result<Bearer, Refusal> {
         let digest = crypto::digest(shown.as_bytes());
-        let found = self.store.find_token(&digest).await?.ok_or(Refusal::BadToken)?;
+        let found = self
+            .store
+            .find_token(&digest)
+            .await?
+            .ok_or(Refusal::BadToken)?;
         match found.token.standing(found.epoch, now) {
             Standing::Live => {}
             Standing::Expired => return Err(Refusal::TokenExpired),
             Standing::Revoked => return Err(Refusal::BadToken),
         }
         if found.token.is_worth_touching(now) {
-            let (store, idle) = (Arc::clone(&self.store), self.config.tokens.session_idle_lifetime);
+            let (store, idle) = (
+                Arc::clone(&self.store),
+                self.config.tokens.session_idle_lifetime,
+            );
             // Nobody waits for it: a use that is not written down costs a session a minute of its life at most.
             tokio::spawn(async move { store.touch_token(digest, idle, now).await });
         }
-        Ok(Bearer { token: found.token, digest, user: found.user, _proof: () })
+        Ok(Bearer {
+            token: found.token,
+            digest,
+            user: found.user,
+            proof: Proof,
+        })
     }
 
     /// Token API: a token for the administrator.
@@ -138,10 +158,17 @@ impl Services {
         now: Timestamp,
     ) -> Result<Issued, Refusal> {
         let (old, code) = (crypto::digest_of(shown), crypto::digest_of(renewal));
-        let found = self.store.find_token(&old).await?.ok_or(Refusal::BadToken)?;
+        let found = self
+            .store
+            .find_token(&old)
+            .await?
+            .ok_or(Refusal::BadToken)?;
         let Found { token, .. } = found;
         let mut issued = self.draft(TokenKind::Angen, token.holder, token.epoch, from, now);
-        let renewed = self.store.renew_token(old, code, issued.as_new(), now).await?;
+        let renewed = self
+            .store
+            .renew_token(old, code, issued.as_new(), now)
+            .await?;
         issued.token = renewed.ok_or(Refusal::BadToken)?;
         Ok(issued)
     }
@@ -154,7 +181,11 @@ impl Services {
         now: Timestamp,
     ) -> Result<Secret, Refusal> {
         let old = crypto::digest_of(shown);
-        let found = self.store.find_token(&old).await?.ok_or(Refusal::BadToken)?;
+        let found = self
+            .store
+            .find_token(&old)
+            .await?
+            .ok_or(Refusal::BadToken)?;
         let Found { token, .. } = found;
         let draft = self.draft(TokenKind::Access, token.holder, token.epoch, from, now);
         let refreshed = self.store.refresh_token(old, draft.as_new(), now).await?;
@@ -194,14 +225,25 @@ impl Services {
     pub async fn end_session(&self, bearer: &Bearer, id: &str) -> Result<(), Refusal> {
         let id = TokenId::parse(id).ok_or(Refusal::SessionNotFound)?;
         let ended = self.store.end_token(bearer.token.holder, id).await?;
-        if ended { Ok(()) } else { Err(Refusal::SessionNotFound) }
+        if ended {
+            Ok(())
+        } else {
+            Err(Refusal::SessionNotFound)
+        }
     }
 
     /// Stores a draft; refused if the holder's epoch has passed meanwhile.
     async fn issue(&self, draft: Issued, now: Timestamp) -> Result<Issued, Refusal> {
         let per_user = self.config.tokens.per_user;
-        let issued = self.store.issue_token(draft.as_new(), per_user, now).await?;
-        if issued { Ok(draft) } else { Err(Refusal::BadCredentials) }
+        let issued = self
+            .store
+            .issue_token(draft.as_new(), per_user, now)
+            .await?;
+        if issued {
+            Ok(draft)
+        } else {
+            Err(Refusal::BadCredentials)
+        }
     }
 
     /// A session that begins with its account.
@@ -246,7 +288,11 @@ impl Services {
             }
             TokenKind::Access => self.sign(&token),
         };
-        Issued { secret, renewal, token }
+        Issued {
+            secret,
+            renewal,
+            token,
+        }
     }
 
     fn lifetime(&self, kind: TokenKind) -> Duration {

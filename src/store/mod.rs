@@ -13,8 +13,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::model::{
-    Digest, DueMail, Email, Event, EventCount, Holder, Idempotency, InviteTerms, Name,
-    NewEvent, NewToken, NewUser, Timestamp, Token, TokenId, User, UserId,
+    Digest, DueMail, Email, Event, EventCount, Holder, Idempotency, InviteTerms, Name, NewEvent,
+    NewToken, NewUser, Timestamp, Token, TokenId, User, UserId,
 };
 
 /// Why the store did not do what it was asked to. Outcomes that a caller can bring about are values, not errors.
@@ -176,9 +176,20 @@ pub trait Store: Send + Sync + 'static {
     async fn live_tokens(&self, holder: Holder, now: Timestamp) -> Outcome<Vec<Token>>;
 
     /// Makes an account with its first session, using the invite up in the same step.
-    async fn create_user(&self, user: NewUser, session: NewToken, now: Timestamp) -> Outcome<Created>;
+    async fn create_user(
+        &self,
+        user: NewUser,
+        session: NewToken,
+        now: Timestamp,
+    ) -> Outcome<Created>;
     /// Changes name and address.
-    async fn update_user(&self, id: UserId, name: Name, email: Email, now: Timestamp) -> Outcome<Updated>;
+    async fn update_user(
+        &self,
+        id: UserId,
+        name: Name,
+        email: Email,
+        now: Timestamp,
+    ) -> Outcome<Updated>;
     /// Sets a password if the account is still in `epoch`, and ends all its tokens but `keep`.
     async fn change_password(
         &self,
@@ -207,7 +218,8 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Outcome<Option<Token>>;
     /// Exchanges the access token `old` for `new`, in the same family.
-    async fn refresh_token(&self, old: Digest, new: NewToken, now: Timestamp) -> Outcome<Refreshed>;
+    async fn refresh_token(&self, old: Digest, new: NewToken, now: Timestamp)
+    -> Outcome<Refreshed>;
     /// Writes down that a token was used.
     async fn touch_token(&self, digest: Digest, idle: Duration, now: Timestamp) -> Outcome<()>;
     /// Ends a token and its family. False when there is none.
@@ -235,7 +247,12 @@ pub trait Store: Send + Sync + 'static {
     /// Whether a code could be redeemed at `now`, and for whom.
     async fn find_reset(&self, code: &Digest, now: Timestamp) -> Outcome<Option<UserId>>;
     /// Uses a code up, sets the password and ends the account's tokens.
-    async fn redeem_reset(&self, code: Digest, password_hash: String, now: Timestamp) -> Outcome<Redeemed>;
+    async fn redeem_reset(
+        &self,
+        code: Digest,
+        password_hash: String,
+        now: Timestamp,
+    ) -> Outcome<Redeemed>;
 
     /// Stores all events of a report, or none.
     async fn append_events(&self, report: Report<'_>) -> Outcome<Appended>;

@@ -90,8 +90,12 @@ impl Segment {
         self.events += 1;
         put(&mut self.names, u64::from(name));
         put(&mut self.subjects, u64::from(subject.0));
-        put(&mut self.lengths, details.map_or(0, |text| text.len() as u64 + 1));
-        self.details.extend_from_slice(details.unwrap_or_default().as_bytes());
+        put(
+            &mut self.lengths,
+            details.map_or(0, |text| text.len() as u64 + 1),
+        );
+        self.details
+            .extend_from_slice(details.unwrap_or_default().as_bytes());
     }
 
     /// How long the encoded segment is, all but exactly.
@@ -147,7 +151,9 @@ impl Block {
             let _events = take(&mut rest)?;
             let bytes = take(&mut rest).filter(|bytes| *bytes <= BODY_LIMIT)?;
             let bytes = usize::try_from(bytes).ok().filter(|_| format == FORMAT)?;
-            lz4_flex::block::decompress(rest, bytes).ok().filter(|body| body.len() == bytes)
+            lz4_flex::block::decompress(rest, bytes)
+                .ok()
+                .filter(|body| body.len() == bytes)
         };
         let body = unpack().ok_or_else(damaged)?;
         Ok(Block { base, body })
@@ -179,7 +185,9 @@ fn read_segment<'a>(
         1 => Reporter::Hub,
         number => Reporter::User(UserNumber(u32::try_from(number - 2).ok()?)),
     };
-    let count = usize::try_from(take(rest)?).ok().filter(|count| *count <= rest.len())?;
+    let count = usize::try_from(take(rest)?)
+        .ok()
+        .filter(|count| *count <= rest.len())?;
     let mut column = || (0..count).map(|_| take(rest)).collect::<Option<Vec<u64>>>();
     let (names, subjects, lengths) = (column()?, column()?, column()?);
     for ((name, subject), length) in names.into_iter().zip(subjects).zip(lengths) {
@@ -191,19 +199,31 @@ fn read_segment<'a>(
             }
             None => None,
         };
-        let (name, subject) = (u32::try_from(name).ok()?, UserNumber(u32::try_from(subject).ok()?));
-        events.push(Packed { at, reporter, name, subject, details });
+        let (name, subject) = (
+            u32::try_from(name).ok()?,
+            UserNumber(u32::try_from(subject).ok()?),
+        );
+        events.push(Packed {
+            at,
+            reporter,
+            name,
+            subject,
+            details,
+        });
     }
     Some(())
 }
 
 /// Appends a number in groups of seven bits, the lowest first (LEB128).
 fn put(to: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        to.push((number & 0x7F) as u8 | 0x80);
+    loop {
+        let [low, ..] = number.to_le_bytes();
         number >>= 7;
+        if number == 0 {
+            return to.push(low);
+        }
+        to.push(low | 0x80);
     }
-    to.push(number as u8);
 }
 
 /// Takes such a number off the front.
@@ -251,9 +271,18 @@ mod tests {
         let (at, sealed) = block();
         let block = Block::open(at, &sealed).unwrap();
         let [a, b, c] = block.events().unwrap().try_into().unwrap();
-        assert_eq!((a.name, a.subject.0, a.details), (7, 300, Some(r#"{"count":12}"#)));
-        assert_eq!((b.name, b.reporter, b.details), (70_000, Reporter::User(UserNumber(300)), None));
-        assert_eq!((c.at.millis(), c.reporter, c.subject.0), (at.millis() - 3, Reporter::Hub, u32::MAX));
+        assert_eq!(
+            (a.name, a.subject.0, a.details),
+            (7, 300, Some(r#"{"count":12}"#))
+        );
+        assert_eq!(
+            (b.name, b.reporter, b.details),
+            (70_000, Reporter::User(UserNumber(300)), None)
+        );
+        assert_eq!(
+            (c.at.millis(), c.reporter, c.subject.0),
+            (at.millis() - 3, Reporter::Hub, u32::MAX)
+        );
     }
 
     #[test]
@@ -262,10 +291,12 @@ mod tests {
         for bit in 0..sealed.len() * 8 {
             let mut bent = sealed.clone();
             bent[bit / 8] ^= 1 << (bit % 8);
-            let _ = Block::open(at, &bent).and_then(|block| block.events().map(|events| events.len()));
+            let _ =
+                Block::open(at, &bent).and_then(|block| block.events().map(|events| events.len()));
         }
         for len in 0..sealed.len() {
-            let read = Block::open(at, &sealed[..len]).and_then(|block| block.events().map(|it| it.len()));
+            let read =
+                Block::open(at, &sealed[..len]).and_then(|block| block.events().map(|it| it.len()));
             assert!(read.is_err(), "{len}");
         }
     }
@@ -276,7 +307,10 @@ mod tests {
             let mut bytes = Vec::new();
             put(&mut bytes, zigzag(number));
             let mut rest = bytes.as_slice();
-            assert_eq!((take(&mut rest).map(unzigzag), rest.len()), (Some(number), 0));
+            assert_eq!(
+                (take(&mut rest).map(unzigzag), rest.len()),
+                (Some(number), 0)
+            );
         }
         assert_eq!(take(&mut [0xFF_u8; 11].as_slice()), None);
     }

@@ -59,7 +59,9 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
 
     /// Looks a key up.
     pub(super) fn look_up(&self, key: &K) -> Lookup<V> {
-        let Some(mut shard) = self.shard(key) else { return Lookup::Miss(Ticket(0)) };
+        let Some(mut shard) = self.shard(key) else {
+            return Lookup::Miss(Ticket(0));
+        };
         let ticket = Ticket(shard.forgotten);
         match shard.values.get_mut(key) {
             Some(slot) => {
@@ -72,7 +74,9 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
 
     /// Takes what was read after a miss, unless something changed since.
     pub(super) fn offer(&self, key: &K, value: V, ticket: &Ticket) {
-        let Some(mut shard) = self.shard(key) else { return };
+        let Some(mut shard) = self.shard(key) else {
+            return;
+        };
         if shard.forgotten == ticket.0 {
             shard.insert(key.clone(), value, self.shard_entries);
         }
@@ -80,7 +84,9 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
 
     /// Forgets a key.
     pub(super) fn forget(&self, key: &K) {
-        let Some(mut shard) = self.shard(key) else { return };
+        let Some(mut shard) = self.shard(key) else {
+            return;
+        };
         shard.forgotten += 1;
         shard.values.remove(key);
     }
@@ -103,7 +109,9 @@ impl<K: Hash + Eq + Clone, V> Shard<K, V> {
             }
         }
         while self.ring.len() > entries {
-            let Some(oldest) = self.ring.pop_front() else { break };
+            let Some(oldest) = self.ring.pop_front() else {
+                break;
+            };
             match self.values.get_mut(&oldest) {
                 Some(slot) if slot.used => {
                     slot.used = false;
@@ -149,7 +157,11 @@ mod tests {
             cache.offer(&key, key, &ticket);
             assert!(matches!(cache.look_up(&0), Lookup::Hit(0)), "after {key}");
         }
-        let held: usize = cache.shards.iter().map(|shard| shard.lock().unwrap().values.len()).sum();
+        let held: usize = cache
+            .shards
+            .iter()
+            .map(|shard| shard.lock().unwrap().values.len())
+            .sum();
         assert!(held <= SHARDS * 4, "{held}");
     }
 
@@ -161,7 +173,11 @@ mod tests {
             cache.offer(&5, 5, &ticket);
             cache.forget(&5);
         }
-        let waiting: usize = cache.shards.iter().map(|shard| shard.lock().unwrap().ring.len()).sum();
+        let waiting: usize = cache
+            .shards
+            .iter()
+            .map(|shard| shard.lock().unwrap().ring.len())
+            .sum();
         assert!(waiting <= 4, "{waiting}");
     }
 }

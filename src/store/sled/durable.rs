@@ -22,7 +22,10 @@ pub(crate) fn syncs() -> u64 {
 /// `fdatasync` under the name that sled calls.
 ///
 /// Returns 0, or -1 with `errno` set, as `sync_file_range` would; sled reports the latter as an I/O error.
-#[expect(unsafe_code, reason = "the cure for sled's missing fsync; see the top of this file")]
+#[expect(
+    unsafe_code,
+    reason = "the cure for sled's missing fsync; see the top of this file"
+)]
 #[unsafe(no_mangle)]
 extern "C" fn sync_file_range(fd: c_int, _offset: i64, _bytes: i64, _flags: c_uint) -> c_int {
     // SAFETY: sled passes the descriptor of its open database file and keeps it open during the call.

@@ -11,7 +11,9 @@ use super::super::{Appended, Outcome};
 use super::blocks::{self, BODY_BYTES, Block, Packed, Part, Reporter, Segment};
 use super::counters::{Counters, NameCount, ROW_NAMES};
 use super::expiry;
-use super::keys::{BlockKey, CountKey, Field, Key, NameKey, NumberKey, OnceKey, after, from_moment, prefix};
+use super::keys::{
+    BlockKey, CountKey, Field, Key, NameKey, NumberKey, OnceKey, after, from_moment, prefix,
+};
 use super::record::{self, postcard_records};
 use super::view::{Raw, Read, View, after_prefix};
 use crate::model::{
@@ -67,12 +69,19 @@ impl Names {
                 None => unknown.push(event.name.to_owned()),
             }
         }
-        if unknown.is_empty() { Ok(numbers) } else { Err(unknown) }
+        if unknown.is_empty() {
+            Ok(numbers)
+        } else {
+            Err(unknown)
+        }
     }
 
     fn name(&self, id: u32) -> String {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
-        table.names.get(id as usize).map_or_else(String::new, |name| name.to_string())
+        table
+            .names
+            .get(id as usize)
+            .map_or_else(String::new, ToString::to_string)
     }
 
     fn next(&self) -> u32 {
@@ -131,7 +140,13 @@ pub(super) fn prepare(
         rest => (None, rest),
     };
     blocks.extend(rest.map(|segment| block_of(&segment, at)));
-    Prepared { at, events: events.len(), blocks, loose, counts: count(names) }
+    Prepared {
+        at,
+        events: events.len(),
+        blocks,
+        loose,
+        counts: count(names),
+    }
 }
 
 fn block_of(segment: &Segment, at: Timestamp) -> Vec<u8> {
@@ -144,8 +159,13 @@ fn count(names: &[u32]) -> Vec<NameCount> {
     let mut sorted = names.to_vec();
     sorted.sort_unstable();
     let runs = sorted.chunk_by(|a, b| a == b);
-    runs.filter_map(|run| run.first().map(|name| NameCount { name: *name, count: run.len() as u64 }))
-        .collect()
+    runs.filter_map(|run| {
+        run.first().map(|name| NameCount {
+            name: *name,
+            count: run.len() as u64,
+        })
+    })
+    .collect()
 }
 
 /// The memory of a request that is to be stored once.
@@ -166,7 +186,10 @@ pub(super) fn append(
     report: Prepared,
 ) -> Outcome<Appended> {
     if let Some(promise) = idempotency {
-        let key = OnceKey { holder, key: promise.key };
+        let key = OnceKey {
+            holder,
+            key: promise.key,
+        };
         match view.fetch(&key)? {
             Some(once) if report.at < once.expires_at && once.body == promise.body => {
                 return Ok(Appended::Replayed(once.events as usize));
@@ -177,10 +200,21 @@ pub(super) fn append(
         }
         let expires_at = report.at.after(limits::IDEMPOTENCY_LIFETIME);
         let events = u32::try_from(report.events).unwrap_or(u32::MAX);
-        view.put(&key, &Once { body: promise.body, events, expires_at })?;
+        view.put(
+            &key,
+            &Once {
+                body: promise.body,
+                events,
+                expires_at,
+            },
+        )?;
         expiry::note(view, expires_at, &key)?;
     }
-    for key in view.events.counters.missing(report.at.hour(), &report.counts) {
+    for key in view
+        .events
+        .counters
+        .missing(report.at.hour(), &report.counts)
+    {
         let row = view.fetch(&key)?.unwrap_or_default();
         view.events.counters.load(&key, row);
     }
@@ -199,7 +233,12 @@ pub(super) struct EventLog {
 
 impl EventLog {
     pub(super) fn new(names: Arc<Names>) -> EventLog {
-        EventLog { names, counters: Counters::default(), blocks: Vec::new(), loose: Vec::new() }
+        EventLog {
+            names,
+            counters: Counters::default(),
+            blocks: Vec::new(),
+            loose: Vec::new(),
+        }
     }
 
     /// Whether the group has no events.
@@ -209,8 +248,10 @@ impl EventLog {
 
     fn add(&mut self, report: Prepared) {
         self.counters.add(report.at.hour(), &report.counts);
-        self.blocks.extend(report.blocks.into_iter().map(|block| (report.at, block)));
-        self.loose.extend(report.loose.map(|segment| (report.at, segment)));
+        self.blocks
+            .extend(report.blocks.into_iter().map(|block| (report.at, block)));
+        self.loose
+            .extend(report.loose.map(|segment| (report.at, segment)));
     }
 
     /// The entries of the group's events: blocks, in the order of their arrival, and counters.
@@ -219,7 +260,13 @@ impl EventLog {
         let mut placed = self.counters.changed()?;
         for (index, (at, block)) in (0..).zip(self.blocks.drain(..)) {
             for (part, bytes) in blocks::parts(&block) {
-                let key = BlockKey { at, sequence, index, part }.bytes();
+                let key = BlockKey {
+                    at,
+                    sequence,
+                    index,
+                    part,
+                }
+                .bytes();
                 placed.push((key.clone(), record::seal(&key, &bytes)?));
             }
         }
@@ -252,9 +299,11 @@ pub(super) fn since(
     let end = after_prefix(&[BlockKey::KIND]);
     while events.len() < limit {
         let entries = tree.raw_range(&next, &end, 64)?;
-        let Some((last, _)) = entries.last() else { break };
+        let Some((last, _)) = entries.last() else {
+            break;
+        };
         next = after(last);
-        for (base, bytes) in whole_blocks(tree, entries, &mut next)? {
+        for (base, bytes) in whole_blocks(tree, &entries, &mut next)? {
             for packed in Block::open(base, &bytes)?.events()? {
                 events.push(unpack(tree, names, &packed)?);
             }
@@ -267,7 +316,7 @@ pub(super) fn since(
 /// Joins parts into blocks. The last block may go on behind the entries that were read: it is read to its end, and `next` moved there.
 fn whole_blocks(
     tree: &Tree,
-    entries: Vec<Raw>,
+    entries: &[Raw],
     next: &mut Vec<u8>,
 ) -> Outcome<Vec<(Timestamp, Vec<u8>)>> {
     let mut blocks: Vec<(BlockKey, Vec<u8>)> = Vec::new();
@@ -286,17 +335,22 @@ fn whole_blocks(
             }
         }
     };
-    for (key, stored) in &entries {
+    for (key, stored) in entries {
         join(key, stored)?;
     }
-    while let Some((key, stored)) = tree.raw_range(next, &after_prefix(&[BlockKey::KIND]), 1)?.pop()
+    while let Some((key, stored)) = tree
+        .raw_range(next, &after_prefix(&[BlockKey::KIND]), 1)?
+        .pop()
     {
         if BlockKey::parse(&key).is_none_or(|key| key.part == 0) || !join(&key, &stored)? {
             break;
         }
         *next = after(&key);
     }
-    Ok(blocks.into_iter().map(|(key, bytes)| (key.at, bytes)).collect())
+    Ok(blocks
+        .into_iter()
+        .map(|(key, bytes)| (key.at, bytes))
+        .collect())
 }
 
 fn unpack(tree: &Tree, names: &Names, packed: &Packed<'_>) -> Outcome<Event> {
@@ -321,7 +375,11 @@ pub(super) fn counts(tree: &Tree, names: &Names, from: u32, to: u32) -> Outcome<
     for (key, row) in tree.entries::<CountKey>(&at(from), &at(to), usize::MAX)? {
         for (place, count) in (0..).zip(row.0).filter(|(_, count)| *count > 0) {
             let name = names.name(key.row * ROW_NAMES + place);
-            counts.push(EventCount { hour: key.hour, name, count });
+            counts.push(EventCount {
+                hour: key.hour,
+                name,
+                count,
+            });
         }
     }
     Ok(counts)

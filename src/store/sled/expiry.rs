@@ -4,11 +4,9 @@
 use std::time::Duration;
 
 use super::super::{Outcome, Swept};
-use super::keys::{
-    BlockKey, ExpiryKey, Key, OnceKey, ResetKey, ResetOfKey, TokenKey, from_moment,
-};
+use super::keys::{BlockKey, ExpiryKey, Key, OnceKey, ResetKey, ResetOfKey, TokenKey, from_moment};
 use super::tokens;
-use super::view::{Read, View};
+use super::view::{Change, Read, View};
 use crate::model::{Timestamp, Token};
 
 /// Records of one sweep: it must not hold up the requests that wait behind it.
@@ -16,12 +14,21 @@ const SWEEP_RECORDS: usize = 256;
 
 /// Notes that what lies under `key` can be forgotten from `at` on.
 pub(super) fn note<K: Key>(view: &mut View<'_>, at: Timestamp, key: &K) -> Outcome<()> {
-    view.put(&ExpiryKey { at, target: key.bytes() }, &())
+    view.put(
+        &ExpiryKey {
+            at,
+            target: key.bytes(),
+        },
+        &(),
+    )
 }
 
 /// Takes such a note back.
 pub(super) fn cancel<K: Key>(view: &mut View<'_>, at: Timestamp, key: &K) {
-    view.remove(&ExpiryKey { at, target: key.bytes() });
+    view.remove(&ExpiryKey {
+        at,
+        target: key.bytes(),
+    });
 }
 
 /// Removes some of what can be forgotten at `now`, and some of the events older than `retention`.
@@ -34,7 +41,7 @@ pub(super) fn sweep(view: &mut View<'_>, now: Timestamp, retention: Duration) ->
     let oldest_kept = from_moment::<BlockKey>(now.before(retention));
     let blocks = view.raw_range(&[BlockKey::KIND], &oldest_kept, SWEEP_RECORDS)?;
     for (key, _) in &blocks {
-        view.change(key.clone(), None);
+        view.change(key.clone(), Change::Remove);
     }
     Ok(Swept {
         removed: expired.len() + blocks.len(),

@@ -10,8 +10,17 @@ pub(super) fn offer(view: &mut View<'_>, digest: Digest, terms: &InviteTerms) ->
     let key = InviteKey { digest };
     let known = view.fetch(&key)?;
     let used = known.as_ref().map_or(0, |invite| invite.used);
-    let invite = Invite { uses: terms.uses, used, expires_at: terms.expires_at, digest };
-    if known.as_ref() == Some(&invite) { Ok(()) } else { view.put(&key, &invite) }
+    let invite = Invite {
+        uses: terms.uses,
+        used,
+        expires_at: terms.expires_at,
+        digest,
+    };
+    if known.as_ref() == Some(&invite) {
+        Ok(())
+    } else {
+        view.put(&key, &invite)
+    }
 }
 
 /// Uses an invite once. False: it is unknown, used up or expired.
@@ -19,7 +28,13 @@ pub(super) fn use_up(view: &mut View<'_>, digest: Digest, now: Timestamp) -> Out
     let key = InviteKey { digest };
     match view.fetch(&key)? {
         Some(invite) if invite.is_open(now) => {
-            view.put(&key, &Invite { used: invite.used + 1, ..invite })?;
+            view.put(
+                &key,
+                &Invite {
+                    used: invite.used + 1,
+                    ..invite
+                },
+            )?;
             Ok(true)
         }
         _ => Ok(false),

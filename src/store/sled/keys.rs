@@ -105,7 +105,9 @@ impl Field for Holder {
 
     fn read(from: &mut Fields<'_>) -> Option<Holder> {
         let (tag, id) = (u8::read(from)?, UserId::read(from)?);
-        [Holder::Admin, Holder::Hub, Holder::User(id)].get(usize::from(tag)).copied()
+        [Holder::Admin, Holder::Hub, Holder::User(id)]
+            .get(usize::from(tag))
+            .copied()
     }
 }
 
@@ -253,11 +255,20 @@ mod tests {
     fn keys_read_back_as_they_were_written() {
         let digest = Digest([9; 32]);
         let user = UserId::from_random([3; 16]);
-        let held = HeldKey { holder: Holder::User(user), family: TokenId(Uuid::max()), id: TokenId(Uuid::nil()) };
+        let held = HeldKey {
+            holder: Holder::User(user),
+            family: TokenId(Uuid::max()),
+            id: TokenId(Uuid::nil()),
+        };
         assert_eq!(HeldKey::parse(&held.bytes()), Some(held));
-        let expiry = ExpiryKey { at: Timestamp::from_millis(-7), target: TokenKey { digest }.bytes() };
+        let expiry = ExpiryKey {
+            at: Timestamp::from_millis(-7),
+            target: TokenKey { digest }.bytes(),
+        };
         assert_eq!(ExpiryKey::parse(&expiry.bytes()), Some(expiry));
-        let email = EmailKey { key: "ana@example.org".into() };
+        let email = EmailKey {
+            key: "ana@example.org".into(),
+        };
         assert_eq!(EmailKey::parse(&email.bytes()), Some(email));
         assert_eq!(TokenKey::parse(&UserKey { id: user }.bytes()), None);
         assert_eq!(TokenKey::parse(&[b'T'; 34]), None);
@@ -265,9 +276,20 @@ mod tests {
 
     #[test]
     fn the_order_of_the_bytes_is_the_order_of_time() {
-        let key = |millis| BlockKey { at: Timestamp::from_millis(millis), sequence: 1, index: 0, part: 0 }.bytes();
+        let key = |millis| {
+            BlockKey {
+                at: Timestamp::from_millis(millis),
+                sequence: 1,
+                index: 0,
+                part: 0,
+            }
+            .bytes()
+        };
         let mut keys = [key(5), key(-5), key(i64::MAX), key(i64::MIN), key(0)];
         keys.sort();
-        assert_eq!(keys, [key(i64::MIN), key(-5), key(0), key(5), key(i64::MAX)]);
+        assert_eq!(
+            keys,
+            [key(i64::MIN), key(-5), key(0), key(5), key(i64::MAX)]
+        );
     }
 }

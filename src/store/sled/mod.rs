@@ -67,7 +67,10 @@ struct Caches {
 impl Caches {
     fn new(memory_budget: u64) -> Caches {
         let entries = usize::try_from(memory_budget / 8 / CACHED_BYTES).unwrap_or(1 << 16);
-        Caches { tokens: Cache::new(entries), users: Cache::new(entries) }
+        Caches {
+            tokens: Cache::new(entries),
+            users: Cache::new(entries),
+        }
     }
 
     fn forget(&self, changed: &[Vec<u8>]) {
@@ -101,7 +104,9 @@ impl SledStore {
             changed,
         })?;
         let store = SledStore {
-            admin_epoch: AtomicU32::new(tokens::epoch_of(&opened.tree, Holder::Admin)?.unwrap_or(0)),
+            admin_epoch: AtomicU32::new(
+                tokens::epoch_of(&opened.tree, Holder::Admin)?.unwrap_or(0),
+            ),
             hub_epoch: AtomicU32::new(tokens::epoch_of(&opened.tree, Holder::Hub)?.unwrap_or(0)),
             tree: opened.tree,
             writer,
@@ -131,7 +136,9 @@ impl SledStore {
     }
 
     fn token(&self, digest: Digest) -> Outcome<Option<Arc<Token>>> {
-        read_through(&self.caches.tokens, &digest, || self.tree.fetch(&TokenKey { digest }))
+        read_through(&self.caches.tokens, &digest, || {
+            self.tree.fetch(&TokenKey { digest })
+        })
     }
 
     fn user(&self, id: UserId) -> Outcome<Option<Arc<User>>> {
@@ -161,10 +168,11 @@ impl SledStore {
         match self.names.numbers(report.events) {
             Ok(numbers) => Ok(numbers),
             Err(unknown) => {
-                self.change(Room::Events, move |view| events::intern(view, unknown)).await?;
-                self.names
-                    .numbers(report.events)
-                    .map_err(|_| StoreError::Corrupt("a name that was given a number has none".into()))
+                self.change(Room::Events, move |view| events::intern(view, unknown))
+                    .await?;
+                self.names.numbers(report.events).map_err(|_| {
+                    StoreError::Corrupt("a name that was given a number has none".into())
+                })
             }
         }
     }
@@ -201,7 +209,9 @@ fn place_of(fact: Fact) -> u8 {
 #[async_trait]
 impl Store for SledStore {
     async fn find_token(&self, digest: &Digest) -> Outcome<Option<Found>> {
-        let Some(token) = self.token(*digest)? else { return Ok(None) };
+        let Some(token) = self.token(*digest)? else {
+            return Ok(None);
+        };
         let (epoch, user) = match token.holder {
             Holder::Admin => (Some(self.admin_epoch.load(Ordering::Acquire)), None),
             Holder::Hub => (Some(self.hub_epoch.load(Ordering::Acquire)), None),
@@ -233,12 +243,29 @@ impl Store for SledStore {
         Ok(live.into_iter().map(|(_, token)| token).collect())
     }
 
-    async fn create_user(&self, user: NewUser, session: NewToken, now: Timestamp) -> Outcome<Created> {
-        self.change(Room::Change, move |view| users::create(view, user, &session, now)).await
+    async fn create_user(
+        &self,
+        user: NewUser,
+        session: NewToken,
+        now: Timestamp,
+    ) -> Outcome<Created> {
+        self.change(Room::Change, move |view| {
+            users::create(view, user, &session, now)
+        })
+        .await
     }
 
-    async fn update_user(&self, id: UserId, name: Name, email: Email, now: Timestamp) -> Outcome<Updated> {
-        self.change(Room::Change, move |view| users::update(view, id, name, email, now)).await
+    async fn update_user(
+        &self,
+        id: UserId,
+        name: Name,
+        email: Email,
+        now: Timestamp,
+    ) -> Outcome<Updated> {
+        self.change(Room::Change, move |view| {
+            users::update(view, id, name, email, now)
+        })
+        .await
     }
 
     async fn change_password(
@@ -256,19 +283,27 @@ impl Store for SledStore {
     }
 
     async fn rehash_password(&self, id: UserId, old: String, new: String) -> Outcome<()> {
-        self.change(Room::Change, move |view| users::rehash(view, id, &old, new)).await
+        self.change(Room::Change, move |view| users::rehash(view, id, &old, new))
+            .await
     }
 
     async fn set_disabled(&self, id: UserId, disabled: bool, now: Timestamp) -> Outcome<bool> {
-        self.change(Room::Change, move |view| users::set_disabled(view, id, disabled, now)).await
+        self.change(Room::Change, move |view| {
+            users::set_disabled(view, id, disabled, now)
+        })
+        .await
     }
 
     async fn delete_user(&self, id: UserId) -> Outcome<bool> {
-        self.change(Room::Reclaim, move |view| users::delete(view, id)).await
+        self.change(Room::Reclaim, move |view| users::delete(view, id))
+            .await
     }
 
     async fn issue_token(&self, new: NewToken, per_user: usize, now: Timestamp) -> Outcome<bool> {
-        self.change(Room::Change, move |view| tokens::issue(view, &new, per_user, now)).await
+        self.change(Room::Change, move |view| {
+            tokens::issue(view, &new, per_user, now)
+        })
+        .await
     }
 
     async fn renew_token(
@@ -278,23 +313,41 @@ impl Store for SledStore {
         new: NewToken,
         now: Timestamp,
     ) -> Outcome<Option<Token>> {
-        self.change(Room::Change, move |view| tokens::renew(view, old, renewal, new, now)).await
+        self.change(Room::Change, move |view| {
+            tokens::renew(view, old, renewal, new, now)
+        })
+        .await
     }
 
-    async fn refresh_token(&self, old: Digest, new: NewToken, now: Timestamp) -> Outcome<Refreshed> {
-        self.change(Room::Change, move |view| tokens::refresh(view, old, new, now)).await
+    async fn refresh_token(
+        &self,
+        old: Digest,
+        new: NewToken,
+        now: Timestamp,
+    ) -> Outcome<Refreshed> {
+        self.change(Room::Change, move |view| {
+            tokens::refresh(view, old, new, now)
+        })
+        .await
     }
 
     async fn touch_token(&self, digest: Digest, idle: Duration, now: Timestamp) -> Outcome<()> {
-        self.change(Room::Change, move |view| tokens::touch(view, digest, idle, now)).await
+        self.change(Room::Change, move |view| {
+            tokens::touch(view, digest, idle, now)
+        })
+        .await
     }
 
     async fn end_family(&self, digest: Digest) -> Outcome<bool> {
-        self.change(Room::Reclaim, move |view| tokens::end_family(view, digest)).await
+        self.change(Room::Reclaim, move |view| tokens::end_family(view, digest))
+            .await
     }
 
     async fn end_token(&self, holder: Holder, id: TokenId) -> Outcome<bool> {
-        self.change(Room::Reclaim, move |view| tokens::end_named(view, holder, id)).await
+        self.change(Room::Reclaim, move |view| {
+            tokens::end_named(view, holder, id)
+        })
+        .await
     }
 
     async fn reconcile(&self, holder: Holder, fingerprint: String) -> Outcome<u32> {
@@ -310,13 +363,16 @@ impl Store for SledStore {
 
     async fn offer_invites(&self, invites: Vec<(Digest, InviteTerms)>) -> Outcome<()> {
         self.change(Room::Change, move |view| {
-            invites.iter().try_for_each(|(code, terms)| invites::offer(view, *code, terms))
+            invites
+                .iter()
+                .try_for_each(|(code, terms)| invites::offer(view, *code, terms))
         })
         .await
     }
 
     async fn owe_mail(&self, mail: DueMail) -> Outcome<bool> {
-        self.change(Room::Change, move |view| outbox::owe(view, &mail)).await
+        self.change(Room::Change, move |view| outbox::owe(view, &mail))
+            .await
     }
 
     async fn due_mails(&self, now: Timestamp) -> Outcome<(Vec<DueMail>, Option<Timestamp>)> {
@@ -324,23 +380,38 @@ impl Store for SledStore {
     }
 
     async fn settle_mail(&self, mail: DueMail) -> Outcome<()> {
-        self.change(Room::Reclaim, move |view| outbox::settle(view, &mail)).await
+        self.change(Room::Reclaim, move |view| outbox::settle(view, &mail))
+            .await
     }
 
     async fn postpone_mail(&self, mail: DueMail, due_at: Timestamp) -> Outcome<()> {
-        self.change(Room::Reclaim, move |view| outbox::postpone(view, mail, due_at)).await
+        self.change(Room::Reclaim, move |view| {
+            outbox::postpone(view, mail, due_at)
+        })
+        .await
     }
 
     async fn put_reset(&self, user: UserId, code: Digest, expires_at: Timestamp) -> Outcome<bool> {
-        self.change(Room::Change, move |view| resets::put(view, user, code, expires_at)).await
+        self.change(Room::Change, move |view| {
+            resets::put(view, user, code, expires_at)
+        })
+        .await
     }
 
     async fn find_reset(&self, code: &Digest, now: Timestamp) -> Outcome<Option<UserId>> {
         resets::find(&self.tree, *code, now)
     }
 
-    async fn redeem_reset(&self, code: Digest, password_hash: String, now: Timestamp) -> Outcome<Redeemed> {
-        self.change(Room::Change, move |view| resets::redeem(view, code, password_hash, now)).await
+    async fn redeem_reset(
+        &self,
+        code: Digest,
+        password_hash: String,
+        now: Timestamp,
+    ) -> Outcome<Redeemed> {
+        self.change(Room::Change, move |view| {
+            resets::redeem(view, code, password_hash, now)
+        })
+        .await
     }
 
     async fn append_events(&self, report: Report<'_>) -> Outcome<Appended> {
@@ -356,7 +427,10 @@ impl Store for SledStore {
         let reporter = blocks::Reporter::of(report.reporter, number);
         let prepared = events::prepare(report.at, reporter, report.events, &names, &subjects);
         let (holder, idempotency) = (report.reporter, report.idempotency);
-        self.change(Room::Events, move |view| events::append(view, holder, idempotency, prepared)).await
+        self.change(Room::Events, move |view| {
+            events::append(view, holder, idempotency, prepared)
+        })
+        .await
     }
 
     async fn events_since(&self, from: Timestamp, limit: usize) -> Outcome<Vec<Event>> {
@@ -383,7 +457,10 @@ impl Store for SledStore {
     }
 
     async fn sweep(&self, now: Timestamp, retention: Duration) -> Outcome<Swept> {
-        self.change(Room::Reclaim, move |view| expiry::sweep(view, now, retention)).await
+        self.change(Room::Reclaim, move |view| {
+            expiry::sweep(view, now, retention)
+        })
+        .await
     }
 
     fn under_way(&self) -> Option<u64> {

@@ -54,8 +54,14 @@ fn make_directory(path: &Path) -> io::Result<()> {
 fn remove_unfinished_snapshots(path: &Path) -> io::Result<()> {
     for entry in fs::read_dir(path)? {
         let file = entry?.path();
-        if file.extension().is_some_and(|ending| ending == "generating") {
-            log::warn!("removing {}, which an earlier start left unfinished", file.display());
+        if file
+            .extension()
+            .is_some_and(|ending| ending == "generating")
+        {
+            log::warn!(
+                "removing {}, which an earlier start left unfinished",
+                file.display()
+            );
             fs::remove_file(file)?;
         }
     }
@@ -78,7 +84,10 @@ fn open_patiently(path: &Path, cache_bytes: u64) -> Outcome<Db> {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "waiting for the kernel to release the lock of a process that was killed")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "waiting for the kernel to release the lock of a process that was killed"
+)]
 fn pause() {
     std::thread::sleep(LOCK_PAUSE);
 }
@@ -87,7 +96,9 @@ fn open_once(path: &Path, cache_bytes: u64) -> sled::Result<Db> {
     let config = sled::Config::new().path(path).cache_capacity(cache_bytes);
     // Opening damaged files can panic.
     catch_unwind(AssertUnwindSafe(|| config.open())).unwrap_or_else(|_| {
-        Err(sled::Error::ReportableBug("the files are damaged beyond opening".into()))
+        Err(sled::Error::ReportableBug(
+            "the files are damaged beyond opening".into(),
+        ))
     })
 }
 
@@ -124,7 +135,9 @@ fn check(tree: &Tree) -> Outcome<u64> {
             tree.insert(key, sealed).map_err(|error| broken(&error))?;
         }
         None => {
-            return Err(StoreError::Unusable("the data is damaged: its format is missing".into()));
+            return Err(StoreError::Unusable(
+                "the data is damaged: its format is missing".into(),
+            ));
         }
     }
     let sequence = tree.fetch(&meta::<u64>(SEQUENCE))?.unwrap_or(0);
@@ -134,7 +147,10 @@ fn check(tree: &Tree) -> Outcome<u64> {
     let newest = newest.transpose().map_err(|error| broken(&error))?;
     match newest.and_then(|key| BlockKey::parse(&key)) {
         Some(block) if block.sequence > sequence => {
-            let why = format!("the data is damaged: group {} without its number", block.sequence);
+            let why = format!(
+                "the data is damaged: group {} without its number",
+                block.sequence
+            );
             Err(StoreError::Unusable(why))
         }
         _ => Ok(sequence),

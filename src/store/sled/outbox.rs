@@ -25,14 +25,10 @@ fn waiting(view: &View<'_>) -> Outcome<u64> {
 }
 
 /// The mails that are due, and when the next one is.
-pub(super) fn due(
-    from: &impl Read,
-    now: Timestamp,
-) -> Outcome<(Vec<DueMail>, Option<Timestamp>)> {
+pub(super) fn due(from: &impl Read, now: Timestamp) -> Outcome<(Vec<DueMail>, Option<Timestamp>)> {
     let all = after_prefix(&[MailKey::KIND]);
     let first = from.entries::<MailKey>(&[MailKey::KIND], &all, LOOK_MAILS)?;
-    let (due, later): (Vec<_>, Vec<_>) =
-        first.into_iter().partition(|(key, _)| key.due_at <= now);
+    let (due, later): (Vec<_>, Vec<_>) = first.into_iter().partition(|(key, _)| key.due_at <= now);
     let next = match later.first() {
         Some((key, _)) => Some(key.due_at),
         None if due.len() == LOOK_MAILS => Some(now),
@@ -43,7 +39,9 @@ pub(super) fn due(
 
 /// Takes a mail out if it is still the one that waits for its address.
 pub(super) fn settle(view: &mut View<'_>, mail: &DueMail) -> Outcome<()> {
-    let waiting = view.fetch(&MailToKey { key: mail.email_key.clone() })?;
+    let waiting = view.fetch(&MailToKey {
+        key: mail.email_key.clone(),
+    })?;
     if waiting.is_some_and(|(_, id)| id == mail.id) {
         take_out(view, &mail.email_key)?;
     }
@@ -52,11 +50,20 @@ pub(super) fn settle(view: &mut View<'_>, mail: &DueMail) -> Outcome<()> {
 
 /// Puts a mail off, unless it was taken out or replaced meanwhile.
 pub(super) fn postpone(view: &mut View<'_>, mail: DueMail, due_at: Timestamp) -> Outcome<()> {
-    let waiting = view.fetch(&MailToKey { key: mail.email_key.clone() })?;
+    let waiting = view.fetch(&MailToKey {
+        key: mail.email_key.clone(),
+    })?;
     if waiting.is_some_and(|(_, id)| id == mail.id) {
         take_out(view, &mail.email_key)?;
         let attempts = mail.attempts + 1;
-        put_in(view, &DueMail { due_at, attempts, ..mail })?;
+        put_in(
+            view,
+            &DueMail {
+                due_at,
+                attempts,
+                ..mail
+            },
+        )?;
     }
     Ok(())
 }
@@ -64,12 +71,25 @@ pub(super) fn postpone(view: &mut View<'_>, mail: DueMail, due_at: Timestamp) ->
 fn put_in(view: &mut View<'_>, mail: &DueMail) -> Outcome<()> {
     let place = (mail.due_at, mail.id);
     view.put(&meta::<u64>(WAITING), &(waiting(view)? + 1))?;
-    view.put(&MailToKey { key: mail.email_key.clone() }, &place)?;
-    view.put(&MailKey { due_at: mail.due_at, id: mail.id }, mail)
+    view.put(
+        &MailToKey {
+            key: mail.email_key.clone(),
+        },
+        &place,
+    )?;
+    view.put(
+        &MailKey {
+            due_at: mail.due_at,
+            id: mail.id,
+        },
+        mail,
+    )
 }
 
 fn take_out(view: &mut View<'_>, address: &str) -> Outcome<()> {
-    let key = MailToKey { key: address.to_owned() };
+    let key = MailToKey {
+        key: address.to_owned(),
+    };
     if let Some((due_at, id)) = view.fetch(&key)? {
         view.put(&meta::<u64>(WAITING), &waiting(view)?.saturating_sub(1))?;
         view.remove(&MailKey { due_at, id });

@@ -36,7 +36,9 @@ pub(super) use postcard_records;
 
 /// The stored form of `record` under `key`.
 pub(super) fn seal<R: Record>(key: &[u8], record: &R) -> Outcome<IVec> {
-    let body = record.to_body().map_err(|error| corrupt(key, &error.to_string()))?;
+    let body = record
+        .to_body()
+        .map_err(|error| corrupt(key, &error.to_string()))?;
     let mut sealed = Vec::with_capacity(HEAD_BYTES + body.len());
     sealed.push(R::VERSION);
     sealed.extend_from_slice(&checksum(key, R::VERSION, &body).to_le_bytes());
@@ -87,7 +89,10 @@ mod tests {
             assert!(open::<String>(b"key", &bent).is_err(), "bit {bit}");
         }
         for len in 0..stored.len() {
-            assert!(open::<String>(b"key", &stored[..len]).is_err(), "length {len}");
+            assert!(
+                open::<String>(b"key", &stored[..len]).is_err(),
+                "length {len}"
+            );
         }
     }
 }

@@ -13,7 +13,9 @@ pub(super) fn put(
     code: Digest,
     expires_at: Timestamp,
 ) -> Outcome<bool> {
-    let active = view.fetch(&UserKey { id: user })?.is_some_and(|user| !user.disabled);
+    let active = view
+        .fetch(&UserKey { id: user })?
+        .is_some_and(|user| !user.disabled);
     if !active {
         return Ok(false);
     }
@@ -33,7 +35,9 @@ pub(super) fn find(from: &impl Read, code: Digest, now: Timestamp) -> Outcome<Op
 
 /// Forgets the code of an account, if one is out.
 pub(super) fn forget_of(view: &mut View<'_>, user: UserId) -> Outcome<()> {
-    let Some(digest) = view.fetch(&ResetOfKey { user })? else { return Ok(()) };
+    let Some(digest) = view.fetch(&ResetOfKey { user })? else {
+        return Ok(());
+    };
     let key = ResetKey { digest };
     if let Some(code) = view.fetch(&key)? {
         expiry::cancel(view, code.expires_at, &key);
@@ -50,9 +54,13 @@ pub(super) fn redeem(
     password_hash: String,
     now: Timestamp,
 ) -> Outcome<Redeemed> {
-    let Some(id) = find(view, code, now)? else { return Ok(Redeemed::Refused) };
+    let Some(id) = find(view, code, now)? else {
+        return Ok(Redeemed::Refused);
+    };
     let user = view.fetch(&UserKey { id })?.filter(|user| !user.disabled);
-    let Some(user) = user else { return Ok(Redeemed::Refused) };
+    let Some(user) = user else {
+        return Ok(Redeemed::Refused);
+    };
     users::set_password(view, user, password_hash, now)?;
     Ok(Redeemed::Done(id))
 }

@@ -32,9 +32,9 @@ pub(super) fn epoch_of(from: &impl Read, holder: Holder) -> Outcome<Option<u32>>
             let user = from.fetch(&UserKey { id })?;
             Ok(user.filter(|user| !user.disabled).map(|user| user.epoch))
         }
-        Holder::Admin | Holder::Hub => {
-            Ok(Some(from.fetch(&EpochKey { holder })?.map_or(0, |it| it.epoch)))
-        }
+        Holder::Admin | Holder::Hub => Ok(Some(
+            from.fetch(&EpochKey { holder })?.map_or(0, |it| it.epoch),
+        )),
     }
 }
 
@@ -61,7 +61,9 @@ pub(super) fn live(
     for (_, digest) in from.under::<HeldKey>(&held_by(holder))? {
         let token = from.fetch(&TokenKey { digest })?;
         live.extend(
-            token.filter(|it| it.standing(epoch, now) == Standing::Live).map(|it| (digest, it)),
+            token
+                .filter(|it| it.standing(epoch, now) == Standing::Live)
+                .map(|it| (digest, it)),
         );
     }
     Ok(live)
@@ -94,10 +96,13 @@ fn make_room(view: &mut View<'_>, holder: Holder, per_user: usize, now: Timestam
     let mut live = Vec::new();
     for (key, digest) in held {
         match view.fetch(&TokenKey { digest })? {
-            Some(token) if token.standing(epoch, now) == Standing::Live => live.push((digest, token)),
+            Some(token) if token.standing(epoch, now) == Standing::Live => {
+                live.push((digest, token));
+            }
             // An expired access token can still be refreshed: it takes no room and stays.
-            Some(token) if token.standing(epoch, now) == Standing::Expired
-                && now < token.refreshable_until => {}
+            Some(token)
+                if token.standing(epoch, now) == Standing::Expired
+                    && now < token.refreshable_until => {}
             Some(token) => forget(view, digest, &token),
             None => view.remove(&key),
         }
@@ -125,7 +130,11 @@ pub(super) fn forget(view: &mut View<'_>, digest: Digest, token: &Token) {
 }
 
 fn held_key(token: &Token) -> HeldKey {
-    HeldKey { holder: token.holder, family: token.family, id: token.id }
+    HeldKey {
+        holder: token.holder,
+        family: token.family,
+        id: token.id,
+    }
 }
 
 /// Ends a live token with its renewal code and issues another.
@@ -136,13 +145,22 @@ pub(super) fn renew(
     mut new: NewToken,
     now: Timestamp,
 ) -> Outcome<Option<Token>> {
-    let Some(token) = view.fetch(&TokenKey { digest: old })? else { return Ok(None) };
+    let Some(token) = view.fetch(&TokenKey { digest: old })? else {
+        return Ok(None);
+    };
     let epoch = epoch_of(view, token.holder)?;
     if token.standing(epoch, now) != Standing::Live || token.renewal != Some(renewal) {
         return Ok(None);
     }
-    new.token.client.user_agent.clone_from(&token.client.user_agent);
-    new.token = Token { epoch: token.epoch, holder: token.holder, ..new.token };
+    new.token
+        .client
+        .user_agent
+        .clone_from(&token.client.user_agent);
+    new.token = Token {
+        epoch: token.epoch,
+        holder: token.holder,
+        ..new.token
+    };
     forget(view, old, &token);
     insert(view, new.digest, &new.token)?;
     Ok(Some(new.token))
@@ -156,13 +174,17 @@ pub(super) fn refresh(
     now: Timestamp,
 ) -> Outcome<Refreshed> {
     let key = TokenKey { digest: old };
-    let Some(mut token) = view.fetch(&key)? else { return Ok(Refreshed::Refused) };
+    let Some(mut token) = view.fetch(&key)? else {
+        return Ok(Refreshed::Refused);
+    };
     if token.kind != TokenKind::Access || epoch_of(view, token.holder)? != Some(token.epoch) {
         return Ok(Refreshed::Refused);
     }
     if let Some(retired) = token.retired {
         if now < retired.at.after(limits::REFRESH_GRACE) {
-            let successor = view.fetch(&TokenKey { digest: retired.successor })?;
+            let successor = view.fetch(&TokenKey {
+                digest: retired.successor,
+            })?;
             return Ok(successor.map_or(Refreshed::Refused, |it| Refreshed::Again(Box::new(it))));
         }
         end_family_of(view, &token)?;
@@ -178,7 +200,10 @@ pub(super) fn refresh(
         ..new.token
     };
     view.remove(&held_key(&token));
-    token.retired = Some(Retired { at: now, successor: new.digest });
+    token.retired = Some(Retired {
+        at: now,
+        successor: new.digest,
+    });
     view.put(&key, &token)?;
     insert(view, new.digest, &new.token)?;
     Ok(Refreshed::Done(Box::new(new.token)))
@@ -192,7 +217,9 @@ pub(super) fn touch(
     now: Timestamp,
 ) -> Outcome<()> {
     let key = TokenKey { digest };
-    let Some(token) = view.fetch(&key)? else { return Ok(()) };
+    let Some(token) = view.fetch(&key)? else {
+        return Ok(());
+    };
     if token.retired.is_some() || !token.is_worth_touching(now) {
         return Ok(());
     }
@@ -204,7 +231,9 @@ pub(super) fn touch(
 
 /// Ends a token and those it came from or went to.
 pub(super) fn end_family(view: &mut View<'_>, digest: Digest) -> Outcome<bool> {
-    let Some(token) = view.fetch(&TokenKey { digest })? else { return Ok(false) };
+    let Some(token) = view.fetch(&TokenKey { digest })? else {
+        return Ok(false);
+    };
     end_family_of(view, &token)?;
     forget(view, digest, &token);
     Ok(true)

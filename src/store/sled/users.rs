@@ -19,7 +19,9 @@ pub(super) fn create(
     session: &NewToken,
     now: Timestamp,
 ) -> Outcome<Created> {
-    let email_key = EmailKey { key: new.email.key() };
+    let email_key = EmailKey {
+        key: new.email.key(),
+    };
     if view.fetch(&email_key)?.is_some() {
         return Ok(Created::EmailTaken);
     }
@@ -43,7 +45,12 @@ pub(super) fn create(
         invite: new.invite,
     };
     view.put(&email_key, &user.id)?;
-    view.put(&NumberKey { number: user.number }, &user.id)?;
+    view.put(
+        &NumberKey {
+            number: user.number,
+        },
+        &user.id,
+    )?;
     view.put(&UserKey { id: user.id }, &user)?;
     tokens::insert(view, session.digest, &session.token)?;
     Ok(Created::Done(Box::new(user)))
@@ -51,7 +58,9 @@ pub(super) fn create(
 
 /// The account of an address.
 pub(super) fn by_email(from: &impl Read, key: &str) -> Outcome<Option<UserId>> {
-    from.fetch(&EmailKey { key: key.to_owned() })
+    from.fetch(&EmailKey {
+        key: key.to_owned(),
+    })
 }
 
 /// The accounts that may act: not gone, not disabled.
@@ -67,7 +76,9 @@ pub(super) fn update(
     email: Email,
     now: Timestamp,
 ) -> Outcome<Updated> {
-    let Some(mut user) = active(view, id)? else { return Ok(Updated::Gone) };
+    let Some(mut user) = active(view, id)? else {
+        return Ok(Updated::Gone);
+    };
     let (old_key, new_key) = (user.email.key(), email.key());
     if by_email(view, &new_key)?.is_some_and(|owner| owner != id) {
         return Ok(Updated::EmailTaken);
@@ -94,11 +105,16 @@ pub(super) fn change_password(
     now: Timestamp,
 ) -> Outcome<Updated> {
     let user = active(view, id)?.filter(|user| user.epoch == epoch);
-    let Some(user) = user else { return Ok(Updated::Gone) };
+    let Some(user) = user else {
+        return Ok(Updated::Gone);
+    };
     let epoch = set_password(view, user, password_hash, now)?;
     if let Some(digest) = keep {
         let key = super::keys::TokenKey { digest };
-        if let Some(token) = view.fetch(&key)?.filter(|token| token.holder == Holder::User(id)) {
+        if let Some(token) = view
+            .fetch(&key)?
+            .filter(|token| token.holder == Holder::User(id))
+        {
             view.put(&key, &crate::model::Token { epoch, ..token })?;
         }
     }
@@ -123,9 +139,13 @@ pub(super) fn set_password(
 pub(super) fn rehash(view: &mut View<'_>, id: UserId, old: &str, new: String) -> Outcome<()> {
     let key = UserKey { id };
     match view.fetch(&key)? {
-        Some(user) if user.password_hash == old => {
-            view.put(&key, &User { password_hash: new, ..user })
-        }
+        Some(user) if user.password_hash == old => view.put(
+            &key,
+            &User {
+                password_hash: new,
+                ..user
+            },
+        ),
         _ => Ok(()),
     }
 }
@@ -138,7 +158,9 @@ pub(super) fn set_disabled(
     now: Timestamp,
 ) -> Outcome<bool> {
     let key = UserKey { id };
-    let Some(mut user) = view.fetch(&key)? else { return Ok(false) };
+    let Some(mut user) = view.fetch(&key)? else {
+        return Ok(false);
+    };
     if user.disabled != disabled {
         (user.disabled, user.updated_at) = (disabled, now);
         user.epoch += 1;
@@ -150,13 +172,17 @@ pub(super) fn set_disabled(
 
 /// Removes an account with its tokens and codes. Its number stays taken: events may still name it.
 pub(super) fn delete(view: &mut View<'_>, id: UserId) -> Outcome<bool> {
-    let Some(user) = view.fetch(&UserKey { id })? else { return Ok(false) };
+    let Some(user) = view.fetch(&UserKey { id })? else {
+        return Ok(false);
+    };
     let held = view.under::<super::keys::HeldKey>(&held_by(Holder::User(id)))?;
     for (_, digest) in held {
         tokens::end_family(view, digest)?;
     }
     resets::forget_of(view, id)?;
-    view.remove(&EmailKey { key: user.email.key() });
+    view.remove(&EmailKey {
+        key: user.email.key(),
+    });
     view.remove(&UserKey { id });
     Ok(true)
 }

@@ -24,7 +24,9 @@ pub(super) trait Read {
     /// The record under a key.
     fn fetch<K: Key>(&self, key: &K) -> Outcome<Option<K::Value>> {
         let bytes = key.bytes();
-        self.raw(&bytes)?.map(|stored| record::open(&bytes, &stored)).transpose()
+        self.raw(&bytes)?
+            .map(|stored| record::open(&bytes, &stored))
+            .transpose()
     }
 
     /// Up to `limit` keys of kind `K` in `from..to`, with their records, in order.
@@ -71,42 +73,67 @@ impl Read for Tree {
     fn raw_range(&self, from: &[u8], to: &[u8], limit: usize) -> Outcome<Vec<Raw>> {
         let entries = Tree::range(self, from..to).take(limit);
         let owned = entries.map(|entry| entry.map(|(key, stored)| (key.to_vec(), stored)));
-        owned.collect::<Result<_, _>>().map_err(|error| broken(&error))
+        owned
+            .collect::<Result<_, _>>()
+            .map_err(|error| broken(&error))
+    }
+}
+
+/// What a group does to a key.
+#[derive(Debug, Clone)]
+pub(super) enum Change {
+    /// Puts this in the place of whatever lies there.
+    Put(IVec),
+    /// Removes whatever lies there.
+    Remove,
+}
+
+impl Change {
+    fn value(&self) -> Option<&IVec> {
+        match self {
+            Change::Put(value) => Some(value),
+            Change::Remove => None,
+        }
     }
 }
 
 /// A group of steps in the making.
 pub(super) struct View<'a> {
     tree: &'a Tree,
-    /// What the group puts (`Some`) and removes (`None`).
-    changes: BTreeMap<Vec<u8>, Option<IVec>>,
+    /// What the group has done so far.
+    changes: BTreeMap<Vec<u8>, Change>,
     /// What stood in `changes` before the step under way touched it.
-    undo: Vec<(Vec<u8>, Option<Option<IVec>>)>,
+    undo: Vec<(Vec<u8>, Option<Change>)>,
     /// The events of the group.
     pub(super) events: &'a mut EventLog,
 }
 
 impl<'a> View<'a> {
     pub(super) fn new(tree: &'a Tree, events: &'a mut EventLog) -> View<'a> {
-        View { tree, changes: BTreeMap::new(), undo: Vec::new(), events }
+        View {
+            tree,
+            changes: BTreeMap::new(),
+            undo: Vec::new(),
+            events,
+        }
     }
 
     /// Puts a record in the place of whatever lies under its key.
     pub(super) fn put<K: Key>(&mut self, key: &K, value: &K::Value) -> Outcome<()> {
         let bytes = key.bytes();
         let sealed = record::seal(&bytes, value)?;
-        self.change(bytes, Some(sealed));
+        self.change(bytes, Change::Put(sealed));
         Ok(())
     }
 
     /// Removes what lies under a key, if anything does.
     pub(super) fn remove<K: Key>(&mut self, key: &K) {
-        self.change(key.bytes(), None);
+        self.change(key.bytes(), Change::Remove);
     }
 
     /// Puts or removes what is sealed already.
-    pub(super) fn change(&mut self, key: Vec<u8>, value: Option<IVec>) {
-        let before = self.changes.insert(key.clone(), value);
+    pub(super) fn change(&mut self, key: Vec<u8>, change: Change) {
+        let before = self.changes.insert(key.clone(), change);
         self.undo.push((key, before));
     }
 
@@ -114,7 +141,7 @@ impl<'a> View<'a> {
     pub(super) fn roll_back(&mut self) {
         for (key, before) in self.undo.drain(..).rev() {
             match before {
-                Some(value) => self.changes.insert(key, value),
+                Some(change) => self.changes.insert(key, change),
                 None => self.changes.remove(&key),
             };
         }
@@ -133,13 +160,17 @@ impl<'a> View<'a> {
     /// Places the group's events and hands everything over as one batch, with the keys that it changes.
     pub(super) fn finish(mut self, sequence: u64) -> Outcome<(Batch, Vec<Vec<u8>>)> {
         let placed = self.events.place(sequence)?;
-        self.changes.extend(placed.into_iter().map(|(key, value)| (key, Some(value))));
+        self.changes.extend(
+            placed
+                .into_iter()
+                .map(|(key, value)| (key, Change::Put(value))),
+        );
         let mut batch = Batch::default();
         let mut keys = Vec::with_capacity(self.changes.len());
-        for (key, value) in self.changes {
-            match value {
-                Some(value) => batch.insert(key.clone(), value),
-                None => batch.remove(key.clone()),
+        for (key, change) in self.changes {
+            match change {
+                Change::Put(value) => batch.insert(key.clone(), value),
+                Change::Remove => batch.remove(key.clone()),
             }
             keys.push(key);
         }
@@ -150,7 +181,7 @@ impl<'a> View<'a> {
 impl Read for View<'_> {
     fn raw(&self, key: &[u8]) -> Outcome<Option<IVec>> {
         match self.changes.get(key) {
-            Some(changed) => Ok(changed.clone()),
+            Some(change) => Ok(change.value().cloned()),
             None => self.tree.raw(key),
         }
     }
@@ -162,10 +193,12 @@ impl Read for View<'_> {
         let bounds = (Bound::Included(from), Bound::Excluded(to));
         let changed: Vec<_> = self.changes.range::<[u8], _>(bounds).collect();
         // Each change can hide one entry of the tree, so this many are enough to choose from.
-        let stored = self.tree.raw_range(from, to, limit.saturating_add(changed.len()))?;
+        let stored = self
+            .tree
+            .raw_range(from, to, limit.saturating_add(changed.len()))?;
         let mut merged: BTreeMap<Vec<u8>, IVec> = stored.into_iter().collect();
-        for (key, value) in changed {
-            match value {
+        for (key, change) in changed {
+            match change.value() {
                 Some(value) => merged.insert(key.clone(), value.clone()),
                 None => merged.remove(key),
             };

@@ -152,6 +152,9 @@ pub(super) struct Writer {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// Told which keys have changed.
+pub(super) type OnChange = Box<dyn Fn(&[Vec<u8>]) + Send>;
+
 /// What the thread owns.
 pub(super) struct Desk {
     /// The database, for flushing.
@@ -164,8 +167,8 @@ pub(super) struct Desk {
     pub(super) sequence: u64,
     /// The events.
     pub(super) events: EventLog,
-    /// Told which keys have changed, before anybody is answered.
-    pub(super) changed: Box<dyn Fn(&[Vec<u8>]) + Send>,
+    /// Called before anybody is answered.
+    pub(super) changed: OnChange,
 }
 
 impl Writer {
@@ -180,12 +183,18 @@ impl Writer {
             closing: AtomicBool::new(false),
         });
         let (steps, queue) = mpsc::channel(QUEUE_STEPS);
-        let thread = std::thread::Builder::new().name("doorward-writer".into()).spawn({
-            let shared = Arc::clone(&shared);
-            move || desk.serve(queue, &shared)
-        });
+        let thread = std::thread::Builder::new()
+            .name("doorward-writer".into())
+            .spawn({
+                let shared = Arc::clone(&shared);
+                move || desk.serve(queue, &shared)
+            });
         let thread = thread.map_err(|error| StoreError::Unusable(format!("no thread: {error}")))?;
-        Ok(Writer { steps, shared, thread: Mutex::new(Some(thread)) })
+        Ok(Writer {
+            steps,
+            shared,
+            thread: Mutex::new(Some(thread)),
+        })
     }
 
     /// Hands over a step and waits until it is on the disk. When this future is dropped the step happens all the same.
@@ -196,7 +205,12 @@ impl Writer {
     {
         let (answer, answered) = oneshot::channel();
         let outcome = Err(StoreError::Stopped("the step was not run".into()));
-        let step = Box::new(Step { room, run: Some(run), outcome, answer });
+        let step = Box::new(Step {
+            room,
+            run: Some(run),
+            outcome,
+            answer,
+        });
         self.steps.try_send(step).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => StoreError::Busy,
             mpsc::error::TrySendError::Closed(_) => self.gone(),
@@ -209,7 +223,11 @@ impl Writer {
         self.shared.closing.store(true, Ordering::Release);
         // Wakes the thread; that the store has stopped already is no matter here.
         let _ = self.step(Room::Reclaim, |_| Ok(())).await;
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
             log::error!("the writer's thread panicked");
         }
@@ -277,7 +295,9 @@ impl Desk {
         let number = meta::<u64>(SEQUENCE).bytes();
         batch.insert(number.clone(), record::seal(&number, &sequence)?);
         let syncs = durable::syncs();
-        self.tree.apply_batch(batch).map_err(|error| broken(&error))?;
+        self.tree
+            .apply_batch(batch)
+            .map_err(|error| broken(&error))?;
         self.db.flush().map_err(|error| broken(&error))?;
         if durable::syncs() == syncs {
             return Err(StoreError::Stopped("a flush did not reach the disk".into()));
