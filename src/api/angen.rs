@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use hyper::header::HeaderValue;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -300,7 +301,10 @@ async fn report(call: Call, bearer: Bearer, details: Details) -> Result<Reply, F
             })
         })
         .collect::<Result<Vec<_>, Invalid>>()?;
-    let key = call.header("idempotency-key");
+    let key = call
+        .headers()
+        .get("idempotency-key")
+        .map(HeaderValue::as_bytes);
     let request = call.body.as_ref();
     let count = call
         .services

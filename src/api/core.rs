@@ -163,7 +163,9 @@ struct Complaints<'a> {
 
 fn word(failure: &Failure) -> Worded {
     let error = match failure.code() {
-        Code::NoToken | Code::BadToken | Code::BadCredentials => "Not authorized",
+        Code::NoToken | Code::BadToken | Code::BadCredentials | Code::BadResetCode => {
+            "Not authorized"
+        }
         Code::ExpiredToken => "Token has expired",
         Code::Unprocessable => {
             return Worded::json(

@@ -23,7 +23,7 @@ impl Services {
         &self,
         bearer: &Bearer,
         events: &[ReportedEvent<'_>],
-        key: Option<&str>,
+        key: Option<&[u8]>,
         body: &[u8],
         now: Timestamp,
     ) -> Result<usize, Refusal> {
@@ -49,6 +49,7 @@ impl Services {
         match self.store.append_events(report).await? {
             Appended::Stored(count) | Appended::Replayed(count) => Ok(count),
             Appended::UnknownUser(index) => Err(wrong(index, "user_id", "is no user's id").into()),
+            Appended::UnknownReporter => Err(Refusal::BadToken),
             Appended::KeyReused => Err(Refusal::Unprocessable(vec![
                 "Idempotency-Key: was used for another request".into(),
             ])),
@@ -56,7 +57,7 @@ impl Services {
     }
 }
 
-fn promise(key: &str, body: &[u8]) -> Result<Idempotency, Invalid> {
+fn promise(key: &[u8], body: &[u8]) -> Result<Idempotency, Invalid> {
     if key.is_empty() || key.len() > limits::IDEMPOTENCY_KEY_BYTES {
         return Err(Invalid::new(
             "Idempotency-Key",
@@ -64,7 +65,7 @@ fn promise(key: &str, body: &[u8]) -> Result<Idempotency, Invalid> {
         ));
     }
     Ok(Idempotency {
-        key: crypto::digest(key.as_bytes()),
+        key: crypto::digest(key),
         body: crypto::digest(body),
     })
 }

@@ -113,6 +113,8 @@ pub enum Appended {
     Replayed(usize),
     /// The idempotency key was used for another request.
     KeyReused,
+    /// The reporter's account is gone; nothing is stored.
+    UnknownReporter,
     /// No account has the id that this event (counted from zero) names; nothing is stored.
     UnknownUser(usize),
 }

@@ -75,7 +75,6 @@ fn every_example_of_a_setting_without_default_is_toml() {
 }
 
 #[test]
-#[ignore = "the README and its markers are yet to come"]
 fn the_readme_holds_the_table_of_settings() {
     let path = repository("README.md");
     let readme = fs::read_to_string(&path).unwrap();

@@ -11,7 +11,7 @@
 
 use super::super::Outcome;
 use super::record::{Record, corrupt};
-use crate::model::{Holder, Timestamp, UserNumber};
+use crate::model::{Timestamp, UserNumber};
 
 const FORMAT: u8 = 1;
 /// A body is closed at this size: it compresses to about one part.
@@ -39,17 +39,6 @@ pub(super) enum Reporter {
     Admin,
     Hub,
     User(UserNumber),
-}
-
-impl Reporter {
-    /// The reporter that a holder is; an account by its number.
-    pub(super) fn of(holder: Holder, number: Option<UserNumber>) -> Reporter {
-        match (holder, number) {
-            (Holder::User(_), Some(number)) => Reporter::User(number),
-            (Holder::Hub, _) => Reporter::Hub,
-            _ => Reporter::Admin,
-        }
-    }
 }
 
 /// An event in a block.

@@ -30,6 +30,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sled::Tree;
 
+use self::blocks::Reporter;
 use self::cache::{Cache, Lookup};
 use self::events::{EventLog, Names};
 use self::keys::{Key, TokenKey, UserKey, meta};
@@ -420,11 +421,14 @@ impl Store for SledStore {
             Err(index) => return Ok(Appended::UnknownUser(index)),
         };
         let names = self.name_numbers(&report).await?;
-        let number = match report.reporter {
-            Holder::User(id) => self.user(id)?.map(|user| user.number),
-            Holder::Admin | Holder::Hub => None,
+        let reporter = match report.reporter {
+            Holder::Admin => Reporter::Admin,
+            Holder::Hub => Reporter::Hub,
+            Holder::User(id) => match self.user(id)? {
+                Some(user) => Reporter::User(user.number),
+                None => return Ok(Appended::UnknownReporter),
+            },
         };
-        let reporter = blocks::Reporter::of(report.reporter, number);
         let prepared = events::prepare(report.at, reporter, report.events, &names, &subjects);
         let (holder, idempotency) = (report.reporter, report.idempotency);
         self.change(Room::Events, move |view| {
