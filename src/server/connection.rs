@@ -15,8 +15,9 @@ use tokio::sync::oneshot::Receiver;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::seats::{Network, Seat, Seats};
+use super::seats::{Seat, Seats};
 use crate::http::Dispatcher;
+use crate::model::network;
 
 /// The longest head of a request: beyond it, 431. It also bounds what hyper buffers for a connection.
 const HEAD_BYTES: usize = 32 * 1024;
@@ -53,7 +54,7 @@ impl Host {
         let address = peer.ip().to_canonical();
         let trusted = &self.dispatcher.config().server.trusted_proxies;
         let is_proxy = trusted.iter().any(|proxies| proxies.contains(&address));
-        self.seats.admit((!is_proxy).then(|| Network::of(address)))
+        self.seats.admit((!is_proxy).then(|| network(address)))
     }
 
     fn header_timeout(&self) -> Duration {

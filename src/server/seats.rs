@@ -15,25 +15,6 @@ const SILENT_FOR_EACH_ACTIVE: usize = 4;
 /// The pulse of a connection with a request under way.
 const BUSY: u64 = u64::MAX;
 
-/// Whom connections are counted by: an IPv4 address, or an IPv6 /64, which is one customer's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Network {
-    V4(u32),
-    V6(u64),
-}
-
-impl Network {
-    pub(super) fn of(address: IpAddr) -> Network {
-        match address.to_canonical() {
-            IpAddr::V4(it) => Network::V4(it.to_bits()),
-            IpAddr::V6(it) => {
-                let [a, b, c, d, ..] = it.segments().map(u64::from);
-                Network::V6(a << 48 | b << 32 | c << 16 | d)
-            }
-        }
-    }
-}
-
 /// All connections there are.
 pub(super) struct Seats {
     active_cap: usize,
@@ -51,11 +32,11 @@ struct Table {
     next: u64,
     silent: BTreeMap<u64, Entry>,
     active: HashMap<u64, Entry>,
-    networks: HashMap<Network, usize>,
+    networks: HashMap<IpAddr, usize>,
 }
 
 struct Entry {
-    network: Option<Network>,
+    network: Option<IpAddr>,
     /// Its last sign of life, or `BUSY`.
     pulse: Arc<AtomicU64>,
     task: Option<AbortHandle>,
@@ -89,7 +70,7 @@ impl Seats {
     /// are taken, the oldest goes.
     pub(super) fn admit(
         self: &Arc<Seats>,
-        network: Option<Network>,
+        network: Option<IpAddr>,
     ) -> Option<(Seat, oneshot::Receiver<()>)> {
         let (finish, finished) = oneshot::channel();
         let pulse = Arc::new(AtomicU64::new(self.beat()));
@@ -223,7 +204,7 @@ impl Table {
         true
     }
 
-    fn uncount(&mut self, network: Option<Network>) {
+    fn uncount(&mut self, network: Option<IpAddr>) {
         let Some(network) = network else { return };
         if let Some(count) = self.networks.get_mut(&network) {
             *count -= 1;
@@ -307,19 +288,12 @@ impl Drop for Waiting<'_> {
 mod tests {
     use super::*;
 
-    fn network(text: &str) -> Network {
-        Network::of(text.parse().unwrap())
+    fn network(text: &str) -> IpAddr {
+        text.parse().unwrap()
     }
 
     fn task() -> AbortHandle {
         tokio::spawn(std::future::pending::<()>()).abort_handle()
-    }
-
-    #[test]
-    fn an_ipv6_network_counts_as_one() {
-        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::9"));
-        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
-        assert_eq!(network("::ffff:1.2.3.4"), network("1.2.3.4"));
     }
 
     #[test]

@@ -89,9 +89,7 @@ impl Services {
         now: Timestamp,
     ) -> Result<Issued, Refusal> {
         self.log_in_admin(username, password, &from).await?;
-        let epoch = self.store.epoch_of(Holder::Admin).await?;
-        let issued = self.draft(TokenKind::Admin, Holder::Admin, epoch, from, now);
-        self.issue(issued, now).await
+        self.grant(TokenKind::Admin, Holder::Admin, from, now).await
     }
 
     /// Token API: until when a token of the administrator is good; none if it is not.
@@ -115,9 +113,7 @@ impl Services {
         now: Timestamp,
     ) -> Result<Issued, Refusal> {
         self.log_in_hub(password, &from).await?;
-        let epoch = self.store.epoch_of(Holder::Hub).await?;
-        let issued = self.draft(TokenKind::Hub, Holder::Hub, epoch, from, now);
-        self.issue(issued, now).await
+        self.grant(TokenKind::Hub, Holder::Hub, from, now).await
     }
 
     /// Hub API: a further token; the one that was shown stays good until its own end.
@@ -130,8 +126,7 @@ impl Services {
         if bearer.token.kind != TokenKind::Hub {
             return Err(Refusal::BadToken);
         }
-        let issued = self.draft(TokenKind::Hub, Holder::Hub, bearer.token.epoch, from, now);
-        self.issue(issued, now).await
+        self.grant(TokenKind::Hub, Holder::Hub, from, now).await
     }
 
     /// A token of `kind` for the account with this password.
@@ -230,6 +225,19 @@ impl Services {
         } else {
             Err(Refusal::SessionNotFound)
         }
+    }
+
+    /// A token for a holder of the configuration file, who has shown the password or a live token.
+    async fn grant(
+        &self,
+        kind: TokenKind,
+        holder: Holder,
+        from: Client,
+        now: Timestamp,
+    ) -> Result<Issued, Refusal> {
+        let epoch = self.store.epoch_of(holder).await?;
+        self.issue(self.draft(kind, holder, epoch, from, now), now)
+            .await
     }
 
     /// Stores a draft; refused if the holder's epoch has passed meanwhile.
