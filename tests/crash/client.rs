@@ -22,7 +22,8 @@ impl Answer {
     pub(crate) fn text(&self, pointer: &str) -> String {
         let body: Value = serde_json::from_str(&self.body).unwrap_or_default();
         let text = body.pointer(pointer).and_then(Value::as_str);
-        text.unwrap_or_else(|| panic!("no {pointer} in {self:?}")).to_owned()
+        text.unwrap_or_else(|| panic!("no {pointer} in {self:?}"))
+            .to_owned()
     }
 
     /// Whether nothing can be said about what came of the request: the server failed at it.
@@ -43,7 +44,10 @@ pub(crate) struct Request<'a> {
 
 impl Request<'_> {
     fn render(&self) -> String {
-        let mut text = format!("{} {} HTTP/1.1\r\nHost: crash.test\r\n", self.verb, self.path);
+        let mut text = format!(
+            "{} {} HTTP/1.1\r\nHost: crash.test\r\n",
+            self.verb, self.path
+        );
         let token = self.token.map(|token| ("X-Token", token));
         let key = self.key.map(|key| ("Idempotency-Key", key));
         let kind = self.body.map(|_| ("Content-Type", "application/json"));
@@ -63,7 +67,10 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(address: SocketAddr) -> Client {
-        Client { address, connection: None }
+        Client {
+            address,
+            connection: None,
+        }
     }
 
     /// Sends a request; an error means that nobody knows what came of it.
@@ -72,7 +79,9 @@ impl Client {
             Some(connection) => connection,
             None => self.connect()?,
         };
-        connection.get_mut().write_all(request.render().as_bytes())?;
+        connection
+            .get_mut()
+            .write_all(request.render().as_bytes())?;
         let answer = read_answer(&mut connection)?;
         self.connection = Some(connection);
         Ok(answer)
@@ -109,7 +118,10 @@ fn read_answer(connection: &mut impl BufRead) -> io::Result<Answer> {
     }
     let mut body = vec![0; length];
     connection.read_exact(&mut body)?;
-    Ok(Answer { status, body: String::from_utf8(body).map_err(io::Error::other)? })
+    Ok(Answer {
+        status,
+        body: String::from_utf8(body).map_err(io::Error::other)?,
+    })
 }
 
 fn read_line(connection: &mut impl BufRead) -> io::Result<String> {

@@ -32,7 +32,9 @@ pub(crate) fn judge(worker: &mut Worker, client: &mut Client, mailbox: &Mailbox,
 }
 
 fn await_mail(worker: &mut Worker, mailbox: &Mailbox) {
-    let Some(account) = worker.owed_mail.take() else { return };
+    let Some(account) = worker.owed_mail.take() else {
+        return;
+    };
     let email = worker.accounts[account].email.clone();
     if moment::poll(MAIL_PATIENCE, || mailbox.take(&email)).is_none() {
         worker.complain(format!("LOST: the mail that was promised to {email}"));
@@ -41,11 +43,19 @@ fn await_mail(worker: &mut Worker, mailbox: &Mailbox) {
 
 /// Reports that were acknowledged and are sent again are answered as the first time; the store is judged later.
 fn repeat_some(worker: &mut Worker, client: &mut Client) {
-    let candidates = worker.reports.iter().rev().take_while(|it| it.round == worker.round);
+    let candidates = worker
+        .reports
+        .iter()
+        .rev()
+        .take_while(|it| it.round == worker.round);
     let mine = |it: &&ledger::Report| {
         it.keyed && it.fate == Fate::Stored && !worker.accounts[it.account].deleted
     };
-    let chosen: Vec<usize> = candidates.filter(mine).take(3).map(|it| it.number).collect();
+    let chosen: Vec<usize> = candidates
+        .filter(mine)
+        .take(3)
+        .map(|it| it.number)
+        .collect();
     for number in chosen {
         settle::repeat(worker, client, number);
     }
@@ -62,12 +72,18 @@ fn look_at(worker: &mut Worker, client: &mut Client, index: usize) {
     for token in &account.tokens {
         let answer = settle::who(client, &token.secret);
         let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
-        let same = expected.iter().all(|(pointer, value)| body.pointer(pointer) == Some(value));
+        let same = expected
+            .iter()
+            .all(|(pointer, value)| body.pointer(pointer) == Some(value));
         if answer.status != 200 || !same {
             wrong.push(format!("the live token {token:?} gets {answer:?}"));
         }
     }
-    let due = account.dead.iter().rev().filter(|dead| dead.from <= moment::now());
+    let due = account
+        .dead
+        .iter()
+        .rev()
+        .filter(|dead| dead.from <= moment::now());
     for dead in due.take(DEAD_TRIED) {
         if settle::is_live(client, &dead.secret) {
             wrong.push(format!("the dead token {} lives again", dead.secret));
@@ -80,9 +96,17 @@ fn look_at(worker: &mut Worker, client: &mut Client, index: usize) {
         }
     }
     let earlier = [
-        account.old_password.as_ref().map(|password| (&account.email, password)),
-        account.old_email.as_ref().map(|email| (email, &account.password)),
-        account.deleted.then_some((&account.email, &account.password)),
+        account
+            .old_password
+            .as_ref()
+            .map(|password| (&account.email, password)),
+        account
+            .old_email
+            .as_ref()
+            .map(|email| (email, &account.password)),
+        account
+            .deleted
+            .then_some((&account.email, &account.password)),
     ];
     for (email, password) in earlier.into_iter().flatten() {
         if answered(ledger::log_in(client, email, password)).status != 401 {
@@ -92,7 +116,6 @@ fn look_at(worker: &mut Worker, client: &mut Client, index: usize) {
     if !account.deleted && !settle::log_in(worker, client, index) {
         wrong.push("it does not log in with its password".to_owned());
     }
-    for wrong in wrong {
-        worker.complain(format!("LOST: {wrong}; {account:?}"));
-    }
+    let about = |wrong| format!("LOST: {wrong}; {account:?}");
+    worker.complain_all(wrong.into_iter().map(about));
 }

@@ -68,7 +68,10 @@ impl Account {
 
     pub(crate) fn end_token(&mut self, index: usize, grace: Duration) {
         let secret = self.tokens.swap_remove(index).secret;
-        self.dead.push(Dead { secret, from: moment::now() + grace });
+        self.dead.push(Dead {
+            secret,
+            from: moment::now() + grace,
+        });
     }
 
     /// Ends every token, but perhaps the one at `keep`.
@@ -121,16 +124,23 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn path(&self) -> &'static str {
-        if self.complex { "/api/events/complex_clientapp" } else { "/api/events/simple_clientapp" }
+        if self.complex {
+            "/api/events/complex_clientapp"
+        } else {
+            "/api/events/simple_clientapp"
+        }
     }
 
     pub(crate) fn key(&self) -> Option<String> {
-        self.keyed.then(|| format!("key {}/{}", self.worker, self.number))
+        self.keyed
+            .then(|| format!("key {}/{}", self.worker, self.number))
     }
 
     /// The name of one of its events: a few that everybody uses, some that are new with the round, some that come once.
     pub(crate) fn name(&self, index: usize) -> String {
-        const COMMON: [&str; 7] = ["opened", "closed", "moved", "zoomed", "saved", "printed", "left"];
+        const COMMON: [&str; 7] = [
+            "opened", "closed", "moved", "zoomed", "saved", "printed", "left",
+        ];
         if !self.complex {
             format!("simple {}/{}", self.worker, self.number)
         } else if self.number.is_multiple_of(23) && index == 0 {
@@ -144,13 +154,20 @@ impl Report {
 
     pub(crate) fn details(&self, index: usize) -> String {
         let width = (self.number * 7 + index * 3) % 60;
-        format!(r#"{{"which":"{}/{}/{index}","pad":"{:width$}"}}"#, self.worker, self.number, "")
+        format!(
+            r#"{{"which":"{}/{}/{index}","pad":"{:width$}"}}"#,
+            self.worker, self.number, ""
+        )
     }
 
     pub(crate) fn body(&self) -> String {
-        let event = |index| match self.complex {
-            true => format!(r#"{{"name":"{}","details":{}}}"#, self.name(index), self.details(index)),
-            false => format!(r#"{{"name":"{}"}}"#, self.name(index)),
+        let event = |index| {
+            let name = self.name(index);
+            if self.complex {
+                format!(r#"{{"name":"{name}","details":{}}}"#, self.details(index))
+            } else {
+                format!(r#"{{"name":"{name}"}}"#)
+            }
         };
         let events: Vec<String> = (0..self.events).map(event).collect();
         format!(r#"{{"events":[{}]}}"#, events.join(","))
@@ -161,13 +178,36 @@ impl Report {
 #[derive(Debug)]
 pub(crate) enum Doubt {
     SignUp(Box<Account>),
-    Renew { account: usize, token: usize },
-    Refresh { account: usize, token: usize, at: Instant },
-    LogOut { account: usize, token: usize },
-    Redeem { account: usize, password: String },
-    ChangePassword { account: usize, keep: usize, password: String },
-    UpdateProfile { account: usize, name: String, email: String },
-    Delete { account: usize },
+    Renew {
+        account: usize,
+        token: usize,
+    },
+    Refresh {
+        account: usize,
+        token: usize,
+        at: Instant,
+    },
+    LogOut {
+        account: usize,
+        token: usize,
+    },
+    Redeem {
+        account: usize,
+        password: String,
+    },
+    ChangePassword {
+        account: usize,
+        keep: usize,
+        password: String,
+    },
+    UpdateProfile {
+        account: usize,
+        name: String,
+        email: String,
+    },
+    Delete {
+        account: usize,
+    },
     Report(usize),
 }
 
@@ -189,7 +229,11 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts: Vec<String> = self.0.iter().map(|(what, count)| format!("{count} {what}")).collect();
+        let parts: Vec<String> = self
+            .0
+            .iter()
+            .map(|(what, count)| format!("{count} {what}"))
+            .collect();
         f.write_str(&parts.join(", "))
     }
 }
@@ -242,7 +286,15 @@ impl Worker {
     }
 
     pub(crate) fn complain(&mut self, what: impl Into<String>) {
-        self.complaints.push(format!("worker {}: {}", self.index, what.into()));
+        self.complain_all([what.into()]);
+    }
+
+    pub(crate) fn complain_all(&mut self, all: impl IntoIterator<Item = String>) {
+        let index = self.index;
+        let complaints = all
+            .into_iter()
+            .map(|what| format!("worker {index}: {what}"));
+        self.complaints.extend(complaints);
     }
 
     /// Marks an account as changed in this round, so that the judge looks at it closely.
@@ -288,7 +340,11 @@ pub(crate) fn refresh(client: &mut Client, token: &str) -> std::io::Result<Answe
 }
 
 /// Sends a report.
-pub(crate) fn send_report(client: &mut Client, token: &str, report: &Report) -> std::io::Result<Answer> {
+pub(crate) fn send_report(
+    client: &mut Client,
+    token: &str,
+    report: &Report,
+) -> std::io::Result<Answer> {
     client.send(&Request {
         verb: "POST",
         path: report.path(),

@@ -25,7 +25,11 @@ type Step = Result<(), Silence>;
 
 /// Works until nobody answers.
 pub(crate) fn work(worker: &mut Worker, client: Client, load: &Load<'_>) {
-    let mut shift = Shift { worker, client, load };
+    let mut shift = Shift {
+        worker,
+        client,
+        load,
+    };
     while shift.step().is_ok() {}
 }
 
@@ -37,7 +41,9 @@ struct Shift<'a> {
 
 impl Shift<'_> {
     fn step(&mut self) -> Step {
-        let Some((account, token)) = self.choose() else { return self.sign_up() };
+        let Some((account, token)) = self.choose() else {
+            return self.sign_up();
+        };
         let tokens = self.worker.accounts[account].tokens.len();
         match self.worker.dice.below(100) {
             0..5 => self.sign_up(),
@@ -58,7 +64,11 @@ impl Shift<'_> {
         let accounts = &self.worker.accounts;
         for _ in 0..20 {
             let newest = dice.one_in(3);
-            let index = if newest { accounts.len().checked_sub(1)? } else { dice.place(accounts.len()) };
+            let index = if newest {
+                accounts.len().checked_sub(1)?
+            } else {
+                dice.place(accounts.len())
+            };
             let account = accounts.get(index)?;
             if !account.deleted && !account.tokens.is_empty() {
                 return Some((index, dice.place(account.tokens.len())));
@@ -94,7 +104,8 @@ impl Shift<'_> {
     /// Whether the answer is the one that what was acknowledged before leads to.
     fn expect(&mut self, answer: &Answer, status: u16, what: &str) -> bool {
         if answer.status != status {
-            self.worker.complain(format!("{what}: expected {status}, got {answer:?}"));
+            self.worker
+                .complain(format!("{what}: expected {status}, got {answer:?}"));
         }
         answer.status == status
     }
@@ -106,13 +117,20 @@ impl Shift<'_> {
             r#"{{"name":"{}","email":"{}","password":"{}"}}"#,
             account.name, account.email, account.password
         );
-        let request =
-            Request { verb: "POST", path: "/v1/user", body: Some(&body), ..Request::default() };
+        let request = Request {
+            verb: "POST",
+            path: "/v1/user",
+            body: Some(&body),
+            ..Request::default()
+        };
         let doubt = Doubt::SignUp(Box::new(account.clone()));
         let answer = self.ask(&request, Some(doubt))?;
         if self.expect(&answer, 201, "signing up") {
             account.id = answer.text("/user_id");
-            account.tokens.push(Token { secret: answer.text("/id"), kind: Kind::Session });
+            account.tokens.push(Token {
+                secret: answer.text("/id"),
+                kind: Kind::Session,
+            });
             self.worker.accounts.push(account);
             self.worker.tally.add("signups", 1);
         }
@@ -120,19 +138,32 @@ impl Shift<'_> {
     }
 
     fn log_in(&mut self, index: usize) -> Step {
-        let Account { email, password, .. } = &self.worker.accounts[index];
+        let Account {
+            email, password, ..
+        } = &self.worker.accounts[index];
         let body = format!(r#"{{"email":"{email}","password":"{password}","user_agent":"crash"}}"#);
         let (path, status) = match self.worker.dice.below(3) {
             0 => ("/v1/auth", 201),
             1 => ("/api/auth", 200),
             _ => ("/api/request_token", 201),
         };
-        let request = Request { verb: "POST", path, body: Some(&body), ..Request::default() };
+        let request = Request {
+            verb: "POST",
+            path,
+            body: Some(&body),
+            ..Request::default()
+        };
         let answer = self.ask(&request, None)?;
         if self.expect(&answer, status, "logging in") {
             let token = match path {
-                "/v1/auth" => Token { secret: answer.text("/id"), kind: Kind::Session },
-                "/api/auth" => Token { secret: answer.text("/token"), kind: Kind::Access },
+                "/v1/auth" => Token {
+                    secret: answer.text("/id"),
+                    kind: Kind::Session,
+                },
+                "/api/auth" => Token {
+                    secret: answer.text("/token"),
+                    kind: Kind::Access,
+                },
                 _ => pair(&answer),
             };
             self.worker.touch(index).tokens.push(token);
@@ -177,7 +208,10 @@ impl Shift<'_> {
         if self.expect(&answer, 200, "refreshing") {
             let account = self.worker.touch(account);
             account.end_token(token, GRACE);
-            account.tokens.push(Token { secret: answer.text("/token"), kind: Kind::Access });
+            account.tokens.push(Token {
+                secret: answer.text("/token"),
+                kind: Kind::Access,
+            });
             self.worker.tally.add("refreshes", 1);
         }
         Ok(())
@@ -201,7 +235,11 @@ impl Shift<'_> {
                 ..Request::default()
             },
         };
-        let status = if matches!(kind, Kind::Access) { 204 } else { 200 };
+        let status = if matches!(kind, Kind::Access) {
+            204
+        } else {
+            200
+        };
         let answer = self.ask(&request, Some(Doubt::LogOut { account, token }))?;
         if self.expect(&answer, status, "logging out") {
             self.worker.touch(account).end_token(token, Duration::ZERO);
@@ -213,8 +251,12 @@ impl Shift<'_> {
     fn reset(&mut self, account: usize) -> Step {
         let email = self.worker.accounts[account].email.clone();
         let body = format!(r#"{{"email":"{email}"}}"#);
-        let request =
-            Request { verb: "POST", path: "/api/password", body: Some(&body), ..Request::default() };
+        let request = Request {
+            verb: "POST",
+            path: "/api/password",
+            body: Some(&body),
+            ..Request::default()
+        };
         let answer = self.ask(&request, None)?;
         self.expect(&answer, 201, "asking for a reset");
         self.worker.tally.add("reset requests", 1);
@@ -233,7 +275,8 @@ impl Shift<'_> {
                 moment::wait(Duration::from_millis(2));
             }
         }
-        self.worker.complain(format!("no good code was mailed to {email}"));
+        self.worker
+            .complain(format!("no good code was mailed to {email}"));
         Ok(())
     }
 
@@ -242,7 +285,10 @@ impl Shift<'_> {
         self.worker.owed_mail = None;
         let password = self.worker.fresh_password();
         let answer = ledger::redeem(&mut self.client, &code, &password);
-        let doubt = Doubt::Redeem { account, password: password.clone() };
+        let doubt = Doubt::Redeem {
+            account,
+            password: password.clone(),
+        };
         let answer = self.heard(answer, Some(doubt))?;
         if answer.status == 401 {
             self.worker.owed_mail = Some(account);
@@ -260,7 +306,11 @@ impl Shift<'_> {
 
     fn change_password(&mut self, account: usize, token: usize) -> Step {
         let password = self.worker.fresh_password();
-        let Account { password: current, tokens, .. } = &self.worker.accounts[account];
+        let Account {
+            password: current,
+            tokens,
+            ..
+        } = &self.worker.accounts[account];
         let secret = tokens[token].secret.clone();
         let body = format!(r#"{{"current_password":"{current}","password":"{password}"}}"#);
         let request = Request {
@@ -270,7 +320,11 @@ impl Shift<'_> {
             body: Some(&body),
             ..Request::default()
         };
-        let doubt = Doubt::ChangePassword { account, keep: token, password: password.clone() };
+        let doubt = Doubt::ChangePassword {
+            account,
+            keep: token,
+            password: password.clone(),
+        };
         let answer = self.ask(&request, Some(doubt))?;
         if self.expect(&answer, 204, "changing a password") {
             let account = self.worker.touch(account);
@@ -282,7 +336,10 @@ impl Shift<'_> {
     }
 
     fn update_profile(&mut self, account: usize, token: usize) -> Step {
-        let (name, email) = (format!("name {}", self.worker.draw()), self.worker.fresh_email());
+        let (name, email) = (
+            format!("name {}", self.worker.draw()),
+            self.worker.fresh_email(),
+        );
         let secret = self.worker.accounts[account].tokens[token].secret.clone();
         let body = format!(r#"{{"name":"{name}","email":"{email}"}}"#);
         let request = Request {
@@ -292,8 +349,11 @@ impl Shift<'_> {
             body: Some(&body),
             ..Request::default()
         };
-        let doubt =
-            Doubt::UpdateProfile { account, name: name.clone(), email: email.clone() };
+        let doubt = Doubt::UpdateProfile {
+            account,
+            name: name.clone(),
+            email: email.clone(),
+        };
         let answer = self.ask(&request, Some(doubt))?;
         if self.expect(&answer, 204, "updating a profile") {
             self.worker.touch(account).set_profile(name, email);
@@ -345,7 +405,14 @@ impl Shift<'_> {
         let answer = self.heard(answer, Some(doubt))?;
         if self.expect(&answer, 201, "reporting") {
             report.fate = Fate::Stored;
-            self.worker.tally.add(if events == 1 { "single events" } else { "batches" }, 1);
+            self.worker.tally.add(
+                if events == 1 {
+                    "single events"
+                } else {
+                    "batches"
+                },
+                1,
+            );
             self.worker.tally.add("events", events);
         }
         let number = report.number;
@@ -357,6 +424,8 @@ impl Shift<'_> {
 fn pair(answer: &Answer) -> Token {
     Token {
         secret: answer.text("/token/identifier_code"),
-        kind: Kind::Angen { renewal: answer.text("/token/renewal_code") },
+        kind: Kind::Angen {
+            renewal: answer.text("/token/renewal_code"),
+        },
     }
 }

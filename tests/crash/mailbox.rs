@@ -15,7 +15,10 @@ pub(crate) struct Mailbox {
 
 impl Mailbox {
     pub(crate) fn new(directory: PathBuf) -> Mailbox {
-        Mailbox { directory, codes: Mutex::default() }
+        Mailbox {
+            directory,
+            codes: Mutex::default(),
+        }
     }
 
     /// The newest code that was mailed to an address and not taken yet.

@@ -9,7 +9,10 @@ pub(crate) fn now() -> Instant {
 }
 
 /// Now, in milliseconds since the epoch: as the server writes it.
-#[expect(clippy::disallowed_methods, reason = "the server under test has the system's clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the server under test has the system's clock"
+)]
 pub(crate) fn millis() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     i64::try_from(since.as_millis()).unwrap()

@@ -99,7 +99,11 @@ impl Run {
         let subject = self.place.start();
         let span = Duration::from_millis(SHORTEST_MILLIS + self.dice.below(LONGEST_MILLIS));
         self.load(subject, span, blow);
-        let doubtful = self.workers.iter().filter(|worker| worker.doubt.is_some()).count();
+        let doubtful = self
+            .workers
+            .iter()
+            .filter(|worker| worker.doubt.is_some())
+            .count();
         blow.mend();
         let began = moment::now();
         let subject = self.place.start();
@@ -120,7 +124,10 @@ impl Run {
     /// Lets all workers loose and strikes after `span`.
     fn load(&mut self, subject: Subject, span: Duration, blow: &Blow) {
         let falling = AtomicBool::new(false);
-        let load = Load { mailbox: &self.mailbox, falling: &falling };
+        let load = Load {
+            mailbox: &self.mailbox,
+            falling: &falling,
+        };
         let (load, dice, round) = (&load, &mut self.dice, self.round);
         std::thread::scope(|scope| {
             for worker in &mut self.workers {
@@ -154,18 +161,31 @@ impl Run {
             now: self.round,
         };
         let events = self.books.judge(&mut self.workers, &self.place.data, span);
+        self.give_judgement();
+        events
+    }
+
+    fn give_judgement(&mut self) {
+        let said = self.place.said();
+        if said.contains("panicked") {
+            self.workers[0].complain("the program panicked");
+        }
         let complaints: Vec<_> = self.workers.iter().flat_map(|it| &it.complaints).collect();
         if !complaints.is_empty() {
             let shown: Vec<_> = complaints.iter().take(20).map(|it| it.as_str()).collect();
-            let said = self.place.said();
-            panic!("{} complaints\n{}\nit said: {said}", complaints.len(), shown.join("\n"));
+            panic!(
+                "{} complaints\n{}\nit said: {said}",
+                complaints.len(),
+                shown.join("\n")
+            );
         }
-        events
     }
 }
 
 fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok().map(|text| text.parse().expect(variable))
+    std::env::var(variable)
+        .ok()
+        .map(|text| text.parse().expect(variable))
 }
 
 fn rounds(variable: &str, usual: u32) -> u32 {
@@ -205,7 +225,11 @@ fn what_a_killed_start_leaves_unfinished_does_not_keep_the_next_one_from_startin
     let mut run = Run::new(home.path(), &data, 2);
     run.round(&Blow::Kill);
     // sled takes the snapshot with the greatest number for the newest.
-    fs::write(data.join("snap.FFFFFFFFFFFFFF00.generating"), b"half a snapsh").unwrap();
+    fs::write(
+        data.join("snap.FFFFFFFFFFFFFF00.generating"),
+        b"half a snapsh",
+    )
+    .unwrap();
     fs::write(data.join("snap.0000000000000001.generating"), b"").unwrap();
     run.round(&Blow::Kill);
 }

@@ -11,7 +11,9 @@ const SURELY_IN_GRACE: Duration = Duration::from_secs(8);
 
 /// A server that was just started answers.
 pub(crate) fn answered(answer: std::io::Result<Answer>) -> Answer {
-    answer.unwrap_or_else(|error| panic!("LOST: the server that was started again is silent: {error}"))
+    answer.unwrap_or_else(|error| {
+        panic!("LOST: the server that was started again is silent: {error}")
+    })
 }
 
 /// The answer to "who am I".
@@ -34,22 +36,37 @@ pub(crate) fn log_in(worker: &mut Worker, client: &mut Client, account: usize) -
     let it = &mut worker.accounts[account];
     let answer = answered(ledger::log_in(client, &it.email, &it.password));
     if answer.status == 201 {
-        it.tokens.push(Token { secret: answer.text("/id"), kind: Kind::Session });
+        it.tokens.push(Token {
+            secret: answer.text("/id"),
+            kind: Kind::Session,
+        });
     }
     answer.status == 201
 }
 
 /// A live token of an account.
-pub(crate) fn any_token(worker: &mut Worker, client: &mut Client, account: usize) -> Option<String> {
+pub(crate) fn any_token(
+    worker: &mut Worker,
+    client: &mut Client,
+    account: usize,
+) -> Option<String> {
     if worker.accounts[account].tokens.is_empty() && !log_in(worker, client, account) {
-        worker.complain(format!("LOST: {:?} cannot log in", worker.accounts[account]));
+        worker.complain(format!(
+            "LOST: {:?} cannot log in",
+            worker.accounts[account]
+        ));
     }
-    worker.accounts[account].tokens.first().map(|token| token.secret.clone())
+    worker.accounts[account]
+        .tokens
+        .first()
+        .map(|token| token.secret.clone())
 }
 
 /// Finds out what became of the request in doubt.
 pub(crate) fn settle(worker: &mut Worker, client: &mut Client) {
-    let Some(doubt) = worker.doubt.take() else { return };
+    let Some(doubt) = worker.doubt.take() else {
+        return;
+    };
     match doubt {
         Doubt::SignUp(draft) => sign_up(worker, client, *draft),
         Doubt::Renew { account, token } | Doubt::LogOut { account, token } => {
@@ -66,14 +83,22 @@ pub(crate) fn settle(worker: &mut Worker, client: &mut Client) {
                 account.end_tokens(None);
             }
         }
-        Doubt::ChangePassword { account, keep, password } => {
+        Doubt::ChangePassword {
+            account,
+            keep,
+            password,
+        } => {
             if takes_password(worker, client, account, &password) {
                 let account = worker.touch(account);
                 account.set_password(password);
                 account.end_tokens(Some(keep));
             }
         }
-        Doubt::UpdateProfile { account, name, email } => {
+        Doubt::UpdateProfile {
+            account,
+            name,
+            email,
+        } => {
             let it = worker.touch(account);
             let answer = answered(ledger::log_in(client, &email, &it.password));
             // That name and address changed together, or neither did, is seen when the account is looked at.
@@ -119,7 +144,10 @@ fn sign_up(worker: &mut Worker, client: &mut Client, mut draft: ledger::Account)
         return worker.complain(format!("LOST: half an account, {draft:?}: {answer:?}"));
     }
     draft.id = answer.text("/user_id");
-    draft.tokens.push(Token { secret: answer.text("/id"), kind: Kind::Session });
+    draft.tokens.push(Token {
+        secret: answer.text("/id"),
+        kind: Kind::Session,
+    });
     worker.accounts.push(draft);
 }
 
@@ -131,11 +159,16 @@ fn refresh(worker: &mut Worker, client: &mut Client, account: usize, token: usiz
     let it = worker.touch(account);
     if answer.status == 200 {
         it.end_token(token, GRACE);
-        it.tokens.push(Token { secret: answer.text("/token"), kind: Kind::Access });
+        it.tokens.push(Token {
+            secret: answer.text("/token"),
+            kind: Kind::Access,
+        });
     } else if late {
         it.end_token(token, Duration::ZERO);
     } else {
-        worker.complain(format!("LOST: an access token and its successor, {secret}: {answer:?}"));
+        worker.complain(format!(
+            "LOST: an access token and its successor, {secret}: {answer:?}"
+        ));
     }
 }
 
@@ -147,7 +180,9 @@ fn takes_password(worker: &mut Worker, client: &mut Client, account: usize, new:
     }
     if !log_in(worker, client, account) {
         let account = &worker.accounts[account];
-        worker.complain(format!("LOST: neither the old password nor {new:?}: {account:?}"));
+        worker.complain(format!(
+            "LOST: neither the old password nor {new:?}: {account:?}"
+        ));
     }
     false
 }
@@ -155,7 +190,9 @@ fn takes_password(worker: &mut Worker, client: &mut Client, account: usize, new:
 /// Sends a report with a key again until it is acknowledged. Whatever became of it before, it is then stored once.
 pub(crate) fn repeat(worker: &mut Worker, client: &mut Client, number: usize) {
     let report = worker.reports[number].clone();
-    let Some(token) = any_token(worker, client, report.account) else { return };
+    let Some(token) = any_token(worker, client, report.account) else {
+        return;
+    };
     let answer = moment::poll(Duration::from_secs(10), || {
         let answer = answered(ledger::send_report(client, &token, &report));
         (!answer.is_fault()).then_some(answer)
@@ -165,6 +202,8 @@ pub(crate) fn repeat(worker: &mut Worker, client: &mut Client, number: usize) {
         Some(answer) if answer.status == 201 && answer.body.contains(&count) => {
             worker.reports[number].fate = Fate::Stored;
         }
-        other => worker.complain(format!("LOST: report {number} was not taken again: {other:?}")),
+        other => worker.complain(format!(
+            "LOST: report {number} was not taken again: {other:?}"
+        )),
     }
 }

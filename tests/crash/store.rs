@@ -34,11 +34,18 @@ pub(crate) struct Span {
 impl Books {
     /// Judges the files and returns how many events they hold in that span.
     pub(crate) fn judge(&mut self, workers: &mut [Worker], data: &Path, span: Span) -> usize {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let store = SledStore::open(data, MEMORY_BUDGET).await;
-            let store = store.unwrap_or_else(|error| panic!("LOST: the store does not open: {error}"));
-            let events = store.events_since(span.from, usize::MAX).await.expect("LOST: events");
+            let store =
+                store.unwrap_or_else(|error| panic!("LOST: the store does not open: {error}"));
+            let events = store
+                .events_since(span.from, usize::MAX)
+                .await
+                .expect("LOST: events");
             let mut sightings = sight(workers, &events);
             for worker in &mut *workers {
                 judge_reports(worker, span, &mut sightings);
@@ -46,7 +53,9 @@ impl Books {
             }
             if let Some(unknown) = sightings.unknown.first() {
                 let count = sightings.unknown.len();
-                workers[0].complain(format!("LOST: {count} events that nobody sent: {unknown:?}"));
+                workers[0].complain(format!(
+                    "LOST: {count} events that nobody sent: {unknown:?}"
+                ));
             }
             self.judge_counts(workers, &store, &events, span).await;
             store.close().await;
@@ -69,18 +78,29 @@ impl Books {
                 *self.counts.entry(report.name(index)).or_default() += 1;
             }
         }
-        let counters = store.event_counts(0, u32::MAX).await.expect("LOST: counters");
+        let counters = store
+            .event_counts(0, u32::MAX)
+            .await
+            .expect("LOST: counters");
         let mut by_name: BTreeMap<String, u64> = BTreeMap::new();
         for counter in &counters {
             *by_name.entry(counter.name.clone()).or_default() += counter.count;
         }
-        compare(&mut workers[0], "acknowledged events", &self.counts, &by_name);
+        compare(
+            &mut workers[0],
+            "acknowledged events",
+            &self.counts,
+            &by_name,
+        );
         if span.round == 0 {
             let mut stored: BTreeMap<(u32, &str), u64> = BTreeMap::new();
             for event in events {
                 *stored.entry((event.at.hour(), &event.name)).or_default() += 1;
             }
-            let counted = counters.iter().map(|it| ((it.hour, it.name.as_str()), it.count)).collect();
+            let counted = counters
+                .iter()
+                .map(|it| ((it.hour, it.name.as_str()), it.count))
+                .collect();
             compare(&mut workers[0], "stored events", &stored, &counted);
         }
     }
@@ -95,7 +115,9 @@ fn compare<K: Ord + std::fmt::Debug>(
     for key in expected.keys().chain(counted.keys()) {
         let (expected, counted) = (expected.get(key), counted.get(key));
         if expected != counted {
-            worker.complain(format!("LOST: {what} named {key:?}: {expected:?}, counter {counted:?}"));
+            worker.complain(format!(
+                "LOST: {what} named {key:?}: {expected:?}, counter {counted:?}"
+            ));
         }
     }
 }
@@ -107,11 +129,17 @@ struct Sightings {
 }
 
 fn sight(workers: &[Worker], events: &[Event]) -> Sightings {
-    let mut sightings = Sightings { seen: HashMap::new(), unknown: Vec::new() };
+    let mut sightings = Sightings {
+        seen: HashMap::new(),
+        unknown: Vec::new(),
+    };
     for event in events {
         match recognise(workers, event) {
             Some((report, index)) => {
-                let seen = sightings.seen.entry((report.worker, report.number)).or_default();
+                let seen = sightings
+                    .seen
+                    .entry((report.worker, report.number))
+                    .or_default();
                 seen.resize(report.events, 0);
                 seen[index] += 1;
             }
@@ -124,7 +152,11 @@ fn sight(workers: &[Worker], events: &[Event]) -> Sightings {
 /// The report that an event is of, and its place there; none unless everything about it is as it was sent.
 fn recognise<'a>(workers: &'a [Worker], event: &Event) -> Option<(&'a Report, usize)> {
     let which = match &event.details {
-        Some(details) => details.strip_prefix(r#"{"which":""#)?.split('"').next()?.to_owned(),
+        Some(details) => details
+            .strip_prefix(r#"{"which":""#)?
+            .split('"')
+            .next()?
+            .to_owned(),
         None => format!("{}/0", event.name.strip_prefix("simple ")?),
     };
     let mut parts = which.split('/').map(|part| part.parse::<usize>().ok());
@@ -134,7 +166,10 @@ fn recognise<'a>(workers: &'a [Worker], event: &Event) -> Option<(&'a Report, us
     let account = worker.accounts.get(report.account)?;
     let id = UserId::parse(&account.id)?;
     let owned = event.subject == Some(id) && event.reporter == Some(Holder::User(id));
-    let worded = event.details.as_ref().is_none_or(|it| *it == report.details(index));
+    let worded = event
+        .details
+        .as_ref()
+        .is_none_or(|it| *it == report.details(index));
     let same = event.details.is_some() == report.complex
         && index < report.events
         && event.name == report.name(index)
@@ -144,11 +179,22 @@ fn recognise<'a>(workers: &'a [Worker], event: &Event) -> Option<(&'a Report, us
 
 fn judge_reports(worker: &mut Worker, span: Span, sightings: &mut Sightings) {
     let mut wrong = Vec::new();
-    for report in worker.reports.iter_mut().filter(|it| it.round >= span.round) {
-        let seen = sightings.seen.remove(&(report.worker, report.number)).unwrap_or_default();
+    for report in worker
+        .reports
+        .iter_mut()
+        .filter(|it| it.round >= span.round)
+    {
+        let seen = sightings
+            .seen
+            .remove(&(report.worker, report.number))
+            .unwrap_or_default();
         let total: usize = seen.iter().sum();
         // Simple events of one report look all the same.
-        let once = if report.complex { seen.iter().all(|it| *it == 1) } else { true };
+        let once = if report.complex {
+            seen.iter().all(|it| *it == 1)
+        } else {
+            true
+        };
         let whole = total == report.events && once;
         match report.fate {
             Fate::Stored if whole => {}
@@ -157,15 +203,21 @@ fn judge_reports(worker: &mut Worker, span: Span, sightings: &mut Sightings) {
             _ => wrong.push(format!("LOST: {total} of {report:?}")),
         }
     }
-    wrong.into_iter().for_each(|it| worker.complain(it));
+    worker.complain_all(wrong);
 }
 
 async fn judge_accounts(worker: &mut Worker, store: &SledStore, span: Span) {
     let now = Timestamp::from_millis(moment::millis());
-    let mut hasher = PasswordHasher::new(HashCost { memory_bytes: 1 << 20, passes: 1 });
+    let mut hasher = PasswordHasher::new(HashCost {
+        memory_bytes: 1 << 20,
+        passes: 1,
+    });
     let mut wrong = Vec::new();
     for account in worker.accounts.iter().filter(|it| it.round >= span.round) {
-        let user = store.find_user_by_email(&account.email).await.expect("LOST: an account");
+        let user = store
+            .find_user_by_email(&account.email)
+            .await
+            .expect("LOST: an account");
         match &user {
             None if account.deleted => {}
             Some(user) if !account.deleted => {
@@ -175,29 +227,43 @@ async fn judge_accounts(worker: &mut Worker, store: &SledStore, span: Span) {
                     || user.name.as_str() != account.name
                     || verdict != Verdict::Right
                 {
-                    wrong.push(format!("LOST: {account:?} is stored as {user:?}, {verdict:?}"));
+                    wrong.push(format!(
+                        "LOST: {account:?} is stored as {user:?}, {verdict:?}"
+                    ));
                 }
             }
             other => wrong.push(format!("LOST: {account:?} is stored as {other:?}")),
         }
         if let Some(email) = &account.old_email
-            && store.find_user_by_email(email).await.expect("LOST: an address").is_some()
+            && store
+                .find_user_by_email(email)
+                .await
+                .expect("LOST: an address")
+                .is_some()
         {
             wrong.push(format!("LOST: {email} is not free again"));
         }
         wrong.extend(judge_tokens(account, store, now).await);
     }
-    wrong.into_iter().for_each(|it| worker.complain(it));
+    worker.complain_all(wrong);
 }
 
 async fn judge_tokens(account: &Account, store: &SledStore, now: Timestamp) -> Option<String> {
     let live = account.tokens.iter().map(|token| (&token.secret, true));
-    let due = account.dead.iter().filter(|dead| dead.from <= moment::now());
+    let due = account
+        .dead
+        .iter()
+        .filter(|dead| dead.from <= moment::now());
     for (secret, expected) in live.chain(due.map(|dead| (&dead.secret, false))) {
-        let found = store.find_token(&digest(secret.as_bytes())).await.expect("LOST: a token");
+        let found = store
+            .find_token(&digest(secret.as_bytes()))
+            .await
+            .expect("LOST: a token");
         let standing = found.map(|it| it.token.standing(it.epoch, now));
         if (standing == Some(Standing::Live)) != expected {
-            return Some(format!("LOST: token {secret} should be live: {expected}; it is {standing:?}"));
+            return Some(format!(
+                "LOST: token {secret} should be live: {expected}; it is {standing:?}"
+            ));
         }
     }
     None

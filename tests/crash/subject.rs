@@ -1,7 +1,8 @@
 //! The program under test: a real process with a directory of its own.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -25,7 +26,10 @@ pub(crate) struct Place {
 impl Place {
     /// `home` for configuration, mail and log; `data` for the database.
     pub(crate) fn new(home: &Path, data: &Path) -> Place {
-        Place { home: home.to_owned(), data: data.to_owned() }
+        Place {
+            home: home.to_owned(),
+            data: data.to_owned(),
+        }
     }
 
     pub(crate) fn mail(&self) -> PathBuf {
@@ -48,6 +52,8 @@ impl Place {
         drop(listener);
         let config = self.home.join("config.toml");
         fs::write(&config, self.config(address)).unwrap();
+        // It holds a password, and the program says so when others can read it.
+        fs::set_permissions(&config, Permissions::from_mode(0o600)).unwrap();
         let log = File::create(self.log()).unwrap();
         let process = Command::new(env!("CARGO_BIN_EXE_doorward"))
             .args(["serve", "--config"])
@@ -64,7 +70,11 @@ impl Place {
         for _ in 0..5 {
             let mut subject = self.spawn();
             let ready = moment::poll(START_PATIENCE, || {
-                let ended = subject.process.try_wait().unwrap().map(|status| Err(status.to_string()));
+                let ended = subject
+                    .process
+                    .try_wait()
+                    .unwrap()
+                    .map(|status| Err(status.to_string()));
                 ended.or_else(|| subject.is_healthy().then_some(Ok(())))
             });
             match ready {
@@ -72,7 +82,10 @@ impl Place {
                 // Another program took the port between our look and its bind.
                 Some(Err(_)) if self.said().contains("cannot listen") => {}
                 Some(Err(status)) => panic!("LOST: it does not start, {status}: {}", self.said()),
-                None => panic!("LOST: it does not start in {START_PATIENCE:?}: {}", self.said()),
+                None => panic!(
+                    "LOST: it does not start in {START_PATIENCE:?}: {}",
+                    self.said()
+                ),
             }
         }
         panic!("no port to listen on: {}", self.said());
@@ -106,8 +119,14 @@ impl Subject {
     }
 
     fn is_healthy(&self) -> bool {
-        let request = Request { verb: "GET", path: "/healthz", ..Request::default() };
-        self.client().send(&request).is_ok_and(|answer| answer.status == 200)
+        let request = Request {
+            verb: "GET",
+            path: "/healthz",
+            ..Request::default()
+        };
+        self.client()
+            .send(&request)
+            .is_ok_and(|answer| answer.status == 200)
     }
 
     /// `kill -9`.
@@ -122,7 +141,11 @@ impl Subject {
         rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
         let status = moment::poll(STOP_PATIENCE, || self.process.try_wait().unwrap());
         let status = status.expect("it does not stop when asked to");
-        assert_eq!((status.code(), status.signal()), (Some(0), None), "a clean stop");
+        assert_eq!(
+            (status.code(), status.signal()),
+            (Some(0), None),
+            "a clean stop"
+        );
     }
 }
 
