@@ -9,7 +9,9 @@
 //! choose the other symbol, nobody is told that something is durable.
 
 use std::ffi::{c_int, c_uint};
-use std::os::fd::BorrowedFd;
+use std::fs::File;
+use std::mem::ManuallyDrop;
+use std::os::fd::FromRawFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 static SYNCS: AtomicU64 = AtomicU64::new(0);
@@ -28,9 +30,26 @@ pub(crate) fn syncs() -> u64 {
 )]
 #[unsafe(no_mangle)]
 extern "C" fn sync_file_range(fd: c_int, _offset: i64, _bytes: i64, _flags: c_uint) -> c_int {
-    // SAFETY: sled passes the descriptor of its open database file and keeps it open during the call.
-    let file = unsafe { BorrowedFd::borrow_raw(fd) };
-    let synced = rustix::fs::fdatasync(file);
+    // SAFETY: sled passes the descriptor of its open database file and keeps it open during the call; it is not closed here.
+    let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd) });
+    // Through the C library, which sets `errno`: rustix does not, and sled would take whatever another call had left there.
+    let synced = file.sync_data();
     SYNCS.fetch_add(1, Ordering::Relaxed);
     if synced.is_ok() { 0 } else { -1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+    use std::os::fd::AsRawFd;
+
+    #[test]
+    fn a_failed_sync_says_why() {
+        let (pipe, _) = io::pipe().unwrap();
+        let earlier = File::open("/there/is/no/such/file").unwrap_err();
+        assert_eq!(sync_file_range(pipe.as_raw_fd(), 0, 0, 0), -1);
+        // A pipe cannot be synced: EINVAL.
+        assert_eq!(io::Error::last_os_error().kind(), io::ErrorKind::InvalidInput, "{earlier}");
+    }
 }

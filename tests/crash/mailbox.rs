@@ -1,0 +1,47 @@
+//! Where the mails arrive: a directory of `.eml` files that are read once and thrown away.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+/// What stands before the code in the link; `subject` configures it.
+pub(crate) const LINK: &str = "http://reset.test/";
+
+pub(crate) struct Mailbox {
+    directory: PathBuf,
+    codes: Mutex<HashMap<String, String>>,
+}
+
+impl Mailbox {
+    pub(crate) fn new(directory: PathBuf) -> Mailbox {
+        Mailbox {
+            directory,
+            codes: Mutex::default(),
+        }
+    }
+
+    /// The newest code that was mailed to an address and not taken yet.
+    pub(crate) fn take(&self, address: &str) -> Option<String> {
+        let mut codes = self.codes.lock().unwrap();
+        // There is no directory before the first mail.
+        let entries = fs::read_dir(&self.directory).into_iter().flatten();
+        for file in entries.map(|entry| entry.unwrap().path()) {
+            if file.extension().is_some_and(|it| it == "eml") {
+                let mail = fs::read_to_string(&file).unwrap();
+                fs::remove_file(&file).unwrap();
+                let (to, code) = read(&mail).unwrap_or_else(|| panic!("not a reset mail: {mail}"));
+                codes.insert(to, code);
+            }
+        }
+        codes.remove(address)
+    }
+}
+
+fn read(mail: &str) -> Option<(String, String)> {
+    let to = mail.lines().find_map(|line| line.strip_prefix("To: "))?;
+    let address = to.rsplit('<').next()?.trim_end_matches('>');
+    let code = mail.split(LINK).nth(1)?;
+    let end = code.find(|it: char| !(it.is_ascii_alphanumeric() || "-_".contains(it)));
+    Some((address.to_owned(), code[..end?].to_owned()))
+}

@@ -1,0 +1,270 @@
+//! The judge behind the door: the files themselves, opened through the library after the process is gone.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use doorward::crypto::{HashCost, PasswordHasher, Verdict, digest};
+use doorward::model::{Event, Holder, Secret, Standing, Timestamp, UserId};
+use doorward::store::Store;
+use doorward::store::sled::SledStore;
+
+use crate::ledger::{Account, Fate, Report, Worker};
+use crate::moment;
+
+const MEMORY_BUDGET: u64 = 64 << 20;
+
+/// What the judge knows from earlier rounds.
+#[derive(Default)]
+pub(crate) struct Books {
+    /// How many events of each name are stored.
+    counts: BTreeMap<String, u64>,
+}
+
+/// Which reports and accounts are judged.
+#[derive(Clone, Copy)]
+pub(crate) struct Span {
+    /// From this round on.
+    pub(crate) round: u32,
+    /// Which began no earlier than this.
+    pub(crate) from: Timestamp,
+    /// The round under judgement.
+    pub(crate) now: u32,
+}
+
+impl Books {
+    /// Judges the files and returns how many events they hold in that span.
+    pub(crate) fn judge(&mut self, workers: &mut [Worker], data: &Path, span: Span) -> usize {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let store = SledStore::open(data, MEMORY_BUDGET).await;
+            let store =
+                store.unwrap_or_else(|error| panic!("LOST: the store does not open: {error}"));
+            let events = store
+                .events_since(span.from, usize::MAX)
+                .await
+                .expect("LOST: events");
+            let mut sightings = sight(workers, &events);
+            for worker in &mut *workers {
+                judge_reports(worker, span, &mut sightings);
+                judge_accounts(worker, &store, span).await;
+            }
+            if let Some(unknown) = sightings.unknown.first() {
+                let count = sightings.unknown.len();
+                workers[0].complain(format!(
+                    "LOST: {count} events that nobody sent: {unknown:?}"
+                ));
+            }
+            self.judge_counts(workers, &store, &events, span).await;
+            store.close().await;
+            events.len()
+        })
+    }
+
+    /// The counters say exactly what is stored: each name as often as it was acknowledged, and, when all events were read, each hour
+    /// and name as often as there are events.
+    async fn judge_counts(
+        &mut self,
+        workers: &mut [Worker],
+        store: &SledStore,
+        events: &[Event],
+        span: Span,
+    ) {
+        let reports = workers.iter().flat_map(|worker| &worker.reports);
+        for report in reports.filter(|it| it.round == span.now && it.fate == Fate::Stored) {
+            for index in 0..report.events {
+                *self.counts.entry(report.name(index)).or_default() += 1;
+            }
+        }
+        let counters = store
+            .event_counts(0, u32::MAX)
+            .await
+            .expect("LOST: counters");
+        let mut by_name: BTreeMap<String, u64> = BTreeMap::new();
+        for counter in &counters {
+            *by_name.entry(counter.name.clone()).or_default() += counter.count;
+        }
+        compare(
+            &mut workers[0],
+            "acknowledged events",
+            &self.counts,
+            &by_name,
+        );
+        if span.round == 0 {
+            let mut stored: BTreeMap<(u32, &str), u64> = BTreeMap::new();
+            for event in events {
+                *stored.entry((event.at.hour(), &event.name)).or_default() += 1;
+            }
+            let counted = counters
+                .iter()
+                .map(|it| ((it.hour, it.name.as_str()), it.count))
+                .collect();
+            compare(&mut workers[0], "stored events", &stored, &counted);
+        }
+    }
+}
+
+fn compare<K: Ord + std::fmt::Debug>(
+    worker: &mut Worker,
+    what: &str,
+    expected: &BTreeMap<K, u64>,
+    counted: &BTreeMap<K, u64>,
+) {
+    for key in expected.keys().chain(counted.keys()) {
+        let (expected, counted) = (expected.get(key), counted.get(key));
+        if expected != counted {
+            worker.complain(format!(
+                "LOST: {what} named {key:?}: {expected:?}, counter {counted:?}"
+            ));
+        }
+    }
+}
+
+/// How often each event of each report was seen, by worker and number.
+struct Sightings {
+    seen: HashMap<(usize, usize), Vec<usize>>,
+    unknown: Vec<Event>,
+}
+
+fn sight(workers: &[Worker], events: &[Event]) -> Sightings {
+    let mut sightings = Sightings {
+        seen: HashMap::new(),
+        unknown: Vec::new(),
+    };
+    for event in events {
+        match recognise(workers, event) {
+            Some((report, index)) => {
+                let seen = sightings
+                    .seen
+                    .entry((report.worker, report.number))
+                    .or_default();
+                seen.resize(report.events, 0);
+                seen[index] += 1;
+            }
+            None => sightings.unknown.push(event.clone()),
+        }
+    }
+    sightings
+}
+
+/// The report that an event is of, and its place there; none unless everything about it is as it was sent.
+fn recognise<'a>(workers: &'a [Worker], event: &Event) -> Option<(&'a Report, usize)> {
+    let which = match &event.details {
+        Some(details) => details
+            .strip_prefix(r#"{"which":""#)?
+            .split('"')
+            .next()?
+            .to_owned(),
+        None => format!("{}/0", event.name.strip_prefix("simple ")?),
+    };
+    let mut parts = which.split('/').map(|part| part.parse::<usize>().ok());
+    let (worker, number, index) = (parts.next()??, parts.next()??, parts.next()??);
+    let worker = workers.get(worker)?;
+    let report = worker.reports.get(number)?;
+    let account = worker.accounts.get(report.account)?;
+    let id = UserId::parse(&account.id)?;
+    let owned = event.subject == Some(id) && event.reporter == Some(Holder::User(id));
+    let worded = event
+        .details
+        .as_ref()
+        .is_none_or(|it| *it == report.details(index));
+    let same = event.details.is_some() == report.complex
+        && index < report.events
+        && event.name == report.name(index)
+        && worded;
+    (same && (owned || account.deleted)).then_some((report, index))
+}
+
+fn judge_reports(worker: &mut Worker, span: Span, sightings: &mut Sightings) {
+    let mut wrong = Vec::new();
+    for report in worker
+        .reports
+        .iter_mut()
+        .filter(|it| it.round >= span.round)
+    {
+        let seen = sightings
+            .seen
+            .remove(&(report.worker, report.number))
+            .unwrap_or_default();
+        let total: usize = seen.iter().sum();
+        // Simple events of one report look all the same.
+        let once = if report.complex {
+            seen.iter().all(|it| *it == 1)
+        } else {
+            true
+        };
+        let whole = total == report.events && once;
+        match report.fate {
+            Fate::Stored if whole => {}
+            Fate::Doubtful if whole => report.fate = Fate::Stored,
+            Fate::Doubtful | Fate::Absent if total == 0 => report.fate = Fate::Absent,
+            _ => wrong.push(format!("LOST: {total} of {report:?}")),
+        }
+    }
+    worker.complain_all(wrong);
+}
+
+async fn judge_accounts(worker: &mut Worker, store: &SledStore, span: Span) {
+    let now = Timestamp::from_millis(moment::millis());
+    let mut hasher = PasswordHasher::new(HashCost {
+        memory_bytes: 1 << 20,
+        passes: 1,
+    });
+    let mut wrong = Vec::new();
+    for account in worker.accounts.iter().filter(|it| it.round >= span.round) {
+        let user = store
+            .find_user_by_email(&account.email)
+            .await
+            .expect("LOST: an account");
+        match &user {
+            None if account.deleted => {}
+            Some(user) if !account.deleted => {
+                let password = Secret::new(account.password.as_str());
+                let verdict = hasher.verify(&password, &user.password_hash);
+                if user.id.to_string() != account.id
+                    || user.name.as_str() != account.name
+                    || verdict != Verdict::Right
+                {
+                    wrong.push(format!(
+                        "LOST: {account:?} is stored as {user:?}, {verdict:?}"
+                    ));
+                }
+            }
+            other => wrong.push(format!("LOST: {account:?} is stored as {other:?}")),
+        }
+        if let Some(email) = &account.old_email
+            && store
+                .find_user_by_email(email)
+                .await
+                .expect("LOST: an address")
+                .is_some()
+        {
+            wrong.push(format!("LOST: {email} is not free again"));
+        }
+        wrong.extend(judge_tokens(account, store, now).await);
+    }
+    worker.complain_all(wrong);
+}
+
+async fn judge_tokens(account: &Account, store: &SledStore, now: Timestamp) -> Option<String> {
+    let live = account.tokens.iter().map(|token| (&token.secret, true));
+    let due = account
+        .dead
+        .iter()
+        .filter(|dead| dead.from <= moment::now());
+    for (secret, expected) in live.chain(due.map(|dead| (&dead.secret, false))) {
+        let found = store
+            .find_token(&digest(secret.as_bytes()))
+            .await
+            .expect("LOST: a token");
+        let standing = found.map(|it| it.token.standing(it.epoch, now));
+        if (standing == Some(Standing::Live)) != expected {
+            return Some(format!(
+                "LOST: token {secret} should be live: {expected}; it is {standing:?}"
+            ));
+        }
+    }
+    None
+}

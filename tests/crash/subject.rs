@@ -1,0 +1,158 @@
+//! The program under test: a real process with a directory of its own.
+
+use std::fs::{self, File, Permissions};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crate::client::{Client, Request};
+use crate::mailbox::LINK;
+use crate::moment;
+
+/// A start may take this long on a machine that is busy with other things. It never takes nearly as long.
+const START_PATIENCE: Duration = Duration::from_secs(30);
+const STOP_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Where everything of a run lies.
+pub(crate) struct Place {
+    home: PathBuf,
+    /// The database.
+    pub(crate) data: PathBuf,
+}
+
+impl Place {
+    /// `home` for configuration, mail and log; `data` for the database.
+    pub(crate) fn new(home: &Path, data: &Path) -> Place {
+        Place {
+            home: home.to_owned(),
+            data: data.to_owned(),
+        }
+    }
+
+    pub(crate) fn mail(&self) -> PathBuf {
+        self.home.join("mail")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.home.join("log")
+    }
+
+    /// What the last process said.
+    pub(crate) fn said(&self) -> String {
+        fs::read_to_string(self.log()).unwrap_or_default()
+    }
+
+    /// Starts a process and does not wait for it.
+    pub(crate) fn spawn(&self) -> Subject {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let config = self.home.join("config.toml");
+        fs::write(&config, self.config(address)).unwrap();
+        // It holds a password, and the program says so when others can read it.
+        fs::set_permissions(&config, Permissions::from_mode(0o600)).unwrap();
+        let log = File::create(self.log()).unwrap();
+        let process = Command::new(env!("CARGO_BIN_EXE_doorward"))
+            .args(["serve", "--config"])
+            .arg(&config)
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        Subject { process, address }
+    }
+
+    /// Starts a process that serves.
+    pub(crate) fn start(&self) -> Subject {
+        for _ in 0..5 {
+            let mut subject = self.spawn();
+            let ready = moment::poll(START_PATIENCE, || {
+                let ended = subject
+                    .process
+                    .try_wait()
+                    .unwrap()
+                    .map(|status| Err(status.to_string()));
+                ended.or_else(|| subject.is_healthy().then_some(Ok(())))
+            });
+            match ready {
+                Some(Ok(())) => return subject,
+                // Another program took the port between our look and its bind.
+                Some(Err(_)) if self.said().contains("cannot listen") => {}
+                Some(Err(status)) => panic!("LOST: it does not start, {status}: {}", self.said()),
+                None => panic!(
+                    "LOST: it does not start in {START_PATIENCE:?}: {}",
+                    self.said()
+                ),
+            }
+        }
+        panic!("no port to listen on: {}", self.said());
+    }
+
+    fn config(&self, address: SocketAddr) -> String {
+        let (data, mail) = (self.data.display(), self.mail().display().to_string());
+        format!(
+            r#"
+            server.listen = "{address}"
+            storage.path = "{data}"
+            admin.password = "a password for the crash test"
+            tokens.per_user = 10000
+            accounts = {{ hash_memory = "1MiB", hash_passes = 1 }}
+            reset.reset_link = "{LINK}{{token}}"
+            mail = {{ transport = "file", path = "{mail}" }}
+            limits = {{ rates = false }}
+            "#
+        )
+    }
+}
+
+pub(crate) struct Subject {
+    process: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Subject {
+    pub(crate) fn client(&self) -> Client {
+        Client::new(self.address)
+    }
+
+    fn is_healthy(&self) -> bool {
+        let request = Request {
+            verb: "GET",
+            path: "/healthz",
+            ..Request::default()
+        };
+        self.client()
+            .send(&request)
+            .is_ok_and(|answer| answer.status == 200)
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Asks it to stop; it must, and say that all is well.
+    pub(crate) fn stop(mut self) {
+        let id = rustix::process::Pid::from_child(&self.process);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        let status = moment::poll(STOP_PATIENCE, || self.process.try_wait().unwrap());
+        let status = status.expect("it does not stop when asked to");
+        assert_eq!(
+            (status.code(), status.signal()),
+            (Some(0), None),
+            "a clean stop"
+        );
+    }
+}
+
+impl Drop for Subject {
+    /// A failed test leaves no process behind.
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

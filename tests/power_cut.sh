@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# Cuts the power of the real program under load: its data lie on an ext4 file system of their own, which is shut down without
+# its journal being flushed (FS_IOC_SHUTDOWN), mounted again and judged. Nothing that was acknowledged may be missing.
+#
+# Then the same once more without the cure of src/store/sled/durable.rs: that run must lose something, or the first has shown nothing.
+#
+#   tests/power_cut.sh [arguments for cargo test, e.g. --release]
+#
+# DOORWARD_POWER_ROUNDS   cuts (3)
+# DOORWARD_CONTROL_TRIES  runs without the cure, one of which must lose something (3); 0 leaves them out
+#
+# Needs root, loop devices, mkfs.ext4, and perl or python3. Where they are missing it says so and is content.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+rounds=${DOORWARD_POWER_ROUNDS:-3}
+tries=${DOORWARD_CONTROL_TRIES:-3}
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+
+skip() {
+    printf '%s\n' '*' "* SKIPPED: the power was not cut: $1" '*' >&2
+    exit 0
+}
+
+[ "$(id -u)" = 0 ] || skip 'this needs root'
+for tool in losetup mkfs.ext4 mount umount; do
+    command -v "$tool" >/dev/null || skip "there is no $tool"
+done
+
+work=$(mktemp -d)
+mount=$work/mount image=$work/image loop='' mounted=''
+mkdir "$mount"
+
+# Dismantles what prepare built, as far as it got.
+dismantle() {
+    if [ -n "$mounted" ]; then umount "$mount" 2>/dev/null || umount -l "$mount" || true; fi
+    if [ -n "$loop" ]; then losetup --detach "$loop" || true; fi
+    loop='' mounted=''
+}
+
+leave() {
+    dismantle
+    rm -rf "$work"
+}
+trap leave EXIT
+
+# A fresh file system on a loop device.
+prepare() {
+    dismantle
+    rm -f "$image"
+    truncate --size 1G "$image"
+    mkfs.ext4 -q -F "$image" || return
+    loop=$(losetup --find --show "$image") || return
+    mount "$loop" "$mount" || return
+    mounted=yes
+}
+prepare || skip 'there is no loop device that can be mounted'
+
+# The device takes nothing any more; 2 is EXT4_GOING_FLAGS_NOLOGFLUSH: what was in the journal's memory is gone too.
+if command -v perl >/dev/null; then
+    cut="perl -e 'open my \$fs, q(<), q($mount) or die; my \$how = pack q(L), 2; ioctl \$fs, 0x8004587d, \$how or die \$!'"
+elif command -v python3 >/dev/null; then
+    cut="python3 -c 'import fcntl, os, struct; fcntl.ioctl(os.open(\"$mount\", os.O_RDONLY), 0x8004587d, struct.pack(\"I\", 2))'"
+else
+    skip 'there is neither perl nor python3'
+fi
+
+# The test on the file system that was prepared: power_cut ROUNDS [arguments for cargo test]
+power_cut() {
+    DOORWARD_POWER_ROUNDS=$1 DOORWARD_POWER_MOUNT=$mount DOORWARD_POWER_CUT=$cut \
+        DOORWARD_POWER_RESTORE="umount '$mount'; mount '$loop' '$mount'" \
+        cargo test --test crash "${@:2}" -- --ignored --exact rounds::power_cut --nocapture
+}
+
+echo "power cut: $rounds rounds"
+power_cut "$rounds" "$@"
+
+[ "$tries" -gt 0 ] || exit 0
+
+# The control: a copy of the source in which sled calls the C library's sync_file_range again and the store believes it.
+control=$target/power_control
+rm -rf "$control/source"
+mkdir -p "$control/source"
+tar --exclude=./target --exclude=./.git --exclude="$target" -cf - . | tar -xf - -C "$control/source"
+durable=$control/source/src/store/sled/durable.rs
+sed -i -e '/^#\[unsafe(no_mangle)\]$/d' -e 's/SYNCS\.load(/SYNCS.fetch_add(1, /' "$durable"
+if [ "$(diff src/store/sled/durable.rs "$durable" | grep -c '^[<>]')" != 3 ]; then
+    echo "the control could not be made: durable.rs has changed, and this script has to follow" >&2
+    exit 1
+fi
+cd "$control/source"
+export CARGO_TARGET_DIR=$control/build
+cargo test --test crash "$@" --no-run
+for ((try = 1; try <= tries; try++)); do
+    echo "control without the cure, try $try: this must lose something"
+    prepare
+    if power_cut 2 "$@" >"$work/said" 2>&1; then
+        continue
+    elif grep 'LOST' "$work/said" | cut -c 1-200 | head -n 3; then
+        echo "power cut: nothing lost in $rounds rounds; without the cure data were lost at try $try"
+        exit 0
+    else
+        cat "$work/said"
+        echo "the control failed without losing anything" >&2
+        exit 1
+    fi
+done
+echo "the control lost nothing in $tries tries: these rounds do not show what they should" >&2
+exit 1
