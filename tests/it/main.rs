@@ -1,4 +1,32 @@
 //! Every test from outside, in one binary: a file an API, over real HTTP.
 
 #[cfg(test)]
+mod angen;
+#[cfg(test)]
 mod config;
+#[cfg(test)]
+mod core;
+#[cfg(test)]
+mod ephemeride;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod hub;
+#[cfg(test)]
+mod idempotency;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod paths;
+#[cfg(test)]
+mod races;
+#[cfg(test)]
+mod routes;
+#[cfg(test)]
+mod store;
+#[cfg(test)]
+mod tidy;
+#[cfg(test)]
+mod token;
+#[cfg(test)]
+mod tokens;

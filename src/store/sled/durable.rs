@@ -50,6 +50,10 @@ mod tests {
         let earlier = File::open("/there/is/no/such/file").unwrap_err();
         assert_eq!(sync_file_range(pipe.as_raw_fd(), 0, 0, 0), -1);
         // A pipe cannot be synced: EINVAL.
-        assert_eq!(io::Error::last_os_error().kind(), io::ErrorKind::InvalidInput, "{earlier}");
+        assert_eq!(
+            io::Error::last_os_error().kind(),
+            io::ErrorKind::InvalidInput,
+            "{earlier}"
+        );
     }
 }

@@ -178,6 +178,26 @@ pub(super) struct Once {
 
 postcard_records!(Once);
 
+/// What a report is answered with whose promise was given before; none if it is the first with its key.
+pub(super) fn answer_to(
+    from: &impl Read,
+    holder: Holder,
+    promise: Idempotency,
+    at: Timestamp,
+) -> Outcome<Option<Appended>> {
+    let once = from.fetch(&OnceKey {
+        holder,
+        key: promise.key,
+    })?;
+    Ok(once.filter(|once| at < once.expires_at).map(|once| {
+        if once.body == promise.body {
+            Appended::Replayed(once.events as usize)
+        } else {
+            Appended::KeyReused
+        }
+    }))
+}
+
 /// Stores a report, unless its promise says that it is stored already.
 pub(super) fn append(
     view: &mut View<'_>,
@@ -186,17 +206,15 @@ pub(super) fn append(
     report: Prepared,
 ) -> Outcome<Appended> {
     if let Some(promise) = idempotency {
+        if let Some(answer) = answer_to(view, holder, promise, report.at)? {
+            return Ok(answer);
+        }
         let key = OnceKey {
             holder,
             key: promise.key,
         };
-        match view.fetch(&key)? {
-            Some(once) if report.at < once.expires_at && once.body == promise.body => {
-                return Ok(Appended::Replayed(once.events as usize));
-            }
-            Some(once) if report.at < once.expires_at => return Ok(Appended::KeyReused),
-            Some(once) => expiry::cancel(view, once.expires_at, &key),
-            None => {}
+        if let Some(once) = view.fetch(&key)? {
+            expiry::cancel(view, once.expires_at, &key);
         }
         let expires_at = report.at.after(limits::IDEMPOTENCY_LIFETIME);
         let events = u32::try_from(report.events).unwrap_or(u32::MAX);

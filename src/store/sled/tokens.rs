@@ -1,5 +1,5 @@
 //! Tokens: the record under its digest, the list of what a holder has, and the day it can be forgotten. A token that was
-//! exchanged leaves the list but stays under its digest, so that its reuse is noticed.
+//! exchanged is shown in no list any more but stays with its family, so that its reuse is noticed and a logout ends it too.
 
 use std::time::Duration;
 
@@ -60,11 +60,8 @@ pub(super) fn live(
     let mut live = Vec::new();
     for (_, digest) in from.under::<HeldKey>(&held_by(holder))? {
         let token = from.fetch(&TokenKey { digest })?;
-        live.extend(
-            token
-                .filter(|it| it.standing(epoch, now) == Standing::Live)
-                .map(|it| (digest, it)),
-        );
+        let counts = |it: &Token| it.retired.is_none() && it.standing(epoch, now) == Standing::Live;
+        live.extend(token.filter(counts).map(|it| (digest, it)));
     }
     Ok(live)
 }
@@ -96,8 +93,10 @@ fn make_room(view: &mut View<'_>, holder: Holder, per_user: usize, now: Timestam
     let mut live = Vec::new();
     for (key, digest) in held {
         match view.fetch(&TokenKey { digest })? {
+            // An exchanged token takes no room; it stays so that its reuse is noticed.
+            Some(token) if token.retired.is_some() && epoch == Some(token.epoch) => {}
             Some(token) if token.standing(epoch, now) == Standing::Live => {
-                live.push((digest, token));
+                live.push((digest, token))
             }
             // An expired access token can still be refreshed: it takes no room and stays.
             Some(token)
@@ -199,7 +198,6 @@ pub(super) fn refresh(
         holder: token.holder,
         ..new.token
     };
-    view.remove(&held_key(&token));
     token.retired = Some(Retired {
         at: now,
         successor: new.digest,

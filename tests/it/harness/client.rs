@@ -1,0 +1,167 @@
+//! HTTP/1.1 as a client speaks it: one request over one connection, on a plain socket. No library, so that what goes over the
+//! wire is what stands here.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// Nothing here takes so long, unless the server hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A request.
+#[derive(Clone)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Option<Vec<u8>>,
+}
+
+/// What may stand as a body. JSON comes with its content type, everything else as it is.
+pub(crate) trait Body {
+    fn into_body(self) -> (Vec<u8>, Option<&'static str>);
+}
+
+impl Body for Value {
+    fn into_body(self) -> (Vec<u8>, Option<&'static str>) {
+        (self.to_string().into_bytes(), Some("application/json"))
+    }
+}
+
+impl Body for &str {
+    fn into_body(self) -> (Vec<u8>, Option<&'static str>) {
+        (self.as_bytes().to_vec(), None)
+    }
+}
+
+impl Body for String {
+    fn into_body(self) -> (Vec<u8>, Option<&'static str>) {
+        (self.into_bytes(), None)
+    }
+}
+
+impl Body for Vec<u8> {
+    fn into_body(self) -> (Vec<u8>, Option<&'static str>) {
+        (self, None)
+    }
+}
+
+impl Request {
+    /// A request without a body.
+    pub(crate) fn new(method: &str, path: &str) -> Request {
+        let (method, path) = (method.to_owned(), path.to_owned());
+        Request {
+            method,
+            path,
+            headers: Vec::new(),
+            body: None,
+        }
+    }
+
+    /// The same with a body.
+    pub(crate) fn body(mut self, body: impl Body) -> Request {
+        let (bytes, content_type) = body.into_body();
+        self.body = Some(bytes);
+        match content_type {
+            Some(content_type) => self.header("Content-Type", content_type),
+            None => self,
+        }
+    }
+
+    /// The same with one more header.
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Request {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let mut text = format!("{} {} HTTP/1.1\r\n", self.method, self.path);
+        if !self.has("host") {
+            text += "Host: localhost\r\n";
+        }
+        text += "Connection: close\r\n";
+        for (name, value) in &self.headers {
+            text += &format!("{name}: {value}\r\n");
+        }
+        if let Some(body) = &self.body {
+            text += &format!("Content-Length: {}\r\n", body.len());
+        }
+        text += "\r\n";
+        let mut bytes = text.into_bytes();
+        bytes.extend(self.body.iter().flatten());
+        bytes
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.headers
+            .iter()
+            .any(|(known, _)| known.eq_ignore_ascii_case(name))
+    }
+
+    /// Sends it, and reads what comes back to the end of the connection.
+    pub(crate) fn send(&self, to: SocketAddr) -> Received {
+        let mut stream = TcpStream::connect(to).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(&self.bytes()).unwrap();
+        Received::read(BufReader::new(stream), self.method == "HEAD")
+    }
+}
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub(crate) struct Received {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Received {
+    fn read(mut stream: impl BufRead, is_head: bool) -> Received {
+        let mut line = || {
+            let mut line = String::new();
+            stream.read_line(&mut line).unwrap();
+            line.trim_end().to_owned()
+        };
+        let first = line();
+        let status = first
+            .strip_prefix("HTTP/1.1 ")
+            .and_then(|rest| rest.get(..3));
+        let status = status.unwrap_or_else(|| panic!("no status line: {first:?}"));
+        let mut headers = Vec::new();
+        loop {
+            let line = line();
+            if line.is_empty() {
+                break;
+            }
+            let (name, value) = line.split_once(':').unwrap();
+            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
+        let mut received = Received {
+            status: status.parse().unwrap(),
+            headers,
+            body: Vec::new(),
+        };
+        stream.read_to_end(&mut received.body).unwrap();
+        let announced = received
+            .header("content-length")
+            .map(|it| it.parse::<usize>().unwrap());
+        let expected = if is_head { 0 } else { announced.unwrap_or(0) };
+        assert_eq!(
+            received.body.len(),
+            expected,
+            "the body is as long as announced"
+        );
+        received
+    }
+
+    /// The only header of this name (in lower case).
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut found = self.headers.iter().filter(|(known, _)| known == name);
+        let value = found.next().map(|(_, value)| value.as_str());
+        assert!(found.next().is_none(), "{name} is there twice");
+        value
+    }
+}

@@ -1,0 +1,266 @@
+//! Looks at every answer for what nobody thinks of: whether its status is declared, its headers, the shape of its body.
+
+use std::collections::BTreeSet;
+
+use doorward::http::{Api, Code, Dispatcher, Failure, Handler, Route, Shape as Declared, Takes};
+use serde_json::Value;
+
+use super::client::{Received, Request};
+use super::shape::{Shape, judge_fields};
+
+/// A route under one of the prefixes of its API.
+#[derive(Clone)]
+pub(crate) struct Served {
+    pub(crate) api: &'static Api,
+    pub(crate) route: &'static Route,
+    pub(crate) path: String,
+}
+
+/// Everything that is served.
+pub(crate) struct Judge {
+    pub(crate) routes: Vec<Served>,
+}
+
+impl Judge {
+    pub(crate) fn of(dispatcher: &Dispatcher) -> Judge {
+        let mut routes = Vec::new();
+        for (api, route) in dispatcher.routes() {
+            for mount in api.mounts {
+                routes.push(Served {
+                    api,
+                    route,
+                    path: format!("{mount}{}", route.path),
+                });
+            }
+        }
+        Judge { routes }
+    }
+
+    /// The error shape of a path: that of the API which serves it, whatever the method.
+    pub(crate) fn shape_of(&self, path: &str) -> Option<Shape> {
+        let served = self.routes.iter().find(|served| served.is_at(path));
+        served.map(|served| Shape::of_api(served.api.name))
+    }
+
+    /// Looks at an answer.
+    #[track_caller]
+    pub(crate) fn judge(&self, request: &Request, received: &Received) {
+        if let Err(wrong) = self.find_fault(request, received) {
+            let body = String::from_utf8_lossy(&received.body);
+            let Request { method, path, .. } = request;
+            panic!("{method} {path} → {} {body}: {wrong}", received.status);
+        }
+    }
+
+    fn find_fault(&self, request: &Request, received: &Received) -> Result<(), String> {
+        judge_headers(received)?;
+        let verb = if request.method == "HEAD" {
+            "GET"
+        } else {
+            &request.method
+        };
+        let mut here = self
+            .routes
+            .iter()
+            .filter(|served| served.is_at(&request.path));
+        let served = here
+            .clone()
+            .find(|served| served.route.verb.as_str() == verb);
+        match served {
+            Some(served) => served.judge(request, received),
+            None if here.next().is_some() => self.judge_wrong_method(request, received),
+            None => judge_unknown_path(received),
+        }
+    }
+
+    fn judge_wrong_method(&self, request: &Request, received: &Received) -> Result<(), String> {
+        let allow = received.header("allow").ok_or("no Allow")?;
+        let allowed: BTreeSet<&str> = allow.split(", ").collect();
+        let mut expected = BTreeSet::from(["OPTIONS"]);
+        for served in self
+            .routes
+            .iter()
+            .filter(|served| served.is_at(&request.path))
+        {
+            expected.insert(served.route.verb.as_str());
+            if served.route.verb.as_str() == "GET" {
+                expected.insert("HEAD");
+            }
+        }
+        if allowed != expected {
+            return Err(format!("Allow is {allow}"));
+        }
+        let status = if request.method == "OPTIONS" {
+            204
+        } else {
+            405
+        };
+        if received.status != status {
+            return Err(format!("not {status}"));
+        }
+        match self.shape_of(&request.path) {
+            Some(shape) if status == 405 && request.method != "HEAD" => {
+                judge_error(shape, received)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Served {
+    fn is_at(&self, path: &str) -> bool {
+        let path = path.split('?').next().unwrap_or_default();
+        // One slash too many at the end is forgiven, two are not.
+        let trimmed = path
+            .strip_suffix('/')
+            .filter(|it| !it.is_empty() && !it.ends_with('/'));
+        let path = trimmed.unwrap_or(path);
+        let mut pattern = self.path.split('/');
+        let mut segments = path.split('/');
+        loop {
+            match (pattern.next(), segments.next()) {
+                (None, None) => return true,
+                (Some(name), Some(it)) if name.starts_with('{') && !it.is_empty() => {}
+                (Some(name), Some(it)) if name == it => {}
+                _ => return false,
+            }
+        }
+    }
+
+    /// The statuses that a failure of this route may have.
+    pub(crate) fn failures(&self) -> BTreeSet<u16> {
+        use Code::{
+            BadRequest, BadToken, Busy, ExpiredToken, NoToken, NotPermitted, TimedOut, TooLarge,
+        };
+        use Code::{TooMany, Unavailable, UnsupportedMedia};
+        let by_access: &[Code] = match self.route.run {
+            Handler::Open(_) => &[],
+            Handler::Holder(_) => &[NoToken, BadToken, ExpiredToken],
+            Handler::User(_) => &[NoToken, BadToken, ExpiredToken, NotPermitted],
+        };
+        let by_body: &[Code] = match self.route.takes {
+            Takes::Nothing | Takes::Anything => &[],
+            Takes::Json(_) | Takes::Events(_) => &[TimedOut, TooLarge, UnsupportedMedia],
+        };
+        let common = &[BadRequest, TooMany, Busy, Unavailable];
+        let codes = [self.route.fails, by_access, by_body, common].concat();
+        codes
+            .into_iter()
+            .map(|code| (self.api.dialect)(&Failure::new(code)).status.as_u16())
+            .collect()
+    }
+
+    fn judge(&self, request: &Request, received: &Received) -> Result<(), String> {
+        let Some(gives) = self
+            .route
+            .gives
+            .iter()
+            .find(|it| it.status == received.status)
+        else {
+            if !self.failures().contains(&received.status) {
+                return Err(format!(
+                    "the status is not declared by `{}`",
+                    self.route.name
+                ));
+            }
+            if request.method == "HEAD" {
+                return Ok(());
+            }
+            return judge_error(Shape::of_api(self.api.name), received);
+        };
+        if gives.secret && received.header("cache-control") != Some("no-store") {
+            return Err("a secret that caches may store".into());
+        }
+        if request.method == "HEAD" {
+            return if received.body.is_empty() {
+                Ok(())
+            } else {
+                Err("a body for HEAD".into())
+            };
+        }
+        judge_body(gives.body, received)
+    }
+}
+
+fn judge_headers(received: &Received) -> Result<(), String> {
+    let status = received.status;
+    let id = received.header("x-request-id").unwrap_or_default();
+    if id.len() != 16 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(format!("X-Request-Id is {id:?}"));
+    }
+    if received.header("x-content-type-options") != Some("nosniff") {
+        return Err("no nosniff".into());
+    }
+    if received.header("date").is_none() || received.header("transfer-encoding").is_some() {
+        return Err("no Date, or a Transfer-Encoding".into());
+    }
+    if received.header("content-length").is_some() == (status == 204) {
+        return Err("Content-Length is missing, or there without a body".into());
+    }
+    let challenge = received.header("www-authenticate");
+    if challenge != (status == 401).then_some("Bearer") {
+        return Err(format!("WWW-Authenticate is {challenge:?}"));
+    }
+    let retry = received
+        .header("retry-after")
+        .map(|it| it.parse::<u64>().unwrap_or(0));
+    match (matches!(status, 429 | 503), retry) {
+        (true, Some(1..)) | (false, None) => Ok(()),
+        (_, retry) => Err(format!("Retry-After is {retry:?}")),
+    }
+}
+
+fn judge_error(shape: Shape, received: &Received) -> Result<(), String> {
+    let body = String::from_utf8(received.body.clone()).map_err(|error| error.to_string())?;
+    shape.judge(received.header("content-type"), &body)
+}
+
+fn judge_body(declared: Declared, received: &Received) -> Result<(), String> {
+    let content_type = match declared {
+        Declared::Empty => None,
+        Declared::Json(_) | Declared::List(_) | Declared::Any => Some("application/json"),
+        Declared::Text => Some("text/plain; charset=utf-8"),
+    };
+    if received.header("content-type") != content_type {
+        return Err(format!("the content type is not {content_type:?}"));
+    }
+    if content_type != Some("application/json") {
+        let is_empty = received.body.is_empty();
+        return if is_empty == content_type.is_none() {
+            Ok(())
+        } else {
+            Err("the body".into())
+        };
+    }
+    let json: Value = serde_json::from_slice(&received.body).map_err(|error| error.to_string())?;
+    match (declared, &json) {
+        (Declared::Json(fields), Value::Object(object)) => judge_fields(object, fields),
+        (Declared::List(fields), Value::Array(items)) => items.iter().try_for_each(|item| {
+            item.as_object()
+                .ok_or_else(|| "no object".to_owned())
+                .and_then(|it| judge_fields(it, fields))
+        }),
+        (Declared::Any, _) => Ok(()),
+        _ => Err("neither the object nor the list that is declared".into()),
+    }
+}
+
+/// Nobody's path is answered in the shape of its nearest API: any of them is fine here.
+fn judge_unknown_path(received: &Received) -> Result<(), String> {
+    let shapes = [
+        Shape::Angen,
+        Shape::Text,
+        Shape::Message,
+        Shape::CodeAndMessage,
+        Shape::Error,
+    ];
+    let known = matches!(received.status, 404 | 405 | 400);
+    let shaped = shapes
+        .into_iter()
+        .any(|shape| judge_error(shape, received).is_ok());
+    if known && (shaped || received.body.is_empty()) {
+        Ok(())
+    } else {
+        Err("no 404".into())
+    }
+}

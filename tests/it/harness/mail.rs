@@ -1,0 +1,100 @@
+//! Mails, as they come out of the transport `file`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+/// A mail, read as far as a person would.
+pub(crate) struct Mail {
+    head: String,
+    /// The plain text.
+    pub(crate) text: String,
+    /// The HTML.
+    pub(crate) html: String,
+}
+
+/// The mails in a directory; none if there is no directory yet.
+pub(crate) fn names_in(folder: &Path) -> BTreeSet<String> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return BTreeSet::new();
+    };
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names
+        .filter(|name| Path::new(name).extension().is_some_and(|it| it == "eml"))
+        .collect()
+}
+
+impl Mail {
+    pub(crate) fn read(path: &Path) -> Mail {
+        let raw = fs::read_to_string(path).unwrap();
+        let (head, body) = raw.split_once("\r\n\r\n").unwrap();
+        let boundary = head
+            .split_once("boundary=\"")
+            .unwrap()
+            .1
+            .split('"')
+            .next()
+            .unwrap();
+        let mut mail = Mail {
+            head: head.to_owned(),
+            text: String::new(),
+            html: String::new(),
+        };
+        for part in body.split(&format!("--{boundary}")) {
+            let Some((head, body)) = part.split_once("\r\n\r\n") else {
+                continue;
+            };
+            let text = decode(head, body);
+            if head.contains("text/plain") {
+                mail.text = text;
+            } else if head.contains("text/html") {
+                mail.html = text;
+            }
+        }
+        mail
+    }
+
+    /// A header, as it stands in one line.
+    #[track_caller]
+    pub(crate) fn header(&self, name: &str) -> String {
+        let start = format!("{name}: ");
+        let line = self.head.lines().find_map(|line| line.strip_prefix(&start));
+        line.unwrap_or_else(|| panic!("no {name} in {}", self.head))
+            .to_owned()
+    }
+
+    /// The link in it.
+    pub(crate) fn link(&self) -> String {
+        let words = self.text.split_whitespace();
+        words
+            .into_iter()
+            .find(|word| word.starts_with("http"))
+            .unwrap()
+            .to_owned()
+    }
+
+    /// The code in the link.
+    pub(crate) fn code(&self) -> String {
+        self.link().rsplit_once('=').unwrap().1.to_owned()
+    }
+}
+
+/// Undoes the transfer encoding of a part (RFC 2045, 6.7).
+fn decode(head: &str, body: &str) -> String {
+    if !head.contains("quoted-printable") {
+        return body.to_owned();
+    }
+    let mut bytes = Vec::new();
+    let mut rest = body.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'=' {
+            bytes.push(byte);
+            continue;
+        }
+        let digits = [rest.next().unwrap(), rest.next().unwrap()];
+        if digits != *b"\r\n" {
+            bytes.push(u8::from_str_radix(str::from_utf8(&digits).unwrap(), 16).unwrap());
+        }
+    }
+    String::from_utf8(bytes).unwrap()
+}

@@ -1,0 +1,399 @@
+//! A whole server in this process, and the people who talk to it.
+//!
+//! Each server has a thread, a port, a directory, a clock and a source of chance of its own, so that tests run side by side and
+//! none of them waits for time to pass.
+
+mod actor;
+mod answer;
+mod client;
+mod judge;
+mod mail;
+mod shape;
+mod world;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Barrier, Mutex, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use doorward::api;
+use doorward::config::{self, Config};
+use doorward::http::Dispatcher;
+use doorward::model::{Event, Secret, Timestamp, UserId};
+use doorward::server;
+use doorward::service::Services;
+use doorward::store::Store;
+use doorward::store::sled::SledStore;
+use doorward::world::World;
+use tempfile::TempDir;
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
+
+pub(crate) use actor::{Actor, User};
+pub(crate) use answer::Answer;
+pub(crate) use client::Request;
+pub(crate) use judge::{Judge, Served};
+pub(crate) use mail::Mail;
+pub(crate) use world::{HandClock, SeededRandom};
+
+/// The administrator's password of every server here.
+pub(crate) const ADMIN_PASSWORD: &str = "the admin's password";
+/// One of the hub's passwords.
+pub(crate) const HUB_PASSWORD: &str = "open sesame";
+/// The password of every user that a server makes.
+pub(crate) const PASSWORD: &str = "a good password";
+
+/// What every server is configured with, unless a test says otherwise: a line a key, so that a test can replace single ones.
+const SETTINGS: &[(&str, &str)] = &[
+    ("server.listen", r#""127.0.0.1:0""#),
+    ("server.public_url", r#""https://door.example.org""#),
+    ("storage.path", r#""data""#),
+    ("storage.memory_budget", r#""16MiB""#),
+    ("admin.password", r#""the admin's password""#),
+    ("hub.passwords", r#"["open sesame", "the other one"]"#),
+    ("accounts.hash_memory", r#""1MiB""#),
+    ("accounts.hash_passes", "1"),
+    (
+        "reset.reset_link",
+        r#""https://example.org/reset?code={token}""#,
+    ),
+    ("mail.transport", r#""file""#),
+    ("mail.path", r#""mail""#),
+    ("mail.from", r#""The Door <door@example.org>""#),
+    ("limits.rates", "false"),
+];
+
+/// A server, alive until it is dropped.
+pub(crate) struct Server {
+    /// Its clock, which stands still until it is turned.
+    pub(crate) clock: Arc<HandClock>,
+    inside: Arc<Inside>,
+}
+
+/// What the server and its visitors share.
+pub(crate) struct Inside {
+    directory: TempDir,
+    world: World,
+    /// The password that was made for the administrator, if one was.
+    announced: Arc<Mutex<Option<String>>>,
+    running: Mutex<Option<Running>>,
+}
+
+/// A server between two starts.
+struct Running {
+    address: SocketAddr,
+    judge: Arc<Judge>,
+    store: Arc<dyn Store>,
+    services: Arc<Services>,
+    runtime: Handle,
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Server {
+    /// A server with the settings of all tests.
+    pub(crate) fn start() -> Server {
+        Server::with("")
+    }
+
+    /// A server with further settings: TOML with one dotted key a line, such as `limits.rates = true`.
+    pub(crate) fn with(settings: &str) -> Server {
+        let clock = Arc::new(HandClock::start());
+        let inside = Inside {
+            directory: tempfile::tempdir().unwrap(),
+            world: World {
+                clock: clock.clone(),
+                random: Arc::new(SeededRandom::start()),
+            },
+            announced: Arc::default(),
+            running: Mutex::default(),
+        };
+        let server = Server {
+            clock,
+            inside: Arc::new(inside),
+        };
+        server.inside.run(settings);
+        server
+    }
+
+    /// Stops, closes the store, and starts again on the same data at the same time of day.
+    pub(crate) fn restart(&self) {
+        self.restart_with("");
+    }
+
+    /// As `restart`, with other settings.
+    pub(crate) fn restart_with(&self, settings: &str) {
+        self.inside.stop();
+        self.inside.run(settings);
+    }
+
+    /// Lets time pass. Uses that happened before it are written down as of before.
+    pub(crate) fn pass(&self, time: Duration) {
+        self.settle();
+        self.clock.advance(time);
+    }
+
+    /// Waits until everything that was begun in passing (writing down that a token was used) is done: what is already in the
+    /// runtime's queue runs first, and the writer takes its steps in order.
+    pub(crate) fn settle(&self) {
+        let (store, runtime) = self
+            .inside
+            .with(|it| (it.store.clone(), it.runtime.clone()));
+        let nobody = UserId::from_random([0; 16]);
+        let settled = runtime.spawn(async move {
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            store
+                .rehash_password(nobody, String::new(), String::new())
+                .await
+        });
+        runtime.block_on(settled).unwrap().unwrap();
+    }
+
+    /// Sends the mails that are due, and reads them.
+    pub(crate) fn deliver_mails(&self) -> Vec<Mail> {
+        let folder = self.inside.directory.path().join("mail");
+        let seen = mail::names_in(&folder);
+        let services = self.inside.with(|it| it.services.clone());
+        let now = self.now();
+        self.run(async move {
+            services
+                .send_due_mails(now)
+                .await
+                .map_err(|it| it.to_string())
+        })
+        .unwrap();
+        let fresh = mail::names_in(&folder)
+            .into_iter()
+            .filter(|name| !seen.contains(name));
+        fresh.map(|name| Mail::read(&folder.join(name))).collect()
+    }
+
+    /// Lets the sweeper run until it finds nothing more.
+    pub(crate) fn sweep(&self) {
+        let services = self.inside.with(|it| it.services.clone());
+        let now = self.now();
+        while self.run(services.sweep(now)).unwrap() {}
+    }
+
+    /// How often each event name was counted, over all time.
+    pub(crate) fn counts(&self) -> BTreeMap<String, u64> {
+        let mut counts = BTreeMap::new();
+        for it in self.run(self.store().event_counts(0, u32::MAX)).unwrap() {
+            *counts.entry(it.name).or_default() += it.count;
+        }
+        counts
+    }
+
+    /// Every event that is stored, oldest first.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.run(self.store().events_since(Timestamp::default(), usize::MAX))
+            .unwrap()
+    }
+
+    /// The store behind it.
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        self.inside.with(|it| it.store.clone())
+    }
+
+    /// Runs a future to its end on this server's runtime.
+    pub(crate) fn run<T>(&self, future: impl Future<Output = T>) -> T {
+        let runtime = self.inside.with(|it| it.runtime.clone());
+        runtime.block_on(future)
+    }
+
+    /// The password that was made for the administrator since this was asked last.
+    pub(crate) fn announced(&self) -> Option<String> {
+        self.inside.announced.lock().unwrap().take()
+    }
+
+    /// What it serves.
+    pub(crate) fn served(&self) -> Arc<Judge> {
+        self.inside.with(|it| it.judge.clone())
+    }
+
+    /// The time of day there.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.inside.world.clock.now()
+    }
+
+    /// Somebody without a token.
+    pub(crate) fn anyone(&self) -> Actor {
+        Actor::new(&self.inside)
+    }
+
+    /// Somebody who has just signed up.
+    pub(crate) fn user(&self, email: &str) -> User {
+        User::sign_up(&self.anyone(), email)
+    }
+
+    /// The administrator, with a token.
+    pub(crate) fn admin(&self) -> Actor {
+        let login = serde_json::json!({"username": "admin", "password": ADMIN_PASSWORD});
+        let token = self
+            .anyone()
+            .post("/api/token", login)
+            .gives(200)
+            .string("/token");
+        self.anyone().with_token(&token)
+    }
+
+    /// Somebody in the hub, with a token.
+    pub(crate) fn hub(&self) -> Actor {
+        let login = serde_json::json!({"password": HUB_PASSWORD});
+        let token = self
+            .anyone()
+            .post("/login", login)
+            .gives(200)
+            .string("/token");
+        self.anyone().with_token(&token)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.inside.stop();
+    }
+}
+
+impl Inside {
+    fn with<T>(&self, look: impl FnOnce(&Running) -> T) -> T {
+        let running = self
+            .running
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        look(running.as_ref().expect("the server runs"))
+    }
+
+    /// Where it listens, and what its answers are held to.
+    fn door(&self) -> (SocketAddr, Arc<Judge>) {
+        self.with(|it| (it.address, it.judge.clone()))
+    }
+
+    fn run(&self, settings: &str) {
+        let config = Arc::new(configuration(settings, &self.directory));
+        let world = self.world.clone();
+        let announced = Arc::clone(&self.announced);
+        let (stop, stopped) = oneshot::channel();
+        let (started, start) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+            let handle = runtime.handle().clone();
+            runtime.block_on(async move {
+                let (listeners, dispatcher, store, services) =
+                    open(&config, world, &announced).await;
+                let address = listeners.addresses()[0];
+                let judge = Arc::new(Judge::of(&dispatcher));
+                let parts = (address, judge, Arc::clone(&store), services, handle);
+                started.send(parts).unwrap();
+                // An error means that whoever could stop it is gone: the same thing.
+                server::serve(listeners, Arc::new(dispatcher), async {
+                    drop(stopped.await)
+                })
+                .await;
+                store.close().await;
+            });
+        });
+        let (address, judge, store, services, runtime) = start
+            .recv()
+            .expect("the server starts; its thread says why not");
+        let running = Running {
+            address,
+            judge,
+            store,
+            services,
+            runtime,
+            stop,
+            thread,
+        };
+        *self.running.lock().unwrap() = Some(running);
+    }
+
+    fn stop(&self) {
+        let running = self
+            .running
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take();
+        if let Some(Running {
+            stop,
+            thread,
+            store,
+            services,
+            ..
+        }) = running
+        {
+            drop((store, services));
+            let _ = stop.send(());
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn open(
+    config: &Arc<Config>,
+    world: World,
+    announced: &Mutex<Option<String>>,
+) -> (server::Listeners, Dispatcher, Arc<dyn Store>, Arc<Services>) {
+    let listeners = server::bind(config).await.unwrap();
+    let opened = SledStore::open(&config.storage.path, config.storage.memory_budget).await;
+    let store: Arc<dyn Store> = Arc::new(opened.unwrap());
+    let announce = |password: &Secret| {
+        *announced.lock().unwrap() = Some(password.reveal().to_owned());
+    };
+    let services = Services::start(Arc::clone(config), world, Arc::clone(&store), announce);
+    let services = services.await.unwrap();
+    let dispatcher = Dispatcher::new(&api::served(&config.apis), Arc::clone(&services));
+    (listeners, dispatcher, store, services)
+}
+
+/// The settings of all tests, each unless `settings` has it too (behind a `#` to leave it out), and `settings`.
+fn configuration(settings: &str, directory: &TempDir) -> Config {
+    let mut text = settings.to_owned();
+    for (key, value) in SETTINGS {
+        if !settings
+            .lines()
+            .any(|line| line.trim_start_matches(['#', ' ']).starts_with(key))
+        {
+            text += &format!("\n{key} = {value}");
+        }
+    }
+    config::parse(&text, directory.path()).unwrap_or_else(|wrong| panic!("{wrong}\n{text}"))
+}
+
+/// Runs `visit` in so many threads at the same moment, and says what came of each.
+pub(crate) fn race<T: Send>(racers: usize, visit: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let gun = Barrier::new(racers);
+    std::thread::scope(|scope| {
+        let racers: Vec<_> = (0..racers)
+            .map(|number| {
+                let (gun, visit) = (&gun, &visit);
+                scope.spawn(move || {
+                    gun.wait();
+                    visit(number)
+                })
+            })
+            .collect();
+        racers
+            .into_iter()
+            .map(|racer| racer.join().unwrap())
+            .collect()
+    })
+}
+
+/// So many hours.
+pub(crate) const fn hours(hours: u64) -> Duration {
+    Duration::from_secs(hours * 3600)
+}
+
+/// So many days.
+pub(crate) const fn days(days: u64) -> Duration {
+    hours(days * 24)
+}
+
+/// So many seconds.
+pub(crate) const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}

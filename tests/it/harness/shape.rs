@@ -1,0 +1,116 @@
+//! What errors and answers look like, as the APIs document it. Written down a second time on purpose: the tables of the server say
+//! what it means to answer, this says what its clients read.
+
+use doorward::http::{Field, Kind};
+use serde_json::{Map, Value};
+
+/// The error shape of an API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// `{"result":"Error","reason":"…"}`
+    Angen,
+    /// Plain text.
+    Text,
+    /// `{"message":"…"}`
+    Message,
+    /// `{"code":"…","message":"…"}`
+    CodeAndMessage,
+    /// `{"error":"…"}` or `{"errors":["…"]}`
+    Error,
+}
+
+impl Shape {
+    /// The shape of the API of this name.
+    pub(crate) fn of_api(name: &str) -> Shape {
+        match name {
+            "angen" => Shape::Angen,
+            "token" => Shape::Text,
+            "hub" => Shape::Message,
+            "ephemeride" => Shape::CodeAndMessage,
+            "core" | "ops" => Shape::Error,
+            other => panic!("the error shape of {other} is not known here"),
+        }
+    }
+
+    /// What is wrong with this error body, if anything.
+    pub(crate) fn judge(self, content_type: Option<&str>, body: &str) -> Result<(), String> {
+        let is_text = self == Shape::Text;
+        let expected = if is_text {
+            "text/plain; charset=utf-8"
+        } else {
+            "application/json"
+        };
+        if content_type != Some(expected) {
+            return Err(format!("content type {content_type:?}, not {expected}"));
+        }
+        if is_text {
+            return if body.trim().is_empty() {
+                Err("no reason".into())
+            } else {
+                Ok(())
+            };
+        }
+        let json: Value = serde_json::from_str(body).map_err(|error| error.to_string())?;
+        let object = json.as_object().ok_or("no object")?;
+        let says = |key: &str| {
+            object
+                .get(key)
+                .and_then(Value::as_str)
+                .is_some_and(|it| !it.is_empty())
+        };
+        let keys = |allowed: &[&str]| object.keys().all(|key| allowed.contains(&key.as_str()));
+        let fits = match self {
+            Shape::Angen => {
+                object.get("result").and_then(Value::as_str) == Some("Error")
+                    && says("reason")
+                    && keys(&["result", "reason", "detail"])
+            }
+            Shape::Message => says("message") && keys(&["message"]),
+            Shape::CodeAndMessage => says("code") && says("message") && keys(&["code", "message"]),
+            Shape::Error => {
+                let errors = object.get("errors").and_then(Value::as_array);
+                let texts =
+                    errors.is_some_and(|it| !it.is_empty() && it.iter().all(Value::is_string));
+                object.len() == 1 && (says("error") || texts)
+            }
+            Shape::Text => true,
+        };
+        if fits {
+            Ok(())
+        } else {
+            Err(format!("not in the shape {self:?}"))
+        }
+    }
+}
+
+/// What is wrong with an object that should have these fields.
+pub(crate) fn judge_fields(object: &Map<String, Value>, fields: &[Field]) -> Result<(), String> {
+    for key in object.keys() {
+        if !fields.iter().any(|field| field.name == key) {
+            return Err(format!("`{key}` is not declared"));
+        }
+    }
+    for field in fields {
+        match object.get(field.name) {
+            None | Some(Value::Null) if field.required => {
+                return Err(format!("`{}` is missing", field.name));
+            }
+            None | Some(Value::Null) => {}
+            Some(value) if !is_of(field.kind, value) => {
+                return Err(format!("`{}` is no {:?}", field.name, field.kind));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn is_of(kind: Kind, value: &Value) -> bool {
+    match kind {
+        Kind::Text => value.is_string(),
+        Kind::Number => value.is_i64() || value.is_u64(),
+        Kind::Flag => value.is_boolean(),
+        Kind::List => value.is_array(),
+        Kind::Object => value.is_object(),
+    }
+}

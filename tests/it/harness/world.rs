@@ -1,0 +1,66 @@
+//! A clock that is turned by hand, and chance that can be repeated.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use doorward::crypto;
+use doorward::model::Timestamp;
+use doorward::world::{Clock, Random};
+
+/// When every test begins: 2026-03-01T12:00:00.250Z.
+const BEGIN_MILLIS: u64 = 1_772_366_400_250;
+
+/// A clock that stands still until it is turned.
+pub(crate) struct HandClock {
+    passed_millis: AtomicU64,
+}
+
+impl HandClock {
+    /// A clock at the beginning.
+    pub(crate) fn start() -> HandClock {
+        HandClock {
+            passed_millis: AtomicU64::new(0),
+        }
+    }
+
+    /// Turns it forward.
+    pub(crate) fn advance(&self, time: Duration) {
+        let millis = u64::try_from(time.as_millis()).unwrap();
+        self.passed_millis.fetch_add(millis, Ordering::SeqCst);
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        let millis = BEGIN_MILLIS + self.passed_millis.load(Ordering::SeqCst);
+        Timestamp::from_millis(i64::try_from(millis).unwrap())
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.passed_millis.load(Ordering::SeqCst))
+    }
+}
+
+/// The same bytes in every run: the SHA-256 of a counter. Who draws first depends on the threads.
+pub(crate) struct SeededRandom {
+    drawn: AtomicU64,
+}
+
+impl SeededRandom {
+    /// A source at its beginning.
+    pub(crate) fn start() -> SeededRandom {
+        SeededRandom {
+            drawn: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Random for SeededRandom {
+    fn fill(&self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(32) {
+            let count = self.drawn.fetch_add(1, Ordering::SeqCst);
+            let drawn = crypto::digest(&count.to_be_bytes()).0;
+            chunk.copy_from_slice(&drawn[..chunk.len()]);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Hub: one password for everybody, tokens that many tabs can renew.
+
+use serde_json::json;
+
+use crate::harness::{Server, days, seconds};
+
+#[test]
+fn the_root_says_who_answers() {
+    let server = Server::start();
+    let version = env!("CARGO_PKG_VERSION");
+    let answer = server.anyone().get("/").gives(200).json();
+    assert_eq!(answer, json!({"name": "doorward", "version": version}));
+    let settings = "server.name = \"Test Server\"\nserver.description = \"Example hub server.\"";
+    server.restart_with(settings);
+    let expected =
+        json!({"name": "Test Server", "description": "Example hub server.", "version": version});
+    assert_eq!(server.anyone().get("/").gives(200).json(), expected);
+}
+
+#[test]
+fn any_of_the_passwords_logs_in() {
+    let server = Server::start();
+    for password in ["open sesame", "the other one"] {
+        let answer = server
+            .anyone()
+            .post("/login", json!({"password": password}))
+            .gives(200);
+        assert_eq!(answer.string("/expires"), "2026-03-31T12:00:00Z");
+        assert!(
+            server
+                .anyone()
+                .with_token(&answer.string("/token"))
+                .is_let_in()
+        );
+    }
+    for password in ["", "Open sesame", "open sesamethe other one"] {
+        server
+            .anyone()
+            .post("/login", json!({"password": password}))
+            .fails(401, "Wrong password");
+    }
+    server
+        .anyone()
+        .post("/login", json!({}))
+        .names(400, "password");
+}
+
+#[test]
+fn a_hub_without_passwords_is_closed() {
+    let server = Server::with("hub.passwords = []");
+    server
+        .anyone()
+        .post("/login", json!({"password": ""}))
+        .gives(401);
+}
+
+#[test]
+fn renewing_gives_a_new_token_and_leaves_the_old_one_alone() {
+    let server = Server::start();
+    let old = server.hub();
+    server.pass(days(29));
+    let (one, two) = (old.get("/renew").gives(200), old.get("/renew").gives(200));
+    assert_eq!(one.string("/expires"), "2026-04-29T12:00:00Z");
+    assert!(one.string("/token") != two.string("/token") && one.string("/token") != old.token);
+    let new = server.anyone().with_token(&one.string("/token"));
+    assert!(old.is_let_in() && new.is_let_in());
+    server.pass(days(1));
+    old.get("/renew").gives(401);
+    new.get("/renew").gives(200);
+}
+
+#[test]
+fn renewing_needs_a_live_token() {
+    let server = Server::start();
+    let hub = server.hub();
+    server.anyone().get("/renew").gives(401);
+    server
+        .anyone()
+        .with_token("made up")
+        .get("/renew")
+        .gives(401);
+    // As documented: the token as the whole value of the header.
+    server
+        .anyone()
+        .with_header("Authorization", &hub.token)
+        .get("/renew")
+        .gives(200);
+    server.pass(days(30) - seconds(1));
+    hub.get("/renew").gives(200);
+    server.pass(seconds(1));
+    hub.get("/renew").gives(401);
+}
+
+#[test]
+fn other_passwords_end_the_tokens_of_the_old_ones() {
+    let server = Server::start();
+    let (hub, admin) = (server.hub(), server.admin());
+    server.restart();
+    hub.get("/renew").gives(200);
+    server.restart_with(r#"hub.passwords = ["the other one"]"#);
+    hub.get("/renew").gives(401);
+    assert!(admin.is_let_in());
+}

@@ -1,0 +1,204 @@
+//! Limits of how often: they slow down who guesses, and lock out nobody who does not.
+
+use serde_json::json;
+
+use crate::harness::{ADMIN_PASSWORD, Actor, PASSWORD, Server, race, seconds};
+
+const HOME: &str = "192.0.2.1";
+const AWAY: &str = "192.0.2.2";
+
+/// A server with limits that believes who a request comes from.
+fn strict(more: &str) -> Server {
+    Server::with(&format!(
+        "limits.rates = true\nserver.trusted_proxies = [\"127.0.0.1\"]\n{more}"
+    ))
+}
+
+fn from(server: &Server, address: &str) -> Actor {
+    server.anyone().from_address(address)
+}
+
+fn retry_after(answer: &crate::harness::Answer) -> u64 {
+    answer.header("retry-after").unwrap().parse().unwrap()
+}
+
+#[test]
+fn too_many_wrong_passwords_of_an_address_have_to_wait() {
+    let server = strict("");
+    for n in 0..10 {
+        from(&server, AWAY)
+            .log_in(&format!("user{n}@example.org"), "wrong")
+            .gives(401);
+    }
+    let refused = from(&server, AWAY).log_in("another@example.org", "wrong");
+    let refused = refused.fails(429, "TooManyRequests");
+    assert_eq!(retry_after(&refused), 6);
+    let admin = json!({"username": "admin", "password": ADMIN_PASSWORD});
+    from(&server, AWAY)
+        .post("/api/token", admin.clone())
+        .gives(429);
+    from(&server, AWAY)
+        .post("/login", json!({"password": "x"}))
+        .gives(429);
+    from(&server, AWAY)
+        .post("/api/auth", json!({"email": "a@b.org", "password": "x"}))
+        .gives(429);
+    from(&server, HOME)
+        .post("/api/token", admin.clone())
+        .gives(200);
+    server.pass(seconds(6));
+    from(&server, AWAY).post("/api/token", admin).gives(200);
+}
+
+#[test]
+fn right_passwords_are_not_counted() {
+    let server = strict("");
+    let ana = server.user("ana@example.org");
+    for _ in 0..30 {
+        from(&server, HOME).log_in(&ana.email, PASSWORD).gives(201);
+    }
+}
+
+#[test]
+fn a_stranger_who_guesses_waits_longer_and_longer_and_the_owner_does_not() {
+    let server = strict("limits.wrong_passwords = \"100000, then 1 per 1s\"");
+    let ana = server.user("ana@example.org");
+    from(&server, HOME).log_in(&ana.email, PASSWORD).gives(201);
+    let guess = || from(&server, AWAY).log_in(&ana.email, "wrong");
+    for _ in 0..5 {
+        guess().gives(401);
+    }
+    let mut waits = Vec::new();
+    for _ in 0..5 {
+        // The first one after the wait is compared, the next one has to wait.
+        guess();
+        let wait = retry_after(&guess().gives(429));
+        waits.push(wait);
+        server.pass(seconds(wait));
+    }
+    assert!(waits.windows(2).all(|pair| pair[0] < pair[1]), "{waits:?}");
+    guess();
+    from(&server, AWAY).log_in(&ana.email, PASSWORD).gives(429);
+    from(&server, HOME).log_in(&ana.email, PASSWORD).gives(201);
+}
+
+#[test]
+fn an_address_that_is_nobodys_waits_like_an_account() {
+    let server = strict("limits.wrong_passwords = \"100000, then 1 per 1s\"");
+    server.user("ana@example.org");
+    let tries = |email: &str| -> Vec<u16> {
+        (0..8)
+            .map(|_| from(&server, AWAY).log_in(email, "wrong").status())
+            .collect()
+    };
+    assert_eq!(tries("ana@example.org"), tries("nobody@example.org"));
+    assert_eq!(tries("nobody@example.org").last(), Some(&429));
+}
+
+#[test]
+fn guesses_at_once_do_not_slip_through() {
+    let server = strict("");
+    let statuses = race(16, |n| {
+        from(&server, AWAY)
+            .log_in(&format!("user{n}@example.org"), "wrong")
+            .status()
+    });
+    assert_eq!(statuses.iter().filter(|status| **status == 401).count(), 10);
+    assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 6);
+}
+
+#[test]
+fn signups_of_an_address_are_few() {
+    let server = strict("");
+    for n in 0..5 {
+        from(&server, AWAY)
+            .sign_up(&format!("user{n}@example.org"))
+            .gives(201);
+    }
+    from(&server, AWAY)
+        .sign_up("user5@example.org")
+        .fails(429, "TooManyRequests");
+    from(&server, HOME).sign_up("user5@example.org").gives(201);
+    server.pass(seconds(12 * 60));
+    from(&server, AWAY).sign_up("user6@example.org").gives(201);
+}
+
+#[test]
+fn too_many_reset_requests_look_the_same_and_send_nothing() {
+    let server = strict("");
+    for n in 0..11 {
+        server
+            .anyone()
+            .from_address(&format!("198.51.100.{n}"))
+            .sign_up(&format!("user{n}@example.org"))
+            .gives(201);
+    }
+    let mut mails = 0;
+    for n in 0..11 {
+        from(&server, AWAY).ask_reset(&format!("user{n}@example.org"));
+        mails += server.deliver_mails().len();
+    }
+    assert_eq!(mails, 10);
+}
+
+#[test]
+fn an_account_is_sent_few_reset_mails_whoever_asks() {
+    let server = strict("");
+    server.user("ana@example.org");
+    let ask = |n: u8| {
+        from(&server, &format!("198.51.100.{n}")).ask_reset("ana@example.org");
+        server.deliver_mails().len()
+    };
+    assert_eq!((0..5).map(ask).collect::<Vec<_>>(), [1, 1, 1, 0, 0]);
+    server.pass(seconds(20 * 60));
+    assert_eq!(ask(9), 1);
+}
+
+#[test]
+fn reset_codes_cannot_be_guessed_for_long() {
+    let server = strict("");
+    for _ in 0..10 {
+        from(&server, AWAY)
+            .redeem("a guess", "a better password")
+            .gives(401);
+    }
+    from(&server, AWAY)
+        .redeem("a guess", "a better password")
+        .gives(429);
+    from(&server, HOME)
+        .redeem("a guess", "a better password")
+        .gives(401);
+}
+
+#[test]
+fn whom_a_request_comes_from_is_believed_of_trusted_proxies_only() {
+    let server = Server::with("limits.rates = true");
+    for n in 0..10 {
+        let liar = from(&server, &format!("198.51.100.{n}"));
+        liar.log_in(&format!("user{n}@example.org"), "wrong")
+            .gives(401);
+    }
+    from(&server, HOME)
+        .log_in("another@example.org", "wrong")
+        .gives(429);
+}
+
+#[test]
+fn passwords_queue_and_token_checks_do_not_wait_for_them() {
+    let server = Server::with("accounts.hash_memory = \"64MiB\"\naccounts.hash_passes = 3");
+    let ana = server.user("ana@example.org");
+    let session = ana.session();
+    let statuses = race(24, |n| {
+        if n % 3 == 0 {
+            session.get("/v1/user").status()
+        } else {
+            server
+                .anyone()
+                .log_in(&ana.email, if n % 3 == 1 { PASSWORD } else { "wrong" })
+                .status()
+        }
+    });
+    for (n, status) in statuses.into_iter().enumerate() {
+        assert_eq!(status, [200, 201, 401][n % 3]);
+    }
+}
