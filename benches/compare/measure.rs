@@ -13,6 +13,8 @@ use crate::subject::{self, Client, Home, Killed, PASSWORD};
 use crate::wrk::{self, Load, Run};
 
 const BATCHES: &str = "/api/events/complex_clientapp";
+/// What a report is answered with.
+const STORED: &str = r#"{"result":"Event(s) created","count":100}"#;
 const MIB: f64 = 1024.0 * 1024.0;
 /// Connections that send events when their size on the disk is weighed, and batches that each of them sends.
 const WEIGHING_CLIENTS: usize = 16;
@@ -150,7 +152,7 @@ impl Furnished {
     /// Durable events, one in each request.
     pub(crate) fn singles(&self) -> Outcome<Vec<Figure>> {
         let load = self.posts(events::singles(&self.users));
-        let floor = floor::start(48)?;
+        let floor = floor::start(STORED.len())?;
         let row = |connections: u32| {
             let goal = if connections == 256 {
                 Goal::AtLeast(90_000.0)
@@ -172,7 +174,7 @@ impl Furnished {
     /// Durable events, a hundred in each request.
     pub(crate) fn batches(&self) -> Outcome<Vec<Figure>> {
         let load = self.posts(events::batches(&self.users));
-        let floor = floor::start(48)?;
+        let floor = floor::start(STORED.len())?;
         let row = |connections: u32| {
             let goal = if connections == 16 {
                 Goal::Context
