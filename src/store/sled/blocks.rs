@@ -9,6 +9,12 @@
 //!
 //! A block is stored in parts of at most 4 KiB: sled puts large pages into files of their own, which it never forces to the disk.
 
+use std::cell::RefCell;
+
+use lz4_flex::block::{
+    CompressTable, compress, compress_into_with_table, decompress, get_maximum_output_size,
+};
+
 use super::super::Outcome;
 use super::record::{Record, corrupt};
 use crate::model::{Timestamp, UserNumber};
@@ -62,15 +68,16 @@ pub(super) struct Segment {
 }
 
 impl Segment {
-    pub(super) fn new(reporter: Reporter) -> Segment {
-        let column = || Vec::with_capacity(256);
+    /// An empty one, with room for so many events and bytes of details.
+    pub(super) fn new(reporter: Reporter, events: usize, details_bytes: usize) -> Segment {
+        let column = || Vec::with_capacity(2 * events);
         Segment {
             reporter,
             events: 0,
             names: column(),
             subjects: column(),
             lengths: column(),
-            details: Vec::with_capacity(8 * 1024),
+            details: Vec::with_capacity(details_bytes),
         }
     }
 
@@ -117,8 +124,32 @@ pub(super) fn seal(events: usize, body: &[u8]) -> Vec<u8> {
     let mut block = vec![FORMAT];
     put(&mut block, events as u64);
     put(&mut block, body.len() as u64);
-    block.extend_from_slice(&lz4_flex::block::compress(body));
+    PRESS.with_borrow_mut(|press| press.append(body, &mut block));
     block
+}
+
+thread_local! {
+    /// Each thread keeps its own: to allocate and clear some twenty KiB for every block costs as much as many events.
+    static PRESS: RefCell<Press> = RefCell::default();
+}
+
+/// The working memory of a compression.
+#[derive(Default)]
+struct Press {
+    table: CompressTable,
+    output: Vec<u8>,
+}
+
+impl Press {
+    fn append(&mut self, body: &[u8], block: &mut Vec<u8>) {
+        let most = get_maximum_output_size(body.len());
+        self.output.resize(most.max(self.output.len()), 0);
+        let pressed = compress_into_with_table(body, &mut self.output, &mut self.table);
+        match pressed.ok().and_then(|bytes| self.output.get(..bytes)) {
+            Some(bytes) => block.extend_from_slice(bytes),
+            None => block.extend_from_slice(&compress(body)),
+        }
+    }
 }
 
 /// The parts a block is stored in.
@@ -140,7 +171,7 @@ impl Block {
             let _events = take(&mut rest)?;
             let bytes = take(&mut rest).filter(|bytes| *bytes <= BODY_LIMIT)?;
             let bytes = usize::try_from(bytes).ok().filter(|_| format == FORMAT)?;
-            lz4_flex::block::decompress(rest, bytes)
+            decompress(rest, bytes)
                 .ok()
                 .filter(|body| body.len() == bytes)
         };
@@ -244,10 +275,10 @@ mod tests {
 
     fn block() -> (Timestamp, Vec<u8>) {
         let at = Timestamp::from_millis(1_700_000_000_000);
-        let mut first = Segment::new(Reporter::User(UserNumber(300)));
+        let mut first = Segment::new(Reporter::User(UserNumber(300)), 2, 16);
         first.push(7, UserNumber(300), Some(r#"{"count":12}"#));
         first.push(70_000, UserNumber(0), None);
-        let mut second = Segment::new(Reporter::Hub);
+        let mut second = Segment::new(Reporter::Hub, 0, 0);
         second.push(0, UserNumber(u32::MAX), Some("{}"));
         let mut body = Vec::new();
         first.write(at, at, &mut body);

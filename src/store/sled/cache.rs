@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const SHARDS: usize = 16;
@@ -14,12 +14,11 @@ const SHARDS: usize = 16;
 /// Up to a fixed number of values by their keys; the second chance algorithm (Corbató, 1968) chooses who makes room.
 pub(super) struct Cache<K, V> {
     shards: Vec<Mutex<Shard<K, V>>>,
-    hasher: RandomState,
     shard_entries: usize,
 }
 
 struct Shard<K, V> {
-    values: HashMap<K, Slot<V>, RandomState>,
+    values: HashMap<K, Slot<V>, Folding>,
     /// Keys in the order in which they are asked to make room; a key that was forgotten may linger.
     ring: std::collections::VecDeque<K>,
     /// How often something was forgotten.
@@ -29,6 +28,33 @@ struct Shard<K, V> {
 struct Slot<V> {
     value: V,
     used: bool,
+}
+
+/// Folds a key into a word. What is cached is stored, and its key was drawn by us or is the digest of something we drew: it is
+/// random already, and nobody can choose many that collide.
+#[derive(Default)]
+struct Fold(u64);
+
+type Folding = BuildHasherDefault<Fold>;
+
+impl Hasher for Fold {
+    fn write(&mut self, bytes: &[u8]) {
+        // An odd number without pattern: the fraction of the golden ratio.
+        const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word.iter_mut()
+                .zip(chunk)
+                .for_each(|(to, from)| *to = *from);
+            self.0 = (self.0 ^ u64::from_le_bytes(word))
+                .wrapping_mul(ODD)
+                .rotate_left(32);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// The state of a shard at the time of a miss.
@@ -52,7 +78,6 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
         };
         Cache {
             shards: (0..SHARDS).map(|_| Mutex::new(shard())).collect(),
-            hasher: RandomState::new(),
             shard_entries: (entries / SHARDS).max(1),
         }
     }
@@ -92,7 +117,9 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
     }
 
     fn shard(&self, key: &K) -> Option<MutexGuard<'_, Shard<K, V>>> {
-        let index = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).ok()?;
+        // The map in the shard goes by the other end of the hash.
+        let index =
+            usize::try_from((Folding::default().hash_one(key) >> 32) % SHARDS as u64).ok()?;
         let shard = self.shards.get(index)?;
         Some(shard.lock().unwrap_or_else(PoisonError::into_inner))
     }

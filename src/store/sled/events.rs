@@ -126,11 +126,18 @@ pub(super) fn prepare(
     subjects: &[UserNumber],
 ) -> Prepared {
     let mut blocks = Vec::new();
-    let mut segment = Segment::new(reporter);
+    // A single event is the most frequent report: it must not take the room of a full segment.
+    let details = events
+        .iter()
+        .map(|event| event.details.map_or(0, str::len))
+        .sum::<usize>();
+    let room = (events.len().min(BODY_BYTES / 8), details.min(BODY_BYTES));
+    let empty = || Segment::new(reporter, room.0, room.1);
+    let mut segment = empty();
     for ((event, name), subject) in events.iter().zip(names).zip(subjects) {
         segment.push(*name, *subject, event.details);
         if segment.len() >= BODY_BYTES {
-            let full = std::mem::replace(&mut segment, Segment::new(reporter));
+            let full = std::mem::replace(&mut segment, empty());
             blocks.push(block_of(&full, at));
         }
     }

@@ -1,0 +1,125 @@
+//! What was measured, beside what was aimed at: as a table, as JSON, and as a block of the guide.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::Outcome;
+
+const BEGIN: &str = "<!-- figures:begin -->";
+const END: &str = "<!-- figures:end -->";
+
+/// What a figure should be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Goal {
+    AtLeast(f64),
+    AtMost(f64),
+    /// It is there to explain another.
+    Context,
+}
+
+/// One line of the table.
+#[derive(Debug, Clone)]
+pub(crate) struct Figure {
+    pub(crate) what: String,
+    pub(crate) goal: Goal,
+    pub(crate) value: f64,
+    pub(crate) unit: &'static str,
+    /// What it was computed from, or what else the same runs said.
+    pub(crate) beside: String,
+}
+
+impl Goal {
+    fn is_met(self, value: f64) -> Option<bool> {
+        match self {
+            Goal::AtLeast(least) => Some(value >= least),
+            Goal::AtMost(most) => Some(value <= most),
+            Goal::Context => None,
+        }
+    }
+
+    fn text(self, unit: &str) -> String {
+        match self {
+            Goal::AtLeast(least) => format!("≥ {}{unit}", number(least)),
+            Goal::AtMost(most) => format!("≤ {}{unit}", number(most)),
+            Goal::Context => "–".into(),
+        }
+    }
+}
+
+/// The figures as a Markdown table.
+pub(crate) fn table(figures: &[Figure]) -> String {
+    let mut text =
+        String::from("| what | goal | figure | met | beside it |\n|---|---|---|---|---|\n");
+    for Figure {
+        what,
+        goal,
+        value,
+        unit,
+        beside,
+    } in figures
+    {
+        let met = goal
+            .is_met(*value)
+            .map_or("–", |met| if met { "yes" } else { "**no**" });
+        let (goal, value) = (goal.text(unit), number(*value));
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "| {what} | {goal} | {value}{unit} | {met} | {beside} |"
+        );
+    }
+    text
+}
+
+/// Writes the figures as JSON.
+pub(crate) fn keep(figures: &[Figure], path: &Path) -> Outcome<()> {
+    let rows: Vec<_> = figures
+        .iter()
+        .map(|it| {
+            let (at_least, at_most) = match it.goal {
+                Goal::AtLeast(least) => (Some(least), None),
+                Goal::AtMost(most) => (None, Some(most)),
+                Goal::Context => (None, None),
+            };
+            json!({
+                "what": it.what, "value": it.value, "unit": it.unit.trim(), "beside": it.beside,
+                "at_least": at_least, "at_most": at_most, "met": it.goal.is_met(it.value),
+            })
+        })
+        .collect();
+    fs::write(path, serde_json::to_string_pretty(&rows)?)?;
+    Ok(())
+}
+
+/// Puts the table into the place that the guide marks for it.
+pub(crate) fn write_into(guide: &Path, table: &str) -> Outcome<()> {
+    let text = fs::read_to_string(guide)?;
+    let parts = text.split_once(BEGIN).and_then(|(before, rest)| {
+        let (_, after) = rest.split_once(END)?;
+        Some((before, after))
+    });
+    let (before, after) =
+        parts.ok_or_else(|| format!("{} has no marked block", guide.display()))?;
+    fs::write(guide, format!("{before}{BEGIN}\n{table}{END}{after}"))?;
+    Ok(())
+}
+
+/// As people write it: whole numbers in groups of three digits, small ones with two places.
+pub(crate) fn number(value: f64) -> String {
+    if value.abs() < 100.0 {
+        let text = format!("{value:.2}");
+        return text.trim_end_matches('0').trim_end_matches('.').to_owned();
+    }
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
