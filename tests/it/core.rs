@@ -279,7 +279,7 @@ fn a_reset_code_works_once_and_ends_old_tokens() {
     server
         .anyone()
         .redeem(&code, "a third password")
-        .fails(401, "The reset code is not valid");
+        .fails(401, "Not authorized");
     session.get("/v1/user").fails(404, "SessionNotFound");
     access.refresh().fails(401, "Not authorized");
     angen.renew_pair().fails(401, "No token");

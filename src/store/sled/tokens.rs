@@ -96,7 +96,7 @@ fn make_room(view: &mut View<'_>, holder: Holder, per_user: usize, now: Timestam
             // An exchanged token takes no room; it stays so that its reuse is noticed.
             Some(token) if token.retired.is_some() && epoch == Some(token.epoch) => {}
             Some(token) if token.standing(epoch, now) == Standing::Live => {
-                live.push((digest, token))
+                live.push((digest, token));
             }
             // An expired access token can still be refreshed: it takes no room and stays.
             Some(token)
