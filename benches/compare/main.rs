@@ -26,6 +26,8 @@ use measure::{Furnished, Pace};
 
 pub(crate) type Outcome<T> = Result<T, Box<dyn Error>>;
 
+/// A load average from which on others take so much that even ratios mislead.
+const BUSY: f64 = 0.5;
 const GROUPS: [&str; 6] = ["idle", "reads", "singles", "batches", "logins", "weight"];
 
 fn main() -> ExitCode {
@@ -89,8 +91,9 @@ fn run(arguments: &[String]) -> Outcome<()> {
                 .into(),
         );
     }
+    let load = load_average()?;
     let figures = measure_all(pace, only.as_deref())?;
-    let table = figures::table(&figures);
+    let table = figures::table(&figures) + &about_the_load(load);
     println!("{table}");
     figures::keep(&figures, &bench_directory()?.join("compare.json"))?;
     if write {
@@ -130,6 +133,23 @@ fn measure_all(pace: Pace, only: Option<&str>) -> Outcome<Vec<Figure>> {
         figures.extend(Furnished::new("weight", pace)?.weight()?);
     }
     Ok(figures)
+}
+
+/// How many processes wanted a core in the last minute, before there was any of ours.
+fn load_average() -> Outcome<f64> {
+    let text = std::fs::read_to_string("/proc/loadavg")?;
+    Ok(text.split(' ').next().unwrap_or_default().parse()?)
+}
+
+/// Figures of a busy machine look like any others, so the table says it itself.
+fn about_the_load(load: f64) -> String {
+    if load < BUSY {
+        return String::new();
+    }
+    format!(
+        "\nThe machine was not at rest (load average {load} before the run): \
+         these figures, ratios included, are no measurement.\n"
+    )
 }
 
 /// Where everything that a run leaves behind lies.
