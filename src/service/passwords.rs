@@ -12,6 +12,10 @@ use super::Refusal;
 use crate::crypto::{HashCost, PasswordHasher, Verdict};
 use crate::model::Secret;
 
+/// Threads at the most: each has the memory of a hash.
+const MOST_THREADS: usize = 4;
+/// How much a thread gives way (nice(2)): to 1 of 10 parts of a core that others want too.
+const GIVE_WAY: i32 = 10;
 /// Jobs that may wait: at 20 ms each, the last of them waits as long as a person would.
 const QUEUE_JOBS: usize = 256;
 /// When a queue that is full has likely moved on.
@@ -50,11 +54,12 @@ struct Jobs {
 }
 
 impl Passwords {
-    /// Starts half as many threads as there are cores, at least one.
+    /// Starts a thread for each core, up to a bound. They give way to everything else that wants to run: logins may
+    /// use the machine whole, but never at the cost of other requests.
     pub(super) fn start(cost: HashCost) -> Passwords {
         let queue = Arc::new(Queue::default());
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        for index in 0..(cores / 2).max(1) {
+        for index in 0..cores.min(MOST_THREADS) {
             let queue = Arc::clone(&queue);
             let thread = std::thread::Builder::new().name(format!("doorward-hash-{index}"));
             if let Err(error) = thread.spawn(move || queue.work(PasswordHasher::new(cost))) {
@@ -115,6 +120,8 @@ impl Queue {
     }
 
     fn work(&self, mut hasher: PasswordHasher) {
+        // On Linux this is the thread's own, not the process's. Where it is refused, hashing is as important as all else.
+        let _ = rustix::process::nice(GIVE_WAY);
         while let Some(job) = self.next(&mut hasher) {
             // Whoever asked may have gone; the work is done all the same.
             match job {

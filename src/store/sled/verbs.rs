@@ -1,0 +1,318 @@
+//! Which verb of the contract is which step, and how much room on the disk it asks for.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::super::{
+    Appended, Created, Fact, Found, Health, Outcome, Redeemed, Refreshed, Report, Store, Swept,
+    Updated,
+};
+use super::blocks::Reporter;
+use super::keys::meta;
+use super::view::{Read, View};
+use super::writer::Room;
+use super::{SledStore, events, expiry, invites, outbox, resets, tokens, users};
+use crate::model::{
+    Digest, DueMail, Email, Event, EventCount, Holder, InviteTerms, Name, NewToken, NewUser,
+    Timestamp, Token, TokenId, User, UserId,
+};
+
+/// Where a fact lies.
+fn place_of(fact: Fact) -> u8 {
+    match fact {
+        Fact::SigningSeed => 16,
+        Fact::AdminHash => 17,
+        Fact::FingerprintSalt => 18,
+    }
+}
+
+#[async_trait]
+impl Store for SledStore {
+    async fn find_token(&self, digest: &Digest) -> Outcome<Option<Found>> {
+        let Some(token) = self.token(*digest)? else {
+            return Ok(None);
+        };
+        let (epoch, user) = match token.holder {
+            Holder::Admin => (Some(self.admin_epoch.load(Ordering::Acquire)), None),
+            Holder::Hub => (Some(self.hub_epoch.load(Ordering::Acquire)), None),
+            Holder::User(id) => {
+                let user = self.user(id)?.filter(|user| !user.disabled);
+                (user.as_ref().map(|user| user.epoch), user)
+            }
+        };
+        Ok(Some(Found { token, epoch, user }))
+    }
+
+    async fn epoch_of(&self, holder: Holder) -> Outcome<u32> {
+        Ok(tokens::epoch_of(&self.tree, holder)?.unwrap_or(0))
+    }
+
+    async fn find_user(&self, id: UserId) -> Outcome<Option<Arc<User>>> {
+        self.user(id)
+    }
+
+    async fn find_user_by_email(&self, key: &str) -> Outcome<Option<Arc<User>>> {
+        match users::by_email(&self.tree, key)? {
+            Some(id) => self.user(id),
+            None => Ok(None),
+        }
+    }
+
+    async fn live_tokens(&self, holder: Holder, now: Timestamp) -> Outcome<Vec<Token>> {
+        let live = tokens::live(&self.tree, holder, now)?;
+        Ok(live.into_iter().map(|(_, token)| token).collect())
+    }
+
+    async fn create_user(
+        &self,
+        user: NewUser,
+        session: NewToken,
+        now: Timestamp,
+    ) -> Outcome<Created> {
+        self.change(Room::Change, move |view| {
+            users::create(view, user, &session, now)
+        })
+        .await
+    }
+
+    async fn update_user(
+        &self,
+        id: UserId,
+        name: Name,
+        email: Email,
+        now: Timestamp,
+    ) -> Outcome<Updated> {
+        self.change(Room::Change, move |view| {
+            users::update(view, id, name, email, now)
+        })
+        .await
+    }
+
+    async fn change_password(
+        &self,
+        id: UserId,
+        epoch: u32,
+        password_hash: String,
+        keep: Option<Digest>,
+        now: Timestamp,
+    ) -> Outcome<Updated> {
+        self.change(Room::Change, move |view| {
+            users::change_password(view, id, epoch, password_hash, keep, now)
+        })
+        .await
+    }
+
+    async fn rehash_password(&self, id: UserId, old: String, new: String) -> Outcome<()> {
+        self.change(Room::Change, move |view| users::rehash(view, id, &old, new))
+            .await
+    }
+
+    async fn set_disabled(&self, id: UserId, disabled: bool, now: Timestamp) -> Outcome<bool> {
+        self.change(Room::Change, move |view| {
+            users::set_disabled(view, id, disabled, now)
+        })
+        .await
+    }
+
+    async fn delete_user(&self, id: UserId) -> Outcome<bool> {
+        self.change(Room::Reclaim, move |view| users::delete(view, id))
+            .await
+    }
+
+    async fn issue_token(&self, new: NewToken, per_user: usize, now: Timestamp) -> Outcome<bool> {
+        self.change(Room::Change, move |view| {
+            tokens::issue(view, &new, per_user, now)
+        })
+        .await
+    }
+
+    async fn renew_token(
+        &self,
+        old: Digest,
+        renewal: Digest,
+        new: NewToken,
+        now: Timestamp,
+    ) -> Outcome<Option<Token>> {
+        self.change(Room::Change, move |view| {
+            tokens::renew(view, old, renewal, new, now)
+        })
+        .await
+    }
+
+    async fn refresh_token(
+        &self,
+        old: Digest,
+        new: NewToken,
+        now: Timestamp,
+    ) -> Outcome<Refreshed> {
+        self.change(Room::Change, move |view| {
+            tokens::refresh(view, old, new, now)
+        })
+        .await
+    }
+
+    async fn touch_token(&self, digest: Digest, idle: Duration, now: Timestamp) -> Outcome<()> {
+        self.change(Room::Change, move |view| {
+            tokens::touch(view, digest, idle, now)
+        })
+        .await
+    }
+
+    async fn end_family(&self, digest: Digest) -> Outcome<bool> {
+        self.change(Room::Reclaim, move |view| tokens::end_family(view, digest))
+            .await
+    }
+
+    async fn end_token(&self, holder: Holder, id: TokenId) -> Outcome<bool> {
+        self.change(Room::Reclaim, move |view| {
+            tokens::end_named(view, holder, id)
+        })
+        .await
+    }
+
+    async fn reconcile(&self, holder: Holder, fingerprint: String) -> Outcome<u32> {
+        let step = move |view: &mut View<'_>| tokens::reconcile(view, holder, fingerprint);
+        let epoch = self.change(Room::Reclaim, step).await?;
+        match holder {
+            Holder::Admin => self.admin_epoch.store(epoch, Ordering::Release),
+            Holder::Hub => self.hub_epoch.store(epoch, Ordering::Release),
+            Holder::User(_) => {}
+        }
+        Ok(epoch)
+    }
+
+    async fn offer_invites(&self, invites: Vec<(Digest, InviteTerms)>) -> Outcome<()> {
+        self.change(Room::Change, move |view| {
+            invites
+                .iter()
+                .try_for_each(|(code, terms)| invites::offer(view, *code, terms))
+        })
+        .await
+    }
+
+    async fn owe_mail(&self, mail: DueMail) -> Outcome<bool> {
+        self.change(Room::Change, move |view| outbox::owe(view, &mail))
+            .await
+    }
+
+    async fn due_mails(&self, now: Timestamp) -> Outcome<(Vec<DueMail>, Option<Timestamp>)> {
+        outbox::due(&self.tree, now)
+    }
+
+    async fn settle_mail(&self, mail: DueMail) -> Outcome<()> {
+        self.change(Room::Reclaim, move |view| outbox::settle(view, &mail))
+            .await
+    }
+
+    async fn postpone_mail(&self, mail: DueMail, due_at: Timestamp) -> Outcome<()> {
+        self.change(Room::Reclaim, move |view| {
+            outbox::postpone(view, mail, due_at)
+        })
+        .await
+    }
+
+    async fn put_reset(&self, user: UserId, code: Digest, expires_at: Timestamp) -> Outcome<bool> {
+        self.change(Room::Change, move |view| {
+            resets::put(view, user, code, expires_at)
+        })
+        .await
+    }
+
+    async fn find_reset(&self, code: &Digest, now: Timestamp) -> Outcome<Option<UserId>> {
+        resets::find(&self.tree, *code, now)
+    }
+
+    async fn redeem_reset(
+        &self,
+        code: Digest,
+        password_hash: String,
+        now: Timestamp,
+    ) -> Outcome<Redeemed> {
+        self.change(Room::Change, move |view| {
+            resets::redeem(view, code, password_hash, now)
+        })
+        .await
+    }
+
+    async fn append_events(&self, report: Report<'_>) -> Outcome<Appended> {
+        // A repetition is answered as the first time, even if an account that it names is gone by now.
+        if let Some(promise) = report.idempotency
+            && let Some(answer) =
+                events::answer_to(&self.tree, report.reporter, promise, report.at)?
+        {
+            return Ok(answer);
+        }
+        let subjects = match self.subjects(&report)? {
+            Ok(subjects) => subjects,
+            Err(index) => return Ok(Appended::UnknownUser(index)),
+        };
+        let names = self.name_numbers(&report).await?;
+        let reporter = match report.reporter {
+            Holder::Admin => Reporter::Admin,
+            Holder::Hub => Reporter::Hub,
+            Holder::User(id) => match self.user(id)? {
+                Some(user) => Reporter::User(user.number),
+                None => return Ok(Appended::UnknownReporter),
+            },
+        };
+        let prepared = events::prepare(report.at, reporter, report.events, &names, &subjects);
+        let (holder, idempotency) = (report.reporter, report.idempotency);
+        self.change(Room::Events, move |view| {
+            events::append(view, holder, idempotency, prepared)
+        })
+        .await
+    }
+
+    async fn events_since(&self, from: Timestamp, limit: usize) -> Outcome<Vec<Event>> {
+        events::since(&self.tree, &self.names, from, limit)
+    }
+
+    async fn event_counts(&self, from: u32, to: u32) -> Outcome<Vec<EventCount>> {
+        events::counts(&self.tree, &self.names, from, to)
+    }
+
+    async fn keep_fact(&self, fact: Fact, value: Vec<u8>) -> Outcome<Vec<u8>> {
+        self.change(Room::Reclaim, move |view| {
+            let key = meta::<Vec<u8>>(place_of(fact));
+            match view.fetch(&key)? {
+                Some(kept) => Ok(kept),
+                None => view.put(&key, &value).map(|()| value),
+            }
+        })
+        .await
+    }
+
+    async fn find_fact(&self, fact: Fact) -> Outcome<Option<Vec<u8>>> {
+        self.tree.fetch(&meta::<Vec<u8>>(place_of(fact)))
+    }
+
+    async fn sweep(&self, now: Timestamp, retention: Duration) -> Outcome<Swept> {
+        self.change(Room::Reclaim, move |view| {
+            expiry::sweep(view, now, retention)
+        })
+        .await
+    }
+
+    fn under_way(&self) -> Option<u64> {
+        self.writer.shared.under_way()
+    }
+
+    fn health(&self) -> Health {
+        match self.writer.shared.failure() {
+            Some(why) => Health::Stopped(why.to_owned()),
+            None if self.writer.shared.is_full() => Health::Full,
+            None => Health::Fine,
+        }
+    }
+
+    async fn stopped(&self) -> String {
+        self.writer.shared.failed().await
+    }
+
+    async fn close(&self) {
+        self.writer.close().await;
+    }
+}
