@@ -278,7 +278,7 @@ async fn report(call: Call, bearer: Bearer, details: Details) -> Result<Reply, F
         .map(|(index, event)| {
             Ok(ReportedEvent {
                 name: &event.name,
-                user_id: event.user_id.as_ref().map(|text| text.0.as_ref()),
+                user_id: event.user_id.as_deref(),
                 details: judge(index, event.details, details)?,
             })
         })

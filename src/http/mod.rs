@@ -17,7 +17,7 @@ mod request_id;
 mod route;
 mod router;
 
-pub use call::{Call, read, read_object};
+pub use call::{Call, read, read_object, read_scanning};
 pub use dispatch::Dispatcher;
 pub use failure::{Code, Failure, Worded};
 pub use field::{Field, Kind, Wire};

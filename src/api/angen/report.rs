@@ -1,97 +1,170 @@
-//! A report of events, as it comes over the wire: borrowed from the body wherever it can be.
+//! A report of events, as it comes over the wire. It may hold ten thousand of them, so it is read in one pass and borrowed from
+//! the body wherever that can be; what serde lets pass, keys that come twice and deep nesting, is refused on the way.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::http::{self, Failure, json};
 
-/// An event as it comes, borrowed from the body.
-#[derive(Deserialize)]
+/// The events of a report. 400 names the event and the field that does not fit.
+pub(super) fn read(body: &[u8]) -> Result<Vec<WireEvent<'_>>, Failure> {
+    http::read_scanning::<WireReport>(body).map(|report| report.0)
+}
+
+/// `{"events": […]}`, or the bare list that later clients send.
+struct WireReport<'a>(Vec<WireEvent<'a>>);
+
+/// An event as it comes.
 pub(super) struct WireEvent<'a> {
-    #[serde(borrow)]
     pub(super) name: Cow<'a, str>,
-    #[serde(borrow)]
-    pub(super) user_id: Option<Text<'a>>,
-    #[serde(borrow)]
+    pub(super) user_id: Option<Cow<'a, str>>,
     pub(super) details: Option<&'a RawValue>,
 }
 
-/// A report: `{"events": […]}`, or the bare list that later clients send.
-#[derive(Deserialize)]
-struct WireReport<'a> {
-    #[serde(borrow)]
-    events: Vec<WireEvent<'a>>,
+/// Text that is copied only if it has escapes in it: serde copies every `Cow`.
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_str(TextVisitor)
+    }
 }
 
-/// A `WireReport` and its `WireEvent`s, with nothing in them that we do not know.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PlainReport<'a> {
-    #[serde(borrow)]
-    events: Vec<PlainEvent<'a>>,
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Text<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Text(Cow::Owned(text.to_owned())))
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PlainEvent<'a> {
-    #[serde(borrow)]
-    name: Cow<'a, str>,
-    #[serde(borrow)]
-    user_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    details: Option<&'a RawValue>,
+impl<'de: 'a, 'a> Deserialize<'de> for WireReport<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(ReportVisitor)
+    }
 }
 
-impl<'a> From<PlainEvent<'a>> for WireEvent<'a> {
-    fn from(
-        PlainEvent {
-            name,
-            user_id,
-            details,
-        }: PlainEvent<'a>,
-    ) -> WireEvent<'a> {
-        WireEvent {
-            name,
-            user_id,
-            details,
+struct ReportVisitor;
+
+impl<'de> Visitor<'de> for ReportVisitor {
+    type Value = WireReport<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with a list of events")
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut list: S) -> Result<Self::Value, S::Error> {
+        let mut events = Vec::new();
+        while let Some(event) = list.next_element()? {
+            events.push(event);
         }
+        Ok(WireReport(events))
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+        let (mut events, mut others) = (None, Others::default());
+        while let Some(Text(key)) = map.next_key()? {
+            match key.as_ref() {
+                "events" => once(&mut events, "events", map.next_value()?)?,
+                _ => others.pass(key, &mut map)?,
+            }
+        }
+        events
+            .map(WireReport)
+            .ok_or_else(|| M::Error::missing_field("events"))
     }
 }
 
-/// Text that is copied only if it has escapes in it: inside of an `Option`, serde copies every `Cow`.
-#[derive(Deserialize)]
-pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
-
-/// The events of a report. 400 names the event and the field that does not fit.
-pub(super) fn read(body: &[u8]) -> Result<Vec<WireEvent<'_>>, Failure> {
-    if let Some(events) = read_plain(body) {
-        return Ok(events);
+impl<'de: 'a, 'a> Deserialize<'de> for WireEvent<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(EventVisitor)
     }
-    if body.trim_ascii_start().starts_with(b"[") {
-        return http::read(body);
-    }
-    http::read_object::<WireReport>(body).map(|report| report.events)
 }
 
-/// Most reports have no key that we do not know: then serde notices by itself which of them come twice, and only details need
-/// a look of their own (in which depth counts from there). None means that the long way, over the whole body, has to say what
-/// is right or wrong.
-fn read_plain(body: &[u8]) -> Option<Vec<WireEvent<'_>>> {
-    // Text that is known to be UTF-8 as a whole is not judged again string by string.
-    let text = str::from_utf8(body).ok()?;
-    let events: Vec<PlainEvent<'_>> = match text.trim_ascii_start().as_bytes().first()? {
-        b'[' => serde_json::from_str(text).ok()?,
-        b'{' => serde_json::from_str::<PlainReport<'_>>(text).ok()?.events,
-        _ => return None,
-    };
-    let mut scanner = json::Scanner::default();
-    let details = events.iter().filter_map(|event| event.details);
-    let fine = details
-        .map(RawValue::get)
-        .all(|text| scanner.scan(text.as_bytes()).is_ok());
-    fine.then(|| events.into_iter().map(WireEvent::from).collect())
+struct EventVisitor;
+
+impl<'de> Visitor<'de> for EventVisitor {
+    type Value = WireEvent<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+        let (mut name, mut user_id, mut details) = (None, None, None);
+        let mut others = Others::default();
+        while let Some(Text(key)) = map.next_key()? {
+            match key.as_ref() {
+                "name" => once(&mut name, "name", map.next_value::<Text<'de>>()?.0)?,
+                "user_id" => once(
+                    &mut user_id,
+                    "user_id",
+                    map.next_value::<Option<Text<'de>>>()?,
+                )?,
+                "details" => once(
+                    &mut details,
+                    "details",
+                    map.next_value::<Option<&RawValue>>()?,
+                )?,
+                _ => others.pass(key, &mut map)?,
+            }
+        }
+        let details = details.flatten();
+        details.map_or(Ok(()), scan::<M::Error>)?;
+        Ok(WireEvent {
+            name: name.ok_or_else(|| M::Error::missing_field("name"))?,
+            user_id: user_id.flatten().map(|Text(text)| text),
+            details,
+        })
+    }
+}
+
+/// Keys that nobody asked for: their values are passed over, but they are held to the same rules.
+#[derive(Default)]
+struct Others<'a>(Vec<Cow<'a, str>>);
+
+/// Unknown keys of one object: more than any honest client sends, few enough to compare each with each.
+const OTHER_KEYS: usize = 64;
+
+impl<'de> Others<'de> {
+    fn pass<M: MapAccess<'de>>(&mut self, key: Cow<'de, str>, map: &mut M) -> Result<(), M::Error> {
+        scan(map.next_value::<&RawValue>()?)?;
+        if self.0.contains(&key) {
+            return Err(M::Error::custom(format_args!(
+                "the key `{key}` is there twice"
+            )));
+        }
+        if self.0.len() == OTHER_KEYS {
+            return Err(M::Error::custom("has too many keys"));
+        }
+        self.0.push(key);
+        Ok(())
+    }
+}
+
+fn once<T, E: Error>(slot: &mut Option<T>, name: &'static str, value: T) -> Result<(), E> {
+    if slot.replace(value).is_some() {
+        return Err(E::duplicate_field(name));
+    }
+    Ok(())
+}
+
+fn scan<E: Error>(value: &RawValue) -> Result<(), E> {
+    let scanned = json::scan(value.get().as_bytes());
+    scanned.map_err(|fault| E::custom(format_args!("is refused: {fault}")))
 }
 
 #[cfg(test)]
@@ -99,62 +172,65 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_short_way_leaves_every_doubt_to_the_long_way() {
+    fn what_serde_would_let_pass_is_refused() {
         let deep = format!(
             r#"[{{"name":"a","details":{{"x":{}1{}}}}}]"#,
             "[".repeat(128),
             "]".repeat(128)
         );
+        let deep_elsewhere = deep.replace("details", "unknown");
         for body in [
             r#"{"events":[{"name":"a","details":{"x":1,"x":2}}]}"#,
             r#"[{"name":"a","details":{"x":{"y":1,"y":2}}}]"#,
             r#"[{"name":"a","name":"b"}]"#,
             r#"[{"name":"a","unknown":1,"unknown":2}]"#,
+            r#"[{"name":"a","unknown":{"x":1,"x":2}}]"#,
             r#"{"events":[],"events":[]}"#,
             r#"{"events":[],"x":{"y":1,"y":2}}"#,
             r#"[[{"name":"a"}]]"#,
+            r#"[["a",null,{}]]"#,
+            r#"{"events":[["a",null,{}]]}"#,
+            r#"[{"user_id":"u"}]"#,
             "[] []",
+            "7",
             "",
             &deep,
+            &deep_elsewhere,
         ] {
-            assert!(read_plain(body.as_bytes()).is_none(), "{body}");
-            assert!(super::read(body.as_bytes()).is_err(), "{body}");
+            assert!(read(body.as_bytes()).is_err(), "{body}");
         }
-        assert!(super::read(b"[{\"name\":\"\xff\"}]").is_err());
+        assert!(read(b"[{\"name\":\"\xff\"}]").is_err());
     }
 
     #[test]
-    fn both_ways_read_the_same() {
-        let read = |body: &str| {
-            let short = read_plain(body.as_bytes()).is_some();
-            let events = super::read(body.as_bytes()).unwrap();
-            let [event] = events.as_slice() else {
-                panic!("{} events", events.len())
-            };
-            let user = event.user_id.as_ref().map(|text| text.0.to_string());
-            (
-                short,
-                event.name.to_string(),
-                user,
-                event.details.map(|it| it.get().to_owned()),
-            )
-        };
-        let said = |short| {
-            (
-                short,
-                "ä".to_owned(),
-                Some("u".to_owned()),
-                Some(r#"{"x": 1}"#.to_owned()),
-            )
-        };
-        let event = r#"{"name":"\u00e4","user_id":"u","details":{"x": 1}}"#;
-        let longer = event.replacen('{', r#"{"unknown":[],"#, 1);
-        assert_eq!(read(&format!(r#" {{"events":[{event}]}}"#)), said(true));
-        assert_eq!(read(&format!("[{event}]")), said(true));
-        assert_eq!(read(&format!(r#"{{"events":[{longer}]}}"#)), said(false));
+    fn a_complaint_names_the_event_and_the_field() {
+        let why = |body: &str| read(body.as_bytes()).err().unwrap().why().to_owned();
         assert_eq!(
-            read(&format!(r#"{{"x":0,"events":[{event}]}}"#)),
-            said(false)
+            why(r#"{"events":[{"name":"a"},{}]}"#),
+            "events[1].name: is missing"
         );
+        assert_eq!(
+            why(r#"{"events":[{"name":7}]}"#),
+            "events[0].name: must be a string"
+        );
+        assert_eq!(why(r#"{"events":7}"#), "events: must be a list");
+        assert_eq!(why("{}"), "events: is missing");
+    }
+
+    #[test]
+    fn an_event_is_read_from_either_form_whatever_else_stands_there() {
+        let event =
+            r#"{"unknown":[],"name":"\u00e4","user_id":"u","details":{"x": 1},"other":{"y":{}}}"#;
+        for body in [
+            format!(r#" {{"x":0,"events":[{event}]}}"#),
+            format!("[{event}]"),
+        ] {
+            let [event] = read(body.as_bytes()).unwrap().try_into().ok().unwrap();
+            assert_eq!(
+                (event.name.as_ref(), event.user_id.as_deref()),
+                ("ä", Some("u"))
+            );
+            assert_eq!(event.details.unwrap().get(), r#"{"x": 1}"#);
+        }
     }
 }
