@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde_json::{Value, json};
 
-use crate::harness::{Actor, Mail, PASSWORD, Request, Server, days, hours, seconds};
+use crate::harness::{Actor, Mail, PASSWORD, Request, Server, almost, days, hours, seconds};
 
 fn log_in(server: &Server, password: &str) -> crate::harness::Answer {
     server.anyone().post(
@@ -131,7 +131,7 @@ fn a_token_that_was_signed_anew_or_not_at_all_opens_nothing() {
 fn an_access_token_lives_an_hour() {
     let server = Server::start();
     let access = server.user("ana@example.org").access();
-    server.pass(hours(1) - seconds(1));
+    server.pass(almost(hours(1)));
     graphql(&access).gives(501);
     server.pass(seconds(1));
     graphql(&access).fails(401, "Token has expired");
@@ -143,7 +143,7 @@ fn an_expired_token_is_refreshed_for_seven_days() {
     let server = Server::start();
     let ana = server.user("ana@example.org");
     let (one, two) = (ana.access(), ana.access());
-    server.pass(hours(1) + days(7) - seconds(1));
+    server.pass(almost(hours(1) + days(7)));
     server.sweep();
     let new = refreshed(&one, &server);
     graphql(&new).gives(501);
@@ -166,7 +166,7 @@ fn two_tabs_that_refresh_at_once_both_get_the_successor() {
     let old = server.user("ana@example.org").access();
     let new = refreshed(&old, &server);
     assert_ne!(new.token, old.token);
-    server.pass(seconds(10) - seconds(1));
+    server.pass(almost(seconds(10)));
     graphql(&old).gives(501);
     assert_eq!(old.refresh().gives(200).string("/token"), new.token);
     server.restart();
@@ -298,7 +298,7 @@ fn a_reset_code_ends_after_half_an_hour() {
         .redeem(&code, "a better password")
         .gives(401);
     let code = reset_mail(&server).code();
-    server.pass(seconds(30 * 60 - 1));
+    server.pass(almost(seconds(30 * 60)));
     server.sweep();
     server.restart();
     server

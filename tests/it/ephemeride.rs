@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Actor, PASSWORD, Request, Server, days, hours, seconds};
+use crate::harness::{Actor, PASSWORD, Request, Server, almost, days, hours, seconds};
 
 /// The sessions of a list as their secrets' owners would tell them: by user agent.
 fn agents(list: &Value) -> Vec<&str> {
@@ -189,7 +189,7 @@ fn a_session_ends_after_thirty_days_without_use() {
     }
     idle.get("/v1/user").fails(404, "SessionNotFound");
     server.restart();
-    server.pass(days(30) - seconds(1));
+    server.pass(almost(days(30)));
     used.get("/v1/user").gives(200);
     server.pass(days(30));
     used.get("/v1/user").fails(404, "SessionNotFound");

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Actor, Answer, Request, Server, hours, seconds};
+use crate::harness::{Actor, Answer, Request, Server, almost, hours, seconds};
 
 fn keyed(actor: &Actor, key: &str, body: &str) -> Answer {
     let request = Request::new("POST", "/api/events/simple_clientapp");
@@ -57,7 +57,7 @@ fn a_key_is_remembered_for_a_day_across_restarts_and_sweeps() {
     let body = r#"[{"name":"a"}]"#;
     keyed(&pair, "key", body).gives(201);
     server.restart();
-    server.pass(hours(24) - seconds(1));
+    server.pass(almost(hours(24)));
     server.sweep();
     keyed(&pair, "key", body).gives(201);
     keyed(&pair, "key", r#"[{"name":"b"}]"#).gives(422);

@@ -15,7 +15,7 @@ fn strict(more: &str) -> Server {
 }
 
 fn from(server: &Server, address: &str) -> Actor {
-    server.anyone().from_address(address)
+    server.anyone().at_address(address)
 }
 
 fn retry_after(answer: &crate::harness::Answer) -> u64 {
@@ -129,7 +129,7 @@ fn too_many_reset_requests_look_the_same_and_send_nothing() {
     for n in 0..11 {
         server
             .anyone()
-            .from_address(&format!("198.51.100.{n}"))
+            .at_address(&format!("198.51.100.{n}"))
             .sign_up(&format!("user{n}@example.org"))
             .gives(201);
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{ADMIN_PASSWORD, Request, Server, hours, seconds};
+use crate::harness::{ADMIN_PASSWORD, Request, Server, almost, hours, seconds};
 
 fn delete(server: &Server, body: &str) -> crate::harness::Answer {
     server
@@ -34,7 +34,7 @@ fn the_administrator_gets_a_token_for_a_day() {
         .get(&format!("/api/token?token={token}"))
         .gives(200);
     assert_eq!(seen.json(), json!({"valid": true, "expiry_time": end}));
-    server.pass(hours(24) - seconds(1));
+    server.pass(almost(hours(24)));
     assert!(is_valid(&server, &token));
     server.pass(seconds(1));
     let seen = server

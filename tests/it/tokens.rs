@@ -126,7 +126,9 @@ fn a_user_has_so_many_live_tokens_and_the_least_recently_used_makes_room() {
     let server = Server::with("tokens.per_user = 3");
     let ana = server.user("ana@example.org");
     server.pass(seconds(60));
-    let (one, two) = (ana.session(), ana.access());
+    let one = ana.session();
+    server.pass(seconds(60));
+    let two = ana.access();
     server.pass(seconds(60));
     one.get("/v1/user").gives(200);
     server.pass(seconds(60));

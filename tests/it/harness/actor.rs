@@ -45,7 +45,7 @@ impl Actor {
     }
 
     /// The same from another address, if the server believes in proxies.
-    pub(crate) fn from_address(&self, address: &str) -> Actor {
+    pub(crate) fn at_address(&self, address: &str) -> Actor {
         self.with_header("X-Forwarded-For", address)
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 /// Nothing here takes so long, unless the server hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A request.
 #[derive(Clone)]
@@ -83,10 +83,10 @@ impl Request {
         }
         text += "Connection: close\r\n";
         for (name, value) in &self.headers {
-            text += &format!("{name}: {value}\r\n");
+            text += &[name, ": ", value, "\r\n"].concat();
         }
         if let Some(body) = &self.body {
-            text += &format!("Content-Length: {}\r\n", body.len());
+            text += &["Content-Length: ", &body.len().to_string(), "\r\n"].concat();
         }
         text += "\r\n";
         let mut bytes = text.into_bytes();

@@ -254,11 +254,11 @@ fn judge_unknown_path(received: &Received) -> Result<(), String> {
         Shape::CodeAndMessage,
         Shape::Error,
     ];
-    let known = matches!(received.status, 404 | 405 | 400);
-    let shaped = shapes
+    let is_refusal = matches!(received.status, 404 | 405 | 400);
+    let is_worded = shapes
         .into_iter()
         .any(|shape| judge_error(shape, received).is_ok());
-    if known && (shaped || received.body.is_empty()) {
+    if is_refusal && (is_worded || received.body.is_empty()) {
         Ok(())
     } else {
         Err("no 404".into())

@@ -290,7 +290,7 @@ impl Inside {
                 started.send(parts).unwrap();
                 // An error means that whoever could stop it is gone: the same thing.
                 server::serve(listeners, Arc::new(dispatcher), async {
-                    drop(stopped.await)
+                    drop(stopped.await);
                 })
                 .await;
                 store.close().await;
@@ -357,7 +357,8 @@ fn configuration(settings: &str, directory: &TempDir) -> Config {
             .lines()
             .any(|line| line.trim_start_matches(['#', ' ']).starts_with(key))
         {
-            text += &format!("\n{key} = {value}");
+            text += "\n";
+            text += &[key, " = ", value].concat();
         }
     }
     config::parse(&text, directory.path()).unwrap_or_else(|wrong| panic!("{wrong}\n{text}"))
@@ -385,12 +386,17 @@ pub(crate) fn race<T: Send>(racers: usize, visit: impl Fn(usize) -> T + Sync) ->
 
 /// So many hours.
 pub(crate) const fn hours(hours: u64) -> Duration {
-    Duration::from_secs(hours * 3600)
+    Duration::from_hours(hours)
 }
 
 /// So many days.
 pub(crate) const fn days(days: u64) -> Duration {
     hours(days * 24)
+}
+
+/// All of this time but its last second.
+pub(crate) const fn almost(time: Duration) -> Duration {
+    time.saturating_sub(seconds(1))
 }
 
 /// So many seconds.

@@ -1,0 +1,108 @@
+//! What can be seen of a store, held against the reference.
+
+use std::collections::BTreeSet;
+
+use doorward::model::{Digest, Holder, Standing, Token};
+
+use super::email;
+use super::random::{Life, RETENTION};
+use super::reference::Stored;
+
+impl Life {
+    /// Compares everything that can be seen.
+    pub(super) fn compare(&self) {
+        let (store, reference) = (self.shelf.store(), &self.reference);
+        for id in &self.users {
+            let found = self.shelf.run(store.find_user(*id));
+            let known = reference.users.get(id);
+            assert_eq!(found.is_some(), known.is_some());
+            if let (Some(found), Some(known)) = (found, known) {
+                assert_eq!((&found.email, &found.name), (&known.email, &known.name));
+                assert_eq!(found.password_hash, known.password_hash);
+                assert_eq!((found.disabled, found.epoch), (known.disabled, known.epoch));
+            }
+            self.compare_live(Holder::User(*id));
+        }
+        self.compare_live(Holder::Admin);
+        for number in 0..20 {
+            let address = email(&format!("user{number}@example.org"));
+            let found = self.shelf.run(store.find_user_by_email(&address.key()));
+            assert_eq!(found.map(|user| user.id), reference.owner_of(&address));
+        }
+        for code in &self.codes {
+            let found = self.shelf.run(store.find_reset(code, self.now));
+            assert_eq!(found, reference.find_reset(*code, self.now));
+        }
+        self.tokens
+            .iter()
+            .for_each(|digest| self.compare_token(digest));
+        let counts = self.shelf.run(store.event_counts(0, u32::MAX));
+        assert_eq!(
+            counts.into_iter().collect::<BTreeSet<_>>(),
+            reference.event_counts()
+        );
+    }
+
+    fn compare_live(&self, holder: Holder) {
+        let live = self
+            .shelf
+            .run(self.shelf.store().live_tokens(holder, self.now));
+        let live: BTreeSet<_> = live.into_iter().map(|token| token.id.0).collect();
+        let expected = self.reference.live(holder, self.now).into_iter();
+        assert_eq!(
+            live,
+            expected
+                .map(|digest| self.reference.tokens[&digest].id.0)
+                .collect()
+        );
+    }
+
+    /// What is dead may be forgotten or not; what is not must be there as it is.
+    fn compare_token(&self, digest: &Digest) {
+        let found = self.shelf.run(self.shelf.store().find_token(digest));
+        let standing = |token: &Token, epoch| token.standing(epoch, self.now);
+        let Some(known) = self.reference.tokens.get(digest) else {
+            assert!(found.is_none_or(|it| standing(&it.token, it.epoch) == Standing::Revoked));
+            return;
+        };
+        match (self.reference.standing(known, self.now), found) {
+            (Standing::Live, Some(found)) => {
+                assert_eq!(standing(&found.token, found.epoch), Standing::Live);
+                assert_eq!(*found.token, *known);
+            }
+            (Standing::Live, None) => panic!("a live token is gone"),
+            (expected, Some(found)) => {
+                assert_eq!(standing(&found.token, found.epoch), expected);
+            }
+            (Standing::Expired, None) => assert!(known.forgettable_at() <= self.now),
+            (Standing::Revoked, None) => {}
+        }
+    }
+
+    /// Compares the events that must still be there.
+    pub(super) fn compare_events(&self) {
+        let oldest = self.now.before(RETENTION);
+        let found = self
+            .shelf
+            .run(self.shelf.store().events_since(oldest, usize::MAX));
+        let found: Vec<Stored> = found
+            .into_iter()
+            .map(|it| {
+                let subject = it.subject.unwrap();
+                Stored {
+                    at: it.at,
+                    name: it.name,
+                    subject,
+                    details: it.details,
+                }
+            })
+            .collect();
+        let known: Vec<_> = self
+            .reference
+            .events
+            .iter()
+            .filter(|it| it.at >= oldest)
+            .collect();
+        assert_eq!(found.iter().collect::<Vec<_>>(), known);
+    }
+}

@@ -1,0 +1,117 @@
+//! What the store promises of events.
+
+use doorward::model::{EventCount, Holder, Idempotency, NewEvent};
+use doorward::store::{Appended, Report};
+
+use super::{Shelf, ana, at, digest, every_backend, user_id};
+
+fn report<'a>(events: &'a [NewEvent<'a>], key: Option<(u64, u64)>, millis: i64) -> Report<'a> {
+    let idempotency = key.map(|(key, body)| Idempotency {
+        key: digest("key", key),
+        body: digest("body", body),
+    });
+    Report {
+        reporter: Holder::User(user_id(1)),
+        events,
+        idempotency,
+        at: at(millis),
+    }
+}
+
+fn append(shelf: &Shelf, report: Report<'_>) -> Appended {
+    shelf.run(shelf.store().append_events(report))
+}
+
+#[test]
+fn a_report_is_stored_whole_or_not_at_all() {
+    every_backend(|mut shelf| {
+        ana(&shelf);
+        let details = Some("{ \"as\" : \"it came\" }");
+        let good = NewEvent {
+            name: "good",
+            subject: user_id(1),
+            details,
+        };
+        let bad = NewEvent {
+            subject: user_id(9),
+            ..good
+        };
+        assert_eq!(
+            append(&shelf, report(&[good, bad], None, 0)),
+            Appended::UnknownUser(1)
+        );
+        assert_eq!(
+            append(&shelf, report(&[good; 3], Some((1, 1)), 0)),
+            Appended::Stored(3)
+        );
+        assert_eq!(
+            append(&shelf, report(&[good; 3], Some((1, 1)), 1)),
+            Appended::Replayed(3)
+        );
+        assert_eq!(
+            append(&shelf, report(&[good; 2], Some((1, 2)), 1)),
+            Appended::KeyReused
+        );
+        shelf.reopen();
+        assert_eq!(
+            append(&shelf, report(&[good; 3], Some((1, 1)), 2)),
+            Appended::Replayed(3)
+        );
+        let store = shelf.store();
+        let events = shelf.run(store.events_since(at(0), 100));
+        assert_eq!(events.len(), 3);
+        assert!(
+            events
+                .iter()
+                .all(|it| it.name == "good" && it.details.as_deref() == details)
+        );
+        assert_eq!(shelf.run(store.events_since(at(0), 2)).len(), 2);
+        assert!(shelf.run(store.events_since(at(1), 100)).is_empty());
+        let hour = at(0).hour();
+        let expected = vec![EventCount {
+            hour,
+            name: "good".into(),
+            count: 3,
+        }];
+        assert_eq!(shelf.run(store.event_counts(hour, hour + 1)), expected);
+        assert!(shelf.run(store.event_counts(hour + 1, hour + 9)).is_empty());
+    });
+}
+
+#[test]
+fn an_event_of_any_size_comes_back_as_it_was() {
+    every_backend(|mut shelf| {
+        ana(&shelf);
+        // Neither compressible nor short: the SHA-256 of a counter, in hexadecimal digits.
+        let noise: Vec<String> = (0..400)
+            .map(|n| format!("{:02x?}", digest("noise", n).0))
+            .collect();
+        let texts: Vec<String> = [0, 1, 7, 40, 100]
+            .map(|parts| format!("{{\"x\":{:?}}}", noise[..parts].concat()))
+            .to_vec();
+        let events: Vec<NewEvent<'_>> = (0..2_000)
+            .map(|n| NewEvent {
+                name: &noise[n % 300][..20],
+                subject: user_id(1),
+                details: if n % 3 == 0 {
+                    Some(&texts[n % 5])
+                } else {
+                    None
+                },
+            })
+            .collect();
+        for (index, part) in events.chunks(700).enumerate() {
+            let report = report(part, None, i64::try_from(index).unwrap());
+            append(&shelf, report);
+        }
+        shelf.reopen();
+        let stored = shelf.run(shelf.store().events_since(at(0), usize::MAX));
+        assert_eq!(stored.len(), events.len());
+        for (stored, event) in stored.iter().zip(&events) {
+            assert_eq!(
+                (stored.name.as_str(), stored.details.as_deref()),
+                (event.name, event.details)
+            );
+        }
+    });
+}

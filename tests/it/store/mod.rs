@@ -1,0 +1,165 @@
+//! The contract of the store, held against every backend: single promises here and in `contract`, random lives in `random`
+//! against plain maps in `reference`.
+
+mod compare;
+mod contract;
+mod events;
+mod random;
+mod reference;
+mod verbs;
+
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use doorward::crypto;
+use doorward::model::{
+    Client, Digest, Email, Holder, Name, NewToken, NewUser, Timestamp, Token, TokenId, TokenKind,
+    UserId,
+};
+use doorward::store::sled::SledStore;
+use doorward::store::{Created, Store};
+use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
+
+type Opening<'a> = Pin<Box<dyn Future<Output = Arc<dyn Store>> + 'a>>;
+/// How a backend is opened in a directory.
+type Open = fn(&Path) -> Opening<'_>;
+
+/// Every backend.
+const BACKENDS: &[(&str, Open)] = &[("sled", |path| {
+    Box::pin(async move { open_sled(path).await })
+})];
+
+async fn open_sled(path: &Path) -> Arc<dyn Store> {
+    Arc::new(SledStore::open(path, 16 << 20).await.unwrap())
+}
+
+/// A store that can be closed and opened again.
+struct Shelf {
+    runtime: Runtime,
+    directory: TempDir,
+    open: Open,
+    store: Option<Arc<dyn Store>>,
+}
+
+impl Shelf {
+    fn new(open: Open) -> Shelf {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let mut shelf = Shelf {
+            runtime,
+            directory: tempfile::tempdir().unwrap(),
+            open,
+            store: None,
+        };
+        shelf.reopen();
+        shelf
+    }
+
+    fn reopen(&mut self) {
+        if let Some(store) = self.store.take() {
+            self.runtime.block_on(store.close());
+        }
+        self.store = Some(self.runtime.block_on((self.open)(self.directory.path())));
+    }
+
+    fn store(&self) -> &dyn Store {
+        self.store.as_deref().unwrap()
+    }
+
+    /// Runs a verb to its end; errors are for tests of their own.
+    #[track_caller]
+    fn run<T>(&self, verb: impl Future<Output = doorward::store::Outcome<T>>) -> T {
+        self.runtime.block_on(verb).unwrap()
+    }
+}
+
+/// Holds a promise against every backend.
+fn every_backend(promise: impl Fn(Shelf)) {
+    for (name, open) in BACKENDS {
+        eprintln!("backend: {name}");
+        promise(Shelf::new(*open));
+    }
+}
+
+fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millis(1_772_366_400_000 + millis)
+}
+
+/// The digest of something that is told apart by a word and a number.
+fn digest(what: &str, number: u64) -> Digest {
+    crypto::digest(format!("{what} {number}").as_bytes())
+}
+
+fn bytes(what: &str, number: u64) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest(what, number).0[..16]);
+    bytes
+}
+
+fn user_id(number: u64) -> UserId {
+    UserId::from_random(bytes("user", number))
+}
+
+fn email(text: &str) -> Email {
+    Email::parse(text).unwrap()
+}
+
+fn new_user(number: u64, address: &str, invite: Option<&str>) -> NewUser {
+    NewUser {
+        id: user_id(number),
+        email: email(address),
+        name: Name::parse("Somebody").unwrap(),
+        password_hash: "a hash".into(),
+        invite: invite.map(str::to_owned),
+    }
+}
+
+/// A token that lives for an hour, and for another hour in which it can be refreshed.
+fn new_token(number: u64, kind: TokenKind, holder: Holder, epoch: u32, now: Timestamp) -> NewToken {
+    let id = TokenId::from_random(bytes("token", number));
+    let hour = std::time::Duration::from_hours(1);
+    let expires_at = now.after(hour);
+    let token = Token {
+        id,
+        family: id,
+        kind,
+        holder,
+        epoch,
+        issued_at: now,
+        expires_at,
+        refreshable_until: match kind {
+            TokenKind::Access => expires_at.after(hour),
+            _ => expires_at,
+        },
+        last_used_at: now,
+        client: Client::new([127, 0, 0, 1].into(), None),
+        renewal: (kind == TokenKind::Angen).then(|| digest("renewal", number)),
+        retired: None,
+    };
+    NewToken {
+        digest: digest("token", number),
+        token,
+    }
+}
+
+fn session(number: u64, user: u64, now: Timestamp) -> NewToken {
+    new_token(
+        number,
+        TokenKind::Session,
+        Holder::User(user_id(user)),
+        0,
+        now,
+    )
+}
+
+/// An account, the first, with its first session.
+fn ana(shelf: &Shelf) -> Holder {
+    let created = shelf.run(shelf.store().create_user(
+        new_user(1, "ana@example.org", None),
+        session(1, 1, at(0)),
+        at(0),
+    ));
+    assert!(matches!(created, Created::Done(_)));
+    Holder::User(user_id(1))
+}

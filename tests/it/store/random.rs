@@ -1,0 +1,211 @@
+//! Random lives: the same verbs to the store and to the reference, with the same outcomes, reopening on the way.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use doorward::crypto;
+use doorward::model::{
+    Digest, Email, Holder, InviteTerms, NewToken, Standing, Timestamp, TokenKind, UserId,
+};
+
+use super::reference::Reference;
+use super::{Shelf, at, digest, email, every_backend, new_token, user_id};
+
+const STEPS: usize = 1_000;
+pub(super) const RETENTION: Duration = Duration::from_hours(6);
+
+/// What must have come of things, at least once in each life.
+const OUTCOMES: &[&str] = &[
+    "create_user EmailTaken",
+    "create_user InviteNotFound",
+    "update_user Done",
+    "update_user EmailTaken",
+    "update_user Gone",
+    "change_password Done",
+    "change_password Gone",
+    "delete_user true",
+    "issue_token true",
+    "issue_token false",
+    "renew_token true",
+    "renew_token false",
+    "refresh_token Done",
+    "refresh_token Again",
+    "refresh_token Reused",
+    "refresh_token Refused",
+    "put_reset true",
+    "redeem_reset Done",
+    "redeem_reset Refused",
+    "append_events Stored",
+    "append_events Replayed",
+    "append_events KeyReused",
+    "append_events UnknownUser",
+];
+
+/// One life.
+pub(super) struct Life {
+    pub(super) shelf: Shelf,
+    pub(super) reference: Reference,
+    pub(super) seed: u64,
+    pub(super) drawn: u64,
+    pub(super) now: Timestamp,
+    pub(super) serial: u64,
+    /// Everybody and everything that ever was.
+    pub(super) users: Vec<UserId>,
+    pub(super) tokens: Vec<Digest>,
+    pub(super) codes: Vec<Digest>,
+    /// What came of things: a life in which nothing is ever refused proves little.
+    outcomes: BTreeSet<String>,
+}
+
+impl Life {
+    fn begin(shelf: Shelf, seed: u64) -> Life {
+        let mut life = Life {
+            shelf,
+            reference: Reference::default(),
+            seed,
+            drawn: 0,
+            now: at(0),
+            serial: 0,
+            users: vec![user_id(0)],
+            tokens: vec![digest("token", 0)],
+            codes: vec![digest("code", 0)],
+            outcomes: BTreeSet::new(),
+        };
+        let offer: Vec<_> = (0..3_u8)
+            .map(|n| {
+                let end = (n == 2).then(|| at(1_000_000));
+                (
+                    crypto::digest(&[b'0' + n]),
+                    InviteTerms {
+                        uses: 4,
+                        expires_at: end,
+                    },
+                )
+            })
+            .collect();
+        life.shelf
+            .run(life.shelf.store().offer_invites(offer.clone()));
+        life.reference.invites = offer
+            .into_iter()
+            .map(|(code, terms)| (code, (terms, 0)))
+            .collect();
+        life
+    }
+
+    /// Holds an outcome to what it should be.
+    #[track_caller]
+    pub(super) fn same<T: PartialEq + std::fmt::Debug>(
+        &mut self,
+        verb: &'static str,
+        found: &T,
+        expected: &T,
+    ) -> &'static str {
+        assert_eq!(found, expected);
+        let word = format!("{found:?}");
+        self.outcomes.insert(format!(
+            "{verb} {}",
+            word.split('(').next().unwrap_or_default()
+        ));
+        verb
+    }
+
+    pub(super) fn draw(&mut self, below: u64) -> u64 {
+        self.drawn += 1;
+        let Digest(bytes) = digest("draw", self.seed << 32 | self.drawn);
+        let (first, _) = bytes.split_first_chunk::<8>().unwrap();
+        u64::from_be_bytes(*first) % below
+    }
+
+    pub(super) fn one_of<T: Copy>(&mut self, from: &[T]) -> T {
+        // Mostly one of the latest: what is long dead is dull.
+        let reach = if self.draw(4) == 0 {
+            from.len()
+        } else {
+            from.len().min(6)
+        };
+        let back = usize::try_from(self.draw(reach as u64)).unwrap();
+        from[from.len() - 1 - back]
+    }
+
+    pub(super) fn user(&mut self) -> UserId {
+        let users = self.users.clone();
+        self.one_of(&users)
+    }
+
+    pub(super) fn token(&mut self) -> Digest {
+        let tokens = self.tokens.clone();
+        self.one_of(&tokens)
+    }
+
+    /// A token of this kind that is not dead; now and then just any.
+    pub(super) fn token_of(&mut self, kind: TokenKind) -> Digest {
+        let is_it = |it: &&Digest| {
+            let known = self.reference.tokens.get(it).filter(|it| it.kind == kind);
+            known.is_some_and(|it| self.reference.standing(it, self.now) != Standing::Revoked)
+        };
+        let tokens: Vec<Digest> = self.tokens.iter().filter(is_it).copied().collect();
+        if tokens.is_empty() || self.draw(4) == 0 {
+            self.token()
+        } else {
+            self.one_of(&tokens)
+        }
+    }
+
+    pub(super) fn address(&mut self) -> Email {
+        let number = self.draw(20);
+        let name = if self.draw(2) == 0 { "User" } else { "user" };
+        email(&format!("{name}{number}@example.org"))
+    }
+
+    pub(super) fn next(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
+    }
+
+    pub(super) fn new_token(&mut self, holder: Holder, kind: TokenKind, epoch: u32) -> NewToken {
+        let token = new_token(self.next(), kind, holder, epoch, self.now);
+        self.tokens.push(token.digest);
+        token
+    }
+}
+
+/// Lives one life in every backend. `is_rich`: everything must have happened in it.
+fn live(seed: u64, is_rich: bool) {
+    every_backend(|shelf| {
+        let mut life = Life::begin(shelf, seed);
+        for step in 0..STEPS {
+            let verb = life.step();
+            eprintln!("seed {seed}, step {step}: {verb}");
+            life.compare();
+            if step % 20 == 0 {
+                life.compare_events();
+            }
+        }
+        life.shelf.reopen();
+        life.compare();
+        life.compare_events();
+        for outcome in OUTCOMES.iter().filter(|_| is_rich) {
+            let happened = life.outcomes.contains(*outcome);
+            assert!(happened, "{outcome} never happened: {:?}", life.outcomes);
+        }
+    });
+}
+
+#[test]
+fn a_random_life_is_the_same_in_plain_maps() {
+    live(1, true);
+}
+
+#[test]
+fn another_random_life_is_the_same_in_plain_maps() {
+    live(2, true);
+}
+
+/// `DOORWARD_LIVES=100 cargo test random_lives` lives so many.
+#[test]
+fn further_random_lives_are_the_same_in_plain_maps() {
+    let lives = std::env::var("DOORWARD_LIVES").map_or(1, |text| text.parse().unwrap());
+    for seed in 3..3 + lives {
+        live(seed, false);
+    }
+}

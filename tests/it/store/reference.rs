@@ -1,0 +1,350 @@
+//! The store as plain maps: slow, forgetful at the end of the process, and simple enough to be believed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use doorward::model::{
+    Digest, Email, EventCount, Holder, Idempotency, InviteTerms, Name, NewToken, NewUser, Retired,
+    Standing, Timestamp, Token, TokenId, TokenKind, UserId, limits,
+};
+use doorward::store::{Appended, Created, Redeemed, Refreshed, Updated};
+
+/// An account, as far as anything depends on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Account {
+    pub(super) email: Email,
+    pub(super) name: Name,
+    pub(super) password_hash: String,
+    pub(super) disabled: bool,
+    pub(super) epoch: u32,
+}
+
+/// An event that was stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stored {
+    pub(super) at: Timestamp,
+    pub(super) name: String,
+    pub(super) subject: UserId,
+    pub(super) details: Option<String>,
+}
+
+/// The maps.
+#[derive(Default)]
+pub(super) struct Reference {
+    pub(super) users: BTreeMap<UserId, Account>,
+    pub(super) tokens: BTreeMap<Digest, Token>,
+    pub(super) resets: BTreeMap<UserId, (Digest, Timestamp)>,
+    pub(super) invites: BTreeMap<Digest, (InviteTerms, u32)>,
+    pub(super) events: Vec<Stored>,
+    pub(super) counts: BTreeMap<(u32, String), u64>,
+    promises: BTreeMap<(Holder, Digest), (Digest, usize, Timestamp)>,
+}
+
+impl Reference {
+    pub(super) fn epoch(&self, holder: Holder) -> Option<u32> {
+        match holder {
+            Holder::User(id) => self.active(id).map(|user| user.epoch),
+            Holder::Admin | Holder::Hub => Some(0),
+        }
+    }
+
+    pub(super) fn standing(&self, token: &Token, now: Timestamp) -> Standing {
+        token.standing(self.epoch(token.holder), now)
+    }
+
+    pub(super) fn owner_of(&self, address: &Email) -> Option<UserId> {
+        let owner = self
+            .users
+            .iter()
+            .find(|(_, user)| user.email.key() == address.key());
+        owner.map(|(id, _)| *id)
+    }
+
+    /// The digests of a holder's live tokens but those that were exchanged, the least recently used first.
+    pub(super) fn live(&self, holder: Holder, now: Timestamp) -> Vec<Digest> {
+        let mut live: Vec<_> = self
+            .tokens
+            .iter()
+            .filter(|(_, it)| it.holder == holder && it.retired.is_none())
+            .filter(|(_, it)| self.standing(it, now) == Standing::Live)
+            .map(|(digest, it)| (it.last_used_at, it.issued_at, *digest))
+            .collect();
+        live.sort_unstable();
+        live.into_iter().map(|(_, _, digest)| digest).collect()
+    }
+
+    fn active(&self, id: UserId) -> Option<&Account> {
+        self.users.get(&id).filter(|user| !user.disabled)
+    }
+
+    pub(super) fn create_user(&mut self, new: NewUser, first: NewToken, now: Timestamp) -> Created {
+        if self.owner_of(&new.email).is_some() {
+            return Created::EmailTaken;
+        }
+        if let Some(code) = &new.invite {
+            let invite = self
+                .invites
+                .get_mut(&doorward::crypto::digest(code.as_bytes()));
+            let open = |(terms, used): &&mut (InviteTerms, u32)| {
+                *used < terms.uses && terms.expires_at.is_none_or(|end| now < end)
+            };
+            match invite.filter(open) {
+                Some((_, used)) => *used += 1,
+                None => return Created::InviteNotFound,
+            }
+        }
+        let NewUser {
+            id,
+            email,
+            name,
+            password_hash,
+            ..
+        } = new;
+        let account = Account {
+            email,
+            name,
+            password_hash,
+            disabled: false,
+            epoch: 0,
+        };
+        self.users.insert(id, account);
+        self.tokens.insert(first.digest, first.token);
+        // The account itself is compared elsewhere.
+        Created::InviteNotFound
+    }
+
+    pub(super) fn update_user(&mut self, id: UserId, name: Name, email: Email) -> Updated {
+        if self.active(id).is_none() {
+            return Updated::Gone;
+        }
+        if self.owner_of(&email).is_some_and(|owner| owner != id) {
+            return Updated::EmailTaken;
+        }
+        let account = self.users.get_mut(&id).unwrap();
+        if account.email.key() != email.key() {
+            self.resets.remove(&id);
+        }
+        (account.name, account.email) = (name, email);
+        Updated::Done
+    }
+
+    pub(super) fn change_password(
+        &mut self,
+        id: UserId,
+        epoch: u32,
+        hash: String,
+        keep: Option<Digest>,
+    ) -> Updated {
+        if self.active(id).is_none_or(|user| user.epoch != epoch) {
+            return Updated::Gone;
+        }
+        let epoch = self.set_password(id, hash);
+        let kept = keep.and_then(|digest| self.tokens.get_mut(&digest));
+        if let Some(token) = kept.filter(|token| token.holder == Holder::User(id)) {
+            token.epoch = epoch;
+        }
+        Updated::Done
+    }
+
+    fn set_password(&mut self, id: UserId, hash: String) -> u32 {
+        self.resets.remove(&id);
+        let account = self.users.get_mut(&id).unwrap();
+        (account.password_hash, account.epoch) = (hash, account.epoch + 1);
+        account.epoch
+    }
+
+    pub(super) fn set_disabled(&mut self, id: UserId, disabled: bool) -> bool {
+        let Some(account) = self.users.get_mut(&id) else {
+            return false;
+        };
+        if account.disabled != disabled {
+            (account.disabled, account.epoch) = (disabled, account.epoch + 1);
+            self.resets.remove(&id);
+        }
+        true
+    }
+
+    pub(super) fn delete_user(&mut self, id: UserId) -> bool {
+        self.resets.remove(&id);
+        self.tokens
+            .retain(|_, token| token.holder != Holder::User(id));
+        self.users.remove(&id).is_some()
+    }
+
+    pub(super) fn issue_token(&mut self, new: NewToken, per_user: usize, now: Timestamp) -> bool {
+        let holder = new.token.holder;
+        if self.epoch(holder) != Some(new.token.epoch) {
+            return false;
+        }
+        if matches!(holder, Holder::User(_)) {
+            let live = self.live(holder, now);
+            for digest in live.iter().take((live.len() + 1).saturating_sub(per_user)) {
+                self.tokens.remove(digest);
+            }
+        }
+        self.tokens.insert(new.digest, new.token);
+        true
+    }
+
+    pub(super) fn renew_token(
+        &mut self,
+        old: Digest,
+        renewal: Digest,
+        new: NewToken,
+        now: Timestamp,
+    ) -> bool {
+        let Some(token) = self.tokens.get(&old) else {
+            return false;
+        };
+        if self.standing(token, now) != Standing::Live || token.renewal != Some(renewal) {
+            return false;
+        }
+        let NewToken {
+            digest,
+            token: mut next,
+        } = new;
+        (next.epoch, next.holder) = (token.epoch, token.holder);
+        self.tokens.remove(&old);
+        self.tokens.insert(digest, next);
+        true
+    }
+
+    pub(super) fn refresh_token(
+        &mut self,
+        old: Digest,
+        new: NewToken,
+        now: Timestamp,
+    ) -> Refreshed {
+        let Some(token) = self.tokens.get(&old).cloned() else {
+            return Refreshed::Refused;
+        };
+        if token.kind != TokenKind::Access || self.epoch(token.holder) != Some(token.epoch) {
+            return Refreshed::Refused;
+        }
+        if let Some(retired) = token.retired {
+            if now < retired.at.after(limits::REFRESH_GRACE) {
+                let successor = self.tokens.get(&retired.successor);
+                return successor.map_or(Refreshed::Refused, |it| {
+                    Refreshed::Again(Box::new(it.clone()))
+                });
+            }
+            self.end_family_named(token.family);
+            return Refreshed::Reused(Box::new(token));
+        }
+        if now >= token.refreshable_until {
+            return Refreshed::Refused;
+        }
+        let NewToken {
+            digest,
+            token: mut next,
+        } = new;
+        (next.family, next.epoch, next.holder) = (token.family, token.epoch, token.holder);
+        self.tokens.insert(digest, next.clone());
+        let retired = Some(Retired {
+            at: now,
+            successor: digest,
+        });
+        self.tokens.insert(old, Token { retired, ..token });
+        Refreshed::Done(Box::new(next))
+    }
+
+    pub(super) fn touch_token(&mut self, digest: Digest, idle: Duration, now: Timestamp) {
+        if let Some(token) = self.tokens.get_mut(&digest)
+            && token.retired.is_none()
+            && token.is_worth_touching(now)
+        {
+            *token = token.touched(now, idle);
+        }
+    }
+
+    pub(super) fn end_family(&mut self, digest: Digest) {
+        if let Some(family) = self.tokens.get(&digest).map(|token| token.family) {
+            self.end_family_named(family);
+        }
+    }
+
+    fn end_family_named(&mut self, family: TokenId) {
+        self.tokens.retain(|_, token| token.family != family);
+    }
+
+    pub(super) fn put_reset(&mut self, user: UserId, code: Digest, end: Timestamp) -> bool {
+        let active = self.active(user).is_some();
+        if active {
+            self.resets.insert(user, (code, end));
+        }
+        active
+    }
+
+    pub(super) fn find_reset(&self, code: Digest, now: Timestamp) -> Option<UserId> {
+        let found = self
+            .resets
+            .iter()
+            .find(|(_, (known, end))| *known == code && now < *end);
+        found.map(|(user, _)| *user)
+    }
+
+    pub(super) fn redeem_reset(&mut self, code: Digest, hash: String, now: Timestamp) -> Redeemed {
+        let Some(user) = self.find_reset(code, now) else {
+            return Redeemed::Refused;
+        };
+        self.set_password(user, hash);
+        Redeemed::Done(user)
+    }
+
+    pub(super) fn append_events(
+        &mut self,
+        reporter: Holder,
+        events: Vec<Stored>,
+        promise: Option<Idempotency>,
+        now: Timestamp,
+    ) -> Appended {
+        let key = promise.map(|promise| (reporter, promise.key));
+        let known = key
+            .and_then(|key| self.promises.get(&key))
+            .filter(|(_, _, end)| now < *end);
+        match (known, promise) {
+            (Some((body, count, _)), Some(promise)) if *body == promise.body => {
+                return Appended::Replayed(*count);
+            }
+            (Some(_), _) => return Appended::KeyReused,
+            (None, _) => {}
+        }
+        if let Some(index) = events
+            .iter()
+            .position(|it| !self.users.contains_key(&it.subject))
+        {
+            return Appended::UnknownUser(index);
+        }
+        if let (Some(key), Some(promise)) = (key, promise) {
+            let end = now.after(limits::IDEMPOTENCY_LIFETIME);
+            self.promises.insert(key, (promise.body, events.len(), end));
+        }
+        let count = events.len();
+        for event in events {
+            *self
+                .counts
+                .entry((event.at.hour(), event.name.clone()))
+                .or_default() += 1;
+            self.events.push(event);
+        }
+        Appended::Stored(count)
+    }
+
+    /// Forgets what nothing can come of; the store may, and need not, do so earlier.
+    pub(super) fn sweep(&mut self, now: Timestamp, retention: Duration) {
+        let oldest = now.before(retention);
+        self.events.retain(|event| event.at >= oldest);
+    }
+
+    /// The counters as the store lists them.
+    pub(super) fn event_counts(&self) -> BTreeSet<EventCount> {
+        let counts = self.counts.iter();
+        counts
+            .map(|((hour, name), count)| EventCount {
+                hour: *hour,
+                name: name.clone(),
+                count: *count,
+            })
+            .collect()
+    }
+}
