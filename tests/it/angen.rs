@@ -302,6 +302,29 @@ fn a_bad_event_is_named_and_nothing_of_its_batch_is_stored() {
 }
 
 #[test]
+fn details_are_kept_as_they_come_but_not_nested_without_end_nor_with_a_key_twice() {
+    let server = Server::start();
+    let pair = server.user("ana@example.org").angen();
+    let report = |details: &str| {
+        let body = format!(r#"{{"events":[{{"name":"a","details":{details}}}]}}"#);
+        pair.post(COMPLEX, body)
+    };
+    let nested = |depth| format!(r#"{{"a":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
+    report(&nested(6_000)).names(400, "nested deeper than 128 levels");
+    report(r#"{"a":{"b":1,"c":2,"b":3}}"#).names(400, "`b` is there twice");
+    report(r#"{"a":1"#).gives(400);
+    assert_nothing_stored(&server);
+    let odd = "{ \"a\\u0062\" : [ 1.0e+3, -0.0, 12345678901234567890123 ],\t\"\": null }";
+    for details in [&nested(100), odd] {
+        report(details).gives(201);
+        assert_eq!(
+            server.events().pop().unwrap().details.as_deref(),
+            Some(details)
+        );
+    }
+}
+
+#[test]
 fn names_are_counted_in_characters_and_details_in_bytes() {
     let server = Server::start();
     let pair = server.user("ana@example.org").angen();
