@@ -238,16 +238,21 @@ impl Store for SledStore {
     }
 
     async fn append_events(&self, report: Report<'_>) -> Outcome<Appended> {
-        // A repetition is answered as the first time, even if an account that it names is gone by now.
-        if let Some(promise) = report.idempotency
-            && let Some(answer) =
-                events::answer_to(&self.tree, report.reporter, promise, report.at)?
-        {
-            return Ok(answer);
-        }
+        let (holder, idempotency) = (report.reporter, report.idempotency);
         let subjects = match self.subjects(&report)? {
             Ok(subjects) => subjects,
-            Err(index) => return Ok(Appended::UnknownUser(index)),
+            Err(index) => {
+                // A repetition is answered as the first time, even if an account that it names is gone by now; and like
+                // the first time, after the writer has been asked: what a read shows may not be on the disk yet.
+                let at = report.at;
+                let answer = self
+                    .change(Room::Events, move |view| {
+                        let answer = |it| events::answer_to(view, holder, it, at).transpose();
+                        idempotency.and_then(answer).transpose()
+                    })
+                    .await?;
+                return Ok(answer.unwrap_or(Appended::UnknownUser(index)));
+            }
         };
         let names = self.name_numbers(&report).await?;
         let reporter = match report.reporter {
@@ -259,7 +264,6 @@ impl Store for SledStore {
             },
         };
         let prepared = events::prepare(report.at, reporter, report.events, &names, &subjects);
-        let (holder, idempotency) = (report.reporter, report.idempotency);
         self.change(Room::Events, move |view| {
             events::append(view, holder, idempotency, prepared)
         })

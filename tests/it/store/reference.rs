@@ -315,6 +315,9 @@ impl Reference {
         {
             return Appended::UnknownUser(index);
         }
+        if matches!(reporter, Holder::User(id) if !self.users.contains_key(&id)) {
+            return Appended::UnknownReporter;
+        }
         if let (Some(key), Some(promise)) = (key, promise) {
             let end = now.after(limits::IDEMPOTENCY_LIFETIME);
             self.promises.insert(key, (promise.body, events.len(), end));
