@@ -272,7 +272,7 @@ fn sessions_are_listed_without_secrets_the_latest_used_first() {
     let (phone, laptop) = (log_in("phone"), log_in("laptop"));
     let list = laptop.get("/v1/sessions").gives(200);
     assert_eq!(agents(&list.json()), ["laptop", "phone", "unknown"]);
-    server.settle();
+    server.pass(seconds(60));
     phone.get("/v1/user").gives(200);
     server.pass(seconds(60));
     let list = phone.get("/v1/sessions").gives(200);

@@ -29,12 +29,13 @@ use std::sync::atomic::AtomicU32;
 
 use sled::Tree;
 
+use self::blocks::Reporter;
 use self::cache::{Cache, Lookup};
 use self::events::{EventLog, Names};
 use self::keys::{Key, TokenKey, UserKey, meta};
 use self::view::{Read, View};
 use self::writer::{Desk, Room, Writer};
-use super::{Outcome, Report, StoreError};
+use super::{Appended, Outcome, Report, StoreError};
 use crate::model::{Digest, Holder, Token, User, UserId, UserNumber};
 
 /// Part of the memory budget that is sled's: it counts bytes on disk and needs about twice that in memory.
@@ -138,8 +139,11 @@ impl SledStore {
         read_through(&self.caches.users, &id, || self.tree.fetch(&UserKey { id }))
     }
 
-    /// The numbers of the accounts that events are about, or the place of the first event about nobody.
-    fn subjects(&self, report: &Report<'_>) -> Outcome<Result<Vec<UserNumber>, usize>> {
+    /// Who reports and the numbers of those whom the events are about, or why that cannot be said.
+    fn accounts_of(
+        &self,
+        report: &Report<'_>,
+    ) -> Outcome<Result<(Reporter, Vec<UserNumber>), Appended>> {
         let mut numbers: Vec<UserNumber> = Vec::with_capacity(report.events.len());
         let mut last: Option<(UserId, UserNumber)> = None;
         for (index, event) in report.events.iter().enumerate() {
@@ -147,13 +151,21 @@ impl SledStore {
                 Some((id, number)) if id == event.subject => number,
                 _ => match self.user(event.subject)? {
                     Some(user) => user.number,
-                    None => return Ok(Err(index)),
+                    None => return Ok(Err(Appended::UnknownUser(index))),
                 },
             };
             last = Some((event.subject, number));
             numbers.push(number);
         }
-        Ok(Ok(numbers))
+        let reporter = match report.reporter {
+            Holder::Admin => Reporter::Admin,
+            Holder::Hub => Reporter::Hub,
+            Holder::User(id) => match self.user(id)? {
+                Some(user) => Reporter::User(user.number),
+                None => return Ok(Err(Appended::UnknownReporter)),
+            },
+        };
+        Ok(Ok((reporter, numbers)))
     }
 
     /// The numbers of the names of events; a name that is new gets its number first.

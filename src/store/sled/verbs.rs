@@ -10,7 +10,6 @@ use super::super::{
     Appended, Created, Fact, Found, Health, Outcome, Redeemed, Refreshed, Report, Store, Swept,
     Updated,
 };
-use super::blocks::Reporter;
 use super::keys::meta;
 use super::view::{Read, View};
 use super::writer::Room;
@@ -239,9 +238,9 @@ impl Store for SledStore {
 
     async fn append_events(&self, report: Report<'_>) -> Outcome<Appended> {
         let (holder, idempotency) = (report.reporter, report.idempotency);
-        let subjects = match self.subjects(&report)? {
-            Ok(subjects) => subjects,
-            Err(index) => {
+        let (reporter, subjects) = match self.accounts_of(&report)? {
+            Ok(accounts) => accounts,
+            Err(refusal) => {
                 // A repetition is answered as the first time, even if an account that it names is gone by now; and like
                 // the first time, after the writer has been asked: what a read shows may not be on the disk yet.
                 let at = report.at;
@@ -251,18 +250,10 @@ impl Store for SledStore {
                         idempotency.and_then(answer).transpose()
                     })
                     .await?;
-                return Ok(answer.unwrap_or(Appended::UnknownUser(index)));
+                return Ok(answer.unwrap_or(refusal));
             }
         };
         let names = self.name_numbers(&report).await?;
-        let reporter = match report.reporter {
-            Holder::Admin => Reporter::Admin,
-            Holder::Hub => Reporter::Hub,
-            Holder::User(id) => match self.user(id)? {
-                Some(user) => Reporter::User(user.number),
-                None => return Ok(Appended::UnknownReporter),
-            },
-        };
         let prepared = events::prepare(report.at, reporter, report.events, &names, &subjects);
         self.change(Room::Events, move |view| {
             events::append(view, holder, idempotency, prepared)

@@ -39,6 +39,7 @@ const OUTCOMES: &[&str] = &[
     "append_events Replayed",
     "append_events KeyReused",
     "append_events UnknownUser",
+    "append_events UnknownReporter",
 ];
 
 /// One life.

@@ -315,7 +315,9 @@ impl Reference {
         {
             return Appended::UnknownUser(index);
         }
-        if matches!(reporter, Holder::User(id) if !self.users.contains_key(&id)) {
+        if let Holder::User(id) = reporter
+            && !self.users.contains_key(&id)
+        {
             return Appended::UnknownReporter;
         }
         if let (Some(key), Some(promise)) = (key, promise) {
