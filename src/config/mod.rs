@@ -233,6 +233,8 @@ pub struct Limits {
     pub reset_requests: Rate,
     /// Reset mails to one account.
     pub reset_mails: Rate,
+    /// Reset mails to all accounts together.
+    pub all_reset_mails: Rate,
     /// Reset codes tried from one address.
     pub reset_attempts: Rate,
     /// Signups from one address.

@@ -328,6 +328,12 @@ pub const SETTINGS: &[Setting] = &[
         about: "How many reset mails an account is sent.",
     },
     Setting {
+        key: "limits.all_reset_mails",
+        kind: Rate(|to| &mut to.limits.all_reset_mails),
+        preset: Default(r#""60, then 1 per 1m""#),
+        about: "How many reset mails are sent in all; further ones wait.",
+    },
+    Setting {
         key: "limits.reset_attempts",
         kind: Rate(|to| &mut to.limits.reset_attempts),
         preset: Default(r#""10, then 1 per 6s""#),

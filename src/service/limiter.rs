@@ -62,7 +62,8 @@ pub(super) struct Limiter {
     enabled: bool,
     limits: Limits,
     addresses: Mutex<HashMap<(Deed, IpAddr), Duration>>,
-    reset_mails: Mutex<HashMap<UserId, Duration>>,
+    /// Of each account, and (none) of all together.
+    reset_mails: Mutex<HashMap<Option<UserId>, Duration>>,
     tries: Mutex<HashMap<TryKey, Tries>>,
     welcome: Mutex<HashMap<(UserId, IpAddr), Duration>>,
 }
@@ -92,7 +93,12 @@ impl Limiter {
 
     /// Counts a reset mail to an account, or refuses it.
     pub(super) fn admit_mail(&self, to: UserId, now: Duration) -> Result<(), Refusal> {
-        self.charge(&self.reset_mails, to, self.limits.reset_mails, now)
+        self.charge(&self.reset_mails, Some(to), self.limits.reset_mails, now)
+    }
+
+    /// Counts a reset mail to anybody, or refuses it.
+    pub(super) fn admit_any_mail(&self, now: Duration) -> Result<(), Refusal> {
+        self.charge(&self.reset_mails, None, self.limits.all_reset_mails, now)
     }
 
     /// Takes back what `admit` has counted: the password was right.
@@ -230,6 +236,7 @@ mod tests {
             wrong_passwords: rate,
             reset_requests: rate,
             reset_mails: rate,
+            all_reset_mails: rate,
             reset_attempts: rate,
             signups: rate,
             ..Limits::default()

@@ -68,6 +68,13 @@ impl Services {
         if mail.attempts == 0 && !self.may_have_mail(&user) {
             return Ok(());
         }
+        if self
+            .limiter
+            .admit_any_mail(self.world.clock.monotonic())
+            .is_err()
+        {
+            return Err("too many mails were sent lately".into());
+        }
         let code = crypto::random_code(&self.world);
         let expires_at = now.after(self.config.reset.lifetime);
         if !self

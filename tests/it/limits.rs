@@ -142,6 +142,20 @@ fn too_many_reset_requests_look_the_same_and_send_nothing() {
 }
 
 #[test]
+fn a_mail_too_many_for_the_whole_server_waits() {
+    let server = strict("limits.all_reset_mails = \"1, then 1 per 1m\"");
+    for email in ["ana@example.org", "ben@example.org"] {
+        server.user(email);
+        server.anyone().ask_reset(email);
+    }
+    assert_eq!(server.deliver_mails().len(), 1);
+    server.pass(seconds(15));
+    assert_eq!(server.deliver_mails().len(), 0);
+    server.pass(seconds(50));
+    assert_eq!(server.deliver_mails().len(), 1);
+}
+
+#[test]
 fn an_account_is_sent_few_reset_mails_whoever_asks() {
     let server = strict("");
     server.user("ana@example.org");
