@@ -1,6 +1,7 @@
 //! The APIs: one file each, with its route table, its wire types, its handlers and its way to word an error. An API translates; what
 //! happens is decided in `service`.
 
+pub mod admin;
 pub mod angen;
 pub mod core;
 pub mod ephemeride;
@@ -20,6 +21,7 @@ pub fn served(apis: &Apis) -> Vec<&'static Api> {
         (apis.ephemeride, &ephemeride::ROOT),
         (apis.ephemeride, &ephemeride::API),
         (apis.core, &core::API),
+        (apis.token, &admin::API),
         (true, &ops::API),
     ];
     switches

@@ -28,6 +28,7 @@ use super::{
     Takes, UserBearer, Verb, address,
 };
 use crate::config::Config;
+use crate::model::Holder;
 use crate::service::{Bearer, Services};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -194,6 +195,13 @@ impl Dispatcher {
         match call.route.run {
             Handler::Open(run) => Ok(Admitted::Open(run)),
             Handler::Holder(run) => Ok(Admitted::Holder(run, self.bearer(call).await?)),
+            Handler::Admin(run) => {
+                let bearer = self.bearer(call).await?;
+                if bearer.token.holder != Holder::Admin {
+                    return Err(Failure::new(Code::NotPermitted));
+                }
+                Ok(Admitted::Holder(run, bearer))
+            }
             Handler::User(run) => {
                 let bearer = self.bearer(call).await?;
                 let user = bearer

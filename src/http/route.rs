@@ -145,6 +145,8 @@ pub enum Handler {
     Open(fn(Call) -> Answering),
     /// Whoever shows a live token.
     Holder(fn(Call, Bearer) -> Answering),
+    /// Whoever shows a live token of the administrator.
+    Admin(fn(Call, Bearer) -> Answering),
     /// Whoever shows a live token of a user.
     User(fn(Call, UserBearer) -> Answering),
 }

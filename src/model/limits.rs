@@ -26,6 +26,11 @@ pub const IDEMPOTENCY_KEY_BYTES: usize = 255;
 /// How long an `Idempotency-Key` is remembered: what the API promises.
 pub const IDEMPOTENCY_LIFETIME: Duration = Duration::from_hours(24);
 
+/// Events of one page, if nothing else is asked for.
+pub const PAGE_EVENTS_USUAL: usize = 100;
+/// Events of one page at the most: it is built in memory.
+pub const PAGE_EVENTS_MOST: usize = 1_000;
+
 /// JSON deeper than this is refused: a parser that recurses must not be led off its stack.
 pub const JSON_DEPTH: usize = 128;
 

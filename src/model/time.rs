@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -57,6 +57,22 @@ impl Timestamp {
             .unwrap_or_default()
             .to_rfc3339_opts(SecondsFormat::Secs, true)
     }
+
+    /// RFC 3339 in UTC with milliseconds: `2024-09-06T14:31:51.042Z`.
+    pub fn rfc3339_millis(self) -> String {
+        DateTime::<Utc>::from_timestamp_millis(self.0)
+            .unwrap_or_default()
+            .to_rfc3339_opts(SecondsFormat::Millis, true)
+    }
+
+    /// Reads RFC 3339, or a date alone, which is its midnight in UTC.
+    pub fn parse(text: &str) -> Option<Timestamp> {
+        let millis = match NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+            Ok(date) => date.and_time(NaiveTime::MIN).and_utc().timestamp_millis(),
+            Err(_) => DateTime::parse_from_rfc3339(text).ok()?.timestamp_millis(),
+        };
+        Some(Timestamp(millis))
+    }
 }
 
 fn millis_of(span: Duration) -> i64 {
@@ -76,6 +92,20 @@ mod tests {
         assert_eq!(
             Timestamp::from_millis(1_725_633_111_999).seconds(),
             1_725_633_111
+        );
+    }
+
+    #[test]
+    fn a_moment_is_read_from_a_date_or_rfc_3339() {
+        let millis = |text| Timestamp::parse(text).map(Timestamp::millis);
+        assert_eq!(millis("1970-01-02"), Some(86_400_000));
+        assert_eq!(millis("1970-01-01T01:00:00.5+01:00"), Some(500));
+        for text in ["", "yesterday", "2026-02-30", "2026-11-20T25:00:00Z", "5"] {
+            assert_eq!(millis(text), None, "{text}");
+        }
+        assert_eq!(
+            Timestamp::from_millis(500).rfc3339_millis(),
+            "1970-01-01T00:00:00.500Z"
         );
     }
 

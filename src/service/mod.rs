@@ -3,6 +3,7 @@
 
 mod accounts;
 mod events;
+mod history;
 mod limiter;
 mod logins;
 mod mailer;
@@ -26,6 +27,7 @@ use crate::world::World;
 
 pub use accounts::{Login, Signup};
 pub use events::ReportedEvent;
+pub use history::{EventQuestion, position_text};
 pub use refusal::Refusal;
 pub use resets::Redemption;
 pub use tokens::{Bearer, Issued};

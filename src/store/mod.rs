@@ -13,8 +13,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::model::{
-    Digest, DueMail, Email, Event, EventCount, Holder, Idempotency, InviteTerms, Name, NewEvent,
-    NewToken, NewUser, Timestamp, Token, TokenId, User, UserId,
+    Digest, DueMail, Email, Event, EventCount, EventPage, EventQuery, Holder, Idempotency,
+    InviteTerms, Name, NewEvent, NewToken, NewUser, Timestamp, Token, TokenId, User, UserId,
 };
 
 /// Why the store did not do what it was asked to. Outcomes that a caller can bring about are values, not errors.
@@ -260,6 +260,8 @@ pub trait Store: Send + Sync + 'static {
     async fn append_events(&self, report: Report<'_>) -> Outcome<Appended>;
     /// Up to `limit` events from `from` on, oldest first.
     async fn events_since(&self, from: Timestamp, limit: usize) -> Outcome<Vec<Event>>;
+    /// A page of the events that are asked for.
+    async fn read_events(&self, query: EventQuery) -> Outcome<EventPage>;
     /// The counters of the hours in `from..to`.
     async fn event_counts(&self, from: u32, to: u32) -> Outcome<Vec<EventCount>>;
 

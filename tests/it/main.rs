@@ -1,6 +1,8 @@
 //! Every test from outside, in one binary: a file an API, over real HTTP.
 
 #[cfg(test)]
+mod admin;
+#[cfg(test)]
 mod angen;
 #[cfg(test)]
 mod config;

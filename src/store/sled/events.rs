@@ -76,6 +76,12 @@ impl Names {
         }
     }
 
+    /// The number of a name, if it ever occurred.
+    pub(super) fn number(&self, name: &str) -> Option<u32> {
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        table.numbers.get(name).copied()
+    }
+
     fn name(&self, id: u32) -> String {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
         table
@@ -88,18 +94,13 @@ impl Names {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
         u32::try_from(table.names.len()).unwrap_or(u32::MAX)
     }
-
-    fn knows(&self, name: &str) -> bool {
-        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
-        table.numbers.contains_key(name)
-    }
 }
 
 /// Gives numbers to names that have none.
 pub(super) fn intern(view: &mut View<'_>, unknown: Vec<String>) -> Outcome<()> {
     let names = Arc::clone(&view.events.names);
     for name in unknown {
-        if !names.knows(&name) {
+        if names.number(&name).is_none() {
             let id = names.next();
             view.put(&NameKey { id }, &name)?;
             names.learn(id, &name);
@@ -378,7 +379,8 @@ fn whole_blocks(
         .collect())
 }
 
-fn unpack(tree: &Tree, names: &Names, packed: &Packed<'_>) -> Outcome<Event> {
+/// An event with names and ids in the place of numbers.
+pub(super) fn unpack(tree: &Tree, names: &Names, packed: &Packed<'_>) -> Outcome<Event> {
     let user = |number: UserNumber| tree.fetch(&NumberKey { number });
     Ok(Event {
         at: packed.at,

@@ -11,6 +11,7 @@ mod counters;
 mod durable;
 mod events;
 mod expiry;
+mod history;
 mod invites;
 mod keys;
 mod open;

@@ -13,10 +13,10 @@ use super::super::{
 use super::keys::meta;
 use super::view::{Read, View};
 use super::writer::Room;
-use super::{SledStore, events, expiry, invites, outbox, resets, tokens, users};
+use super::{SledStore, events, expiry, history, invites, outbox, resets, tokens, users};
 use crate::model::{
-    Digest, DueMail, Email, Event, EventCount, Holder, InviteTerms, Name, NewToken, NewUser,
-    Timestamp, Token, TokenId, User, UserId,
+    Digest, DueMail, Email, Event, EventCount, EventPage, EventQuery, Holder, InviteTerms, Name,
+    NewToken, NewUser, Timestamp, Token, TokenId, User, UserId,
 };
 
 /// Where a fact lies.
@@ -263,6 +263,10 @@ impl Store for SledStore {
 
     async fn events_since(&self, from: Timestamp, limit: usize) -> Outcome<Vec<Event>> {
         events::since(&self.tree, &self.names, from, limit)
+    }
+
+    async fn read_events(&self, query: EventQuery) -> Outcome<EventPage> {
+        history::read(&self.tree, &self.names, &query)
     }
 
     async fn event_counts(&self, from: u32, to: u32) -> Outcome<Vec<EventCount>> {

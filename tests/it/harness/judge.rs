@@ -136,7 +136,9 @@ impl Served {
         let by_access: &[Code] = match self.route.run {
             Handler::Open(_) => &[],
             Handler::Holder(_) => &[NoToken, BadToken, ExpiredToken],
-            Handler::User(_) => &[NoToken, BadToken, ExpiredToken, NotPermitted],
+            Handler::Admin(_) | Handler::User(_) => {
+                &[NoToken, BadToken, ExpiredToken, NotPermitted]
+            }
         };
         let by_body: &[Code] = match self.route.takes {
             Takes::Nothing | Takes::Anything => &[],

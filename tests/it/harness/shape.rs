@@ -27,7 +27,7 @@ impl Shape {
             "token" => Shape::Text,
             "hub" => Shape::Message,
             "ephemeride" => Shape::CodeAndMessage,
-            "core" | "ops" => Shape::Error,
+            "admin" | "core" | "ops" => Shape::Error,
             other => panic!("the error shape of {other} is not known here"),
         }
     }

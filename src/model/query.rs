@@ -1,0 +1,104 @@
+//! Questions about stored events, and where in the log an answer stands.
+
+use super::{Event, Holder, Timestamp, UserId};
+
+/// Where an event stands: events are ordered by when they were stored, then by their group, their block in it and their place
+/// in the block. No two have the same position, and a position never changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The moment of the block.
+    pub at: Timestamp,
+    /// The group that brought it.
+    pub sequence: u64,
+    /// The block in the group.
+    pub index: u32,
+    /// The place in the block.
+    pub place: u32,
+}
+
+impl Position {
+    /// The position as 24 bytes, big-endian.
+    pub fn to_bytes(self) -> [u8; 24] {
+        let mut bytes = [0; 24];
+        let fields = [
+            self.at.millis().to_be_bytes().as_slice(),
+            &self.sequence.to_be_bytes(),
+            &self.index.to_be_bytes(),
+            &self.place.to_be_bytes(),
+        ]
+        .concat();
+        bytes.copy_from_slice(&fields);
+        bytes
+    }
+
+    /// What `to_bytes` was called on; none for anything but 24 bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Position> {
+        let (at, rest) = bytes.split_first_chunk()?;
+        let (sequence, rest) = rest.split_first_chunk()?;
+        let (index, rest) = rest.split_first_chunk()?;
+        Some(Position {
+            at: Timestamp::from_millis(i64::from_be_bytes(*at)),
+            sequence: u64::from_be_bytes(*sequence),
+            index: u32::from_be_bytes(*index),
+            place: u32::from_be_bytes(rest.try_into().ok()?),
+        })
+    }
+}
+
+/// Which way to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// The newest first.
+    Descending,
+    /// The oldest first.
+    Ascending,
+}
+
+/// Which events are asked for. What is none asks for all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventQuery {
+    /// Those of this name.
+    pub name: Option<String>,
+    /// Those about this user.
+    pub subject: Option<UserId>,
+    /// Those that this holder reported.
+    pub reporter: Option<Holder>,
+    /// Those from this moment on.
+    pub from: Option<Timestamp>,
+    /// Those before this moment.
+    pub to: Option<Timestamp>,
+    /// Which way to read.
+    pub order: Order,
+    /// Where an earlier page ended; reading goes on behind it.
+    pub after: Option<Position>,
+    /// How many at the most.
+    pub limit: usize,
+}
+
+/// Some of the events that were asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EventPage {
+    /// The events, each with its position. There may be fewer than asked for, even none, although more follow: the work of
+    /// one page is bounded.
+    pub events: Vec<(Position, Event)>,
+    /// Where this page ended; none: nothing follows.
+    pub next: Option<Position>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_reads_back_from_its_bytes() {
+        let position = Position {
+            at: Timestamp::from_millis(1_700_000_000_123),
+            sequence: 7,
+            index: 2,
+            place: 99,
+        };
+        assert_eq!(Position::from_bytes(&position.to_bytes()), Some(position));
+        assert_eq!(Position::from_bytes(&[0; 23]), None);
+        assert_eq!(Position::from_bytes(&[0; 25]), None);
+    }
+}
