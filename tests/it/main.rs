@@ -32,3 +32,5 @@ mod tidy;
 mod token;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod wire;

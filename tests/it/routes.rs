@@ -58,14 +58,14 @@ fn request(served: &Served) -> Request {
 }
 
 /// The path with something in the place of each parameter.
-fn path_of(served: &Served) -> String {
+pub(crate) fn path_of(served: &Served) -> String {
     served
         .path
         .replace("{id}", "2c4f0e0a-8b0e-4d4f-9a0b-0d0c0b0a0908")
 }
 
 /// A body that a route could take.
-fn good_body(served: &Served, fields: &[Field]) -> Value {
+pub(crate) fn good_body(served: &Served, fields: &[Field]) -> Value {
     let mut object = Map::new();
     for field in fields {
         let value = match (field.name, field.kind) {

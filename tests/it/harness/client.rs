@@ -1,7 +1,7 @@
 //! HTTP/1.1 as a client speaks it: one request over one connection, on a plain socket. No library, so that what goes over the
 //! wire is what stands here.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -120,19 +120,30 @@ pub(crate) struct Received {
 
 impl Received {
     fn read(mut stream: impl BufRead, is_head: bool) -> Received {
+        let received = Received::read_one(&mut stream, is_head).unwrap();
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).unwrap();
+        assert!(rest.is_empty(), "the body is as long as announced");
+        received
+    }
+
+    /// Reads one answer and not beyond it. An error says that the connection ended before it or within.
+    pub(crate) fn read_one(stream: &mut impl BufRead, is_head: bool) -> io::Result<Received> {
         let mut line = || {
             let mut line = String::new();
-            stream.read_line(&mut line).unwrap();
-            line.trim_end().to_owned()
+            match stream.read_line(&mut line)? {
+                0 => Err(io::Error::from(ErrorKind::UnexpectedEof)),
+                _ => Ok(line.trim_end().to_owned()),
+            }
         };
-        let first = line();
-        let status = first
-            .strip_prefix("HTTP/1.1 ")
-            .and_then(|rest| rest.get(..3));
+        let first = line()?;
+        let status = ["HTTP/1.1 ", "HTTP/1.0 "]
+            .into_iter()
+            .find_map(|version| first.strip_prefix(version)?.get(..3));
         let status = status.unwrap_or_else(|| panic!("no status line: {first:?}"));
         let mut headers = Vec::new();
         loop {
-            let line = line();
+            let line = line()?;
             if line.is_empty() {
                 break;
             }
@@ -144,17 +155,13 @@ impl Received {
             headers,
             body: Vec::new(),
         };
-        stream.read_to_end(&mut received.body).unwrap();
-        let announced = received
-            .header("content-length")
-            .map(|it| it.parse::<usize>().unwrap());
-        let expected = if is_head { 0 } else { announced.unwrap_or(0) };
-        assert_eq!(
-            received.body.len(),
-            expected,
-            "the body is as long as announced"
-        );
-        received
+        if !is_head {
+            let announced = received.header("content-length");
+            let length = announced.map_or(0, |it| it.parse::<usize>().unwrap());
+            received.body = vec![0; length];
+            stream.read_exact(&mut received.body)?;
+        }
+        Ok(received)
     }
 
     /// The only header of this name (in lower case).

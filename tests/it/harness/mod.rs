@@ -32,7 +32,7 @@ use tokio::sync::oneshot;
 
 pub(crate) use actor::{Actor, User};
 pub(crate) use answer::Answer;
-pub(crate) use client::Request;
+pub(crate) use client::{Received, Request};
 pub(crate) use judge::{Judge, Served};
 pub(crate) use mail::Mail;
 pub(crate) use world::{HandClock, SeededRandom};
@@ -212,6 +212,11 @@ impl Server {
     /// What it serves.
     pub(crate) fn served(&self) -> Arc<Judge> {
         self.inside.with(|it| it.judge.clone())
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.inside.with(|it| it.address)
     }
 
     /// The time of day there.

@@ -1,0 +1,12 @@
+//! Rude clients, over real sockets: what they send is written out byte by byte, and so is what they must be told.
+
+mod crowd;
+mod garbage;
+mod gone;
+mod line;
+mod manners;
+mod moment;
+mod pace;
+mod process;
+mod signals;
+mod tls;

@@ -1,0 +1,126 @@
+//! More clients than there is room for.
+
+use std::time::Duration;
+
+use crate::harness::Server;
+
+use super::line::{HEALTH, Line, post};
+use super::moment::poll;
+use super::process::Process;
+
+/// A connection that was answered once and is kept.
+fn kept(server: &Server) -> Line {
+    let mut line = Line::to(server);
+    line.say(HEALTH).hears(200);
+    line
+}
+
+#[test]
+fn an_address_has_its_share_of_connections_and_gets_it_back() {
+    let server = Server::with("limits.connections_per_address = 2");
+    let (mut first, mut second) = (kept(&server), kept(&server));
+    for _ in 0..3 {
+        let mut third = Line::to(&server);
+        third.say(HEALTH).is_over();
+        first.say(HEALTH).hears(200);
+        second.say(HEALTH).hears(200);
+    }
+    drop(first);
+    let mut third = poll(|| {
+        let mut line = Line::to(&server);
+        let is_answered = line.say(HEALTH).hears_anything();
+        is_answered.then_some(line)
+    });
+    Line::to(&server).is_over();
+    third.say(HEALTH).hears(200);
+    second.say(HEALTH).hears(200);
+}
+
+#[test]
+fn a_trusted_proxy_speaks_for_many() {
+    let server = Server::with(
+        "limits.connections_per_address = 2\nserver.trusted_proxies = [\"127.0.0.1\"]",
+    );
+    let mut lines: Vec<_> = (0..5).map(|_| kept(&server)).collect();
+    for line in &mut lines {
+        line.say(HEALTH).hears(200);
+    }
+}
+
+#[test]
+fn the_connection_that_is_idle_for_longest_makes_room() {
+    let server = Server::with("limits.connections = 2");
+    let (mut first, mut second) = (kept(&server), kept(&server));
+    first.say(HEALTH).hears(200);
+    let mut third = kept(&server);
+    second.is_over();
+    first.say(HEALTH).hears(200);
+    third.say(HEALTH).hears(200);
+}
+
+#[test]
+fn a_request_under_way_is_not_cut_off_for_another() {
+    let server = Server::with("limits.connections = 1");
+    let request = post("/v1/auth", &["Expect: 100-continue"], "{}");
+    let (head, body) = request.split_at(request.len() - 2);
+    let mut busy = Line::to(&server);
+    busy.say(head).hears(100);
+    let mut waiting = Line::to(&server);
+    waiting.say(HEALTH);
+    assert!(!waiting.stirs_within(Duration::from_millis(100)));
+    busy.say(body).hears(400);
+    waiting.hears(200);
+    busy.is_over();
+}
+
+#[test]
+fn the_oldest_silent_connection_makes_room() {
+    // Four may be silent for each that speaks.
+    let server = Server::with("limits.connections = 1");
+    let mut silent: Vec<_> = (0..5).map(|_| Line::to(&server)).collect();
+    silent[0].is_over();
+    for line in &mut silent[1..] {
+        line.say(HEALTH).hears(200);
+    }
+}
+
+#[test]
+fn a_full_queue_of_passwords_is_503_and_holds_up_nobody_else() {
+    // Two threads at half a second each would take a minute for what the queue holds.
+    let process = Process::start(
+        "limits.connections_per_address = 1000\n\
+         accounts = { hash_memory = \"64MiB\", hash_passes = 20 }",
+    );
+    let login = post(
+        "/v1/auth",
+        &[],
+        r#"{"email":"a@example.org","password":"a guess"}"#,
+    );
+    let mut waiting = Vec::new();
+    let refused = (0..600).find_map(|count| {
+        let mut line = Line::to_address(process.address);
+        line.say(&login);
+        let stirs = count >= 256 && line.stirs_within(Duration::from_millis(100));
+        let (first, later) = if stirs {
+            (Some(line), None)
+        } else {
+            (None, Some(line))
+        };
+        waiting.extend(later);
+        first
+    });
+    let answer = refused.expect("the queue has an end").hears(503);
+    let retry: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!(retry > 0);
+    let mut line = Line::to_address(process.address);
+    line.say(HEALTH);
+    assert!(
+        line.stirs_within(Duration::from_secs(5)),
+        "it does not wait for them"
+    );
+    line.hears(200);
+    let still = waiting
+        .iter_mut()
+        .map(|line| !line.stirs_within(Duration::from_millis(1)));
+    assert!(still.filter(|waits| *waits).count() > 200);
+}
