@@ -36,6 +36,9 @@ pub const JSON_DEPTH: usize = 128;
 
 /// A token's last use is written at most this often: reads must not become writes.
 pub const LAST_USE_GRAIN: Duration = Duration::from_mins(1);
+/// Exchanged tokens that a family remembers, so that their reuse is noticed: a day and more of a client that behaves. It
+/// bounds what one that does not can make the store keep.
+pub const RETIRED_PER_FAMILY: usize = 32;
 /// Two tabs that refresh one access token at once both get the same successor within this time.
 pub const REFRESH_GRACE: Duration = Duration::from_secs(10);
 

@@ -60,6 +60,7 @@ impl Services {
         let salt = self.world.random_bytes();
         let password_hash = self.passwords.hash(password.secret(), salt).await?;
         let id = UserId::from_random(self.world.random_bytes());
+        let address = from.address;
         let session = self.first_session(id, from, now);
         let user = NewUser {
             id,
@@ -69,7 +70,11 @@ impl Services {
             invite,
         };
         match self.store.create_user(user, session.as_new(), now).await? {
-            Created::Done(_) => Ok(session),
+            Created::Done(_) => {
+                let now = self.world.clock.monotonic();
+                self.limiter.welcome(id, address, now);
+                Ok(session)
+            }
             Created::EmailTaken => Err(Refusal::EmailTaken),
             Created::InviteNotFound => Err(Refusal::InviteNotFound),
         }

@@ -53,16 +53,20 @@ impl Services {
         };
         self.limiter.forgive(Deed::Password, from.address, now);
         self.limiter.welcome(user.id, from.address, now);
-        if verdict == Verdict::RightButOld {
-            let hash = self
-                .passwords
-                .hash(password, self.world.random_bytes())
-                .await?;
-            self.store
-                .rehash_password(user.id, user.password_hash.clone(), hash)
-                .await?;
+        if verdict == Verdict::RightButOld
+            && let Err(refusal) = self.rehash(&user, password).await
+        {
+            // The password was right all the same; the next login tries again.
+            log::debug!("a password could not be hashed anew: {refusal:?}");
         }
         Ok(user)
+    }
+
+    async fn rehash(&self, user: &User, password: &Secret) -> Result<(), Refusal> {
+        let salt = self.world.random_bytes();
+        let hash = self.passwords.hash(password, salt).await?;
+        let old = user.password_hash.clone();
+        Ok(self.store.rehash_password(user.id, old, hash).await?)
     }
 
     /// Compares, unless the password is longer than any that is accepted: hashing must not be fed megabytes.
@@ -76,16 +80,20 @@ impl Services {
     async fn find_account(&self, login: Login<'_>) -> Result<(Target, Option<Arc<User>>), Refusal> {
         let (typed, user) = match login {
             Login::Id(text) => match UserId::parse(text) {
-                Some(id) => (text, self.store.find_user(id).await?),
-                None => (text, None),
+                // In one spelling: another one must not be another account.
+                Some(id) => (id.to_string(), self.store.find_user(id).await?),
+                None => (text.to_owned(), None),
             },
             Login::Email(text) => match Email::parse(text) {
-                Ok(email) => (text, self.store.find_user_by_email(&email.key()).await?),
-                Err(_) => (text, None),
+                Ok(email) => {
+                    let key = email.key();
+                    let user = self.store.find_user_by_email(&key).await?;
+                    (key, user)
+                }
+                Err(_) => (text.to_owned(), None),
             },
         };
-        let nobody =
-            || Target::Nobody(crypto::digest(typed.trim().to_ascii_lowercase().as_bytes()));
+        let nobody = || Target::Nobody(crypto::digest(typed.as_bytes()));
         let target = user
             .as_ref()
             .map_or_else(nobody, |user| Target::Account(user.id));

@@ -84,6 +84,12 @@ impl Services {
         {
             return Ok(());
         }
+        // The account may have got another address since it was looked up. Read after the code is kept: a change before
+        // that shows here, a later one forgets the code.
+        let current = self.store.find_user(user.id).await?;
+        if current.is_none_or(|current| current.email != user.email) {
+            return Ok(());
+        }
         let unique = self.world.random_bytes();
         let message = message::reset(&self.config, &user, &code, unique, now)?;
         Ok(self.mailer.send(message, &mail.id.0.to_string()).await?)

@@ -79,6 +79,9 @@ impl Services {
             .await?;
         match self.store.redeem_reset(code, hash, now).await? {
             Redeemed::Done(user) => {
+                // Whoever guessed at the old password must not keep its owner waiting.
+                let now = self.world.clock.monotonic();
+                self.limiter.welcome(user, from.address, now);
                 log::info!("the password of account {user} was reset");
                 Ok(())
             }

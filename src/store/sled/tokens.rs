@@ -203,8 +203,28 @@ pub(super) fn refresh(
         successor: new.digest,
     });
     view.put(&key, &token)?;
+    forget_long_retired(view, &token)?;
     insert(view, new.digest, &new.token)?;
     Ok(Refreshed::Done(Box::new(new.token)))
+}
+
+/// Keeps the exchanged tokens of a family within their bound: the oldest are forgotten, and are strangers from then on.
+fn forget_long_retired(view: &mut View<'_>, member: &Token) -> Outcome<()> {
+    let mut retired = Vec::new();
+    for (_, digest) in view.under::<HeldKey>(&family_of(member))? {
+        let token = view.fetch(&TokenKey { digest })?;
+        retired.extend(
+            token
+                .filter(|it| it.retired.is_some())
+                .map(|it| (digest, it)),
+        );
+    }
+    retired.sort_by_key(|(_, token)| token.retired.map(|retired| retired.at));
+    let surplus = retired.len().saturating_sub(limits::RETIRED_PER_FAMILY);
+    for (digest, token) in retired.into_iter().take(surplus) {
+        forget(view, digest, &token);
+    }
+    Ok(())
 }
 
 /// Writes a use down, unless the token has ended or another use was faster.
