@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::http::{
-    Api, Call, Code, Failure, Field, Gives, Handler, Kind, Reply, Route, Shape, Takes, Verb, Worded,
+    Api, Call, Code, Failure, Field, Gives, Handler, Kind, Reply, Route, Shape, Takes, Verb,
 };
 use crate::model::{Event, Position, UserId};
 use crate::service::{EventQuestion, position_text};
@@ -14,7 +14,7 @@ pub static API: Api = Api {
     name: "admin",
     mounts: &["/api/admin"],
     routes: ROUTES,
-    dialect: word,
+    dialect: super::ops::word,
 };
 
 const ROUTES: &[Route] = &[Route {
@@ -62,20 +62,6 @@ struct Listed {
     user_id: Option<UserId>,
     reporter_id: Option<String>,
     details: Option<Box<RawValue>>,
-}
-
-#[derive(Serialize)]
-struct Complaint<'a> {
-    error: &'a str,
-}
-
-fn word(failure: &Failure) -> Worded {
-    Worded::json(
-        failure.status(),
-        &Complaint {
-            error: failure.why(),
-        },
-    )
 }
 
 async fn list_events(call: Call) -> Result<Reply, Failure> {

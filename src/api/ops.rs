@@ -44,7 +44,8 @@ struct Complaint<'a> {
     error: &'a str,
 }
 
-fn word(failure: &Failure) -> Worded {
+/// How the APIs of the appliance itself word an error: `{"error":"…"}`.
+pub(super) fn word(failure: &Failure) -> Worded {
     Worded::json(
         failure.status(),
         &Complaint {

@@ -8,14 +8,12 @@ use serde::{Deserialize, Serialize};
 use sled::{IVec, Tree};
 
 use super::super::{Appended, Outcome};
-use super::blocks::{self, BODY_BYTES, Block, Packed, Part, Reporter, Segment};
+use super::blocks::{self, BODY_BYTES, Packed, Reporter, Segment};
 use super::counters::{Counters, NameCount, ROW_NAMES};
 use super::expiry;
-use super::keys::{
-    BlockKey, CountKey, Field, Key, NameKey, NumberKey, OnceKey, after, from_moment, prefix,
-};
+use super::keys::{BlockKey, CountKey, Field, Key, NameKey, NumberKey, OnceKey, prefix};
 use super::record::{self, postcard_records};
-use super::view::{Raw, Read, View, after_prefix};
+use super::view::{Read, View};
 use crate::model::{
     Digest, Event, EventCount, Holder, Idempotency, NewEvent, Timestamp, UserNumber, limits,
 };
@@ -311,72 +309,6 @@ impl EventLog {
             self.blocks.push((base, blocks::seal(events, &body)));
         }
     }
-}
-
-/// Up to `limit` events from `from` on, oldest first.
-pub(super) fn since(
-    tree: &Tree,
-    names: &Names,
-    from: Timestamp,
-    limit: usize,
-) -> Outcome<Vec<Event>> {
-    let mut events = Vec::new();
-    let mut next = from_moment::<BlockKey>(from);
-    let end = after_prefix(&[BlockKey::KIND]);
-    while events.len() < limit {
-        let entries = tree.raw_range(&next, &end, 64)?;
-        let Some((last, _)) = entries.last() else {
-            break;
-        };
-        next = after(last);
-        for (base, bytes) in whole_blocks(tree, &entries, &mut next)? {
-            for packed in Block::open(base, &bytes)?.events()? {
-                events.push(unpack(tree, names, &packed)?);
-            }
-        }
-    }
-    events.truncate(limit);
-    Ok(events)
-}
-
-/// Joins parts into blocks. The last block may go on behind the entries that were read: it is read to its end, and `next` moved there.
-fn whole_blocks(
-    tree: &Tree,
-    entries: &[Raw],
-    next: &mut Vec<u8>,
-) -> Outcome<Vec<(Timestamp, Vec<u8>)>> {
-    let mut blocks: Vec<(BlockKey, Vec<u8>)> = Vec::new();
-    let mut join = |key: &[u8], stored: &[u8]| -> Outcome<bool> {
-        let parsed = BlockKey::parse(key).ok_or_else(|| record::corrupt(key, "not a key"))?;
-        let Part(bytes) = record::open(key, stored)?;
-        match blocks.last_mut() {
-            Some((block, joined)) if parsed.part > 0 && block.is_before(&parsed) => {
-                joined.extend_from_slice(&bytes);
-                *block = parsed;
-                Ok(true)
-            }
-            _ => {
-                blocks.push((parsed, bytes));
-                Ok(false)
-            }
-        }
-    };
-    for (key, stored) in entries {
-        join(key, stored)?;
-    }
-    while let Some((key, stored)) = tree
-        .raw_range(next, &after_prefix(&[BlockKey::KIND]), 1)?
-        .pop()
-    {
-        if BlockKey::parse(&key).is_none_or(|key| key.part == 0) || !join(&key, &stored)? {
-            break;
-        }
-        *next = after(&key);
-    }
-    Ok(blocks
-        .into_iter()
-        .map(|(key, bytes)| (key.at, bytes))
-        .collect())
 }
 
 /// An event with names and ids in the place of numbers.

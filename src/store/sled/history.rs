@@ -11,7 +11,9 @@ use super::events::{Names, unpack};
 use super::keys::{BlockKey, Key, UserKey, after, from_moment};
 use super::record;
 use super::view::{Read, after_prefix, broken};
-use crate::model::{EventPage, EventQuery, Holder, Order, Position, Timestamp, UserId, UserNumber};
+use crate::model::{
+    Event, EventPage, EventQuery, Holder, Order, Position, Timestamp, UserId, UserNumber,
+};
 
 /// Blocks of one page.
 const PAGE_BLOCKS: usize = 512;
@@ -61,6 +63,36 @@ pub(super) fn read(tree: &Tree, names: &Names, query: &EventQuery) -> Outcome<Ev
         }
     }
     Ok(page)
+}
+
+/// Up to `limit` events from `from` on, oldest first, however many pages that takes.
+pub(super) fn since(
+    tree: &Tree,
+    names: &Names,
+    from: Timestamp,
+    limit: usize,
+) -> Outcome<Vec<Event>> {
+    let mut query = EventQuery {
+        name: None,
+        subject: None,
+        reporter: None,
+        from: Some(from),
+        to: None,
+        order: Order::Ascending,
+        after: None,
+        limit,
+    };
+    let mut events = Vec::new();
+    while query.limit > 0 {
+        let page = read(tree, names, &query)?;
+        query.limit -= page.events.len();
+        query.after = page.next;
+        events.extend(page.events.into_iter().map(|(_, event)| event));
+        if query.after.is_none() {
+            break;
+        }
+    }
+    Ok(events)
 }
 
 /// The numbers behind the question; none when something that nobody ever heard of is asked for.

@@ -262,7 +262,7 @@ impl Store for SledStore {
     }
 
     async fn events_since(&self, from: Timestamp, limit: usize) -> Outcome<Vec<Event>> {
-        events::since(&self.tree, &self.names, from, limit)
+        history::since(&self.tree, &self.names, from, limit)
     }
 
     async fn read_events(&self, query: EventQuery) -> Outcome<EventPage> {
