@@ -14,7 +14,7 @@ use crate::http::Dispatcher;
 use crate::server;
 use crate::service::Services;
 use crate::store::Store;
-use crate::store::sled::SledStore;
+use crate::store::sled::{SledStore, Terms};
 use crate::world::{SystemClock, World};
 
 /// How often the watchdog looks whether the disk still takes what it is given.
@@ -63,7 +63,7 @@ async fn serve(config: Arc<Config>) -> Result<(), CliError> {
         random: Arc::new(SystemRandom::default()),
     };
     let cannot_open = |cause| CliError::because("cannot open the store", cause);
-    let opened = SledStore::open(&config.storage.path, config.storage.memory_budget).await;
+    let opened = SledStore::open(&config.storage.path, Terms::of(&config)).await;
     let store: Arc<dyn Store> = Arc::new(opened.map_err(cannot_open)?);
     let announce = |password: &crate::model::Secret| {
         let username = &config.admin.username;

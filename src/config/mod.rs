@@ -211,6 +211,10 @@ pub struct Mail {
 pub struct Events {
     /// How long events are kept.
     pub retention: Duration,
+    /// What events may take in the database, in bytes.
+    pub max_bytes: u64,
+    /// Names of events that are counted by themselves.
+    pub max_names: usize,
 }
 
 /// So many at once, then one more each `period`.

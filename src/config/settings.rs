@@ -304,6 +304,18 @@ pub const SETTINGS: &[Setting] = &[
         about: "How long events are kept.",
     },
     Setting {
+        key: "events.max_bytes",
+        kind: Size("1MiB", "1048576GiB", |to, it| to.events.max_bytes = it),
+        preset: Default(r#""1GiB""#),
+        about: "What events may take in the database; beyond it the oldest go. The files are up to twice as large.",
+    },
+    Setting {
+        key: "events.max_names",
+        kind: Count(1..=1_000_000, |to, it| to.events.max_names = it as usize),
+        preset: Default("10000"),
+        about: "Names of events that are counted by themselves; events of further names are kept, and counted as (other).",
+    },
+    Setting {
         key: "limits.rates",
         kind: Flag(|to| &mut to.limits.rates),
         preset: Default("true"),

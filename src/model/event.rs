@@ -1,5 +1,7 @@
 //! Telemetry events.
 
+use std::time::Duration;
+
 use super::{Digest, Holder, Invalid, Timestamp, UserId, limits};
 
 /// An event on its way in, borrowed from the request's body.
@@ -55,6 +57,15 @@ pub struct EventCount {
     pub name: String,
     /// How many.
     pub count: u64,
+}
+
+/// How long events are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retention {
+    /// The age at which they go.
+    pub events: Duration,
+    /// What all of them may take in the database, in bytes; beyond it the oldest go.
+    pub max_bytes: u64,
 }
 
 /// A promise to store a request once: its key, and what the request said.

@@ -19,6 +19,8 @@ pub const INVITE_CHARS: usize = 255;
 pub const EVENT_NAME_CHARS: usize = 255;
 /// One event's details as they came: what the API promises.
 pub const EVENT_DETAILS_BYTES: usize = 16 * 1024;
+/// The name under which events are counted whose own name has no room among the counters.
+pub const OTHER_NAMES: &str = "(other)";
 /// Events in one request: what the API promises. It bounds one step of the writer.
 pub const EVENTS_PER_REQUEST: usize = 10_000;
 /// An `Idempotency-Key`: a UUID and a bit.

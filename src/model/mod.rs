@@ -18,11 +18,11 @@ use std::borrow::Cow;
 
 pub use account::{Invite, InviteTerms, Name, NewUser, Password, User};
 pub use email::Email;
-pub use event::{Event, EventCount, Idempotency, NewEvent};
+pub use event::{Event, EventCount, Idempotency, NewEvent, Retention};
 pub use id::{TokenId, UserId, UserNumber};
 pub use mail::{DueMail, MailId, Retry};
 pub use network::network;
-pub use query::{EventPage, EventQuery, Order, Position};
+pub use query::{Erasure, EventPage, EventQuery, Order, Position};
 pub use reset::ResetCode;
 pub use secret::{Digest, Secret};
 pub use time::Timestamp;

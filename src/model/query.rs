@@ -1,12 +1,15 @@
 //! Questions about stored events, and where in the log an answer stands.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Event, Holder, Timestamp, UserId};
 
 /// Where an event stands: events are ordered by when they were stored, then by their group, their block in it and their place
-/// in the block. No two have the same position, and a position never changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// in the block. No two have the same position, a position never changes, and what is stored later stands behind what was
+/// stored before, whatever the clock did in between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Position {
-    /// The moment of the block.
+    /// The moment of the block: that of its latest event, or of the block before if the clock was set back.
     pub at: Timestamp,
     /// The group that brought it.
     pub sequence: u64,
@@ -75,6 +78,17 @@ pub struct EventQuery {
     pub limit: usize,
 }
 
+/// Which events are to be removed: those that fit everything that is said.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Erasure {
+    /// Those of this name.
+    pub name: Option<String>,
+    /// Those about this user, whose account may be gone.
+    pub subject: Option<UserId>,
+    /// Those before this moment.
+    pub before: Option<Timestamp>,
+}
+
 /// Some of the events that were asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EventPage {
@@ -83,6 +97,8 @@ pub struct EventPage {
     pub events: Vec<(Position, Event)>,
     /// Where this page ended; none: nothing follows.
     pub next: Option<Position>,
+    /// Blocks that should be in this page and could not be read: their events are missing from it.
+    pub damaged_blocks: usize,
 }
 
 #[cfg(test)]

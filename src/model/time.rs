@@ -40,6 +40,11 @@ impl Timestamp {
         Timestamp(self.0.saturating_add(millis_of(span)))
     }
 
+    /// The moment one millisecond later, if there is one.
+    pub fn successor(self) -> Option<Timestamp> {
+        self.0.checked_add(1).map(Timestamp)
+    }
+
     /// The moment `span` earlier.
     #[must_use]
     pub fn before(self, span: Duration) -> Timestamp {

@@ -1,9 +1,9 @@
-//! The sweeper: it gives back the space of what has expired, in small steps that hold up nobody.
+//! The sweeper: it merges small blocks of events and gives back the space of what has expired, in small steps that hold up nobody.
 
 use std::time::Duration;
 
 use super::Services;
-use crate::model::Timestamp;
+use crate::model::{Retention, Timestamp};
 use crate::store::Outcome;
 
 /// The pause between two sweeps that found nothing more.
@@ -28,10 +28,16 @@ impl Services {
 
     /// One step: whether more waits to be removed.
     pub async fn sweep(&self, now: Timestamp) -> Outcome<bool> {
-        let swept = self.store.sweep(now, self.config.events.retention).await?;
+        let events = &self.config.events;
+        let merged = self.store.merge_events(now).await?;
+        let keep = Retention {
+            events: events.retention,
+            max_bytes: events.max_bytes,
+        };
+        let swept = self.store.sweep(now, keep).await?;
         if swept.removed > 0 {
             log::debug!("{} expired records were removed", swept.removed);
         }
-        Ok(swept.more)
+        Ok(swept.more || merged)
     }
 }

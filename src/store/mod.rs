@@ -13,8 +13,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::model::{
-    Digest, DueMail, Email, Event, EventCount, EventPage, EventQuery, Holder, Idempotency,
-    InviteTerms, Name, NewEvent, NewToken, NewUser, Timestamp, Token, TokenId, User, UserId,
+    Digest, DueMail, Email, Erasure, Event, EventCount, EventPage, EventQuery, Holder, Idempotency,
+    InviteTerms, Name, NewEvent, NewToken, NewUser, Retention, Timestamp, Token, TokenId, User,
+    UserId,
 };
 
 /// Why the store did not do what it was asked to. Outcomes that a caller can bring about are values, not errors.
@@ -270,8 +271,17 @@ pub trait Store: Send + Sync + 'static {
     /// What is kept.
     async fn find_fact(&self, fact: Fact) -> Outcome<Option<Vec<u8>>>;
 
-    /// Removes some of what has expired at `now`, and events older than `retention`.
-    async fn sweep(&self, now: Timestamp, retention: Duration) -> Outcome<Swept>;
+    /// Removes all events that are meant and were stored before, also of accounts that are gone, and takes them out of the
+    /// counters: how many there were. Should it be dropped half-way, asking again removes the rest.
+    async fn erase_events(&self, what: Erasure, now: Timestamp) -> Outcome<u64>;
+    /// Merges some of the small blocks of events; whether there may be more to merge. Nobody can tell the difference, but
+    /// by the space.
+    async fn merge_events(&self, now: Timestamp) -> Outcome<bool>;
+
+    /// Removes some of what has expired at `now`, and of the events that are not kept any longer.
+    async fn sweep(&self, now: Timestamp, keep: Retention) -> Outcome<Swept>;
+    /// The blocks of events that were found damaged since the start.
+    fn damaged_blocks(&self) -> usize;
     /// The group of changes that is on its way to the disk, if one is. The same answer for a long time means that the
     /// disk hangs, or that what should wait for it has died.
     fn under_way(&self) -> Option<u64>;

@@ -6,12 +6,15 @@ use std::path::Path;
 use doorward::crypto::{HashCost, PasswordHasher, Verdict, digest};
 use doorward::model::{Event, Holder, Secret, Standing, Timestamp, UserId};
 use doorward::store::Store;
-use doorward::store::sled::SledStore;
+use doorward::store::sled::{SledStore, Terms};
 
 use crate::ledger::{Account, Fate, Report, Worker};
 use crate::moment;
 
-const MEMORY_BUDGET: u64 = 64 << 20;
+const TERMS: Terms = Terms {
+    memory_budget: 64 << 20,
+    max_names: 10_000,
+};
 
 /// What the judge knows from earlier rounds.
 #[derive(Default)]
@@ -39,7 +42,7 @@ impl Books {
             .build()
             .unwrap();
         runtime.block_on(async {
-            let store = SledStore::open(data, MEMORY_BUDGET).await;
+            let store = SledStore::open(data, TERMS).await;
             let store =
                 store.unwrap_or_else(|error| panic!("LOST: the store does not open: {error}"));
             let events = store

@@ -34,6 +34,14 @@ impl Row {
     }
 }
 
+impl Row {
+    fn subtract(&mut self, place: usize, count: u64) {
+        if let Some(slot) = self.0.get_mut(place) {
+            *slot = slot.saturating_sub(count);
+        }
+    }
+}
+
 /// How often a report used a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NameCount {
@@ -77,6 +85,13 @@ impl Counters {
             row.add((count.name % ROW_NAMES) as usize, count.count);
             *dirty = true;
         }
+    }
+
+    /// Takes a count back from a row that is loaded.
+    pub(super) fn subtract(&mut self, hour: u32, count: NameCount) {
+        let (row, dirty) = self.rows.entry((hour, count.row())).or_default();
+        row.subtract((count.name % ROW_NAMES) as usize, count.count);
+        *dirty = true;
     }
 
     /// The rows that changed, as they are to be stored.

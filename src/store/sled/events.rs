@@ -1,118 +1,37 @@
 //! Events on their way in and out. A report is encoded and compressed where its request runs, on any core; the writer only places
 //! blocks. Small reports of one group share a block.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sled::{IVec, Tree};
 
 use super::super::{Appended, Outcome};
-use super::blocks::{self, BODY_BYTES, Packed, Reporter, Segment};
+use super::blocks::{self, BODY_BYTES};
+use super::columns::{Columns, Reporter};
 use super::counters::{Counters, NameCount, ROW_NAMES};
 use super::expiry;
-use super::keys::{BlockKey, CountKey, Field, Key, NameKey, NumberKey, OnceKey, prefix};
+use super::keys::{CountKey, Field, Key, OnceKey, PackKey, meta, prefix};
+use super::names::Names;
 use super::record::{self, postcard_records};
+use super::shelf::newest_block;
 use super::view::{Read, View};
 use crate::model::{
-    Digest, Event, EventCount, Holder, Idempotency, NewEvent, Timestamp, UserNumber, limits,
+    Digest, EventCount, Holder, Idempotency, NewEvent, Position, Timestamp, UserNumber, limits,
 };
 
-/// A segment shorter than this waits for others of its group to share a block with.
+/// Where the totals lie.
+const TOTALS: u8 = 5;
+/// A report shorter than this waits for others of its group to share a block with.
 const LOOSE_BYTES: usize = 2 * 1024;
-
-/// The numbers of event names. A name keeps its number for ever.
-#[derive(Default)]
-pub(super) struct Names {
-    table: RwLock<NameTable>,
-}
-
-#[derive(Default)]
-struct NameTable {
-    numbers: HashMap<Arc<str>, u32>,
-    names: Vec<Arc<str>>,
-}
-
-impl Names {
-    /// Reads the names that are stored.
-    pub(super) fn load(tree: &Tree) -> Outcome<Names> {
-        let names = Names::default();
-        for (key, name) in tree.under::<NameKey>(&[NameKey::KIND])? {
-            names.learn(key.id, &name);
-        }
-        Ok(names)
-    }
-
-    fn learn(&self, id: u32, name: &str) {
-        let name: Arc<str> = name.into();
-        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        let place = id as usize;
-        if table.names.len() <= place {
-            table.names.resize(place + 1, Arc::from(""));
-        }
-        if let Some(slot) = table.names.get_mut(place) {
-            slot.clone_from(&name);
-        }
-        table.numbers.insert(name, id);
-    }
-
-    /// The numbers of the names of these events, or the names that have none yet.
-    pub(super) fn numbers(&self, events: &[NewEvent<'_>]) -> Result<Vec<u32>, Vec<String>> {
-        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
-        let mut numbers = Vec::with_capacity(events.len());
-        let mut unknown: Vec<String> = Vec::new();
-        for event in events {
-            match table.numbers.get(event.name) {
-                Some(number) => numbers.push(*number),
-                None => unknown.push(event.name.to_owned()),
-            }
-        }
-        if unknown.is_empty() {
-            Ok(numbers)
-        } else {
-            Err(unknown)
-        }
-    }
-
-    /// The number of a name, if it ever occurred.
-    pub(super) fn number(&self, name: &str) -> Option<u32> {
-        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
-        table.numbers.get(name).copied()
-    }
-
-    fn name(&self, id: u32) -> String {
-        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
-        table
-            .names
-            .get(id as usize)
-            .map_or_else(String::new, ToString::to_string)
-    }
-
-    fn next(&self) -> u32 {
-        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
-        u32::try_from(table.names.len()).unwrap_or(u32::MAX)
-    }
-}
-
-/// Gives numbers to names that have none.
-pub(super) fn intern(view: &mut View<'_>, unknown: Vec<String>) -> Outcome<()> {
-    let names = Arc::clone(&view.events.names);
-    for name in unknown {
-        if names.number(&name).is_none() {
-            let id = names.next();
-            view.put(&NameKey { id }, &name)?;
-            names.learn(id, &name);
-        }
-    }
-    Ok(())
-}
 
 /// A report, ready to be placed.
 pub(super) struct Prepared {
     at: Timestamp,
     events: usize,
     blocks: Vec<Vec<u8>>,
-    loose: Option<Segment>,
+    loose: Option<Columns>,
     counts: Vec<NameCount>,
 }
 
@@ -125,27 +44,29 @@ pub(super) fn prepare(
     subjects: &[UserNumber],
 ) -> Prepared {
     let mut blocks = Vec::new();
-    // A single event is the most frequent report: it must not take the room of a full segment.
+    // A single event is the most frequent report: it must not take the room of a full block.
     let details = events
         .iter()
         .map(|event| event.details.map_or(0, str::len))
         .sum::<usize>();
     let room = (events.len().min(BODY_BYTES / 8), details.min(BODY_BYTES));
-    let empty = || Segment::new(reporter, room.0, room.1);
-    let mut segment = empty();
+    let empty = || {
+        let mut columns = Columns::with_room(room.0, room.1);
+        columns.begin(at, reporter, None);
+        columns
+    };
+    let mut columns = empty();
     for ((event, name), subject) in events.iter().zip(names).zip(subjects) {
-        segment.push(*name, *subject, event.details);
-        if segment.len() >= BODY_BYTES {
-            let full = std::mem::replace(&mut segment, empty());
-            blocks.push(block_of(&full, at));
+        columns.push(*name, event.name, *subject, event.details);
+        if columns.len() >= BODY_BYTES {
+            let full = std::mem::replace(&mut columns, empty());
+            blocks.push(blocks::seal(&full, Position::default()));
         }
     }
-    let rest = (segment.events() > 0).then_some(segment);
-    let (rest, loose) = match rest {
-        Some(segment) if segment.len() >= LOOSE_BYTES => (Some(segment), None),
-        rest => (None, rest),
-    };
-    blocks.extend(rest.map(|segment| block_of(&segment, at)));
+    let is_loose = columns.len() < LOOSE_BYTES;
+    let rest = (columns.events() > 0).then_some(columns);
+    let (loose, rest) = if is_loose { (rest, None) } else { (None, rest) };
+    blocks.extend(rest.map(|rest| blocks::seal(&rest, Position::default())));
     Prepared {
         at,
         events: events.len(),
@@ -153,12 +74,6 @@ pub(super) fn prepare(
         loose,
         counts: count(names),
     }
-}
-
-fn block_of(segment: &Segment, at: Timestamp) -> Vec<u8> {
-    let mut body = Vec::with_capacity(segment.len() + 32);
-    segment.write(at, at, &mut body);
-    blocks::seal(segment.events(), &body)
 }
 
 fn count(names: &[u32]) -> Vec<NameCount> {
@@ -247,84 +162,138 @@ pub(super) fn append(
     Ok(Appended::Stored(events))
 }
 
+/// What is stored of events, all in all. It goes to the disk with every group that changes it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Totals {
+    /// Events that were ever stored.
+    pub(super) events: u64,
+    /// What the blocks that are there take, with their keys, in bytes.
+    pub(super) bytes: u64,
+    /// How far, in milliseconds, the moment of a block ever was ahead of one of its events: its clock was set back, or
+    /// its events had waited.
+    pub(super) ahead_millis: u64,
+}
+
+postcard_records!(Totals);
+
+impl Totals {
+    /// What is on the disk.
+    pub(super) fn stored(from: &impl Read) -> Outcome<Totals> {
+        Ok(from.fetch(&meta::<Totals>(TOTALS))?.unwrap_or_default())
+    }
+
+    /// How far the moment of a block may be ahead of those of its events.
+    pub(super) fn ahead(&self) -> Duration {
+        Duration::from_millis(self.ahead_millis)
+    }
+}
+
+/// A block on its way, with the first and the last moment of its events.
+struct Placed {
+    earliest: Timestamp,
+    latest: Timestamp,
+    block: Vec<u8>,
+}
+
 /// The events of the group under way, and what the writer keeps in mind from group to group.
 pub(super) struct EventLog {
     pub(super) names: Arc<Names>,
-    counters: Counters,
-    blocks: Vec<(Timestamp, Vec<u8>)>,
-    loose: Vec<(Timestamp, Segment)>,
+    pub(super) counters: Counters,
+    pub(super) totals: Totals,
+    blocks: Vec<Placed>,
+    loose: Vec<(Timestamp, Columns)>,
+    /// The moment of the newest block. No later one has an earlier moment.
+    newest: Timestamp,
+    written: Totals,
 }
 
 impl EventLog {
-    pub(super) fn new(names: Arc<Names>) -> EventLog {
-        EventLog {
+    /// The log that lies in `tree`.
+    pub(super) fn open(tree: &Tree, names: Arc<Names>) -> Outcome<EventLog> {
+        let totals = Totals::stored(tree)?;
+        let newest = newest_block(tree)?;
+        Ok(EventLog {
             names,
             counters: Counters::default(),
+            totals,
             blocks: Vec::new(),
             loose: Vec::new(),
-        }
+            newest: newest.map_or(Timestamp::from_millis(i64::MIN), |key| key.at),
+            written: totals,
+        })
     }
 
-    /// Whether the group has no events.
+    /// Whether the group has no events and does nothing to those that are there.
     pub(super) fn is_idle(&self) -> bool {
-        self.blocks.is_empty() && self.loose.is_empty()
+        self.blocks.is_empty() && self.loose.is_empty() && self.totals == self.written
     }
 
     fn add(&mut self, report: Prepared) {
-        self.counters.add(report.at.hour(), &report.counts);
+        let at = report.at;
+        self.counters.add(at.hour(), &report.counts);
+        self.totals.events += report.events as u64;
         self.blocks
-            .extend(report.blocks.into_iter().map(|block| (report.at, block)));
-        self.loose
-            .extend(report.loose.map(|segment| (report.at, segment)));
+            .extend(report.blocks.into_iter().map(|block| Placed {
+                earliest: at,
+                latest: at,
+                block,
+            }));
+        self.loose.extend(report.loose.map(|columns| (at, columns)));
     }
 
-    /// The entries of the group's events: blocks, in the order of their arrival, and counters.
+    /// The entries of the group's events: blocks, in the order of their arrival, counters and totals.
     pub(super) fn place(&mut self, sequence: u64) -> Outcome<Vec<(Vec<u8>, IVec)>> {
         self.join_loose();
         let mut placed = self.counters.changed()?;
-        for (index, (at, block)) in (0..).zip(self.blocks.drain(..)) {
-            for (part, bytes) in blocks::parts(&block) {
-                let key = BlockKey {
-                    at,
-                    sequence,
-                    index,
-                    part,
-                }
-                .bytes();
-                placed.push((key.clone(), record::seal(&key, &bytes)?));
-            }
+        for (index, block) in (0..).zip(std::mem::take(&mut self.blocks)) {
+            // Whatever the clock does, what is stored later stands behind what was stored before.
+            self.newest = self.newest.max(block.latest);
+            let ahead = self.newest.since(block.earliest).as_millis();
+            let ahead = u64::try_from(ahead).unwrap_or(u64::MAX);
+            self.totals.ahead_millis = self.totals.ahead_millis.max(ahead);
+            self.totals.bytes += blocks::stored_bytes(&block.block) as u64;
+            let key = PackKey {
+                at: self.newest,
+                sequence,
+                index,
+            };
+            placed.extend(blocks::entries(&key, &block.block)?);
+        }
+        if self.totals != self.written {
+            let key = meta::<Totals>(TOTALS).bytes();
+            placed.push((key.clone(), record::seal(&key, &self.totals)?));
+            self.written = self.totals;
         }
         Ok(placed)
     }
 
     fn join_loose(&mut self) {
         let mut loose = self.loose.drain(..).peekable();
-        while let Some((base, first)) = loose.next() {
-            let (mut body, mut events) = (Vec::with_capacity(BODY_BYTES), first.events());
-            first.write(base, base, &mut body);
-            while let Some((at, segment)) = loose.next_if(|_| body.len() < BODY_BYTES) {
-                segment.write(at, base, &mut body);
-                events += segment.events();
+        while let Some((mut earliest, mut joined)) = loose.next() {
+            let mut latest = earliest;
+            while let Some((at, columns)) = loose.next_if(|_| joined.len() < BODY_BYTES) {
+                joined.append(&columns);
+                earliest = earliest.min(at);
+                latest = latest.max(at);
             }
-            self.blocks.push((base, blocks::seal(events, &body)));
+            self.blocks.push(Placed {
+                earliest,
+                latest,
+                block: blocks::seal(&joined, Position::default()),
+            });
         }
     }
 }
 
-/// An event with names and ids in the place of numbers.
-pub(super) fn unpack(tree: &Tree, names: &Names, packed: &Packed<'_>) -> Outcome<Event> {
-    let user = |number: UserNumber| tree.fetch(&NumberKey { number });
-    Ok(Event {
-        at: packed.at,
-        name: names.name(packed.name),
-        subject: user(packed.subject)?,
-        reporter: match packed.reporter {
-            Reporter::Admin => Some(Holder::Admin),
-            Reporter::Hub => Some(Holder::Hub),
-            Reporter::User(number) => user(number)?.map(Holder::User),
-        },
-        details: packed.details.map(str::to_owned),
-    })
+/// Takes back what was counted of a name in an hour.
+pub(super) fn uncount(view: &mut View<'_>, hour: u32, count: NameCount) -> Outcome<()> {
+    let counts = [count];
+    for key in view.events.counters.missing(hour, &counts) {
+        let row = view.fetch(&key)?.unwrap_or_default();
+        view.events.counters.load(&key, row);
+    }
+    view.events.counters.subtract(hour, count);
+    Ok(())
 }
 
 /// The counters of the hours in `from..to`.
@@ -333,7 +302,7 @@ pub(super) fn counts(tree: &Tree, names: &Names, from: u32, to: u32) -> Outcome<
     let mut counts = Vec::new();
     for (key, row) in tree.entries::<CountKey>(&at(from), &at(to), usize::MAX)? {
         for (place, count) in (0..).zip(row.0).filter(|(_, count)| *count > 0) {
-            let name = names.name(key.row * ROW_NAMES + place);
+            let name = names.name(key.row * ROW_NAMES + place).to_string();
             counts.push(EventCount {
                 hour: key.hour,
                 name,

@@ -1,16 +1,18 @@
 //! What can be forgotten, and when: an index over everything that ends, and the sweep that follows it in small steps. Expiry is
 //! always judged when a thing is used; the sweep only gives space back.
 
-use std::time::Duration;
-
 use super::super::{Outcome, Swept};
-use super::keys::{BlockKey, ExpiryKey, Key, OnceKey, ResetKey, ResetOfKey, TokenKey, from_moment};
-use super::tokens;
-use super::view::{Change, Read, View};
-use crate::model::{Timestamp, Token};
+use super::contents::Contents;
+use super::keys::{ExpiryKey, Key, OnceKey, PackKey, ResetKey, ResetOfKey, TokenKey, from_moment};
+use super::view::{Change, Read, View, after_prefix};
+use super::{record, tokens};
+use crate::model::{Retention, Timestamp, Token};
 
 /// Records of one sweep: it must not hold up the requests that wait behind it.
 const SWEEP_RECORDS: usize = 256;
+
+/// Merged blocks that one sweep looks at.
+const SWEEP_BLOCKS: usize = 32;
 
 /// Notes that what lies under `key` can be forgotten from `at` on.
 pub(super) fn note<K: Key>(view: &mut View<'_>, at: Timestamp, key: &K) -> Outcome<()> {
@@ -31,22 +33,49 @@ pub(super) fn cancel<K: Key>(view: &mut View<'_>, at: Timestamp, key: &K) {
     });
 }
 
-/// Removes some of what can be forgotten at `now`, and some of the events older than `retention`.
-pub(super) fn sweep(view: &mut View<'_>, now: Timestamp, retention: Duration) -> Outcome<Swept> {
+/// Removes some of what can be forgotten at `now`, and some of the events that are too old or too many.
+pub(super) fn sweep(view: &mut View<'_>, now: Timestamp, keep: &Retention) -> Outcome<Swept> {
     let due = from_moment::<ExpiryKey>(now);
     let expired = view.entries::<ExpiryKey>(&[ExpiryKey::KIND], &due, SWEEP_RECORDS)?;
     for (note, ()) in &expired {
         remove_expired(view, note)?;
     }
-    let oldest_kept = from_moment::<BlockKey>(now.before(retention));
-    let blocks = view.raw_range(&[BlockKey::KIND], &oldest_kept, SWEEP_RECORDS)?;
-    for (key, _) in &blocks {
-        view.change(key.clone(), Change::Remove);
-    }
+    let blocks = sweep_events(view, now, keep)?;
     Ok(Swept {
-        removed: expired.len() + blocks.len(),
-        more: expired.len() == SWEEP_RECORDS || blocks.len() == SWEEP_RECORDS,
+        removed: expired.len() + blocks,
+        more: expired.len() == SWEEP_RECORDS || blocks > 0,
     })
+}
+
+/// Removes some of the merged blocks whose events are all too old, and the oldest ones while all together are too large.
+/// Loose blocks are merged first: within two hours of their arrival at the latest.
+fn sweep_events(view: &mut View<'_>, now: Timestamp, keep: &Retention) -> Outcome<usize> {
+    let oldest = now.before(keep.events);
+    let end = after_prefix(&[PackKey::KIND]);
+    let entries = view.raw_range(&[PackKey::KIND], &end, SWEEP_BLOCKS)?;
+    let mut removed = 0;
+    for (key, stored) in entries {
+        let Some(key) = PackKey::parse(&key) else {
+            continue;
+        };
+        // What cannot be read is as old as its key says.
+        let (latest, bytes) = match record::open(&key.bytes(), &stored) {
+            Ok(Contents::Events { latest, bytes, .. }) => (latest, u64::from(bytes)),
+            Ok(Contents::Damaged) | Err(_) => (key.at, 0),
+        };
+        let totals = view.events.totals;
+        if latest >= oldest && totals.bytes <= keep.max_bytes {
+            continue;
+        }
+        let parts = view.raw_range(&key.part(0).bytes(), &key.behind(), usize::MAX)?;
+        for (part, _) in parts {
+            view.change(part, Change::Remove);
+        }
+        view.remove(&key);
+        view.events.totals.bytes = totals.bytes.saturating_sub(bytes);
+        removed += 1;
+    }
+    Ok(removed)
 }
 
 fn remove_expired(view: &mut View<'_>, note: &ExpiryKey) -> Outcome<()> {

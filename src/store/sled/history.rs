@@ -1,140 +1,244 @@
-//! Reading events back, in either direction, a page at a time. A page looks at a bounded number of blocks: a question that
-//! matches little is answered in several pages, some of them empty, and holds up nobody.
+//! Reading events back, in either direction, a page at a time. A page looks at a bounded number of events: a question that matches
+//! little is answered in several pages, some of them empty, and holds up nobody. What cannot be read is left out, and said.
 
-use std::time::Duration;
+use std::collections::HashMap;
 
 use sled::Tree;
 
 use super::super::Outcome;
-use super::blocks::{Block, Packed, Part, Reporter};
-use super::events::{Names, unpack};
-use super::keys::{BlockKey, Key, UserKey, after, from_moment};
-use super::record;
-use super::view::{Read, after_prefix, broken};
+use super::columns::{OTHER, Packed, Reporter};
+use super::contents::Contents;
+use super::damage::Damage;
+use super::events::Totals;
+use super::keys::{BlockKey, FormerKey, Key, NumberKey, PackKey, UserKey, after, from_moment};
+use super::names::Names;
+use super::shelf::{Blocks, Packs, Stored, first_loose, newest_pack, pack_at_or_before};
+use super::view::{Read, after_prefix};
 use crate::model::{
     Event, EventPage, EventQuery, Holder, Order, Position, Timestamp, UserId, UserNumber,
 };
 
-/// Blocks of one page.
-const PAGE_BLOCKS: usize = 512;
-/// Events of one group share a block although their moments differ by as long as a request may wait.
-const GROUP_SPAN: Duration = Duration::from_mins(5);
+/// What one page may spend on looking: an event costs one, a block as much as it takes to fetch it.
+const PAGE_LOOKS: usize = 200_000;
+const BLOCK_LOOKS: usize = 400;
+/// Merged blocks one page passes over.
+const PAGE_PASSES: usize = 50_000;
+
+/// What reading needs.
+pub(super) struct Library<'a> {
+    pub(super) tree: &'a Tree,
+    pub(super) names: &'a Names,
+    pub(super) damage: &'a Damage,
+}
 
 /// What is asked for, in the store's own terms.
-struct Wanted<'a> {
-    query: &'a EventQuery,
-    name: Option<u32>,
-    subject: Option<UserNumber>,
+pub(super) struct Wanted<'a> {
+    /// The name, and its number if it has one. Events of before it had one carry the name itself.
+    pub(super) name: Option<(&'a str, Option<u32>)>,
+    pub(super) subject: Option<UserNumber>,
     reporter: Option<Reporter>,
+    from: Option<Timestamp>,
+    pub(super) to: Option<Timestamp>,
 }
 
-/// A page of the events that are asked for.
-pub(super) fn read(tree: &Tree, names: &Names, query: &EventQuery) -> Outcome<EventPage> {
-    let Some(wanted) = resolve(tree, names, query)? else {
-        return Ok(EventPage::default());
-    };
-    let mut page = EventPage::default();
-    let mut blocks = Blocks::new(tree, query);
-    for _ in 0..PAGE_BLOCKS {
-        let Some((key, bytes)) = blocks.next()? else {
-            page.next = None;
+impl Library<'_> {
+    /// A page of the events that are asked for.
+    pub(super) fn read(&self, query: &EventQuery) -> Outcome<EventPage> {
+        let mut page = EventPage::default();
+        let Some(wanted) = self.resolve(query)? else {
             return Ok(page);
         };
-        let block = Block::open(key.at, &bytes)?;
-        let packed = block.events()?;
-        let mut placed: Vec<(Position, Packed<'_>)> = (0..)
-            .zip(packed)
-            .map(|(place, event)| (position(&key, place), event))
-            .collect();
-        if query.order == Order::Descending {
-            placed.reverse();
-        }
-        for (position, event) in placed {
-            if !is_behind(position, query) {
+        page.next = query.after;
+        let mut blocks = Shelf::new(self.tree, &wanted, query)?;
+        let mut users = Users::default();
+        let mut looks = 0;
+        while looks < PAGE_LOOKS {
+            let stored = match blocks.next()? {
+                Find::Block(stored) => stored,
+                Find::Tired(position) => {
+                    page.next = Some(position);
+                    return Ok(page);
+                }
+                Find::End => {
+                    page.next = None;
+                    return Ok(page);
+                }
+            };
+            let block = stored.open();
+            let Some(mut events) = block.as_ref().and_then(|block| block.events().ok()) else {
+                self.damage.note(&stored.key);
+                page.damaged_blocks += 1;
+                page.next = Some(stored.key.edge(query.order));
                 continue;
+            };
+            if query.order == Order::Descending {
+                events.reverse();
             }
-            if page.events.len() == query.limit {
-                return Ok(page);
-            }
-            page.next = Some(position);
-            if wanted.matches(&event) {
-                page.events.push((position, unpack(tree, names, &event)?));
+            looks += BLOCK_LOOKS + events.len();
+            for (position, event) in events {
+                if !is_behind(position, query) {
+                    continue;
+                }
+                if page.events.len() == query.limit {
+                    return Ok(page);
+                }
+                page.next = Some(position);
+                if wanted.matches(&event) {
+                    let event = self.unpack(&event, &mut users)?;
+                    page.events.push((position, event));
+                }
             }
         }
+        Ok(page)
     }
-    Ok(page)
+
+    /// Up to `limit` events from `from` on, oldest first, however many pages that takes.
+    pub(super) fn since(&self, from: Timestamp, limit: usize) -> Outcome<Vec<Event>> {
+        let mut query = EventQuery {
+            name: None,
+            subject: None,
+            reporter: None,
+            from: Some(from),
+            to: None,
+            order: Order::Ascending,
+            after: None,
+            limit,
+        };
+        let mut events = Vec::new();
+        while query.limit > 0 {
+            let page = self.read(&query)?;
+            query.limit -= page.events.len();
+            query.after = page.next;
+            events.extend(page.events.into_iter().map(|(_, event)| event));
+            if query.after.is_none() {
+                break;
+            }
+        }
+        Ok(events)
+    }
+
+    /// The numbers behind the question; none when somebody whom nobody ever heard of is asked for.
+    fn resolve<'a>(&self, query: &'a EventQuery) -> Outcome<Option<Wanted<'a>>> {
+        let subject = query.subject.map(|id| number_of(self.tree, id));
+        let subject = subject.transpose()?;
+        let reporter = match query.reporter {
+            None => None,
+            Some(Holder::Admin) => Some(Some(Reporter::Admin)),
+            Some(Holder::Hub) => Some(Some(Reporter::Hub)),
+            Some(Holder::User(id)) => Some(number_of(self.tree, id)?.map(Reporter::User)),
+        };
+        if subject == Some(None) || reporter == Some(None) {
+            return Ok(None);
+        }
+        Ok(Some(Wanted {
+            name: self.name(query.name.as_deref()),
+            subject: subject.flatten(),
+            reporter: reporter.flatten(),
+            from: query.from,
+            to: query.to,
+        }))
+    }
+
+    /// A name that is asked for, with its number.
+    pub(super) fn name<'a>(&self, name: Option<&'a str>) -> Option<(&'a str, Option<u32>)> {
+        name.map(|name| (name, self.names.number(name)))
+    }
+
+    /// An event with names and ids in the place of numbers.
+    pub(super) fn unpack(&self, packed: &Packed<'_>, users: &mut Users) -> Outcome<Event> {
+        Ok(Event {
+            at: packed.at,
+            name: match packed.literal {
+                Some(name) => name.into(),
+                None => self.names.name(packed.name).to_string(),
+            },
+            subject: users.id(self.tree, packed.subject)?,
+            reporter: match packed.reporter {
+                Reporter::Admin => Some(Holder::Admin),
+                Reporter::Hub => Some(Holder::Hub),
+                Reporter::User(number) => users.id(self.tree, number)?.map(Holder::User),
+            },
+            details: packed.details.map(str::to_owned),
+        })
+    }
 }
 
-/// Up to `limit` events from `from` on, oldest first, however many pages that takes.
-pub(super) fn since(
-    tree: &Tree,
-    names: &Names,
-    from: Timestamp,
-    limit: usize,
-) -> Outcome<Vec<Event>> {
-    let mut query = EventQuery {
-        name: None,
-        subject: None,
-        reporter: None,
-        from: Some(from),
-        to: None,
-        order: Order::Ascending,
-        after: None,
-        limit,
-    };
-    let mut events = Vec::new();
-    while query.limit > 0 {
-        let page = read(tree, names, &query)?;
-        query.limit -= page.events.len();
-        query.after = page.next;
-        events.extend(page.events.into_iter().map(|(_, event)| event));
-        if query.after.is_none() {
-            break;
+/// The number of a user, also of one whose account is gone.
+pub(super) fn number_of(from: &impl Read, id: UserId) -> Outcome<Option<UserNumber>> {
+    match from.fetch(&UserKey { id })? {
+        Some(user) => Ok(Some(user.number)),
+        None => from.fetch(&FormerKey { id }),
+    }
+}
+
+/// The ids of the users that a page has met.
+#[derive(Default)]
+pub(super) struct Users(HashMap<UserNumber, Option<UserId>>);
+
+impl Users {
+    /// Users that are kept in mind.
+    const MOST: usize = 10_000;
+
+    fn id(&mut self, tree: &Tree, number: UserNumber) -> Outcome<Option<UserId>> {
+        if let Some(id) = self.0.get(&number) {
+            return Ok(*id);
+        }
+        let id = tree.fetch(&NumberKey { number })?;
+        if self.0.len() >= Users::MOST {
+            self.0.clear();
+        }
+        self.0.insert(number, id);
+        Ok(id)
+    }
+}
+
+impl<'a> Wanted<'a> {
+    /// All events of a name, about a user, before a moment.
+    pub(super) fn of(
+        name: Option<(&'a str, Option<u32>)>,
+        subject: Option<UserNumber>,
+        to: Option<Timestamp>,
+    ) -> Wanted<'a> {
+        Wanted {
+            name,
+            subject,
+            reporter: None,
+            from: None,
+            to,
         }
     }
-    Ok(events)
-}
 
-/// The numbers behind the question; none when something that nobody ever heard of is asked for.
-fn resolve<'a>(tree: &Tree, names: &Names, query: &'a EventQuery) -> Outcome<Option<Wanted<'a>>> {
-    let number = |id: UserId| Ok(tree.fetch(&UserKey { id })?.map(|user| user.number));
-    let name = query.name.as_deref().map(|name| names.number(name));
-    let subject = query.subject.map(number).transpose()?;
-    let reporter = match query.reporter {
-        None => None,
-        Some(Holder::Admin) => Some(Some(Reporter::Admin)),
-        Some(Holder::Hub) => Some(Some(Reporter::Hub)),
-        Some(Holder::User(id)) => Some(number(id)?.map(Reporter::User)),
-    };
-    if name == Some(None) || subject == Some(None) || reporter == Some(None) {
-        return Ok(None);
-    }
-    Ok(Some(Wanted {
-        query,
-        name: name.flatten(),
-        subject: subject.flatten(),
-        reporter: reporter.flatten(),
-    }))
-}
-
-impl Wanted<'_> {
-    fn matches(&self, event: &Packed<'_>) -> bool {
-        self.name.is_none_or(|name| event.name == name)
-            && self.subject.is_none_or(|subject| event.subject == subject)
+    pub(super) fn matches(&self, event: &Packed<'_>) -> bool {
+        self.name.is_none_or(|(name, number)| match event.literal {
+            Some(literal) => literal == name,
+            None => number == Some(event.name),
+        }) && self.subject.is_none_or(|subject| event.subject == subject)
             && self
                 .reporter
                 .is_none_or(|reporter| event.reporter == reporter)
-            && self.query.from.is_none_or(|from| event.at >= from)
-            && self.query.to.is_none_or(|to| event.at < to)
+            && self.from.is_none_or(|from| event.at >= from)
+            && self.to.is_none_or(|to| event.at < to)
     }
-}
 
-fn position(key: &BlockKey, place: u32) -> Position {
-    Position {
-        at: key.at,
-        sequence: key.sequence,
-        index: key.index,
-        place,
+    /// Whether a block may hold such events.
+    pub(super) fn may_match(&self, contents: &Contents) -> bool {
+        let Contents::Events {
+            earliest,
+            latest,
+            names,
+            subjects,
+            ..
+        } = contents
+        else {
+            return true;
+        };
+        self.name.is_none_or(|(_, number)| {
+            names.may_hold(OTHER) || number.is_some_and(|number| names.may_hold(number))
+        }) && self
+            .subject
+            .is_none_or(|subject| subjects.may_hold(subject.0))
+            && self.from.is_none_or(|from| *latest >= from)
+            && self.to.is_none_or(|to| *earliest < to)
     }
 }
 
@@ -146,94 +250,103 @@ fn is_behind(position: Position, query: &EventQuery) -> bool {
     }
 }
 
-/// The blocks that may hold what is asked for, one after the other.
-struct Blocks {
-    entries: sled::Iter,
-    order: Order,
-    /// The first entry of the next block, which ended the one before.
-    ahead: Option<(BlockKey, Vec<u8>)>,
+/// What comes next.
+enum Find {
+    /// A block that may hold what is asked for.
+    Block(Stored),
+    /// Enough was passed over for one page, which ends here.
+    Tired(Position),
+    /// Nothing.
+    End,
 }
 
-impl Blocks {
-    fn new(tree: &Tree, query: &EventQuery) -> Blocks {
-        let first = |at: Timestamp| from_moment::<BlockKey>(at);
-        let mut low = query
-            .from
-            .map_or(vec![BlockKey::KIND], |from| first(from.before(GROUP_SPAN)));
-        let mut high = query.to.map_or_else(
-            || after_prefix(&[BlockKey::KIND]),
-            |to| first(to.after(GROUP_SPAN)),
-        );
+/// The blocks that may hold what is asked for, one after the other: the merged ones by what they say of themselves, the loose
+/// ones by their keys.
+struct Shelf<'a> {
+    tree: &'a Tree,
+    wanted: &'a Wanted<'a>,
+    query: &'a EventQuery,
+    packs: Packs,
+    loose: Blocks,
+    passes: usize,
+}
+
+impl<'a> Shelf<'a> {
+    fn new(tree: &'a Tree, wanted: &'a Wanted<'a>, query: &'a EventQuery) -> Outcome<Shelf<'a>> {
+        let newest = newest_pack(tree)?;
+        let low = query.from.unwrap_or(Timestamp::from_millis(i64::MIN));
+        // The moment of a block may be ahead of those of its events.
+        let ahead = Totals::stored(tree)?.ahead();
+        let high = query.to.and_then(|to| to.after(ahead).successor());
+        let (mut packs_from, mut loose_from) =
+            (from_moment::<PackKey>(low), from_moment::<BlockKey>(low));
+        let (mut packs_to, mut loose_to) = match high {
+            Some(high) => (from_moment::<PackKey>(high), from_moment::<BlockKey>(high)),
+            None => (
+                after_prefix(&[PackKey::KIND]),
+                after_prefix(&[BlockKey::KIND]),
+            ),
+        };
         // The block in which the last page ended is looked at once more: it may hold more.
-        if let Some(Position {
-            at,
-            sequence,
-            index,
-            ..
-        }) = query.after
+        match (query.after.map(PackKey::of), query.order) {
+            (Some(cursor), Order::Ascending) => {
+                packs_from = packs_from.max(cursor.bytes());
+                loose_from = loose_from.max(cursor.part(0).bytes());
+            }
+            (Some(cursor), Order::Descending) => {
+                packs_to = packs_to.min(after(&cursor.bytes()));
+                loose_to = loose_to.min(cursor.behind());
+            }
+            (None, _) => {}
+        }
+        // A merged block begins before what it holds last.
+        if let Some(before) = pack_at_or_before(tree, &packs_from)? {
+            packs_from = before.bytes();
+        }
+        loose_from = loose_from.max(first_loose(newest.as_ref()));
+        Ok(Shelf {
+            tree,
+            wanted,
+            query,
+            packs: Packs::new(tree, &packs_from, &packs_to, query.order),
+            loose: Blocks::new(tree, &loose_from, &loose_to, query.order),
+            passes: 0,
+        })
+    }
+
+    fn next(&mut self) -> Outcome<Find> {
+        if self.query.order == Order::Descending
+            && let Some(loose) = self.loose.next()?
         {
-            let key = |part| {
-                BlockKey {
-                    at,
-                    sequence,
-                    index,
-                    part,
-                }
-                .bytes()
-            };
-            match query.order {
-                Order::Ascending => low = low.max(key(0)),
-                Order::Descending => high = high.min(after(&key(u16::MAX))),
-            }
+            return Ok(Find::Block(loose));
         }
-        let high = high.max(low.clone());
-        Blocks {
-            entries: tree.range(low..high),
-            order: query.order,
-            ahead: None,
-        }
-    }
-
-    /// The next block with its parts joined.
-    fn next(&mut self) -> Outcome<Option<(BlockKey, Vec<u8>)>> {
-        let Some((first, bytes)) = self.entry()? else {
-            return Ok(None);
-        };
-        let mut parts = vec![(first, bytes)];
-        while let Some((key, bytes)) = self.entry()? {
-            let same = parts.last().is_some_and(|(last, _)| match self.order {
-                Order::Ascending => last.is_before(&key),
-                Order::Descending => key.is_before(last),
+        while let Some((key, contents)) = self.packs.next()? {
+            let fits = contents.as_ref().is_none_or(|contents| {
+                self.wanted.may_match(contents) && self.is_ahead(&key, contents)
             });
-            if !same {
-                self.ahead = Some((key, bytes));
-                break;
+            if fits {
+                return Stored::fetch(self.tree, key).map(Find::Block);
             }
-            parts.push((key, bytes));
+            self.passes += 1;
+            if self.passes == PAGE_PASSES {
+                return Ok(Find::Tired(key.edge(self.query.order)));
+            }
         }
-        if self.order == Order::Descending {
-            parts.reverse();
+        match self.query.order {
+            Order::Ascending => Ok(self.loose.next()?.map_or(Find::End, Find::Block)),
+            Order::Descending => Ok(Find::End),
         }
-        let joined = parts
-            .iter()
-            .flat_map(|(_, bytes)| bytes.iter().copied())
-            .collect();
-        Ok(parts.into_iter().next().map(|(key, _)| (key, joined)))
     }
 
-    fn entry(&mut self) -> Outcome<Option<(BlockKey, Vec<u8>)>> {
-        if let Some(ahead) = self.ahead.take() {
-            return Ok(Some(ahead));
+    /// Whether some of a merged block stands behind the cursor.
+    fn is_ahead(&self, key: &PackKey, contents: &Contents) -> bool {
+        let Some(after) = self.query.after else {
+            return true;
+        };
+        match (self.query.order, contents) {
+            (Order::Ascending, Contents::Events { last, .. }) => *last > after,
+            (Order::Ascending, Contents::Damaged) => key.edge(Order::Ascending) > after,
+            (Order::Descending, _) => key.position() < after,
         }
-        let entry = match self.order {
-            Order::Ascending => self.entries.next(),
-            Order::Descending => self.entries.next_back(),
-        };
-        let Some((key, stored)) = entry.transpose().map_err(|error| broken(&error))? else {
-            return Ok(None);
-        };
-        let parsed = BlockKey::parse(&key).ok_or_else(|| record::corrupt(&key, "not a key"))?;
-        let Part(bytes) = record::open(&key, &stored)?;
-        Ok(Some((parsed, bytes)))
     }
 }

@@ -4,13 +4,14 @@
 use uuid::Uuid;
 
 use super::blocks::Part;
+use super::contents::Contents;
 use super::counters::Row;
 use super::events::Once;
 use super::record::{Record, postcard_records};
 use super::tokens::Epoch;
 use crate::model::{
-    Digest, DueMail, Holder, Invite, MailId, ResetCode, Timestamp, Token, TokenId, User, UserId,
-    UserNumber,
+    Digest, DueMail, Holder, Invite, MailId, Order, Position, ResetCode, Timestamp, Token, TokenId,
+    User, UserId, UserNumber,
 };
 
 /// A typed key and the type of the value under it.
@@ -175,6 +176,8 @@ keys! {
     EmailKey { key: String } b'E' => UserId;
     /// The account of a number.
     NumberKey { number: UserNumber } b'N' => UserId;
+    /// The number of an account that is gone: its events may still be here.
+    FormerKey { id: UserId } b'n' => UserNumber;
     /// A token.
     TokenKey { digest: Digest } b'T' => Token;
     /// The unretired tokens of a holder, family by family.
@@ -201,10 +204,12 @@ keys! {
     CountKey { hour: u32, row: u32 } b'C' => Row;
     /// A part of a block of events: in the order of time, then of arrival.
     BlockKey { at: Timestamp, sequence: u64, index: u32, part: u16 } b'B' => Part;
+    /// What a merged block holds.
+    PackKey { at: Timestamp, sequence: u64, index: u32 } b'S' => Contents;
 }
 
 postcard_records! {
-    (), u32, u64, String, Vec<u8>, User, UserId, Token, Digest, ResetCode, Invite, DueMail, (Timestamp, MailId),
+    (), u32, u64, String, Vec<u8>, User, UserId, UserNumber, Token, Digest, ResetCode, Invite, DueMail, (Timestamp, MailId),
 }
 
 /// The keys of kind `K` whose first field is written like this.
@@ -240,10 +245,78 @@ pub(super) fn after(key: &[u8]) -> Vec<u8> {
 }
 
 impl BlockKey {
-    /// Whether `next` is the following part of the same block.
-    pub(super) fn is_before(&self, next: &BlockKey) -> bool {
-        let block = |key: &BlockKey| (key.at, key.sequence, key.index);
-        block(self) == block(next) && self.part.checked_add(1) == Some(next.part)
+    /// The block, whichever its part.
+    pub(super) fn block(&self) -> PackKey {
+        PackKey {
+            at: self.at,
+            sequence: self.sequence,
+            index: self.index,
+        }
+    }
+
+    /// Where the first event of the block stood when it was stored.
+    pub(super) fn position(&self) -> Position {
+        self.block().position()
+    }
+}
+
+impl std::fmt::Display for PackKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{}/{}/{}",
+            self.at.rfc3339_millis(),
+            self.sequence,
+            self.index
+        )
+    }
+}
+
+impl PackKey {
+    /// Where the first event of the block stood when it was stored.
+    pub(super) fn position(&self) -> Position {
+        Position {
+            at: self.at,
+            sequence: self.sequence,
+            index: self.index,
+            place: 0,
+        }
+    }
+
+    /// The key of a part.
+    pub(super) fn part(&self, part: u16) -> BlockKey {
+        BlockKey {
+            at: self.at,
+            sequence: self.sequence,
+            index: self.index,
+            part,
+        }
+    }
+
+    /// The block of a position, as it was when the position was given.
+    pub(super) fn of(position: Position) -> PackKey {
+        PackKey {
+            at: position.at,
+            sequence: position.sequence,
+            index: position.index,
+        }
+    }
+
+    /// Where reading goes on that has passed this block over.
+    pub(super) fn edge(&self, order: Order) -> Position {
+        let place = match order {
+            Order::Ascending => u32::MAX,
+            Order::Descending => 0,
+        };
+        Position {
+            place,
+            ..self.position()
+        }
+    }
+
+    /// The first key behind all parts of the block.
+    pub(super) fn behind(&self) -> Vec<u8> {
+        after(&self.part(u16::MAX).bytes())
     }
 }
 

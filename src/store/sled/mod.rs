@@ -7,19 +7,28 @@
 
 mod blocks;
 mod cache;
+mod columns;
+mod contents;
 mod counters;
+mod damage;
 mod durable;
+mod erase;
 mod events;
 mod expiry;
 mod history;
 mod invites;
 mod keys;
+mod names;
 mod open;
 mod outbox;
+mod packs;
 mod record;
 mod resets;
+mod shapes;
+mod shelf;
 mod tokens;
 mod users;
+mod varint;
 mod verbs;
 mod view;
 mod writer;
@@ -29,26 +38,55 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
 use sled::Tree;
+use tokio::sync::{RwLock, oneshot};
 
-use self::blocks::Reporter;
 use self::cache::{Cache, Lookup};
-use self::events::{EventLog, Names};
+use self::columns::Reporter;
+use self::damage::Damage;
+use self::events::EventLog;
+use self::history::Library;
 use self::keys::{Key, TokenKey, UserKey, meta};
+use self::names::Names;
 use self::view::{Read, View};
 use self::writer::{Desk, Room, Writer};
 use super::{Appended, Outcome, Report, StoreError};
-use crate::model::{Digest, Holder, Token, User, UserId, UserNumber};
+use crate::config::Config;
+use crate::model::{Digest, Erasure, Holder, Timestamp, Token, User, UserId, UserNumber};
 
 /// Part of the memory budget that is sled's: it counts bytes on disk and needs about twice that in memory.
 const CACHE_SHARE: u64 = 4;
+/// How much merging gives way: to 1 of 70 parts of a core that requests want too.
+const GIVE_WAY: i32 = 19;
 /// What a cached token or account takes, with its place in the maps.
 const CACHED_BYTES: u64 = 512;
+
+/// What the store is opened on.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// What it may use in all, in bytes.
+    pub memory_budget: u64,
+    /// Names of events that are counted by themselves.
+    pub max_names: usize,
+}
+
+impl Terms {
+    /// As the owner has it.
+    pub fn of(config: &Config) -> Terms {
+        Terms {
+            memory_budget: config.storage.memory_budget,
+            max_names: config.events.max_names,
+        }
+    }
+}
 
 /// The store.
 pub struct SledStore {
     tree: Tree,
     writer: Writer,
     names: Arc<Names>,
+    damage: Arc<Damage>,
+    /// Read by whoever reads blocks of events; written by whoever changes or removes some. Reports do neither.
+    shelves: Arc<RwLock<()>>,
     caches: Arc<Caches>,
     admin_epoch: AtomicU32,
     hub_epoch: AtomicU32,
@@ -81,11 +119,10 @@ impl Caches {
 
 impl SledStore {
     /// Opens the store in a directory, making it if there is none, and proves that what it is told reaches the disk.
-    /// `memory_budget` is what the store may use in all, in bytes.
-    pub async fn open(path: &Path, memory_budget: u64) -> Outcome<SledStore> {
-        let opened = open::open(path, memory_budget / CACHE_SHARE)?;
-        let names = Arc::new(Names::load(&opened.tree)?);
-        let caches = Arc::new(Caches::new(memory_budget));
+    pub async fn open(path: &Path, terms: Terms) -> Outcome<SledStore> {
+        let opened = open::open(path, terms.memory_budget / CACHE_SHARE)?;
+        let names = Arc::new(Names::load(&opened.tree, terms.max_names)?);
+        let caches = Arc::new(Caches::new(terms.memory_budget));
         let changed = {
             let caches = Arc::clone(&caches);
             Box::new(move |keys: &[Vec<u8>]| caches.forget(keys))
@@ -95,7 +132,7 @@ impl SledStore {
             tree: opened.tree.clone(),
             path: path.to_owned(),
             sequence: opened.sequence,
-            events: EventLog::new(Arc::clone(&names)),
+            events: EventLog::open(&opened.tree, Arc::clone(&names))?,
             changed,
         })?;
         let store = SledStore {
@@ -106,6 +143,8 @@ impl SledStore {
             tree: opened.tree,
             writer,
             names,
+            damage: Arc::default(),
+            shelves: Arc::default(),
             caches,
         };
         store.prove_durability().await?;
@@ -138,6 +177,85 @@ impl SledStore {
 
     fn user(&self, id: UserId) -> Outcome<Option<Arc<User>>> {
         read_through(&self.caches.users, &id, || self.tree.fetch(&UserKey { id }))
+    }
+
+    /// Reads events where it keeps nobody waiting, and while nobody changes blocks.
+    async fn read_events_aside<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Library<'_>) -> Outcome<T> + Send + 'static,
+    ) -> Outcome<T> {
+        let quiet = Arc::clone(&self.shelves).read_owned().await;
+        self.aside("read", 0, move |library| {
+            let read = read(library);
+            drop(quiet);
+            read
+        })
+        .await
+    }
+
+    /// Merges some of the loose blocks, with `all` also those that others may join. Whether there is more to do.
+    async fn merge_some(&self, now: Timestamp, all: bool) -> Outcome<bool> {
+        let _alone = self.shelves.write().await;
+        let merged = self
+            .aside("merge", GIVE_WAY, move |library| {
+                packs::gather(library.tree, now, all)
+            })
+            .await?;
+        if merged.is_empty() {
+            return Ok(false);
+        }
+        self.change(Room::Change, move |view| packs::replace(view, merged))
+            .await?;
+        Ok(true)
+    }
+
+    /// Removes some of the events that are meant, from the block `from` on: how many, and where there are more.
+    async fn erase_some(
+        &self,
+        what: &Arc<Erasure>,
+        from: Vec<u8>,
+    ) -> Outcome<(u64, Option<Vec<u8>>)> {
+        let _alone = self.shelves.write().await;
+        let meant = Arc::clone(what);
+        let plan = self
+            .aside("erase", GIVE_WAY, move |library| {
+                erase::plan(library, &meant, &from)
+            })
+            .await?;
+        let is_last = plan.next.is_none();
+        let forget = erase::is_complete(what).filter(|_| is_last);
+        self.change(Room::Reclaim, move |view| {
+            packs::replace(view, plan.replacements)?;
+            forget.map_or(Ok(()), |id| erase::forget_former(view, id))
+        })
+        .await?;
+        Ok((plan.events, plan.next))
+    }
+
+    /// Long work on a thread of its own, which gives way to whatever serves requests as far as nice(2) lets it.
+    async fn aside<T: Send + 'static>(
+        &self,
+        name: &str,
+        give_way: i32,
+        work: impl FnOnce(&Library<'_>) -> Outcome<T> + Send + 'static,
+    ) -> Outcome<T> {
+        let (answer, answered) = oneshot::channel();
+        let (tree, names) = (self.tree.clone(), Arc::clone(&self.names));
+        let damage = Arc::clone(&self.damage);
+        let thread = std::thread::Builder::new().name(format!("doorward-{name}"));
+        thread
+            .spawn(move || {
+                #[cfg(target_os = "linux")]
+                let _ = rustix::process::nice(give_way);
+                let _ = answer.send(work(&Library {
+                    tree: &tree,
+                    names: &names,
+                    damage: &damage,
+                }));
+            })
+            .map_err(|error| StoreError::Unusable(format!("no thread: {error}")))?;
+        let gone = |_| Err(StoreError::Stopped("a thread panicked; see the log".into()));
+        answered.await.unwrap_or_else(gone)
     }
 
     /// Who reports and the numbers of those whom the events are about, or why that cannot be said.
@@ -174,7 +292,7 @@ impl SledStore {
         match self.names.numbers(report.events) {
             Ok(numbers) => Ok(numbers),
             Err(unknown) => {
-                self.change(Room::Events, move |view| events::intern(view, unknown))
+                self.change(Room::Events, move |view| names::intern(view, unknown))
                     .await?;
                 self.names.numbers(report.events).map_err(|_| {
                     StoreError::Corrupt("a name that was given a number has none".into())

@@ -1,7 +1,7 @@
 //! Accounts: the record under its id, the account of an address, the account of a number.
 
 use super::super::{Created, Outcome, Updated};
-use super::keys::{EmailKey, NumberKey, UserKey, held_by, meta};
+use super::keys::{EmailKey, FormerKey, NumberKey, UserKey, held_by, meta};
 use super::view::{Read, View};
 use super::{invites, resets, tokens};
 use crate::crypto;
@@ -184,5 +184,7 @@ pub(super) fn delete(view: &mut View<'_>, id: UserId) -> Outcome<bool> {
         key: user.email.key(),
     });
     view.remove(&UserKey { id });
+    // Its events can still be asked for, and be erased.
+    view.put(&FormerKey { id }, &user.number)?;
     Ok(true)
 }

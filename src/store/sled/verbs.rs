@@ -10,13 +10,13 @@ use super::super::{
     Appended, Created, Fact, Found, Health, Outcome, Redeemed, Refreshed, Report, Store, Swept,
     Updated,
 };
-use super::keys::meta;
+use super::keys::{Key, PackKey, meta};
 use super::view::{Read, View};
 use super::writer::Room;
-use super::{SledStore, events, expiry, history, invites, outbox, resets, tokens, users};
+use super::{SledStore, events, expiry, invites, outbox, resets, tokens, users};
 use crate::model::{
-    Digest, DueMail, Email, Event, EventCount, EventPage, EventQuery, Holder, InviteTerms, Name,
-    NewToken, NewUser, Timestamp, Token, TokenId, User, UserId,
+    Digest, DueMail, Email, Erasure, Event, EventCount, EventPage, EventQuery, Holder, InviteTerms,
+    Name, NewToken, NewUser, Retention, Timestamp, Token, TokenId, User, UserId,
 };
 
 /// Where a fact lies.
@@ -262,11 +262,13 @@ impl Store for SledStore {
     }
 
     async fn events_since(&self, from: Timestamp, limit: usize) -> Outcome<Vec<Event>> {
-        history::since(&self.tree, &self.names, from, limit)
+        self.read_events_aside(move |library| library.since(from, limit))
+            .await
     }
 
     async fn read_events(&self, query: EventQuery) -> Outcome<EventPage> {
-        history::read(&self.tree, &self.names, &query)
+        self.read_events_aside(move |library| library.read(&query))
+            .await
     }
 
     async fn event_counts(&self, from: u32, to: u32) -> Outcome<Vec<EventCount>> {
@@ -288,15 +290,34 @@ impl Store for SledStore {
         self.tree.fetch(&meta::<Vec<u8>>(place_of(fact)))
     }
 
-    async fn sweep(&self, now: Timestamp, retention: Duration) -> Outcome<Swept> {
-        self.change(Room::Reclaim, move |view| {
-            expiry::sweep(view, now, retention)
-        })
-        .await
+    async fn erase_events(&self, what: Erasure, now: Timestamp) -> Outcome<u64> {
+        while self.merge_some(now, true).await? {}
+        let what = Arc::new(what);
+        let (mut erased, mut from) = (0, Some(vec![PackKey::KIND]));
+        while let Some(key) = from {
+            let (events, next) = self.erase_some(&what, key).await?;
+            erased += events;
+            from = next;
+        }
+        Ok(erased)
+    }
+
+    async fn merge_events(&self, now: Timestamp) -> Outcome<bool> {
+        self.merge_some(now, false).await
+    }
+
+    async fn sweep(&self, now: Timestamp, keep: Retention) -> Outcome<Swept> {
+        let _alone = self.shelves.write().await;
+        self.change(Room::Reclaim, move |view| expiry::sweep(view, now, &keep))
+            .await
     }
 
     fn under_way(&self) -> Option<u64> {
         self.writer.shared.under_way()
+    }
+
+    fn damaged_blocks(&self) -> usize {
+        self.damage.blocks()
     }
 
     fn health(&self) -> Health {

@@ -24,7 +24,7 @@ use doorward::model::{Event, Secret, Timestamp, UserId};
 use doorward::server;
 use doorward::service::Services;
 use doorward::store::Store;
-use doorward::store::sled::SledStore;
+use doorward::store::sled::{SledStore, Terms};
 use doorward::world::World;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Handle};
@@ -343,7 +343,7 @@ async fn open(
     announced: &Mutex<Option<String>>,
 ) -> (server::Listeners, Dispatcher, Arc<dyn Store>, Arc<Services>) {
     let listeners = server::bind(config).await.unwrap();
-    let opened = SledStore::open(&config.storage.path, config.storage.memory_budget).await;
+    let opened = SledStore::open(&config.storage.path, Terms::of(config)).await;
     let store: Arc<dyn Store> = Arc::new(opened.unwrap());
     let announce = |password: &Secret| {
         *announced.lock().unwrap() = Some(password.reveal().to_owned());

@@ -81,7 +81,7 @@ impl Life {
 
     /// Compares the events that must still be there.
     pub(super) fn compare_events(&self) {
-        let oldest = self.now.before(RETENTION);
+        let oldest = self.now.before(RETENTION.events);
         let found = self
             .shelf
             .run(self.shelf.store().events_since(oldest, usize::MAX));

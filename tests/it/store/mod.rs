@@ -17,7 +17,7 @@ use doorward::model::{
     Client, Digest, Email, Holder, Name, NewToken, NewUser, Timestamp, Token, TokenId, TokenKind,
     UserId,
 };
-use doorward::store::sled::SledStore;
+use doorward::store::sled::{SledStore, Terms};
 use doorward::store::{Created, Store};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
@@ -32,7 +32,17 @@ const BACKENDS: &[(&str, Open)] = &[("sled", |path| {
 })];
 
 async fn open_sled(path: &Path) -> Arc<dyn Store> {
-    Arc::new(SledStore::open(path, 16 << 20).await.unwrap())
+    Arc::new(
+        SledStore::open(
+            path,
+            Terms {
+                memory_budget: 16 << 20,
+                max_names: 1_000,
+            },
+        )
+        .await
+        .unwrap(),
+    )
 }
 
 /// A store that can be closed and opened again.

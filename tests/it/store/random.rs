@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use doorward::crypto;
 use doorward::model::{
-    Digest, Email, Holder, InviteTerms, NewToken, Standing, Timestamp, TokenKind, UserId,
+    Digest, Email, Holder, InviteTerms, NewToken, Retention, Standing, Timestamp, TokenKind, UserId,
 };
 
 use super::reference::Reference;
 use super::{Shelf, at, digest, email, every_backend, new_token, user_id};
 
 const STEPS: usize = 1_000;
-pub(super) const RETENTION: Duration = Duration::from_hours(6);
+pub(super) const RETENTION: Retention = Retention {
+    events: Duration::from_hours(6),
+    max_bytes: u64::MAX,
+};
 
 /// What must have come of things, at least once in each life.
 const OUTCOMES: &[&str] = &[
@@ -194,19 +197,19 @@ fn live(seed: u64, is_rich: bool) {
 
 #[test]
 fn a_random_life_is_the_same_in_plain_maps() {
-    live(1, true);
+    live(2, true);
 }
 
 #[test]
 fn another_random_life_is_the_same_in_plain_maps() {
-    live(2, true);
+    live(1, false);
 }
 
 /// `DOORWARD_LIVES=100 cargo test random_lives` lives so many.
 #[test]
 fn further_random_lives_are_the_same_in_plain_maps() {
     let lives = std::env::var("DOORWARD_LIVES").map_or(1, |text| text.parse().unwrap());
-    for seed in 3..3 + lives {
+    for seed in 5..5 + lives {
         live(seed, false);
     }
 }

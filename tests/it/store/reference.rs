@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use doorward::model::{
-    Digest, Email, EventCount, Holder, Idempotency, InviteTerms, Name, NewToken, NewUser, Retired,
-    Standing, Timestamp, Token, TokenId, TokenKind, UserId, limits,
+    Digest, Email, Erasure, EventCount, Holder, Idempotency, InviteTerms, Name, NewToken, NewUser,
+    Retired, Standing, Timestamp, Token, TokenId, TokenKind, UserId, limits,
 };
 use doorward::store::{Appended, Created, Redeemed, Refreshed, Updated};
 
@@ -335,10 +335,30 @@ impl Reference {
         Appended::Stored(count)
     }
 
-    /// Forgets what nothing can come of; the store may, and need not, do so earlier.
-    pub(super) fn sweep(&mut self, now: Timestamp, retention: Duration) {
-        let oldest = now.before(retention);
-        self.events.retain(|event| event.at >= oldest);
+    /// Forgets all events but the newest ones, and says which.
+    pub(super) fn keep_newest(&mut self, count: usize) -> Vec<Stored> {
+        let gone = self.events.len().checked_sub(count).unwrap();
+        self.events.drain(..gone).collect()
+    }
+
+    /// Removes events and takes them out of the counters.
+    pub(super) fn erase_events(&mut self, what: &Erasure) -> u64 {
+        let is_meant = |event: &Stored| {
+            what.name.as_ref().is_none_or(|name| event.name == *name)
+                && what.subject.is_none_or(|subject| event.subject == subject)
+                && what.before.is_none_or(|before| event.at < before)
+        };
+        let (gone, kept) = std::mem::take(&mut self.events)
+            .into_iter()
+            .partition(is_meant);
+        self.events = kept;
+        let gone: Vec<Stored> = gone;
+        for event in &gone {
+            let hour = (event.at.hour(), event.name.clone());
+            *self.counts.get_mut(&hour).unwrap() -= 1;
+        }
+        self.counts.retain(|_, count| *count > 0);
+        gone.len() as u64
     }
 
     /// The counters as the store lists them.

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use doorward::model::{Digest, Holder, Idempotency, Name, NewEvent, Standing, TokenKind};
+use doorward::model::{Digest, Erasure, Holder, Idempotency, Name, NewEvent, Standing, TokenKind};
 use doorward::store::{Created, Refreshed, Report};
 
 use super::random::{Life, RETENTION};
 use super::reference::Stored;
-use super::{digest, new_user};
+use super::{at, digest, new_user};
 
 const IDLE: Duration = Duration::from_hours(1);
 const NAMES: [&str; 5] = ["start", "stop", "ü", "a rather long name of an event", "x"];
@@ -18,7 +18,7 @@ impl Life {
         let pause = [1, 1, 1, 1, 1, 2_000, 2_000, 61_000, 61_000, 1_300_000]
             [usize::try_from(self.draw(10)).unwrap()];
         self.now = self.now.after(Duration::from_millis(pause));
-        match self.draw(24) {
+        match self.draw(26) {
             0..=2 => self.create_user(),
             3 => self.update_user(),
             4 => self.change_password(),
@@ -33,6 +33,8 @@ impl Life {
             18 => self.redeem_reset(),
             19..=21 => self.append_events(),
             22 => self.sweep(),
+            23 => self.merge(),
+            24 => self.erase(),
             _ => self.reopen(),
         }
     }
@@ -298,8 +300,37 @@ impl Life {
             .run(self.shelf.store().sweep(self.now, RETENTION))
             .more
         {}
-        self.reference.sweep(self.now, RETENTION);
+        // What is too old may still be there, for a while: the rest of the same block is not.
+        let stored = self
+            .shelf
+            .run(self.shelf.store().events_since(at(0), usize::MAX));
+        let gone = self.reference.keep_newest(stored.len());
+        let oldest = self.now.before(RETENTION.events);
+        assert!(gone.iter().all(|event| event.at < oldest));
         "sweep"
+    }
+
+    fn merge(&mut self) -> &'static str {
+        while self.shelf.run(self.shelf.store().merge_events(self.now)) {}
+        "merge"
+    }
+
+    fn erase(&mut self) -> &'static str {
+        let name = NAMES[usize::try_from(self.draw(5)).unwrap()].to_owned();
+        let user = self.user();
+        let before = self.now.before(Duration::from_mins(self.draw(600)));
+        let what = Erasure {
+            name: (self.draw(2) == 0).then_some(name),
+            subject: (self.draw(2) == 0).then_some(user),
+            before: (self.draw(2) == 0).then_some(before),
+        };
+        let erased = self
+            .shelf
+            .run(self.shelf.store().erase_events(what.clone(), self.now));
+        let expected = self.reference.erase_events(&what);
+        assert_eq!(erased, expected, "{what:?}");
+        self.compare_events();
+        "erase"
     }
 
     fn reopen(&mut self) -> &'static str {

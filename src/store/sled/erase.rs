@@ -1,0 +1,113 @@
+//! Removing events that somebody has a right to see gone: block by block, in steps that each are as durable and atomic as any, with the
+//! counters corrected in the same step. Should the process die between two steps, asking again finishes the work.
+
+use std::collections::HashMap;
+
+use super::super::Outcome;
+use super::columns::Columns;
+use super::counters::NameCount;
+use super::history::{Library, Wanted, number_of};
+use super::keys::{FormerKey, Key, NumberKey, PackKey, UserKey};
+use super::packs::Replacement;
+use super::shelf::{Packs, Stored};
+use super::view::{Read, View, after_prefix};
+use crate::model::{Erasure, Order, UserId};
+
+/// Blocks that one step rewrites.
+const STEP_BLOCKS: usize = 8;
+
+/// What one step is to do, and where the next one begins.
+pub(super) struct Erasing {
+    pub(super) replacements: Vec<Replacement>,
+    pub(super) events: u64,
+    pub(super) next: Option<Vec<u8>>,
+}
+
+/// Some of the merged blocks from the key `from` on that hold such events, without them.
+pub(super) fn plan(library: &Library<'_>, what: &Erasure, from: &[u8]) -> Outcome<Erasing> {
+    let mut erasing = Erasing {
+        replacements: Vec::new(),
+        events: 0,
+        next: None,
+    };
+    let subject = match what.subject {
+        Some(id) => match number_of(library.tree, id)? {
+            Some(number) => Some(number),
+            None => return Ok(erasing),
+        },
+        None => None,
+    };
+    let name = library.name(what.name.as_deref());
+    let wanted = Wanted::of(name, subject, what.before);
+    let end = after_prefix(&[PackKey::KIND]);
+    let mut packs = Packs::new(library.tree, from, &end, Order::Ascending);
+    while let Some((key, contents)) = packs.next()? {
+        if erasing.replacements.len() == STEP_BLOCKS {
+            erasing.next = Some(key.bytes());
+            break;
+        }
+        if contents.is_some_and(|contents| !wanted.may_match(&contents)) {
+            continue;
+        }
+        let stored = Stored::fetch(library.tree, key)?;
+        if let Some((replacement, events)) = without(library, &wanted, stored)? {
+            erasing.replacements.push(replacement);
+            erasing.events += events;
+        }
+    }
+    Ok(erasing)
+}
+
+/// A block without the events that are to go, and how many those are; none if it has none of them.
+fn without(
+    library: &Library<'_>,
+    wanted: &Wanted<'_>,
+    stored: Stored,
+) -> Outcome<Option<(Replacement, u64)>> {
+    let block = stored.open();
+    let Some(events) = block.as_ref().and_then(|block| block.events().ok()) else {
+        library.damage.note(&stored.key);
+        return Ok(None);
+    };
+    let mut kept = Columns::default();
+    let mut gone: HashMap<(u32, u32), u64> = HashMap::new();
+    for (position, event) in &events {
+        if wanted.matches(event) {
+            *gone.entry((event.at.hour(), event.name)).or_default() += 1;
+        } else {
+            kept.keep(*position, event);
+        }
+    }
+    if gone.is_empty() {
+        return Ok(None);
+    }
+    let removed = gone.values().sum();
+    let uncounted = gone
+        .into_iter()
+        .map(|((hour, name), count)| (hour, NameCount { name, count }));
+    let replacement = Replacement {
+        uncounted: uncounted.collect(),
+        old_bytes: stored.bytes(),
+        old: stored.parts,
+        ..Replacement::new(stored.key, &kept)?
+    };
+    Ok(Some((replacement, removed)))
+}
+
+/// Forgets the number of an account that is gone and has no events any more.
+pub(super) fn forget_former(view: &mut View<'_>, id: UserId) -> Outcome<()> {
+    let key = FormerKey { id };
+    if let Some(number) = view.fetch(&key)?
+        && view.fetch(&UserKey { id })?.is_none()
+    {
+        view.remove(&NumberKey { number });
+        view.remove(&key);
+    }
+    Ok(())
+}
+
+/// Whether an erasure leaves nothing of a user behind.
+pub(super) fn is_complete(what: &Erasure) -> Option<UserId> {
+    what.subject
+        .filter(|_| what.name.is_none() && what.before.is_none())
+}

@@ -1,0 +1,184 @@
+//! Small blocks of the past are merged into large ones, which take half the space and say what they hold. The work is done beside the
+//! writer; what it comes to is one step that puts the new block and removes the old ones, as atomic as all others.
+//!
+//! Events keep their positions, so that cursors and ids stay good. While a merge, an erasure or a sweep changes blocks, nobody
+//! reads them, and no two of these run at once (`SledStore::shelves`); reports only ever add blocks behind all others.
+
+use std::time::Duration;
+
+use sled::Tree;
+
+use super::super::Outcome;
+use super::blocks::{Block, entries, seal_for_good, stored_bytes};
+use super::columns::Columns;
+use super::contents::Contents;
+use super::counters::NameCount;
+use super::events::uncount;
+use super::keys::{BlockKey, Key, PackKey};
+use super::record::corrupt;
+use super::shelf::{Blocks, Stored, first_loose, newest_pack};
+use super::view::{Change, View, after_prefix};
+use crate::model::{Order, Timestamp};
+
+/// Events of a merged block: more would compress a little better and make a question about one user read more.
+const PACK_EVENTS: usize = 2_048;
+/// Bytes of its columns.
+const PACK_BYTES: usize = 256 * 1024;
+/// The time from its first event to its last: it is also how long events may wait to be merged.
+const PACK_SPAN: Duration = Duration::from_hours(1);
+/// Merged blocks of one step: it must not hold up the requests that wait behind it.
+const STEP_PACKS: usize = 8;
+
+/// What becomes of some blocks that stand together.
+pub(super) struct Replacement {
+    /// The keys of their parts, and what they take.
+    pub(super) old: Vec<Vec<u8>>,
+    pub(super) old_bytes: usize,
+    /// The block in their place.
+    pub(super) key: PackKey,
+    pub(super) new: Option<(Vec<u8>, Contents)>,
+    /// What is not counted any more, with its hour.
+    pub(super) uncounted: Vec<(u32, NameCount)>,
+}
+
+impl Replacement {
+    /// One that puts these columns in the place of the block under `key`, or nothing if they are empty.
+    pub(super) fn new(key: PackKey, columns: &Columns) -> Outcome<Replacement> {
+        let new = match columns.events() {
+            0 => None,
+            events => {
+                let block = seal_for_good(columns, key.position());
+                // What was acknowledged is given up only for what has been read back.
+                let read = Block::open(key.part(0), &block)?;
+                let read = read.events()?;
+                let contents = Contents::of(&read, stored_bytes(&block));
+                let contents = contents.filter(|_| read.len() == events);
+                Some((
+                    block,
+                    contents.ok_or_else(|| corrupt(&key.bytes(), "not merged"))?,
+                ))
+            }
+        };
+        Ok(Replacement {
+            old: Vec::new(),
+            old_bytes: 0,
+            key,
+            new,
+            uncounted: Vec::new(),
+        })
+    }
+}
+
+/// Loose blocks on their way into one.
+struct Gathering {
+    key: PackKey,
+    columns: Columns,
+    earliest: Timestamp,
+    old: Vec<Vec<u8>>,
+    old_bytes: usize,
+}
+
+impl Gathering {
+    fn finish(self) -> Outcome<Replacement> {
+        Ok(Replacement {
+            old: self.old,
+            old_bytes: self.old_bytes,
+            ..Replacement::new(self.key, &self.columns)?
+        })
+    }
+
+    fn is_full(&self) -> bool {
+        self.columns.events() >= PACK_EVENTS || self.columns.len() >= PACK_BYTES
+    }
+}
+
+/// Some of the loose blocks, merged. With `all`, the last ones too, although more may come to fill their block.
+pub(super) fn gather(tree: &Tree, now: Timestamp, all: bool) -> Outcome<Vec<Replacement>> {
+    let from = first_loose(newest_pack(tree)?.as_ref());
+    let mut blocks = Blocks::new(
+        tree,
+        &from,
+        &after_prefix(&[BlockKey::KIND]),
+        Order::Ascending,
+    );
+    let mut merged = Vec::new();
+    let mut gathering: Option<Gathering> = None;
+    while merged.len() < STEP_PACKS {
+        let Some(stored) = blocks.next()? else {
+            let waited = |it: &Gathering| it.earliest > now || now.since(it.earliest) >= PACK_SPAN;
+            let last = gathering.filter(|it| all || waited(it));
+            merged.extend(last.map(Gathering::finish).transpose()?);
+            break;
+        };
+        let block = stored.open();
+        let events = block.as_ref().and_then(|block| block.events().ok());
+        let Some((events, (_, first))) = events.as_ref().and_then(|it| Some((it, it.first()?)))
+        else {
+            merged.extend(gathering.take().map(Gathering::finish).transpose()?);
+            merged.push(damaged(stored));
+            continue;
+        };
+        let span = |it: &Gathering| first.at.since(it.earliest).max(it.earliest.since(first.at));
+        if gathering.as_ref().is_some_and(|it| span(it) >= PACK_SPAN) {
+            merged.extend(gathering.take().map(Gathering::finish).transpose()?);
+        }
+        let under_way = gathering.get_or_insert_with(|| Gathering {
+            key: stored.key.clone(),
+            columns: Columns::default(),
+            earliest: first.at,
+            old: Vec::new(),
+            old_bytes: 0,
+        });
+        for (position, event) in events {
+            under_way.columns.keep(*position, event);
+        }
+        under_way.old_bytes += stored.bytes();
+        under_way.old.extend(stored.parts);
+        if under_way.is_full() {
+            merged.extend(gathering.take().map(Gathering::finish).transpose()?);
+        }
+    }
+    Ok(merged)
+}
+
+/// A block that cannot be read stays as it is; that it is there is said beside it, like what the others hold.
+fn damaged(stored: Stored) -> Replacement {
+    log::error!(
+        "the block of events {} is damaged: it is not merged",
+        stored.key
+    );
+    Replacement {
+        new: Some((Vec::new(), Contents::Damaged)),
+        old: Vec::new(),
+        old_bytes: 0,
+        key: stored.key,
+        uncounted: Vec::new(),
+    }
+}
+
+/// Puts new blocks in the place of old ones.
+pub(super) fn replace(view: &mut View<'_>, replacements: Vec<Replacement>) -> Outcome<()> {
+    for replacement in replacements {
+        for key in replacement.old {
+            view.change(key, Change::Remove);
+        }
+        let mut new_bytes = 0;
+        match &replacement.new {
+            Some((block, contents)) => {
+                for (key, value) in entries(&replacement.key, block)? {
+                    view.change(key, Change::Put(value));
+                }
+                view.put(&replacement.key, contents)?;
+                new_bytes = stored_bytes(block);
+            }
+            None => view.remove(&replacement.key),
+        }
+        for (hour, count) in replacement.uncounted {
+            uncount(view, hour, count)?;
+        }
+        let totals = &mut view.events.totals;
+        totals.bytes = totals.bytes.saturating_add(new_bytes as u64);
+        totals.bytes = totals.bytes.saturating_sub(replacement.old_bytes as u64);
+    }
+    Ok(())
+}
