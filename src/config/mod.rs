@@ -211,6 +211,8 @@ pub struct Mail {
 pub struct Events {
     /// How long events are kept.
     pub retention: Duration,
+    /// How long what was counted of them is kept: at least as long.
+    pub keep_counts: Duration,
 }
 
 /// So many at once, then one more each `period`.

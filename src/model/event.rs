@@ -46,17 +46,6 @@ pub struct Event {
     pub details: Option<String>,
 }
 
-/// How often one name occurred in one hour.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct EventCount {
-    /// Hours since the epoch.
-    pub hour: u32,
-    /// The name.
-    pub name: String,
-    /// How many.
-    pub count: u64,
-}
-
 /// A promise to store a request once: its key, and what the request said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Idempotency {

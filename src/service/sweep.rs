@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Services;
-use crate::model::Timestamp;
+use crate::model::{Retention, Timestamp};
 use crate::store::Outcome;
 
 /// The pause between two sweeps that found nothing more.
@@ -28,7 +28,12 @@ impl Services {
 
     /// One step: whether more waits to be removed.
     pub async fn sweep(&self, now: Timestamp) -> Outcome<bool> {
-        let swept = self.store.sweep(now, self.config.events.retention).await?;
+        let kept = &self.config.events;
+        let retention = Retention {
+            events: kept.retention,
+            counts: kept.keep_counts,
+        };
+        let swept = self.store.sweep(now, retention).await?;
         if swept.removed > 0 {
             log::debug!("{} expired records were removed", swept.removed);
         }

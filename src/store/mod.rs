@@ -7,14 +7,16 @@
 pub mod sled;
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::model::{
-    Digest, DueMail, Email, Event, EventCount, EventPage, EventQuery, Holder, Idempotency,
-    InviteTerms, Name, NewEvent, NewToken, NewUser, Timestamp, Token, TokenId, User, UserId,
+    Digest, DueMail, Email, Event, EventCounts, EventPage, EventQuery, Holder, Idempotency,
+    InviteTerms, Name, NewEvent, NewToken, NewUser, Retention, Timestamp, Token, TokenId, User,
+    UserId,
 };
 
 /// Why the store did not do what it was asked to. Outcomes that a caller can bring about are values, not errors.
@@ -262,16 +264,17 @@ pub trait Store: Send + Sync + 'static {
     async fn events_since(&self, from: Timestamp, limit: usize) -> Outcome<Vec<Event>>;
     /// A page of the events that are asked for.
     async fn read_events(&self, query: EventQuery) -> Outcome<EventPage>;
-    /// The counters of the hours in `from..to`.
-    async fn event_counts(&self, from: u32, to: u32) -> Outcome<Vec<EventCount>>;
+    /// What was counted in these hours (since the epoch), of one name or of all. The answer is built in memory: ask for many
+    /// hours piece by piece.
+    async fn event_counts(&self, hours: Range<u32>, name: Option<&str>) -> Outcome<EventCounts>;
 
     /// Keeps `value` unless something is kept already, and returns what is kept.
     async fn keep_fact(&self, fact: Fact, value: Vec<u8>) -> Outcome<Vec<u8>>;
     /// What is kept.
     async fn find_fact(&self, fact: Fact) -> Outcome<Option<Vec<u8>>>;
 
-    /// Removes some of what has expired at `now`, and events older than `retention`.
-    async fn sweep(&self, now: Timestamp, retention: Duration) -> Outcome<Swept>;
+    /// Removes some of what has expired at `now`, and events and counts older than `retention`.
+    async fn sweep(&self, now: Timestamp, retention: Retention) -> Outcome<Swept>;
     /// The group of changes that is on its way to the disk, if one is. The same answer for a long time means that the
     /// disk hangs, or that what should wait for it has died.
     fn under_way(&self) -> Option<u64>;

@@ -9,14 +9,13 @@ use sled::{IVec, Tree};
 
 use super::super::{Appended, Outcome};
 use super::blocks::{self, BODY_BYTES, Packed, Reporter, Segment};
-use super::counters::{Counters, NameCount, ROW_NAMES};
+use super::counters::{self, Counters};
 use super::expiry;
-use super::keys::{BlockKey, CountKey, Field, Key, NameKey, NumberKey, OnceKey, prefix};
+use super::keys::{BlockKey, Key, NameKey, NumberKey, OnceKey};
 use super::record::{self, postcard_records};
+use super::tally::Tally;
 use super::view::{Read, View};
-use crate::model::{
-    Digest, Event, EventCount, Holder, Idempotency, NewEvent, Timestamp, UserNumber, limits,
-};
+use crate::model::{Digest, Event, Holder, Idempotency, NewEvent, Timestamp, UserNumber, limits};
 
 /// A segment shorter than this waits for others of its group to share a block with.
 const LOOSE_BYTES: usize = 2 * 1024;
@@ -80,7 +79,8 @@ impl Names {
         table.numbers.get(name).copied()
     }
 
-    fn name(&self, id: u32) -> String {
+    /// The name of a number.
+    pub(super) fn name(&self, id: u32) -> String {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
         table
             .names
@@ -113,7 +113,7 @@ pub(super) struct Prepared {
     events: usize,
     blocks: Vec<Vec<u8>>,
     loose: Option<Segment>,
-    counts: Vec<NameCount>,
+    tally: Tally,
 }
 
 /// Encodes and compresses a report whose names and subjects are resolved to numbers.
@@ -151,7 +151,7 @@ pub(super) fn prepare(
         events: events.len(),
         blocks,
         loose,
-        counts: count(names),
+        tally: Tally::of(names, subjects),
     }
 }
 
@@ -159,19 +159,6 @@ fn block_of(segment: &Segment, at: Timestamp) -> Vec<u8> {
     let mut body = Vec::with_capacity(segment.len() + 32);
     segment.write(at, at, &mut body);
     blocks::seal(segment.events(), &body)
-}
-
-fn count(names: &[u32]) -> Vec<NameCount> {
-    let mut sorted = names.to_vec();
-    sorted.sort_unstable();
-    let runs = sorted.chunk_by(|a, b| a == b);
-    runs.filter_map(|run| {
-        run.first().map(|name| NameCount {
-            name: *name,
-            count: run.len() as u64,
-        })
-    })
-    .collect()
 }
 
 /// The memory of a request that is to be stored once.
@@ -234,14 +221,7 @@ pub(super) fn append(
         )?;
         expiry::note(view, expires_at, &key)?;
     }
-    for key in view
-        .events
-        .counters
-        .missing(report.at.hour(), &report.counts)
-    {
-        let row = view.fetch(&key)?.unwrap_or_default();
-        view.events.counters.load(&key, row);
-    }
+    counters::load(view, report.at.hour(), &report.tally)?;
     let events = report.events;
     view.events.add(report);
     Ok(Appended::Stored(events))
@@ -250,7 +230,7 @@ pub(super) fn append(
 /// The events of the group under way, and what the writer keeps in mind from group to group.
 pub(super) struct EventLog {
     pub(super) names: Arc<Names>,
-    counters: Counters,
+    pub(super) counters: Counters,
     blocks: Vec<(Timestamp, Vec<u8>)>,
     loose: Vec<(Timestamp, Segment)>,
 }
@@ -271,7 +251,7 @@ impl EventLog {
     }
 
     fn add(&mut self, report: Prepared) {
-        self.counters.add(report.at.hour(), &report.counts);
+        self.counters.add(report.at.hour(), &report.tally);
         self.blocks
             .extend(report.blocks.into_iter().map(|block| (report.at, block)));
         self.loose
@@ -325,21 +305,4 @@ pub(super) fn unpack(tree: &Tree, names: &Names, packed: &Packed<'_>) -> Outcome
         },
         details: packed.details.map(str::to_owned),
     })
-}
-
-/// The counters of the hours in `from..to`.
-pub(super) fn counts(tree: &Tree, names: &Names, from: u32, to: u32) -> Outcome<Vec<EventCount>> {
-    let at = |hour: u32| prefix::<CountKey>(|key| hour.write(key));
-    let mut counts = Vec::new();
-    for (key, row) in tree.entries::<CountKey>(&at(from), &at(to), usize::MAX)? {
-        for (place, count) in (0..).zip(row.0).filter(|(_, count)| *count > 0) {
-            let name = names.name(key.row * ROW_NAMES + place);
-            counts.push(EventCount {
-                hour: key.hour,
-                name,
-                count,
-            });
-        }
-    }
-    Ok(counts)
 }

@@ -7,6 +7,7 @@
 
 mod blocks;
 mod cache;
+mod counted;
 mod counters;
 mod durable;
 mod events;
@@ -18,6 +19,8 @@ mod open;
 mod outbox;
 mod record;
 mod resets;
+mod sketches;
+mod tally;
 mod tokens;
 mod users;
 mod verbs;

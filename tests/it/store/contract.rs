@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use doorward::model::{DueMail, Holder, InviteTerms, MailId, Standing, TokenKind};
+use doorward::model::{DueMail, Holder, InviteTerms, MailId, Retention, Standing, TokenKind};
 use doorward::store::{Created, Fact, Health, Redeemed, Refreshed, StoreError, Updated};
 use uuid::Builder;
 
@@ -10,7 +10,10 @@ use super::{
     Shelf, ana, at, bytes, digest, email, every_backend, new_token, new_user, session, user_id,
 };
 
-const RETENTION: Duration = Duration::from_hours(1);
+const RETENTION: Retention = Retention {
+    events: Duration::from_hours(1),
+    counts: Duration::from_hours(1),
+};
 
 fn mail(number: u64, key: &str, millis: i64) -> DueMail {
     let id = MailId(Builder::from_random_bytes(bytes("mail", number)).into_uuid());

@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use doorward::crypto;
 use doorward::model::{
-    Digest, Email, Holder, InviteTerms, NewToken, Standing, Timestamp, TokenKind, UserId,
+    Digest, Email, Holder, InviteTerms, NewToken, Retention, Standing, Timestamp, TokenKind, UserId,
 };
 
 use super::reference::Reference;
 use super::{Shelf, at, digest, email, every_backend, new_token, user_id};
 
 const STEPS: usize = 1_000;
-pub(super) const RETENTION: Duration = Duration::from_hours(6);
+pub(super) const RETENTION: Retention = Retention {
+    events: Duration::from_hours(6),
+    counts: Duration::from_hours(24),
+};
 
 /// What must have come of things, at least once in each life.
 const OUTCOMES: &[&str] = &[

@@ -1,10 +1,10 @@
 //! The store as plain maps: slow, forgetful at the end of the process, and simple enough to be believed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use doorward::model::{
-    Digest, Email, EventCount, Holder, Idempotency, InviteTerms, Name, NewToken, NewUser, Retired,
+    Digest, Email, Holder, Idempotency, InviteTerms, Name, NewToken, NewUser, Retention, Retired,
     Standing, Timestamp, Token, TokenId, TokenKind, UserId, limits,
 };
 use doorward::store::{Appended, Created, Redeemed, Refreshed, Updated};
@@ -36,7 +36,8 @@ pub(super) struct Reference {
     pub(super) resets: BTreeMap<UserId, (Digest, Timestamp)>,
     pub(super) invites: BTreeMap<Digest, (InviteTerms, u32)>,
     pub(super) events: Vec<Stored>,
-    pub(super) counts: BTreeMap<(u32, String), u64>,
+    /// Whom the events of an hour and name were about.
+    pub(super) counts: BTreeMap<(u32, String), Vec<UserId>>,
     promises: BTreeMap<(Holder, Digest), (Digest, usize, Timestamp)>,
 }
 
@@ -326,30 +327,18 @@ impl Reference {
         }
         let count = events.len();
         for event in events {
-            *self
-                .counts
+            self.counts
                 .entry((event.at.hour(), event.name.clone()))
-                .or_default() += 1;
+                .or_default()
+                .push(event.subject);
             self.events.push(event);
         }
         Appended::Stored(count)
     }
 
     /// Forgets what nothing can come of; the store may, and need not, do so earlier.
-    pub(super) fn sweep(&mut self, now: Timestamp, retention: Duration) {
-        let oldest = now.before(retention);
+    pub(super) fn sweep(&mut self, now: Timestamp, retention: Retention) {
+        let oldest = now.before(retention.events);
         self.events.retain(|event| event.at >= oldest);
-    }
-
-    /// The counters as the store lists them.
-    pub(super) fn event_counts(&self) -> BTreeSet<EventCount> {
-        let counts = self.counts.iter();
-        counts
-            .map(|((hour, name), count)| EventCount {
-                hour: *hour,
-                name: name.clone(),
-                count: *count,
-            })
-            .collect()
     }
 }
