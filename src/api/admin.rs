@@ -1,5 +1,7 @@
 //! For the administrator: what was reported. Opened by the token of the Token API.
 
+mod summary;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -17,21 +19,26 @@ pub static API: Api = Api {
     dialect: super::ops::word,
 };
 
-const ROUTES: &[Route] = &[Route {
+const ROUTES: &[Route] = &[LIST, summary::ROUTE];
+
+const LIST: Route = Route {
     name: "list_events",
     verb: Verb::Get,
     path: "/events",
     takes: Takes::Nothing,
     gives: &[Gives::new(200, Shape::Json(PAGE), "A page of events.")],
-    fails: &[
-        Code::BadRequest,
-        Code::NoToken,
-        Code::BadToken,
-        Code::NotPermitted,
-    ],
+    fails: FAILS,
     run: Handler::Admin(|call, _| Box::pin(list_events(call))),
     about: "Lists events, the newest first, by name, user, reporter and time.",
-}];
+};
+
+/// How questions to these routes fail.
+const FAILS: &[Code] = &[
+    Code::BadRequest,
+    Code::NoToken,
+    Code::BadToken,
+    Code::NotPermitted,
+];
 
 const PAGE: &[Field] = &[
     Field {

@@ -8,10 +8,12 @@ mod limiter;
 mod logins;
 mod mailer;
 mod message;
+mod moment;
 mod outbox;
 mod passwords;
 mod refusal;
 mod resets;
+mod summary;
 mod sweep;
 mod tokens;
 
@@ -30,6 +32,7 @@ pub use events::ReportedEvent;
 pub use history::{EventQuestion, position_text};
 pub use refusal::Refusal;
 pub use resets::Redemption;
+pub use summary::{SummaryQuestion, SummaryRange};
 pub use tokens::{Bearer, Issued};
 
 use limiter::Limiter;
