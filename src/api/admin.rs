@@ -1,5 +1,8 @@
 //! For the administrator: what was reported. Opened by the token of the Token API.
 
+mod erase;
+mod summary;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -17,26 +20,37 @@ pub static API: Api = Api {
     dialect: super::ops::word,
 };
 
-const ROUTES: &[Route] = &[Route {
+const ROUTES: &[Route] = &[LIST, erase::ROUTE, summary::ROUTE];
+
+const LIST: Route = Route {
     name: "list_events",
     verb: Verb::Get,
     path: "/events",
     takes: Takes::Nothing,
     gives: &[Gives::new(200, Shape::Json(PAGE), "A page of events.")],
-    fails: &[
-        Code::BadRequest,
-        Code::NoToken,
-        Code::BadToken,
-        Code::NotPermitted,
-    ],
+    fails: FAILS,
     run: Handler::Admin(|call, _| Box::pin(list_events(call))),
     about: "Lists events, the newest first, by name, user, reporter and time.",
-}];
+};
+
+/// How questions to these routes fail.
+const FAILS: &[Code] = &[
+    Code::BadRequest,
+    Code::NoToken,
+    Code::BadToken,
+    Code::NotPermitted,
+];
 
 const PAGE: &[Field] = &[
     Field {
         name: "events",
         kind: Kind::List,
+        required: true,
+        secret: false,
+    },
+    Field {
+        name: "damaged_blocks",
+        kind: Kind::Number,
         required: true,
         secret: false,
     },
@@ -51,6 +65,8 @@ const PAGE: &[Field] = &[
 #[derive(Serialize)]
 struct Page {
     events: Vec<Listed>,
+    /// Blocks that belong here and cannot be read.
+    damaged_blocks: usize,
     next: Option<String>,
 }
 
@@ -90,6 +106,7 @@ async fn list_events(call: Call) -> Result<Reply, Failure> {
         200,
         &Page {
             events,
+            damaged_blocks: page.damaged_blocks,
             next: page.next.map(position_text),
         },
     ))

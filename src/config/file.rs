@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::complaint::{Complaint, Complaints, position};
 use super::kind::{Reader, Value};
-use super::settings::{ALTERNATIVES, Preset, SETTINGS, TOGETHER};
+use super::settings::{ALTERNATIVES, NOT_SHORTER, Preset, SETTINGS, TOGETHER};
 use super::{
     Accounts, Admin, Apis, Config, Events, Hub, Limits, Log, LogFormat, Mail, Reset, Server,
     Storage, Tokens,
@@ -113,6 +113,7 @@ fn read(
         }
     }
     check_companions(&mut reader, document);
+    check_lengths(&mut reader, document, &config);
     add_faults(&mut reader, &faults);
     if reader.complaints.is_empty() {
         Ok((config, reader.clear_secrets))
@@ -206,6 +207,18 @@ fn check_companions(reader: &mut Reader<'_>, document: &DeTable<'_>) {
             &given.0,
             format!("`{}` needs `{missing}` beside it", given.1),
         );
+    }
+}
+
+/// Complains about a time that is shorter than another that it must outlast, at whichever of them the owner said.
+fn check_lengths(reader: &mut Reader<'_>, document: &DeTable<'_>, config: &Config) {
+    for (longer, shorter, lengths) in NOT_SHORTER {
+        let [long, short] = lengths(config);
+        let said = find(document, longer).or_else(|| find(document, shorter));
+        if let Some(value) = said.filter(|_| long < short) {
+            let sentence = format!("`{longer}` must not be shorter than `{shorter}`");
+            reader.complain(&value.span(), sentence);
+        }
     }
 }
 

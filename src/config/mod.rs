@@ -211,6 +211,8 @@ pub struct Mail {
 pub struct Events {
     /// How long events are kept.
     pub retention: Duration,
+    /// How long what was counted of them is kept: at least as long.
+    pub keep_counts: Duration,
     /// What events may take in the database, in bytes.
     pub max_bytes: u64,
     /// Names of events that are counted by themselves.

@@ -1,13 +1,15 @@
 //! The table of settings: every key with its kind, its default, its meaning and the field it goes to. Whoever adds a setting adds an
 //! entry here and a field in `Config`; parser, example file and README follow.
 
+use std::time::Duration;
+
 use Kind::{
     Count, Directory, File, Flag, Invites, List, OneOrMore, Password, Rate, Size, Span, Text,
 };
 use Preset::{Default, Example};
 
 use super::kind::{Form, Kind};
-use super::{Transport, value};
+use super::{Config, Transport, value};
 
 /// What stands where the owner says nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +56,14 @@ pub(super) const ALTERNATIVES: &[&[&str]] = &[
 
 /// Keys that are worth nothing without each other.
 pub(super) const TOGETHER: &[[&str; 2]] = &[["server.tls.cert", "server.tls.key"]];
+
+/// A time that must not be shorter than another: its key, the other's key, and both as they are configured.
+pub(super) type NotShorter = (&'static str, &'static str, fn(&Config) -> [Duration; 2]);
+
+/// Every such pair.
+pub(super) const NOT_SHORTER: &[NotShorter] = &[("events.keep_counts", "events.retention", |of| {
+    [of.events.keep_counts, of.events.retention]
+})];
 
 /// Every setting, section by section, in the order of the example file. A section's sub-sections come after its own keys.
 pub const SETTINGS: &[Setting] = &[
@@ -302,6 +312,12 @@ pub const SETTINGS: &[Setting] = &[
         kind: Span("1h", "36500d", |to| &mut to.events.retention),
         preset: Default(r#""90d""#),
         about: "How long events are kept.",
+    },
+    Setting {
+        key: "events.keep_counts",
+        kind: Span("1h", "36500d", |to| &mut to.events.keep_counts),
+        preset: Default(r#""1825d""#),
+        about: "How long the counts of events are kept, hour by hour and name by name; at least as long as the events.",
     },
     Setting {
         key: "events.max_bytes",

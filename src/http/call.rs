@@ -54,6 +54,12 @@ impl Call {
             .map(|(_, value)| value)
     }
 
+    /// The names of the query's parameters.
+    pub fn query_keys(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        let query = self.parts.uri.query().unwrap_or_default();
+        form_urlencoded::parse(query.as_bytes()).map(|(key, _)| key)
+    }
+
     /// The part of the path that stands for `{name}` in the route; empty if the route has no such parameter.
     pub fn param(&self, name: &str) -> &str {
         self.params

@@ -1,7 +1,5 @@
 //! Telemetry events.
 
-use std::time::Duration;
-
 use super::{Digest, Holder, Invalid, Timestamp, UserId, limits};
 
 /// An event on its way in, borrowed from the request's body.
@@ -46,26 +44,6 @@ pub struct Event {
     pub reporter: Option<Holder>,
     /// Its details as they came.
     pub details: Option<String>,
-}
-
-/// How often one name occurred in one hour.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct EventCount {
-    /// Hours since the epoch.
-    pub hour: u32,
-    /// The name.
-    pub name: String,
-    /// How many.
-    pub count: u64,
-}
-
-/// How long events are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Retention {
-    /// The age at which they go.
-    pub events: Duration,
-    /// What all of them may take in the database, in bytes; beyond it the oldest go.
-    pub max_bytes: u64,
 }
 
 /// A promise to store a request once: its key, and what the request said.

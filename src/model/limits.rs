@@ -33,6 +33,15 @@ pub const PAGE_EVENTS_USUAL: usize = 100;
 /// Events of one page at the most: it is built in memory.
 pub const PAGE_EVENTS_MOST: usize = 1_000;
 
+/// Buckets of one summary: enough for forty days by the hour, or for a chart as wide as a screen.
+pub const SUMMARY_BUCKETS: usize = 1_000;
+/// Names that a summary lists.
+pub const SUMMARY_NAMES: usize = 50;
+/// Numbers that a summary may gather, one for each bucket and name: it is built in memory, 16 bytes each.
+pub const SUMMARY_CELLS: usize = 1_000_000;
+/// Hours that a summary reads at once: a month, so that many years take no more memory than one month does.
+pub const SUMMARY_HOURS: u32 = 24 * 31;
+
 /// JSON deeper than this is refused: a parser that recurses must not be led off its stack.
 pub const JSON_DEPTH: usize = 128;
 

@@ -2,6 +2,8 @@
 //! decided here, and a value that could be built is a value that is right: `Email::parse` is the only way to an `Email`.
 
 mod account;
+mod calendar;
+mod counts;
 mod email;
 mod event;
 mod id;
@@ -11,20 +13,26 @@ mod network;
 mod query;
 mod reset;
 mod secret;
+mod sketch;
+mod summary;
 mod time;
 mod token;
 
 use std::borrow::Cow;
 
 pub use account::{Invite, InviteTerms, Name, NewUser, Password, User};
+pub use calendar::{Grain, Zone};
+pub use counts::{EventCounts, HourCounts, NameCount, Retention};
 pub use email::Email;
-pub use event::{Event, EventCount, Idempotency, NewEvent, Retention};
+pub use event::{Event, Idempotency, NewEvent};
 pub use id::{TokenId, UserId, UserNumber};
 pub use mail::{DueMail, MailId, Retry};
 pub use network::network;
 pub use query::{Erasure, EventPage, EventQuery, Order, Position};
 pub use reset::ResetCode;
 pub use secret::{Digest, Secret};
+pub use sketch::{Mark, Sketch};
+pub use summary::{Bucket, Summary, Summing};
 pub use time::Timestamp;
 pub use token::{AccessClaims, Client, Holder, NewToken, Retired, Standing, Token, TokenKind};
 

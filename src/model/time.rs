@@ -34,6 +34,11 @@ impl Timestamp {
         u32::try_from(self.0.div_euclid(MILLIS_PER_HOUR)).unwrap_or(0)
     }
 
+    /// The first whole hour since the epoch that begins here or later.
+    pub fn hour_ahead(self) -> u32 {
+        Timestamp(self.0.saturating_add(MILLIS_PER_HOUR - 1)).hour()
+    }
+
     /// The moment `span` later.
     #[must_use]
     pub fn after(self, span: Duration) -> Timestamp {

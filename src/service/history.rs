@@ -3,10 +3,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
+use super::moment::moment;
 use super::{Refusal, Services};
-use crate::model::{
-    EventPage, EventQuery, Holder, Invalid, Order, Position, Timestamp, UserId, limits,
-};
+use crate::model::{EventPage, EventQuery, Holder, Invalid, Order, Position, UserId, Zone, limits};
 
 /// A question as it is asked, unchecked. What is none or empty asks for nothing in particular.
 #[derive(Debug, Clone, Copy, Default)]
@@ -44,8 +43,8 @@ pub fn position_text(position: Position) -> String {
 
 fn parse(question: &EventQuestion<'_>) -> Result<EventQuery, Invalid> {
     let given = |value: Option<&str>| value.filter(|text| !text.is_empty()).map(str::to_owned);
-    let from = moment("from", question.from)?;
-    let to = moment("to", question.to)?;
+    let from = moment("from", question.from, Zone::default())?;
+    let to = moment("to", question.to, Zone::default())?;
     if let (Some(from), Some(to)) = (from, to)
         && from >= to
     {
@@ -79,19 +78,6 @@ fn parse(question: &EventQuestion<'_>) -> Result<EventQuery, Invalid> {
 
 fn user(field: &'static str, text: &str) -> Result<UserId, Invalid> {
     UserId::parse(text).ok_or_else(|| Invalid::new(field, "must be a UUID"))
-}
-
-fn moment(field: &'static str, text: Option<&str>) -> Result<Option<Timestamp>, Invalid> {
-    let Some(text) = text.filter(|text| !text.is_empty()) else {
-        return Ok(None);
-    };
-    let moment = Timestamp::parse(text).ok_or_else(|| {
-        Invalid::new(
-            field,
-            "must be a date, 2026-11-20, or a moment, 2026-11-20T12:00:00Z",
-        )
-    })?;
-    Ok(Some(moment))
 }
 
 fn limit(text: Option<&str>) -> Result<usize, Invalid> {

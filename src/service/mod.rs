@@ -2,16 +2,19 @@
 //! database. A verb returns what was asked for or a `Refusal`.
 
 mod accounts;
+mod erasure;
 mod events;
 mod history;
 mod limiter;
 mod logins;
 mod mailer;
 mod message;
+mod moment;
 mod outbox;
 mod passwords;
 mod refusal;
 mod resets;
+mod summary;
 mod sweep;
 mod tokens;
 
@@ -26,10 +29,12 @@ use crate::store::{Fact, Health, Outcome, Store, StoreError};
 use crate::world::World;
 
 pub use accounts::{Login, Signup};
+pub use erasure::ErasureRequest;
 pub use events::ReportedEvent;
 pub use history::{EventQuestion, position_text};
 pub use refusal::Refusal;
 pub use resets::Redemption;
+pub use summary::{SummaryQuestion, SummaryRange};
 pub use tokens::{Bearer, Issued};
 
 use limiter::Limiter;

@@ -32,6 +32,7 @@ impl Services {
         let merged = self.store.merge_events(now).await?;
         let keep = Retention {
             events: events.retention,
+            counts: events.keep_counts,
             max_bytes: events.max_bytes,
         };
         let swept = self.store.sweep(now, keep).await?;

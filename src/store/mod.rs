@@ -7,15 +7,16 @@
 pub mod sled;
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::model::{
-    Digest, DueMail, Email, Erasure, Event, EventCount, EventPage, EventQuery, Holder, Idempotency,
-    InviteTerms, Name, NewEvent, NewToken, NewUser, Retention, Timestamp, Token, TokenId, User,
-    UserId,
+    Digest, DueMail, Email, Erasure, Event, EventCounts, EventPage, EventQuery, Holder,
+    Idempotency, InviteTerms, Name, NewEvent, NewToken, NewUser, Retention, Timestamp, Token,
+    TokenId, User, UserId,
 };
 
 /// Why the store did not do what it was asked to. Outcomes that a caller can bring about are values, not errors.
@@ -263,8 +264,9 @@ pub trait Store: Send + Sync + 'static {
     async fn events_since(&self, from: Timestamp, limit: usize) -> Outcome<Vec<Event>>;
     /// A page of the events that are asked for.
     async fn read_events(&self, query: EventQuery) -> Outcome<EventPage>;
-    /// The counters of the hours in `from..to`.
-    async fn event_counts(&self, from: u32, to: u32) -> Outcome<Vec<EventCount>>;
+    /// What was counted in these hours (since the epoch), of one name or of all. The answer is built in memory: ask for many
+    /// hours piece by piece.
+    async fn event_counts(&self, hours: Range<u32>, name: Option<&str>) -> Outcome<EventCounts>;
 
     /// Keeps `value` unless something is kept already, and returns what is kept.
     async fn keep_fact(&self, fact: Fact, value: Vec<u8>) -> Outcome<Vec<u8>>;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use doorward::crypto::{HashCost, PasswordHasher, Verdict, digest};
-use doorward::model::{Event, Holder, Secret, Standing, Timestamp, UserId};
+use doorward::model::{Event, Holder, NameCount, Secret, Standing, Timestamp, UserId};
 use doorward::store::Store;
 use doorward::store::sled::{SledStore, Terms};
 
@@ -82,12 +82,17 @@ impl Books {
             }
         }
         let counters = store
-            .event_counts(0, u32::MAX)
+            .event_counts(0..u32::MAX, None)
             .await
             .expect("LOST: counters");
         let mut by_name: BTreeMap<String, u64> = BTreeMap::new();
-        for counter in &counters {
-            *by_name.entry(counter.name.clone()).or_default() += counter.count;
+        let mut counted: BTreeMap<(u32, &str), u64> = BTreeMap::new();
+        for hour in &counters.hours {
+            for NameCount { name, count } in &hour.counts {
+                let name = &counters.names[*name as usize];
+                *by_name.entry(name.clone()).or_default() += count;
+                counted.insert((hour.hour, name), *count);
+            }
         }
         compare(
             &mut workers[0],
@@ -100,10 +105,6 @@ impl Books {
             for event in events {
                 *stored.entry((event.at.hour(), &event.name)).or_default() += 1;
             }
-            let counted = counters
-                .iter()
-                .map(|it| ((it.hour, it.name.as_str()), it.count))
-                .collect();
             compare(&mut workers[0], "stored events", &stored, &counted);
         }
     }

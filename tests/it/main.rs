@@ -27,6 +27,8 @@ mod routes;
 #[cfg(test)]
 mod store;
 #[cfg(test)]
+mod summary;
+#[cfg(test)]
 mod tidy;
 #[cfg(test)]
 mod token;

@@ -1,21 +1,28 @@
-//! Exact counts, hour by hour and name by name, written in the batch that stores the events they count: after any crash they agree.
+//! Exact counts, hour by hour and name by name, and beside them sketches of the users. Both are written in the batch that stores
+//! the events they count: after any crash they agree with them.
 //!
 //! Names are numbered as they appear, and the counts of 64 names in an hour share a record, so that a busy group of reports
-//! writes one or two records and not one a name.
+//! writes one or two records and not one a name. There is a sketch for a name and an hour exactly where its count is not zero.
 
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 use sled::IVec;
 
-use super::super::Outcome;
-use super::keys::{CountKey, Key};
+use super::super::{Outcome, Swept};
+use super::keys::Field;
+use super::keys::{CountKey, Key, SketchKey, prefix};
 use super::record::{self, postcard_records};
+use super::sketches::{self, ALL_NAMES, Sketches};
+use super::tally::{NameCount, Tally};
+use super::view::{Read, View};
 
 /// Names that share a record.
 pub(super) const ROW_NAMES: u32 = 64;
 /// Rows kept in memory between groups. Those of the hour under way are asked for by every group.
 const KEPT_ROWS: usize = 256;
+/// Rows of one sweep, each with as many sketches as it has names: it must not hold up the requests that wait behind it.
+const SWEEP_ROWS: usize = 4;
 
 /// The counts of the names `64 × row` and on, in one hour; trailing zeros are left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,71 +39,61 @@ impl Row {
             *slot += count;
         }
     }
-}
 
-impl Row {
-    fn subtract(&mut self, place: usize, count: u64) {
-        if let Some(slot) = self.0.get_mut(place) {
-            *slot = slot.saturating_sub(count);
+    /// True when nothing is left of that name.
+    fn take(&mut self, place: usize, count: u64) -> bool {
+        let Some(slot) = self.0.get_mut(place) else {
+            return true;
+        };
+        *slot = slot.saturating_sub(count);
+        let is_gone = *slot == 0;
+        while self.0.last() == Some(&0) {
+            self.0.pop();
         }
+        is_gone
     }
 }
 
-/// How often a report used a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct NameCount {
-    pub(super) name: u32,
-    pub(super) count: u64,
+fn row_of(name: u32) -> u32 {
+    name / ROW_NAMES
 }
 
-impl NameCount {
-    fn row(self) -> u32 {
-        self.name / ROW_NAMES
-    }
+fn place_of(name: u32) -> usize {
+    (name % ROW_NAMES) as usize
 }
 
-/// The rows the writer works on.
+/// The rows and sketches the writer works on.
 #[derive(Default)]
 pub(super) struct Counters {
     rows: HashMap<(u32, u32), (Row, Dirty)>,
+    sketches: Sketches,
 }
 
 type Dirty = bool;
 
 impl Counters {
-    /// The rows of an hour that must be loaded before these counts can be added.
-    pub(super) fn missing(&self, hour: u32, counts: &[NameCount]) -> Vec<CountKey> {
-        let mut rows: Vec<u32> = counts.iter().map(|count| count.row()).collect();
-        rows.sort_unstable();
+    /// The rows of an hour that must be loaded before these counts can be changed.
+    fn missing(&self, hour: u32, counts: &[NameCount]) -> Vec<CountKey> {
+        let mut rows: Vec<u32> = counts.iter().map(|count| row_of(count.name)).collect();
+        // Counts come in the order of their names.
         rows.dedup();
         rows.retain(|row| !self.rows.contains_key(&(hour, *row)));
         rows.into_iter().map(|row| CountKey { hour, row }).collect()
     }
 
-    /// Takes a row as it is stored.
-    pub(super) fn load(&mut self, key: &CountKey, row: Row) {
-        self.rows.entry((key.hour, key.row)).or_insert((row, false));
-    }
-
-    /// Adds counts to rows that are loaded.
-    pub(super) fn add(&mut self, hour: u32, counts: &[NameCount]) {
-        for count in counts {
-            let (row, dirty) = self.rows.entry((hour, count.row())).or_default();
-            row.add((count.name % ROW_NAMES) as usize, count.count);
+    /// Adds what a report counts. Its rows and sketches are loaded.
+    pub(super) fn add(&mut self, hour: u32, tally: &Tally) {
+        for count in &tally.counts {
+            let (row, dirty) = self.rows.entry((hour, row_of(count.name))).or_default();
+            row.add(place_of(count.name), count.count);
             *dirty = true;
         }
+        self.sketches.add(hour, &tally.marks);
     }
 
-    /// Takes a count back from a row that is loaded.
-    pub(super) fn subtract(&mut self, hour: u32, count: NameCount) {
-        let (row, dirty) = self.rows.entry((hour, count.row())).or_default();
-        row.subtract((count.name % ROW_NAMES) as usize, count.count);
-        *dirty = true;
-    }
-
-    /// The rows that changed, as they are to be stored.
+    /// The rows and sketches that changed, as they are to be stored.
     pub(super) fn changed(&mut self) -> Outcome<Vec<(Vec<u8>, IVec)>> {
-        let mut changed = Vec::new();
+        let mut changed = self.sketches.changed()?;
         for (&(hour, row), (counts, dirty)) in &mut self.rows {
             if std::mem::take(dirty) {
                 let key = CountKey { hour, row }.bytes();
@@ -107,5 +104,230 @@ impl Counters {
             self.rows.clear();
         }
         Ok(changed)
+    }
+}
+
+/// Loads what these counts and marks will change. Whatever can fail happens here, before anything is changed.
+pub(super) fn load(view: &mut View<'_>, hour: u32, tally: &Tally) -> Outcome<()> {
+    load_rows(view, hour, &tally.counts)?;
+    for key in view.events.counters.sketches.missing(hour, &tally.marks) {
+        let sketch = sketches::fetch(view, &key)?.unwrap_or_default();
+        view.events.counters.sketches.load(&key, sketch);
+    }
+    Ok(())
+}
+
+fn load_rows(view: &mut View<'_>, hour: u32, counts: &[NameCount]) -> Outcome<()> {
+    for key in view.events.counters.missing(hour, counts) {
+        let row = view.fetch(&key)?.unwrap_or_default();
+        let rows = &mut view.events.counters.rows;
+        rows.entry((key.hour, key.row)).or_insert((row, false));
+    }
+    Ok(())
+}
+
+/// Takes counts of an hour back, because their events are removed in the same step: names in order, each once. A name of which nothing is
+/// left loses its sketch, an hour of which nothing is left loses that of all names; the others still know the
+/// users of events that are gone.
+///
+/// The last thing in a step that can fail: rows in memory are not rolled back.
+pub(super) fn subtract(view: &mut View<'_>, hour: u32, counts: &[NameCount]) -> Outcome<()> {
+    load_rows(view, hour, counts)?;
+    let stored =
+        view.entries::<CountKey>(&hour_begins(hour), &hour_begins(hour + 1), usize::MAX)?;
+    let counters = &mut view.events.counters;
+    let mut gone = Vec::new();
+    for NameCount { name, count } in counts {
+        let (row, dirty) = counters.rows.entry((hour, row_of(*name))).or_default();
+        if row.take(place_of(*name), *count) {
+            gone.push(*name);
+        }
+        *dirty = true;
+    }
+    let in_memory = |row: u32| counters.rows.get(&(hour, row)).map(|(row, _)| row);
+    let is_empty = |(key, row): &(CountKey, Row)| in_memory(key.row).unwrap_or(row).0.is_empty();
+    let mut others = counters.rows.iter().filter(|((it, _), _)| *it == hour);
+    if stored.iter().all(is_empty) && others.all(|(_, (row, _))| row.0.is_empty()) {
+        gone.push(ALL_NAMES);
+    }
+    for name in gone {
+        let key = SketchKey { name, hour };
+        view.events.counters.sketches.forget(&key);
+        view.remove(&key);
+    }
+    Ok(())
+}
+
+/// Removes some of what was counted before an hour, oldest first, a row and its sketches together.
+pub(super) fn sweep(view: &mut View<'_>, before: u32) -> Outcome<Swept> {
+    let rows = view.entries::<CountKey>(&[CountKey::KIND], &hour_begins(before), SWEEP_ROWS)?;
+    let mut removed = 0;
+    for (key, Row(counts)) in &rows {
+        let (hour, first) = (key.hour, key.row * ROW_NAMES);
+        let counted = (first..).zip(counts).filter(|(_, count)| **count > 0);
+        let names = counted.map(|(name, _)| name).chain([ALL_NAMES]);
+        for key in names.map(|name| SketchKey { name, hour }) {
+            view.remove(&key);
+            removed += 1;
+        }
+        view.remove(key);
+        removed += 1;
+    }
+    let counters = &mut view.events.counters;
+    counters
+        .rows
+        .retain(|(hour, _), (_, dirty)| *dirty || *hour >= before);
+    counters.sketches.forget_before(before);
+    Ok(Swept {
+        removed,
+        more: rows.len() == SWEEP_ROWS,
+    })
+}
+
+/// The first key of an hour's rows.
+pub(super) fn hour_begins(hour: u32) -> Vec<u8> {
+    prefix::<CountKey>(|key| hour.write(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use sled::Tree;
+
+    use super::super::events::EventLog;
+    use super::super::names::Names;
+    use super::*;
+    use crate::model::{Sketch, UserNumber};
+
+    /// A tree, and what the writer keeps in mind.
+    struct Desk {
+        tree: Tree,
+        events: EventLog,
+    }
+
+    impl Desk {
+        fn new() -> Desk {
+            let db = sled::Config::new().temporary(true).open().unwrap();
+            let tree = Tree::clone(&db);
+            let events = Desk::log(&tree);
+            Desk { tree, events }
+        }
+
+        fn log(tree: &Tree) -> EventLog {
+            let names = Names::load(tree, 1_000).unwrap();
+            EventLog::open(tree, Arc::new(names)).unwrap()
+        }
+
+        /// A group of one step.
+        fn group<T>(&mut self, step: impl FnOnce(&mut View<'_>) -> Outcome<T>) -> T {
+            let mut view = View::new(&self.tree, &mut self.events);
+            let value = step(&mut view).unwrap();
+            let (batch, _) = view.finish(1).unwrap();
+            self.tree.apply_batch(batch).unwrap();
+            value
+        }
+
+        /// As after a restart.
+        fn forget(&mut self) {
+            self.events = Desk::log(&self.tree);
+        }
+
+        fn add(&mut self, hour: u32, names: &[u32], user: u32) {
+            let users = vec![UserNumber(user); names.len()];
+            let tally = Tally::of(names, &users);
+            self.group(|view| {
+                load(view, hour, &tally)?;
+                view.events.counters.add(hour, &tally);
+                Ok(())
+            });
+        }
+
+        fn subtract(&mut self, hour: u32, counts: &[(u32, u64)]) {
+            let counts: Vec<NameCount> = counts
+                .iter()
+                .map(|&(name, count)| NameCount { name, count })
+                .collect();
+            self.group(|view| subtract(view, hour, &counts));
+        }
+
+        /// The counts of an hour.
+        fn counts(&self, hour: u32) -> Vec<(u32, u64)> {
+            let (from, to) = (hour_begins(hour), hour_begins(hour + 1));
+            let rows = self.tree.entries::<CountKey>(&from, &to, usize::MAX);
+            let rows = rows.unwrap().into_iter();
+            rows.flat_map(|(key, Row(counts))| (key.row * ROW_NAMES..).zip(counts))
+                .filter(|(_, count)| *count > 0)
+                .collect()
+        }
+
+        fn users(&self, name: u32, hour: u32) -> Option<u64> {
+            let sketch: Option<Sketch> = self.tree.fetch(&SketchKey { name, hour }).unwrap();
+            sketch.map(|it| it.users())
+        }
+    }
+
+    #[test]
+    fn what_is_taken_back_is_not_counted_and_names_without_events_have_no_users() {
+        let mut desk = Desk::new();
+        for restart in [false, true] {
+            desk.add(7, &[3, 3, 70], 1);
+            desk.add(7, &[3, 70], 2);
+            if restart {
+                desk.forget();
+            }
+            desk.subtract(7, &[(3, 2), (70, 2)]);
+            assert_eq!(desk.counts(7), [(3, 1)]);
+            assert_eq!((desk.users(3, 7), desk.users(70, 7)), (Some(2), None));
+            assert_eq!(desk.users(ALL_NAMES, 7), Some(2));
+            // What comes later starts from nothing.
+            desk.add(7, &[70], 5);
+            assert_eq!(desk.users(70, 7), Some(1));
+            if restart {
+                desk.forget();
+            }
+            desk.subtract(7, &[(3, 1), (70, 1)]);
+            assert_eq!(desk.counts(7), []);
+            for name in [3, 70, ALL_NAMES] {
+                assert_eq!(desk.users(name, 7), None);
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_taken_back_and_reported_in_one_group_is_counted() {
+        let mut desk = Desk::new();
+        desk.add(7, &[3], 1);
+        let tally = Tally::of(&[3], &[UserNumber(2)]);
+        desk.group(|view| {
+            subtract(view, 7, &[NameCount { name: 3, count: 1 }])?;
+            load(view, 7, &tally)?;
+            view.events.counters.add(7, &tally);
+            Ok(())
+        });
+        assert_eq!((desk.counts(7), desk.users(3, 7)), (vec![(3, 1)], Some(1)));
+    }
+
+    #[test]
+    fn old_hours_are_swept_a_few_rows_at_a_time_with_their_sketches() {
+        let mut desk = Desk::new();
+        for hour in 0..10 {
+            desk.add(hour, &[3, 70], 1);
+        }
+        let mut steps = 0;
+        while desk.group(|view| sweep(view, 8)).more {
+            steps += 1;
+        }
+        assert_eq!(steps, 8 * 2 / SWEEP_ROWS);
+        for hour in 0..10 {
+            let there = if hour < 8 { None } else { Some(1) };
+            for name in [3, 70, ALL_NAMES] {
+                assert_eq!(desk.users(name, hour), there, "{hour}");
+            }
+            assert_eq!(desk.counts(hour).is_empty(), there.is_none());
+        }
+        // What was swept is not remembered either.
+        desk.add(7, &[3], 1);
+        assert_eq!(desk.counts(7), [(3, 1)]);
     }
 }

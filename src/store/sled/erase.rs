@@ -1,15 +1,15 @@
 //! Removing events that somebody has a right to see gone: block by block, in steps that each are as durable and atomic as any, with the
 //! counters corrected in the same step. Should the process die between two steps, asking again finishes the work.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::super::Outcome;
 use super::columns::Columns;
-use super::counters::NameCount;
 use super::history::{Library, Wanted, number_of};
 use super::keys::{FormerKey, Key, NumberKey, PackKey, UserKey};
 use super::packs::Replacement;
 use super::shelf::{Packs, Stored};
+use super::tally::NameCount;
 use super::view::{Read, View, after_prefix};
 use crate::model::{Erasure, Order, UserId};
 
@@ -70,7 +70,7 @@ fn without(
         return Ok(None);
     };
     let mut kept = Columns::default();
-    let mut gone: HashMap<(u32, u32), u64> = HashMap::new();
+    let mut gone: BTreeMap<(u32, u32), u64> = BTreeMap::new();
     for (position, event) in &events {
         if wanted.matches(event) {
             *gone.entry((event.at.hour(), event.name)).or_default() += 1;
@@ -82,11 +82,13 @@ fn without(
         return Ok(None);
     }
     let removed = gone.values().sum();
-    let uncounted = gone
-        .into_iter()
-        .map(|((hour, name), count)| (hour, NameCount { name, count }));
+    let mut uncounted: BTreeMap<u32, Vec<NameCount>> = BTreeMap::new();
+    for ((hour, name), count) in gone {
+        let counts = uncounted.entry(hour).or_default();
+        counts.push(NameCount { name, count });
+    }
     let replacement = Replacement {
-        uncounted: uncounted.collect(),
+        uncounted,
         old_bytes: stored.bytes(),
         old: stored.parts,
         ..Replacement::new(stored.key, &kept)?

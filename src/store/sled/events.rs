@@ -10,15 +10,16 @@ use sled::{IVec, Tree};
 use super::super::{Appended, Outcome};
 use super::blocks::{self, BODY_BYTES};
 use super::columns::{Columns, Reporter};
-use super::counters::{Counters, NameCount, ROW_NAMES};
+use super::counters::{self, Counters};
 use super::expiry;
-use super::keys::{CountKey, Field, Key, OnceKey, PackKey, meta, prefix};
+use super::keys::{Key, OnceKey, PackKey, meta};
 use super::names::Names;
 use super::record::{self, postcard_records};
 use super::shelf::newest_block;
+use super::tally::Tally;
 use super::view::{Read, View};
 use crate::model::{
-    Digest, EventCount, Holder, Idempotency, NewEvent, Position, Timestamp, UserNumber, limits,
+    Digest, Holder, Idempotency, NewEvent, Position, Timestamp, UserNumber, limits,
 };
 
 /// Where the totals lie.
@@ -32,7 +33,7 @@ pub(super) struct Prepared {
     events: usize,
     blocks: Vec<Vec<u8>>,
     loose: Option<Columns>,
-    counts: Vec<NameCount>,
+    tally: Tally,
 }
 
 /// Encodes and compresses a report whose names and subjects are resolved to numbers.
@@ -72,21 +73,8 @@ pub(super) fn prepare(
         events: events.len(),
         blocks,
         loose,
-        counts: count(names),
+        tally: Tally::of(names, subjects),
     }
-}
-
-fn count(names: &[u32]) -> Vec<NameCount> {
-    let mut sorted = names.to_vec();
-    sorted.sort_unstable();
-    let runs = sorted.chunk_by(|a, b| a == b);
-    runs.filter_map(|run| {
-        run.first().map(|name| NameCount {
-            name: *name,
-            count: run.len() as u64,
-        })
-    })
-    .collect()
 }
 
 /// The memory of a request that is to be stored once.
@@ -149,14 +137,7 @@ pub(super) fn append(
         )?;
         expiry::note(view, expires_at, &key)?;
     }
-    for key in view
-        .events
-        .counters
-        .missing(report.at.hour(), &report.counts)
-    {
-        let row = view.fetch(&key)?.unwrap_or_default();
-        view.events.counters.load(&key, row);
-    }
+    counters::load(view, report.at.hour(), &report.tally)?;
     let events = report.events;
     view.events.add(report);
     Ok(Appended::Stored(events))
@@ -230,7 +211,7 @@ impl EventLog {
 
     fn add(&mut self, report: Prepared) {
         let at = report.at;
-        self.counters.add(at.hour(), &report.counts);
+        self.counters.add(at.hour(), &report.tally);
         self.totals.events += report.events as u64;
         self.blocks
             .extend(report.blocks.into_iter().map(|block| Placed {
@@ -283,32 +264,4 @@ impl EventLog {
             });
         }
     }
-}
-
-/// Takes back what was counted of a name in an hour.
-pub(super) fn uncount(view: &mut View<'_>, hour: u32, count: NameCount) -> Outcome<()> {
-    let counts = [count];
-    for key in view.events.counters.missing(hour, &counts) {
-        let row = view.fetch(&key)?.unwrap_or_default();
-        view.events.counters.load(&key, row);
-    }
-    view.events.counters.subtract(hour, count);
-    Ok(())
-}
-
-/// The counters of the hours in `from..to`.
-pub(super) fn counts(tree: &Tree, names: &Names, from: u32, to: u32) -> Outcome<Vec<EventCount>> {
-    let at = |hour: u32| prefix::<CountKey>(|key| hour.write(key));
-    let mut counts = Vec::new();
-    for (key, row) in tree.entries::<CountKey>(&at(from), &at(to), usize::MAX)? {
-        for (place, count) in (0..).zip(row.0).filter(|(_, count)| *count > 0) {
-            let name = names.name(key.row * ROW_NAMES + place).to_string();
-            counts.push(EventCount {
-                hour: key.hour,
-                name,
-                count,
-            });
-        }
-    }
-    Ok(counts)
 }

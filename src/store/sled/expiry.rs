@@ -5,7 +5,7 @@ use super::super::{Outcome, Swept};
 use super::contents::Contents;
 use super::keys::{ExpiryKey, Key, OnceKey, PackKey, ResetKey, ResetOfKey, TokenKey, from_moment};
 use super::view::{Change, Read, View, after_prefix};
-use super::{record, tokens};
+use super::{counters, record, tokens};
 use crate::model::{Retention, Timestamp, Token};
 
 /// Records of one sweep: it must not hold up the requests that wait behind it.
@@ -41,9 +41,10 @@ pub(super) fn sweep(view: &mut View<'_>, now: Timestamp, keep: &Retention) -> Ou
         remove_expired(view, note)?;
     }
     let blocks = sweep_events(view, now, keep)?;
+    let counts = counters::sweep(view, now.before(keep.counts).hour())?;
     Ok(Swept {
-        removed: expired.len() + blocks,
-        more: expired.len() == SWEEP_RECORDS || blocks > 0,
+        removed: expired.len() + blocks + counts.removed,
+        more: expired.len() == SWEEP_RECORDS || blocks > 0 || counts.more,
     })
 }
 

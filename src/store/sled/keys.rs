@@ -10,8 +10,8 @@ use super::events::Once;
 use super::record::{Record, postcard_records};
 use super::tokens::Epoch;
 use crate::model::{
-    Digest, DueMail, Holder, Invite, MailId, Order, Position, ResetCode, Timestamp, Token, TokenId,
-    User, UserId, UserNumber,
+    Digest, DueMail, Holder, Invite, MailId, Order, Position, ResetCode, Sketch, Timestamp, Token,
+    TokenId, User, UserId, UserNumber,
 };
 
 /// A typed key and the type of the value under it.
@@ -202,10 +202,12 @@ keys! {
     NameKey { id: u32 } b'D' => String;
     /// The counters of 64 names in an hour.
     CountKey { hour: u32, row: u32 } b'C' => Row;
+    /// The users of a name in an hour: name by name, so that many hours of one lie side by side.
+    SketchKey { name: u32, hour: u32 } b'S' => Sketch;
     /// A part of a block of events: in the order of time, then of arrival.
     BlockKey { at: Timestamp, sequence: u64, index: u32, part: u16 } b'B' => Part;
     /// What a merged block holds.
-    PackKey { at: Timestamp, sequence: u64, index: u32 } b'S' => Contents;
+    PackKey { at: Timestamp, sequence: u64, index: u32 } b'A' => Contents;
 }
 
 postcard_records! {

@@ -37,6 +37,7 @@ impl Names {
             most,
             is_told: AtomicBool::new(false),
         };
+        names.learn(OTHER, limits::OTHER_NAMES);
         for (key, name) in tree.under::<NameKey>(&[NameKey::KIND])? {
             names.learn(key.id, &name);
         }
@@ -61,7 +62,7 @@ impl Names {
     /// The numbers of the names of these events, or the names that are to be given one first.
     pub(super) fn numbers(&self, events: &[NewEvent<'_>]) -> Result<Vec<u32>, Vec<String>> {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
-        let is_full = table.numbers.len() >= self.most;
+        let is_full = table.numbers.len() > self.most;
         let mut numbers = Vec::with_capacity(events.len());
         let mut unknown: Vec<String> = Vec::new();
         for event in events {
@@ -96,8 +97,8 @@ impl Names {
     /// The number of the next name, if there is room for one.
     fn next(&self) -> Option<u32> {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
-        let next = u32::try_from(table.names.len()).ok()?.max(OTHER + 1);
-        (table.numbers.len() < self.most).then_some(next)
+        let next = u32::try_from(table.names.len()).ok()?;
+        (table.numbers.len() <= self.most).then_some(next)
     }
 }
 

@@ -4,6 +4,7 @@
 //! Events keep their positions, so that cursors and ids stay good. While a merge, an erasure or a sweep changes blocks, nobody
 //! reads them, and no two of these run at once (`SledStore::shelves`); reports only ever add blocks behind all others.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sled::Tree;
@@ -12,11 +13,11 @@ use super::super::Outcome;
 use super::blocks::{Block, entries, seal_for_good, stored_bytes};
 use super::columns::Columns;
 use super::contents::Contents;
-use super::counters::NameCount;
-use super::events::uncount;
+use super::counters;
 use super::keys::{BlockKey, Key, PackKey};
 use super::record::corrupt;
 use super::shelf::{Blocks, Stored, first_loose, newest_pack};
+use super::tally::NameCount;
 use super::view::{Change, View, after_prefix};
 use crate::model::{Order, Timestamp};
 
@@ -37,8 +38,8 @@ pub(super) struct Replacement {
     /// The block in their place.
     pub(super) key: PackKey,
     pub(super) new: Option<(Vec<u8>, Contents)>,
-    /// What is not counted any more, with its hour.
-    pub(super) uncounted: Vec<(u32, NameCount)>,
+    /// What is not counted any more: hour by hour, the names in their order.
+    pub(super) uncounted: BTreeMap<u32, Vec<NameCount>>,
 }
 
 impl Replacement {
@@ -64,7 +65,7 @@ impl Replacement {
             old_bytes: 0,
             key,
             new,
-            uncounted: Vec::new(),
+            uncounted: BTreeMap::new(),
         })
     }
 }
@@ -152,7 +153,7 @@ fn damaged(stored: Stored) -> Replacement {
         old: Vec::new(),
         old_bytes: 0,
         key: stored.key,
-        uncounted: Vec::new(),
+        uncounted: BTreeMap::new(),
     }
 }
 
@@ -173,8 +174,8 @@ pub(super) fn replace(view: &mut View<'_>, replacements: Vec<Replacement>) -> Ou
             }
             None => view.remove(&replacement.key),
         }
-        for (hour, count) in replacement.uncounted {
-            uncount(view, hour, count)?;
+        for (hour, counts) in replacement.uncounted {
+            counters::subtract(view, hour, &counts)?;
         }
         let totals = &mut view.events.totals;
         totals.bytes = totals.bytes.saturating_add(new_bytes as u64);

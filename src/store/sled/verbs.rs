@@ -1,5 +1,6 @@
 //! Which verb of the contract is which step, and how much room on the disk it asks for.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -7,16 +8,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::super::{
-    Appended, Created, Fact, Found, Health, Outcome, Redeemed, Refreshed, Report, Store, Swept,
-    Updated,
+    Appended, Created, Fact, Found, Health, Outcome, Redeemed, Refreshed, Report, Store,
+    StoreError, Swept, Updated,
 };
 use super::keys::{Key, PackKey, meta};
 use super::view::{Read, View};
 use super::writer::Room;
-use super::{SledStore, events, expiry, invites, outbox, resets, tokens, users};
+use super::{SledStore, counted, events, expiry, invites, outbox, resets, tokens, users};
 use crate::model::{
-    Digest, DueMail, Email, Erasure, Event, EventCount, EventPage, EventQuery, Holder, InviteTerms,
-    Name, NewToken, NewUser, Retention, Timestamp, Token, TokenId, User, UserId,
+    Digest, DueMail, Email, Erasure, Event, EventCounts, EventPage, EventQuery, Holder,
+    InviteTerms, Name, NewToken, NewUser, Retention, Timestamp, Token, TokenId, User, UserId,
 };
 
 /// Where a fact lies.
@@ -271,8 +272,16 @@ impl Store for SledStore {
             .await
     }
 
-    async fn event_counts(&self, from: u32, to: u32) -> Outcome<Vec<EventCount>> {
-        events::counts(&self.tree, &self.names, from, to)
+    async fn event_counts(&self, hours: Range<u32>, name: Option<&str>) -> Outcome<EventCounts> {
+        let number = match name.map(|name| self.names.number(name)) {
+            Some(None) => return Ok(EventCounts::default()),
+            number => number.flatten(),
+        };
+        let (tree, names) = (self.tree.clone(), Arc::clone(&self.names));
+        // Years of hours may have to come from the disk: that must not hold up the requests beside it.
+        let read = move || counted::read(&tree, &names, hours, number);
+        let read = tokio::task::spawn_blocking(read).await;
+        read.unwrap_or_else(|died| Err(StoreError::Corrupt(format!("counters: {died}"))))
     }
 
     async fn keep_fact(&self, fact: Fact, value: Vec<u8>) -> Outcome<Vec<u8>> {

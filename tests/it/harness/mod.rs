@@ -20,7 +20,7 @@ use std::time::Duration;
 use doorward::api;
 use doorward::config::{self, Config};
 use doorward::http::Dispatcher;
-use doorward::model::{Event, Secret, Timestamp, UserId};
+use doorward::model::{Event, EventCounts, Secret, Timestamp, UserId};
 use doorward::server;
 use doorward::service::Services;
 use doorward::store::Store;
@@ -181,10 +181,16 @@ impl Server {
     /// How often each event name was counted, over all time.
     pub(crate) fn counts(&self) -> BTreeMap<String, u64> {
         let mut counts = BTreeMap::new();
-        for it in self.run(self.store().event_counts(0, u32::MAX)).unwrap() {
-            *counts.entry(it.name).or_default() += it.count;
+        for ((_, name), count) in self.hourly_counts() {
+            *counts.entry(name).or_default() += count;
         }
         counts
+    }
+
+    /// How often each event name was counted in each hour.
+    pub(crate) fn hourly_counts(&self) -> BTreeMap<(u32, String), u64> {
+        let store = self.store();
+        by_hour_and_name(&self.run(store.event_counts(0..u32::MAX, None)).unwrap())
     }
 
     /// Every event that is stored, oldest first.
@@ -367,6 +373,16 @@ fn configuration(settings: &str, directory: &TempDir) -> Config {
         }
     }
     config::parse(&text, directory.path()).unwrap_or_else(|wrong| panic!("{wrong}\n{text}"))
+}
+
+/// Counts by hour and name.
+pub(crate) fn by_hour_and_name(counted: &EventCounts) -> BTreeMap<(u32, String), u64> {
+    let names = &counted.names;
+    let hours = counted.hours.iter();
+    let counts = hours.flat_map(|it| it.counts.iter().map(|count| (it.hour, count)));
+    counts
+        .map(|(hour, it)| ((hour, names[it.name as usize].clone()), it.count))
+        .collect()
 }
 
 /// Runs `visit` in so many threads at the same moment, and says what came of each.

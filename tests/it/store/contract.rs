@@ -12,6 +12,7 @@ use super::{
 
 const RETENTION: Retention = Retention {
     events: Duration::from_hours(1),
+    counts: Duration::from_hours(1),
     max_bytes: u64::MAX,
 };
 

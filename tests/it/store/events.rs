@@ -1,7 +1,11 @@
 //! What the store promises of events.
 
-use doorward::model::{EventCount, Holder, Idempotency, NewEvent};
+use std::collections::BTreeMap;
+
+use doorward::model::{EventCounts, Holder, Idempotency, NewEvent};
 use doorward::store::{Appended, Report};
+
+use crate::harness::by_hour_and_name;
 
 use super::{Shelf, ana, at, digest, every_backend, user_id};
 
@@ -68,13 +72,12 @@ fn a_report_is_stored_whole_or_not_at_all() {
         assert_eq!(shelf.run(store.events_since(at(0), 2)).len(), 2);
         assert!(shelf.run(store.events_since(at(1), 100)).is_empty());
         let hour = at(0).hour();
-        let expected = vec![EventCount {
-            hour,
-            name: "good".into(),
-            count: 3,
-        }];
-        assert_eq!(shelf.run(store.event_counts(hour, hour + 1)), expected);
-        assert!(shelf.run(store.event_counts(hour + 1, hour + 9)).is_empty());
+        let counted = shelf.run(store.event_counts(hour..hour + 1, None));
+        let expected = BTreeMap::from([((hour, "good".to_owned()), 3)]);
+        assert_eq!(by_hour_and_name(&counted), expected);
+        assert_eq!(counted.hours[0].users.users(), 1);
+        let later = shelf.run(store.event_counts(hour + 1..hour + 9, None));
+        assert_eq!(later, EventCounts::default());
     });
 }
 

@@ -14,6 +14,7 @@ use super::{Shelf, at, digest, email, every_backend, new_token, user_id};
 const STEPS: usize = 1_000;
 pub(super) const RETENTION: Retention = Retention {
     events: Duration::from_hours(6),
+    counts: Duration::from_hours(24),
     max_bytes: u64::MAX,
 };
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use doorward::model::{
-    Digest, Email, Erasure, EventCount, Holder, Idempotency, InviteTerms, Name, NewToken, NewUser,
-    Retired, Standing, Timestamp, Token, TokenId, TokenKind, UserId, limits,
+    Digest, Email, Erasure, Holder, Idempotency, InviteTerms, Name, NewToken, NewUser, Retired,
+    Standing, Timestamp, Token, TokenId, TokenKind, UserId, limits,
 };
 use doorward::store::{Appended, Created, Redeemed, Refreshed, Updated};
 
@@ -36,7 +36,10 @@ pub(super) struct Reference {
     pub(super) resets: BTreeMap<UserId, (Digest, Timestamp)>,
     pub(super) invites: BTreeMap<Digest, (InviteTerms, u32)>,
     pub(super) events: Vec<Stored>,
-    pub(super) counts: BTreeMap<(u32, String), u64>,
+    /// Whom the events of an hour and name were about.
+    pub(super) counts: BTreeMap<(u32, String), Vec<UserId>>,
+    /// Whom the events of an hour ever were about: a sketch does not forget those whose events are erased.
+    pub(super) seen: BTreeMap<u32, BTreeSet<UserId>>,
     promises: BTreeMap<(Holder, Digest), (Digest, usize, Timestamp)>,
 }
 
@@ -326,10 +329,12 @@ impl Reference {
         }
         let count = events.len();
         for event in events {
-            *self
-                .counts
+            self.counts
                 .entry((event.at.hour(), event.name.clone()))
-                .or_default() += 1;
+                .or_default()
+                .push(event.subject);
+            let seen = self.seen.entry(event.at.hour()).or_default();
+            seen.insert(event.subject);
             self.events.push(event);
         }
         Appended::Stored(count)
@@ -355,21 +360,11 @@ impl Reference {
         let gone: Vec<Stored> = gone;
         for event in &gone {
             let hour = (event.at.hour(), event.name.clone());
-            *self.counts.get_mut(&hour).unwrap() -= 1;
+            let about = self.counts.get_mut(&hour).unwrap();
+            let place = about.iter().position(|user| *user == event.subject);
+            about.swap_remove(place.unwrap());
         }
-        self.counts.retain(|_, count| *count > 0);
+        self.counts.retain(|_, about| !about.is_empty());
         gone.len() as u64
-    }
-
-    /// The counters as the store lists them.
-    pub(super) fn event_counts(&self) -> BTreeSet<EventCount> {
-        let counts = self.counts.iter();
-        counts
-            .map(|((hour, name), count)| EventCount {
-                hour: *hour,
-                name: name.clone(),
-                count: *count,
-            })
-            .collect()
     }
 }

@@ -1,0 +1,329 @@
+//! Time zones, and the hours, days and months in them.
+//!
+//! Events are counted by whole hours of UTC. An hour belongs to the day and month in which it *begins*: where clocks are half an hour
+//! apart from UTC, half an hour's events lie on the other side of midnight.
+
+use chrono::{
+    DateTime, Datelike, Days, FixedOffset, MappedLocalTime, Months, NaiveDate, NaiveDateTime,
+    NaiveTime, Offset, SecondsFormat, TimeDelta, TimeZone, Utc,
+};
+use chrono_tz::Tz;
+
+use super::Timestamp;
+
+const MILLIS_PER_HOUR: i64 = 3_600_000;
+/// Years that RFC 3339 can say: nothing further is reckoned with.
+const YEARS: std::ops::RangeInclusive<i32> = 1..=9998;
+
+/// A time zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Zone {
+    /// So far from UTC all year round.
+    Fixed(FixedOffset),
+    /// A zone of the IANA data base.
+    Named(Tz),
+}
+
+impl Zone {
+    /// Reads `Z`, an offset such as `+02:00`, or the name of a zone such as `Europe/Berlin`.
+    pub fn parse(text: &str) -> Option<Zone> {
+        if text == "Z" {
+            return Some(Zone::default());
+        }
+        if text.starts_with(['+', '-']) {
+            // Anything that RFC 3339 allows behind a moment.
+            let moment = DateTime::parse_from_rfc3339(&format!("2000-01-01T00:00:00{text}"));
+            return moment.ok().map(|it| Zone::Fixed(*it.offset()));
+        }
+        text.parse().ok().map(Zone::Named)
+    }
+
+    /// Reads a moment (RFC 3339), or a date, which is its first moment here.
+    pub fn read(self, text: &str) -> Option<Timestamp> {
+        let moment = match NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+            Ok(date) if YEARS.contains(&date.year()) => self.begin(date),
+            Ok(_) => return None,
+            Err(_) => Timestamp::parse(text)?,
+        };
+        let is_near = YEARS.contains(&utc(moment)?.year());
+        is_near.then_some(moment)
+    }
+
+    /// RFC 3339 with this zone's offset, in whole seconds; `Z` for none.
+    pub fn rfc3339(self, at: Timestamp) -> String {
+        self.local(at).to_rfc3339_opts(SecondsFormat::Secs, true)
+    }
+
+    fn local(self, at: Timestamp) -> DateTime<FixedOffset> {
+        let at = utc(at).unwrap_or_default();
+        match self {
+            Zone::Fixed(offset) => at.with_timezone(&offset),
+            Zone::Named(zone) => at.with_timezone(&zone).fixed_offset(),
+        }
+    }
+
+    fn date(self, at: Timestamp) -> NaiveDate {
+        self.local(at).date_naive()
+    }
+
+    /// The first moment of a date. Midnight may not exist: then the clock jumped over it, in steps of quarters of an hour.
+    fn begin(self, date: NaiveDate) -> Timestamp {
+        const QUARTERS: i64 = 25 * 4;
+        let midnight = date.and_time(NaiveTime::MIN);
+        let first = (0..QUARTERS).find_map(|quarter| {
+            let local = midnight.checked_add_signed(TimeDelta::minutes(15 * quarter))?;
+            self.first_at(local)
+        });
+        first.unwrap_or_else(|| millis(&midnight.and_utc()))
+    }
+
+    /// The first moment at which clocks here show `local`.
+    fn first_at(self, local: NaiveDateTime) -> Option<Timestamp> {
+        let first =
+            |times: MappedLocalTime<DateTime<FixedOffset>>| times.earliest().map(|it| millis(&it));
+        match self {
+            Zone::Fixed(offset) => first(offset.from_local_datetime(&local)),
+            Zone::Named(zone) => {
+                first(zone.from_local_datetime(&local).map(|it| it.fixed_offset()))
+            }
+        }
+    }
+}
+
+impl Default for Zone {
+    fn default() -> Zone {
+        Zone::Fixed(Utc.fix())
+    }
+}
+
+impl std::fmt::Display for Zone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Zone::Fixed(offset) if offset.local_minus_utc() == 0 => f.write_str("Z"),
+            Zone::Fixed(offset) => offset.fmt(f),
+            Zone::Named(zone) => f.write_str(zone.name()),
+        }
+    }
+}
+
+fn utc(at: Timestamp) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_millis(at.millis())
+}
+
+fn millis<Z: TimeZone>(at: &DateTime<Z>) -> Timestamp {
+    Timestamp::from_millis(at.timestamp_millis())
+}
+
+/// How long a bucket is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grain {
+    /// An hour of UTC, as events are counted.
+    Hour,
+    /// A day: of 23, 24 or 25 hours.
+    Day,
+    /// A month of the calendar.
+    Month,
+}
+
+impl Grain {
+    /// Every grain.
+    pub const ALL: [Grain; 3] = [Grain::Hour, Grain::Day, Grain::Month];
+
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Grain::Hour => "hour",
+            Grain::Day => "day",
+            Grain::Month => "month",
+        }
+    }
+
+    /// Where a range begins that ends at `to` and that nobody has given a beginning: 48 hours, 30 days or 12 months,
+    /// the last of which holds the moment before `to`.
+    pub fn usual_from(self, zone: Zone, to: Timestamp) -> Timestamp {
+        let last = Timestamp::from_millis(to.millis().saturating_sub(1));
+        let date = zone.date(last);
+        let first = match self {
+            Grain::Hour => {
+                let hour = last.millis().div_euclid(MILLIS_PER_HOUR);
+                return Timestamp::from_millis((hour - 47) * MILLIS_PER_HOUR);
+            }
+            Grain::Day => date.checked_sub_days(Days::new(29)),
+            Grain::Month => first_of_month(date).checked_sub_months(Months::new(11)),
+        };
+        zone.begin(first.unwrap_or(date))
+    }
+
+    /// Where the buckets of the range `from..to` begin, in order; the first begins where the range does, if that lies
+    /// within a day or month. None when there are more than `most`.
+    pub fn buckets(
+        self,
+        zone: Zone,
+        from: Timestamp,
+        to: Timestamp,
+        most: usize,
+    ) -> Option<Vec<Timestamp>> {
+        let mut begins = Vec::new();
+        let mut next = match self {
+            Grain::Hour => self.after(zone, Timestamp::from_millis(from.millis() - 1))?,
+            Grain::Day | Grain::Month => from,
+        };
+        while next < to {
+            if begins.len() == most {
+                return None;
+            }
+            begins.push(next);
+            next = self.after(zone, next)?;
+        }
+        Some(begins)
+    }
+
+    /// Where the next bucket begins, seen from `at`.
+    fn after(self, zone: Zone, at: Timestamp) -> Option<Timestamp> {
+        if self == Grain::Hour {
+            let hour = at.millis().div_euclid(MILLIS_PER_HOUR) + 1;
+            return Some(Timestamp::from_millis(hour * MILLIS_PER_HOUR));
+        }
+        let mut date = zone.date(at);
+        // Where a whole day was skipped, two dates begin at once: the one that never was has no bucket.
+        loop {
+            date = match self {
+                Grain::Month => first_of_month(date).checked_add_months(Months::new(1))?,
+                _ => date.succ_opt()?,
+            };
+            let begin = zone.begin(date);
+            if begin > at {
+                return Some(begin);
+            }
+        }
+    }
+}
+
+fn first_of_month(date: NaiveDate) -> NaiveDate {
+    date.with_day(1).unwrap_or(date)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn zone(text: &str) -> Zone {
+        Zone::parse(text).unwrap()
+    }
+
+    /// The beginnings of the buckets as they are shown.
+    fn shown(grain: Grain, zone: Zone, from: &str, to: &str) -> Vec<String> {
+        let (from, to) = (zone.read(from).unwrap(), zone.read(to).unwrap());
+        let begins = grain.buckets(zone, from, to, 1_000).unwrap();
+        begins.into_iter().map(|it| zone.rfc3339(it)).collect()
+    }
+
+    #[test]
+    fn a_zone_is_z_an_offset_or_a_name() {
+        for text in ["Z", "+02:00", "-03:30", "Europe/Berlin", "UTC"] {
+            assert_eq!(zone(text).to_string(), text);
+        }
+        assert_eq!(zone("+00:00"), zone("Z"));
+        for text in [
+            "",
+            "+2",
+            "+25:00",
+            "+02:60",
+            "02:00",
+            "Europe/Bonn",
+            "z",
+            "+02:00 ",
+        ] {
+            assert_eq!(Zone::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_begins_at_midnight_of_its_zone() {
+        let begin = |place: &str, date| zone(place).read(date).unwrap().rfc3339();
+        assert_eq!(begin("+02:00", "2026-11-20"), "2026-11-19T22:00:00Z");
+        assert_eq!(begin("Europe/Berlin", "2026-07-01"), "2026-06-30T22:00:00Z");
+        // Clocks went from midnight to one; a whole day was skipped; one hour came twice.
+        assert_eq!(
+            begin("America/Sao_Paulo", "2018-11-04"),
+            "2018-11-04T03:00:00Z"
+        );
+        assert_eq!(begin("Pacific/Apia", "2011-12-30"), "2011-12-30T10:00:00Z");
+        assert_eq!(
+            begin("America/Havana", "2026-11-01"),
+            "2026-11-01T04:00:00Z"
+        );
+        for text in ["+12026-11-20", "9999-01-01", "0000-01-01", "2026-02-30", ""] {
+            assert_eq!(zone("-12:00").read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn days_have_23_and_25_hours_where_clocks_change() {
+        let berlin = zone("Europe/Berlin");
+        let lengths = |from, to| -> Vec<i64> {
+            let (from, to) = (berlin.read(from).unwrap(), berlin.read(to).unwrap());
+            let mut begins = Grain::Day.buckets(berlin, from, to, 9).unwrap();
+            begins.push(to);
+            let hours = begins.windows(2).map(|it| it[1].since(it[0]).as_secs());
+            hours.map(|it| i64::try_from(it / 3_600).unwrap()).collect()
+        };
+        assert_eq!(lengths("2026-03-28", "2026-03-31"), [24, 23, 24]);
+        assert_eq!(lengths("2026-10-24", "2026-10-27"), [24, 25, 24]);
+        assert_eq!(
+            shown(Grain::Day, berlin, "2026-03-29", "2026-03-31"),
+            ["2026-03-29T00:00:00+01:00", "2026-03-30T00:00:00+02:00"]
+        );
+    }
+
+    #[test]
+    fn buckets_fill_the_range_and_the_first_begins_with_it() {
+        let utc = Zone::default();
+        assert_eq!(
+            shown(
+                Grain::Month,
+                utc,
+                "2026-01-31T12:00:00Z",
+                "2026-03-01T00:00:00.001Z"
+            ),
+            [
+                "2026-01-31T12:00:00Z",
+                "2026-02-01T00:00:00Z",
+                "2026-03-01T00:00:00Z"
+            ]
+        );
+        assert_eq!(
+            shown(
+                Grain::Hour,
+                zone("+05:30"),
+                "2026-01-01",
+                "2026-01-01T01:31:00+05:30"
+            ),
+            ["2026-01-01T00:30:00+05:30", "2026-01-01T01:30:00+05:30"]
+        );
+        assert_eq!(
+            shown(Grain::Day, zone("Pacific/Apia"), "2011-12-29", "2012-01-01").len(),
+            2
+        );
+        let (from, to) = (
+            utc.read("2026-01-01").unwrap(),
+            utc.read("2026-01-11").unwrap(),
+        );
+        assert!(Grain::Day.buckets(utc, from, to, 10).is_some());
+        assert!(Grain::Day.buckets(utc, from, to, 9).is_none());
+    }
+
+    #[test]
+    fn the_usual_range_ends_with_the_bucket_under_way() {
+        let berlin = zone("Europe/Berlin");
+        let now = Timestamp::parse("2026-11-20T22:59:59.999Z").unwrap();
+        let from = |grain: Grain, now| berlin.rfc3339(grain.usual_from(berlin, now));
+        assert_eq!(from(Grain::Hour, now), "2026-11-19T00:00:00+01:00");
+        assert_eq!(from(Grain::Day, now), "2026-10-22T00:00:00+02:00");
+        assert_eq!(from(Grain::Month, now), "2025-12-01T00:00:00+01:00");
+        let midnight = Timestamp::parse("2026-11-20T23:00:00Z").unwrap();
+        assert_eq!(from(Grain::Day, midnight), "2026-10-22T00:00:00+02:00");
+        let begins = Grain::Day.buckets(berlin, berlin.read("2026-10-22").unwrap(), now, 99);
+        assert_eq!(begins.unwrap().len(), 30);
+    }
+}
