@@ -211,6 +211,8 @@ pub struct Mail {
 pub struct Events {
     /// How long events are kept.
     pub retention: Duration,
+    /// How often a live stream of events shows that it is alive, and looks whether its token still is.
+    pub heartbeat: Duration,
 }
 
 /// So many at once, then one more each `period`.

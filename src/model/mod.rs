@@ -22,7 +22,7 @@ pub use event::{Event, EventCount, Idempotency, NewEvent};
 pub use id::{TokenId, UserId, UserNumber};
 pub use mail::{DueMail, MailId, Retry};
 pub use network::network;
-pub use query::{EventPage, EventQuery, Order, Position};
+pub use query::{EventPage, EventQuery, EventRow, LiveQuery, Order, Position};
 pub use reset::ResetCode;
 pub use secret::{Digest, Secret};
 pub use time::Timestamp;

@@ -157,6 +157,12 @@ pub(super) fn parts(block: &[u8]) -> impl Iterator<Item = (u16, Part)> {
     (0..).zip(block.chunks(PART_BYTES).map(|chunk| Part(chunk.to_vec())))
 }
 
+/// How many events a block holds by its own account, from its first bytes.
+pub(super) fn events_in(block: &[u8]) -> u64 {
+    let mut rest = block.get(1..).unwrap_or_default();
+    take(&mut rest).unwrap_or_default()
+}
+
 /// A block that is being read.
 pub(super) struct Block {
     base: Timestamp,
@@ -289,6 +295,7 @@ mod tests {
     #[test]
     fn events_come_out_as_they_went_in() {
         let (at, sealed) = block();
+        assert_eq!(events_in(&sealed[..4]), 3);
         let block = Block::open(at, &sealed).unwrap();
         let [a, b, c] = block.events().unwrap().try_into().unwrap();
         assert_eq!(

@@ -80,7 +80,8 @@ impl Names {
         table.numbers.get(name).copied()
     }
 
-    fn name(&self, id: u32) -> String {
+    /// The name of a number; empty if there is none.
+    pub(super) fn name(&self, id: u32) -> String {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
         table
             .names

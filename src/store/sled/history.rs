@@ -18,10 +18,10 @@ use crate::model::{
 /// Blocks of one page.
 const PAGE_BLOCKS: usize = 512;
 /// Events of one group share a block although their moments differ by as long as a request may wait.
-const GROUP_SPAN: Duration = Duration::from_mins(5);
+pub(super) const GROUP_SPAN: Duration = Duration::from_mins(5);
 
 /// What is asked for, in the store's own terms.
-struct Wanted<'a> {
+pub(super) struct Wanted<'a> {
     query: &'a EventQuery,
     name: Option<u32>,
     subject: Option<UserNumber>,
@@ -96,7 +96,11 @@ pub(super) fn since(
 }
 
 /// The numbers behind the question; none when something that nobody ever heard of is asked for.
-fn resolve<'a>(tree: &Tree, names: &Names, query: &'a EventQuery) -> Outcome<Option<Wanted<'a>>> {
+pub(super) fn resolve<'a>(
+    tree: &Tree,
+    names: &Names,
+    query: &'a EventQuery,
+) -> Outcome<Option<Wanted<'a>>> {
     let number = |id: UserId| Ok(tree.fetch(&UserKey { id })?.map(|user| user.number));
     let name = query.name.as_deref().map(|name| names.number(name));
     let subject = query.subject.map(number).transpose()?;
@@ -118,7 +122,7 @@ fn resolve<'a>(tree: &Tree, names: &Names, query: &'a EventQuery) -> Outcome<Opt
 }
 
 impl Wanted<'_> {
-    fn matches(&self, event: &Packed<'_>) -> bool {
+    pub(super) fn matches(&self, event: &Packed<'_>) -> bool {
         self.name.is_none_or(|name| event.name == name)
             && self.subject.is_none_or(|subject| event.subject == subject)
             && self
@@ -129,7 +133,7 @@ impl Wanted<'_> {
     }
 }
 
-fn position(key: &BlockKey, place: u32) -> Position {
+pub(super) fn position(key: &BlockKey, place: u32) -> Position {
     Position {
         at: key.at,
         sequence: key.sequence,
@@ -138,7 +142,7 @@ fn position(key: &BlockKey, place: u32) -> Position {
     }
 }
 
-fn is_behind(position: Position, query: &EventQuery) -> bool {
+pub(super) fn is_behind(position: Position, query: &EventQuery) -> bool {
     match (query.after, query.order) {
         (None, _) => true,
         (Some(after), Order::Ascending) => position > after,
@@ -147,7 +151,7 @@ fn is_behind(position: Position, query: &EventQuery) -> bool {
 }
 
 /// The blocks that may hold what is asked for, one after the other.
-struct Blocks {
+pub(super) struct Blocks {
     entries: sled::Iter,
     order: Order,
     /// The first entry of the next block, which ended the one before.
@@ -155,7 +159,7 @@ struct Blocks {
 }
 
 impl Blocks {
-    fn new(tree: &Tree, query: &EventQuery) -> Blocks {
+    pub(super) fn new(tree: &Tree, query: &EventQuery) -> Blocks {
         let first = |at: Timestamp| from_moment::<BlockKey>(at);
         let mut low = query
             .from
@@ -195,7 +199,7 @@ impl Blocks {
     }
 
     /// The next block with its parts joined.
-    fn next(&mut self) -> Outcome<Option<(BlockKey, Vec<u8>)>> {
+    pub(super) fn next(&mut self) -> Outcome<Option<(BlockKey, Vec<u8>)>> {
         let Some((first, bytes)) = self.entry()? else {
             return Ok(None);
         };

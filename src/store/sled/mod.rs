@@ -14,10 +14,13 @@ mod expiry;
 mod history;
 mod invites;
 mod keys;
+mod live;
 mod open;
 mod outbox;
 mod record;
 mod resets;
+mod resume;
+mod scan;
 mod tokens;
 mod users;
 mod verbs;
@@ -34,6 +37,7 @@ use self::blocks::Reporter;
 use self::cache::{Cache, Lookup};
 use self::events::{EventLog, Names};
 use self::keys::{Key, TokenKey, UserKey, meta};
+use self::live::Live;
 use self::view::{Read, View};
 use self::writer::{Desk, Room, Writer};
 use super::{Appended, Outcome, Report, StoreError};
@@ -50,6 +54,7 @@ pub struct SledStore {
     writer: Writer,
     names: Arc<Names>,
     caches: Arc<Caches>,
+    live: Arc<Live>,
     admin_epoch: AtomicU32,
     hub_epoch: AtomicU32,
 }
@@ -90,7 +95,9 @@ impl SledStore {
             let caches = Arc::clone(&caches);
             Box::new(move |keys: &[Vec<u8>]| caches.forget(keys))
         };
+        let live = Arc::new(Live::new(opened.sequence));
         let writer = Writer::start(Desk {
+            live: Arc::clone(&live),
             db: opened.db,
             tree: opened.tree.clone(),
             path: path.to_owned(),
@@ -107,6 +114,7 @@ impl SledStore {
             writer,
             names,
             caches,
+            live,
         };
         store.prove_durability().await?;
         Ok(store)

@@ -7,16 +7,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::super::{
-    Appended, Created, Fact, Found, Health, Outcome, Redeemed, Refreshed, Report, Store, Swept,
-    Updated,
+    Appended, Created, EventListener, EventScan, Fact, Found, Health, Outcome, Redeemed, Refreshed,
+    Report, Store, Swept, Updated,
 };
 use super::keys::meta;
+use super::live::Listener;
+use super::scan::{Lookup, Scan};
 use super::view::{Read, View};
 use super::writer::Room;
 use super::{SledStore, events, expiry, history, invites, outbox, resets, tokens, users};
 use crate::model::{
-    Digest, DueMail, Email, Event, EventCount, EventPage, EventQuery, Holder, InviteTerms, Name,
-    NewToken, NewUser, Timestamp, Token, TokenId, User, UserId,
+    Digest, DueMail, Email, Event, EventCount, EventPage, EventQuery, Holder, InviteTerms,
+    LiveQuery, Name, NewToken, NewUser, Timestamp, Token, TokenId, User, UserId,
 };
 
 /// Where a fact lies.
@@ -267,6 +269,24 @@ impl Store for SledStore {
 
     async fn read_events(&self, query: EventQuery) -> Outcome<EventPage> {
         history::read(&self.tree, &self.names, &query)
+    }
+
+    async fn scan_events(&self, query: EventQuery) -> Outcome<Box<dyn EventScan>> {
+        Ok(Box::new(Scan::begin(&self.tree, &self.names, query)))
+    }
+
+    async fn listen(&self, query: LiveQuery) -> Outcome<Option<Box<dyn EventListener>>> {
+        let resumes = query.after.is_some();
+        let lookup = Lookup::new(&self.tree, &self.names);
+        let Some(mut listener) = Listener::register(&self.live, lookup, query) else {
+            return Ok(None);
+        };
+        if resumes {
+            // When the writer has answered, whatever had begun before is on the disk.
+            self.change(Room::Reclaim, |_| Ok(())).await?;
+            listener.catch_up(&self.tree, &self.names);
+        }
+        Ok(Some(Box::new(listener)))
     }
 
     async fn event_counts(&self, from: u32, to: u32) -> Outcome<Vec<EventCount>> {
