@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::vec;
 
 use async_trait::async_trait;
 use sled::{IVec, Tree};
@@ -19,10 +20,12 @@ use super::keys::{BlockKey, Key};
 use super::record;
 use super::resume::{self, Backlog};
 use super::scan::{Lookup, Scan};
-use crate::model::{LiveQuery, limits};
+use crate::model::{Event, LiveQuery, Position, limits};
 
 /// What a block takes in a buffer beside its bytes.
 const OVERHEAD_BYTES: usize = 128;
+/// Events of what was stored before that are told at once: about as many as a block holds.
+const TOLD_AT_ONCE: usize = 128;
 
 /// A block that was just placed.
 pub(super) struct Fresh {
@@ -184,7 +187,8 @@ pub(super) struct Listener {
     wanted: LiveQuery,
     /// What was stored before, being read.
     catching_up: Option<JoinHandle<Outcome<Backlog>>>,
-    /// What was stored before and is not told.
+    /// What was stored before and is still to be told, and how much of it is not.
+    before: vec::IntoIter<(Position, Event)>,
     missed_before: u64,
 }
 
@@ -201,6 +205,7 @@ impl Listener {
             lookup,
             wanted,
             catching_up: None,
+            before: Vec::new().into_iter(),
             missed_before: 0,
         })
     }
@@ -247,8 +252,12 @@ impl EventListener for Listener {
             let read = reading.await;
             self.catching_up = None;
             let backlog = read.map_err(|error| StoreError::Corrupt(error.to_string()))??;
+            self.before = backlog.events.into_iter();
             self.missed_before = backlog.missed;
-            return Ok(Heard::Events(backlog.events));
+        }
+        if self.before.len() > 0 {
+            let some = self.before.by_ref().take(TOLD_AT_ONCE);
+            return Ok(Heard::Events(some.collect()));
         }
         if self.missed_before > 0 {
             return Ok(Heard::Missed(std::mem::take(&mut self.missed_before)));

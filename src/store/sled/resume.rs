@@ -51,8 +51,11 @@ pub(super) fn read(
     Ok(first.into_backlog())
 }
 
+/// A place in the order of writing: group, block, event.
+type Place = (u64, u32, u32);
+
 /// The order of writing.
-fn order(position: Position) -> (u64, u32, u32) {
+fn order(position: Position) -> Place {
     (position.sequence, position.index, position.place)
 }
 
@@ -63,28 +66,27 @@ struct First {
     kept: BinaryHeap<Kept>,
     bytes: usize,
     seen: u64,
+    /// The first that had no room: from there on nothing is kept, for there would be a gap before it.
+    cut: Option<Place>,
 }
 
 impl First {
     fn see(&mut self, row: &EventRow<'_>, wanted: &LiveQuery) {
         self.seen += 1;
-        let is_full = self.kept.len() >= limits::LIVE_RESUME_EVENTS
-            || self.bytes >= limits::LIVE_RESUME_BYTES;
-        let last = self.kept.peek().map(|kept| order(kept.position));
-        if is_full && last.is_some_and(|last| order(row.position) > last) {
+        if self.cut.is_some_and(|cut| order(row.position) > cut) {
             return;
         }
-        let event = wanted.matches(row).then(|| row.to_event());
         let kept = Kept {
             position: row.position,
-            event,
+            event: wanted.matches(row).then(|| row.to_event()),
         };
         self.bytes += kept.bytes();
         self.kept.push(kept);
-        while self.kept.len() > limits::LIVE_RESUME_EVENTS
-            || (self.bytes > limits::LIVE_RESUME_BYTES && self.kept.len() > 1)
+        while self.kept.len() > limits::LIVE_RESUME_EVENTS || self.bytes > limits::LIVE_RESUME_BYTES
         {
-            self.bytes -= self.kept.pop().map_or(0, |kept| kept.bytes());
+            let Some(last) = self.kept.pop() else { break };
+            self.bytes -= last.bytes();
+            self.cut = Some(order(last.position));
         }
     }
 
@@ -138,6 +140,8 @@ mod tests {
     use super::*;
     use crate::model::Timestamp;
 
+    const BIG: usize = limits::LIVE_RESUME_BYTES * 2 / 3;
+
     /// Events as (millisecond, group), told one at a time.
     struct Told(std::vec::IntoIter<(i64, u64)>);
 
@@ -155,13 +159,15 @@ mod tests {
             let Some((millis, sequence)) = self.0.next() else {
                 return Ok(false);
             };
+            // Some say too much to be kept beside others.
+            let details = "x".repeat(if sequence % 5 == 4 { BIG } else { 0 });
             tell(&EventRow {
                 position: position(millis, sequence),
                 at: Timestamp::from_millis(millis),
                 name: if sequence % 2 == 0 { "even" } else { "odd" },
                 subject: None,
                 reporter: None,
-                details: None,
+                details: Some(&details),
             });
             Ok(true)
         }
@@ -187,12 +193,25 @@ mod tests {
 
     #[test]
     fn the_first_are_told_and_the_rest_is_counted_wanted_or_not() {
-        let most = limits::LIVE_RESUME_EVENTS as u64;
+        let most = limits::LIVE_RESUME_EVENTS;
         // The log has them in an order that is not the order of writing.
-        let mut told: Vec<(i64, u64)> = (11..=10 + most + 5).map(|it| (60, it)).collect();
+        let groups = (11_u64..).filter(|group| group % 5 != 4);
+        let mut told: Vec<(i64, u64)> = groups.map(|it| (60, it)).take(10_005).collect();
         told.reverse();
-        let (groups, missed) = backlog(told, Some("odd"), u64::MAX);
-        assert_eq!(missed, 5);
-        assert!(groups.iter().copied().eq((11..=10 + most).step_by(2)));
+        let expected = told.iter().rev().map(|(_, group)| *group);
+        let expected: Vec<u64> = expected.take(most).filter(|it| it % 2 == 1).collect();
+        assert_eq!(backlog(told, Some("odd"), u64::MAX), (expected, 5));
+    }
+
+    #[test]
+    fn nothing_is_kept_behind_what_had_no_room() {
+        let told = vec![(60, 11), (60, 14), (60, 15), (60, 19), (60, 20), (60, 21)];
+        assert_eq!(backlog(told.clone(), None, 99), (vec![11, 14, 15], 3));
+        assert_eq!(
+            backlog(told.clone(), Some("odd"), 99),
+            (vec![11, 15, 19, 21], 0)
+        );
+        let backwards = told.into_iter().rev().collect();
+        assert_eq!(backlog(backwards, None, 99), (vec![11, 14, 15], 3));
     }
 }
