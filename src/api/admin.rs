@@ -1,7 +1,12 @@
 //! For the administrator: what was reported. Opened by the token of the Token API.
 
 mod erase;
+mod export;
+mod live;
+mod row;
 mod summary;
+
+use std::borrow::Cow;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -20,9 +25,15 @@ pub static API: Api = Api {
     dialect: super::ops::word,
 };
 
-const ROUTES: &[Route] = &[LIST, erase::ROUTE, summary::ROUTE];
+const ROUTES: &[Route] = &[
+    LIST_EVENTS,
+    erase::ROUTE,
+    export::ROUTE,
+    live::ROUTE,
+    summary::ROUTE,
+];
 
-const LIST: Route = Route {
+const LIST_EVENTS: Route = Route {
     name: "list_events",
     verb: Verb::Get,
     path: "/events",
@@ -39,6 +50,15 @@ const FAILS: &[Code] = &[
     Code::NoToken,
     Code::BadToken,
     Code::NotPermitted,
+];
+
+/// The same where only so many may ask at once.
+const STREAM_FAILS: &[Code] = &[
+    Code::BadRequest,
+    Code::NoToken,
+    Code::BadToken,
+    Code::NotPermitted,
+    Code::Busy,
 ];
 
 const PAGE: &[Field] = &[
@@ -80,22 +100,49 @@ struct Listed {
     details: Option<Box<RawValue>>,
 }
 
+/// What a request asks for in its query string.
+struct Asked<'a> {
+    name: Option<Cow<'a, str>>,
+    user_id: Option<Cow<'a, str>>,
+    reporter_id: Option<Cow<'a, str>>,
+    from: Option<Cow<'a, str>>,
+    to: Option<Cow<'a, str>>,
+    order: Option<Cow<'a, str>>,
+    limit: Option<Cow<'a, str>>,
+    cursor: Option<Cow<'a, str>>,
+}
+
+impl Asked<'_> {
+    fn of(call: &Call) -> Asked<'_> {
+        Asked {
+            name: call.query("name"),
+            user_id: call.query("user_id"),
+            reporter_id: call.query("reporter_id"),
+            from: call.query("from"),
+            to: call.query("to"),
+            order: call.query("order"),
+            limit: call.query("limit"),
+            cursor: call.query("cursor"),
+        }
+    }
+
+    fn question(&self) -> EventQuestion<'_> {
+        EventQuestion {
+            name: self.name.as_deref(),
+            user_id: self.user_id.as_deref(),
+            reporter_id: self.reporter_id.as_deref(),
+            from: self.from.as_deref(),
+            to: self.to.as_deref(),
+            order: self.order.as_deref(),
+            limit: self.limit.as_deref(),
+            cursor: self.cursor.as_deref(),
+        }
+    }
+}
+
 async fn list_events(call: Call) -> Result<Reply, Failure> {
-    let asked = |name| call.query(name);
-    let (name, user_id, reporter_id) = (asked("name"), asked("user_id"), asked("reporter_id"));
-    let (from, to, order) = (asked("from"), asked("to"), asked("order"));
-    let (limit, cursor) = (asked("limit"), asked("cursor"));
-    let question = EventQuestion {
-        name: name.as_deref(),
-        user_id: user_id.as_deref(),
-        reporter_id: reporter_id.as_deref(),
-        from: from.as_deref(),
-        to: to.as_deref(),
-        order: order.as_deref(),
-        limit: limit.as_deref(),
-        cursor: cursor.as_deref(),
-    };
-    let page = call.services.read_events(question).await?;
+    let asked = Asked::of(&call);
+    let page = call.services.read_events(asked.question()).await?;
     let events = page
         .events
         .into_iter()

@@ -217,6 +217,8 @@ pub struct Events {
     pub max_bytes: u64,
     /// Names of events that are counted by themselves.
     pub max_names: usize,
+    /// How often a live stream of events shows that it is alive, and looks whether its token still is.
+    pub heartbeat: Duration,
 }
 
 /// So many at once, then one more each `period`.

@@ -332,6 +332,12 @@ pub const SETTINGS: &[Setting] = &[
         about: "Names of events that are counted by themselves; events of further names are kept, and counted as (other).",
     },
     Setting {
+        key: "events.heartbeat",
+        kind: Span("10ms", "1h", |to| &mut to.events.heartbeat),
+        preset: Default(r#""15s""#),
+        about: "How often a live stream of events shows that it is alive, and looks whether its token still is.",
+    },
+    Setting {
         key: "limits.rates",
         kind: Flag(|to| &mut to.limits.rates),
         preset: Default("true"),

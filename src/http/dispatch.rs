@@ -7,14 +7,14 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
     WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::http::request::Parts;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Version};
+use tokio::sync::watch;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
@@ -22,10 +22,11 @@ use super::body::Pending;
 use super::cors::Cors;
 use super::guard::{self, Rude};
 use super::journal::{Journal, Visit};
+use super::reply::Payload;
 use super::request_id::RequestIds;
 use super::{
-    Answering, Api, Call, Code, Dialect, Failure, Handler, Params, Place, Reply, Route, Router,
-    Takes, UserBearer, Verb, address,
+    Answering, Api, Call, Code, Dialect, Failure, Handler, Outgoing, Params, Place, Reply, Route,
+    Router, Shape, Takes, UserBearer, Verb, address,
 };
 use crate::config::Config;
 use crate::model::Holder;
@@ -44,6 +45,8 @@ pub struct Dispatcher {
     ids: RequestIds,
     cors: Cors,
     journal: Journal,
+    /// Turns true when answers that go on for as long as somebody listens are to end.
+    stopping: watch::Sender<bool>,
 }
 
 /// What a request is about.
@@ -69,6 +72,7 @@ impl Dispatcher {
             ids: RequestIds::of_process(services.world.random_bytes()),
             cors: Cors::of(&services.config.server.allowed_origins),
             journal: Journal::default(),
+            stopping: watch::Sender::new(false),
             services,
         }
     }
@@ -83,12 +87,13 @@ impl Dispatcher {
         &self.services.config
     }
 
+    /// Asks answers without an end of their own to end.
+    pub fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
     /// Answers one request of the client, or the proxy, at `peer`.
-    pub async fn handle(
-        &self,
-        request: Request<Incoming>,
-        peer: SocketAddr,
-    ) -> Response<Full<Bytes>> {
+    pub async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Outgoing> {
         let (parts, body) = request.into_parts();
         let visit = self.visit(&parts, peer);
         let allowed_origin = self.cors.allows(&parts.headers);
@@ -110,7 +115,7 @@ impl Dispatcher {
         let must_close = malformed || !body.settle().await;
 
         let mut response = outcome
-            .and_then(|(reply, route)| good(reply, route))
+            .and_then(|(reply, route)| self.good(&visit, reply, route))
             .unwrap_or_else(|failure| self.bad(&visit, &failure, dialect));
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFF);
@@ -162,6 +167,11 @@ impl Dispatcher {
 
     /// From a route to its answer. Type, size and token are judged before the body is asked for.
     async fn run(&self, mut call: Call, body: &mut Pending<Incoming>) -> Result<Reply, Failure> {
+        if call.parts.version < Version::HTTP_11 && streams(call.route) {
+            return Err(Failure::bad_request(
+                "This answer needs HTTP/1.1: before it, half of an answer cannot be told from all of it",
+            ));
+        }
         let limits = &self.config().limits;
         let (limit, is_json) = match call.route.takes {
             Takes::Nothing => (0, false),
@@ -220,11 +230,44 @@ impl Dispatcher {
         answer.map_or_else(too_late, |bearer| Ok(bearer?))
     }
 
+    /// A good answer; it is not to be kept if it hands out a secret.
+    fn good(
+        &self,
+        visit: &Visit,
+        reply: Reply,
+        route: Option<&Route>,
+    ) -> Result<Response<Outgoing>, Failure> {
+        let body = match reply.body {
+            Payload::Whole(body) => Outgoing::whole(body.map_err(Failure::fault)?),
+            Payload::Stream(_) if visit.method == Method::HEAD => Outgoing::Unsent,
+            Payload::Stream(start) => {
+                let (body, feed) = Outgoing::stream(self.stopping.subscribe(), visit.to_string());
+                start(feed);
+                body
+            }
+        };
+        let mut response = response(reply.status, reply.content_type, body);
+        let headers = response.headers_mut();
+        let gives = route.map(|route| route.gives).unwrap_or_default();
+        let status = reply.status.as_u16();
+        if reply.no_store || gives.iter().any(|it| it.secret && it.status == status) {
+            headers.insert(CACHE_CONTROL, NO_STORE);
+        }
+        for (name, value) in reply.headers {
+            headers.append(name, value);
+        }
+        Ok(response)
+    }
+
     /// A failure in the words of the API it concerns; what is behind it goes to the log, here and nowhere else.
-    fn bad(&self, visit: &Visit, failure: &Failure, dialect: Dialect) -> Response<Full<Bytes>> {
+    fn bad(&self, visit: &Visit, failure: &Failure, dialect: Dialect) -> Response<Outgoing> {
         let worded = dialect(failure);
         self.journal.failure(visit, worded.status, failure);
-        let mut response = response(worded.status, Some(worded.content_type), worded.body);
+        let mut response = response(
+            worded.status,
+            Some(worded.content_type),
+            Outgoing::whole(worded.body),
+        );
         let headers = response.headers_mut();
         if worded.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, BEARER);
@@ -273,6 +316,12 @@ fn aim(manners: Result<(), Rude>, parts: &Parts, place: &Place<'_>) -> Result<Ai
     Ok(Aim::Run(route, *params))
 }
 
+/// Whether an answer of the route may be made while it is sent.
+fn streams(route: &Route) -> bool {
+    let mut gives = route.gives.iter();
+    gives.any(|it| matches!(it.body, Shape::Stream(_)))
+}
+
 /// What took longer than a request may. Dropping it there leaves every change whole or undone.
 fn too_late<T>(_: Elapsed) -> Result<T, Failure> {
     Err(Failure::new(Code::Busy))
@@ -305,28 +354,12 @@ async fn caught<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T
     .await
 }
 
-/// A good answer; it is not to be kept if it hands out a secret.
-fn good(reply: Reply, route: Option<&Route>) -> Result<Response<Full<Bytes>>, Failure> {
-    let body = reply.body.map_err(Failure::fault)?;
-    let mut response = response(reply.status, reply.content_type, body);
-    let headers = response.headers_mut();
-    let gives = route.map(|route| route.gives).unwrap_or_default();
-    let status = reply.status.as_u16();
-    if reply.no_store || gives.iter().any(|it| it.secret && it.status == status) {
-        headers.insert(CACHE_CONTROL, NO_STORE);
-    }
-    for (name, value) in reply.headers {
-        headers.append(name, value);
-    }
-    Ok(response)
-}
-
 fn response(
     status: StatusCode,
     content_type: Option<&'static str>,
-    body: Bytes,
-) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body));
+    body: Outgoing,
+) -> Response<Outgoing> {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     // Content-Length and Date are hyper's.
     response.headers_mut().reserve(6);

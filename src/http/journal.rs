@@ -2,6 +2,7 @@
 //! body.
 
 use std::error::Error;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -21,6 +22,17 @@ pub(super) struct Visit {
     pub(super) uri: Uri,
     /// When it came, in monotonic time.
     pub(super) started: Duration,
+}
+
+impl fmt::Display for Visit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (method, path) = (&self.method, self.uri.path());
+        write!(
+            f,
+            "{method} {path} from {} (request {})",
+            self.address, self.id
+        )
+    }
 }
 
 /// The memory that keeps the log short.

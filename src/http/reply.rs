@@ -5,15 +5,26 @@ use hyper::body::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 use serde::Serialize;
 
+use super::Feed;
+
+/// Begins to make the body of an answer, once it is certain that somebody wants it.
+type Start = Box<dyn FnOnce(Feed) + Send>;
+
 /// What a handler answers. `dispatch` adds the headers that every answer has.
-#[derive(Debug)]
 pub struct Reply {
     pub(super) status: StatusCode,
     pub(super) content_type: Option<&'static str>,
-    /// What could not be written as JSON becomes a 500 at the edge.
-    pub(super) body: Result<Bytes, serde_json::Error>,
+    pub(super) body: Payload,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) no_store: bool,
+}
+
+/// The body of a reply.
+pub(super) enum Payload {
+    /// All of it. What could not be written as JSON becomes a 500 at the edge.
+    Whole(Result<Bytes, serde_json::Error>),
+    /// What makes it on the way.
+    Stream(Start),
 }
 
 impl Reply {
@@ -36,6 +47,17 @@ impl Reply {
     /// No body.
     pub fn empty(status: u16) -> Reply {
         Reply::new(status, None, Ok(Bytes::new()))
+    }
+
+    /// A body that is made while it is sent. `start` must not wait: it hands the feed to whoever makes the body. It is not called for HEAD.
+    pub fn stream(
+        status: u16,
+        content_type: &'static str,
+        start: impl FnOnce(Feed) + Send + 'static,
+    ) -> Reply {
+        let mut reply = Reply::bytes(status, content_type, Bytes::new());
+        reply.body = Payload::Stream(Box::new(start));
+        reply
     }
 
     /// The same reply, which no cache may keep. A route whose `Gives` says `secret` has it without asking.
@@ -66,7 +88,7 @@ impl Reply {
         Reply {
             status,
             content_type,
-            body,
+            body: Payload::Whole(body),
             headers: Vec::new(),
             no_store: false,
         }

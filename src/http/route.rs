@@ -79,6 +79,8 @@ pub enum Shape {
     Text,
     /// JSON of a shape that a table of fields cannot say.
     Any,
+    /// Made while it is sent, in one of these content types; without an announced length, so that its end must be seen.
+    Stream(&'static [&'static str]),
 }
 
 /// One good answer of a route.
@@ -113,6 +115,15 @@ impl Gives {
     /// An answer with a JSON object.
     pub const fn json(status: u16, fields: &'static [Field], about: &'static str) -> Gives {
         Gives::new(status, Shape::Json(fields), about)
+    }
+
+    /// An answer that is made while it is sent.
+    pub const fn stream(
+        status: u16,
+        content_types: &'static [&'static str],
+        about: &'static str,
+    ) -> Gives {
+        Gives::new(status, Shape::Stream(content_types), about)
     }
 
     /// The same answer, which hands out a secret.

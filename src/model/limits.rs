@@ -41,6 +41,19 @@ pub const SUMMARY_NAMES: usize = 50;
 pub const SUMMARY_CELLS: usize = 1_000_000;
 /// Hours that a summary reads at once: a month, so that many years take no more memory than one month does.
 pub const SUMMARY_HOURS: u32 = 24 * 31;
+/// Exports that may run at once: each keeps a thread busy and a few hundred KiB in memory.
+pub const EXPORTS_AT_ONCE: usize = 4;
+/// An export's chunk: large enough that sending it costs little, small enough that a few of them wait in memory.
+pub const EXPORT_CHUNK_BYTES: usize = 64 * 1024;
+
+/// Who may listen to events at once: what is stored is unpacked anew for each of them.
+pub const LIVE_LISTENERS: usize = 16;
+/// What may wait for one listener, as it is stored. More is counted and not kept: all listeners together stay in four MiB.
+pub const LIVE_BUFFER_BYTES: usize = 256 * 1024;
+/// Events that a listener who comes back is told of those that were stored meanwhile; further ones are counted.
+pub const LIVE_RESUME_EVENTS: usize = 10_000;
+/// What these may say in all, for they are held in memory.
+pub const LIVE_RESUME_BYTES: usize = 1024 * 1024;
 
 /// JSON deeper than this is refused: a parser that recurses must not be led off its stack.
 pub const JSON_DEPTH: usize = 128;

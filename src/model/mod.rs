@@ -28,7 +28,7 @@ pub use event::{Event, Idempotency, NewEvent};
 pub use id::{TokenId, UserId, UserNumber};
 pub use mail::{DueMail, MailId, Retry};
 pub use network::network;
-pub use query::{Erasure, EventPage, EventQuery, Order, Position};
+pub use query::{Erasure, EventPage, EventQuery, EventRow, LiveQuery, Order, Position};
 pub use reset::ResetCode;
 pub use secret::{Digest, Secret};
 pub use sketch::{Mark, Sketch};

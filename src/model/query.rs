@@ -23,14 +23,13 @@ impl Position {
     /// The position as 24 bytes, big-endian.
     pub fn to_bytes(self) -> [u8; 24] {
         let mut bytes = [0; 24];
-        let fields = [
-            self.at.millis().to_be_bytes().as_slice(),
-            &self.sequence.to_be_bytes(),
-            &self.index.to_be_bytes(),
-            &self.place.to_be_bytes(),
-        ]
-        .concat();
-        bytes.copy_from_slice(&fields);
+        let moment = u128::from(self.at.millis().cast_unsigned());
+        let group = (moment << 64) | u128::from(self.sequence);
+        let place = (u64::from(self.index) << 32) | u64::from(self.place);
+        if let Some((head, tail)) = bytes.split_first_chunk_mut() {
+            *head = group.to_be_bytes();
+            tail.copy_from_slice(&place.to_be_bytes());
+        }
         bytes
     }
 
@@ -99,6 +98,67 @@ pub struct EventPage {
     pub next: Option<Position>,
     /// Blocks that should be in this page and could not be read: their events are missing from it.
     pub damaged_blocks: usize,
+}
+
+/// An event that is told in passing, borrowed from where it lies. It says what an [`Event`] says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventRow<'a> {
+    /// Where it stands.
+    pub position: Position,
+    /// When it was stored.
+    pub at: Timestamp,
+    /// What happened.
+    pub name: &'a str,
+    /// Whom it is about.
+    pub subject: Option<UserId>,
+    /// Who reported it.
+    pub reporter: Option<Holder>,
+    /// Its details as they came.
+    pub details: Option<&'a str>,
+}
+
+impl EventRow<'_> {
+    /// The event, to be kept.
+    pub fn to_event(&self) -> Event {
+        Event {
+            at: self.at,
+            name: self.name.to_owned(),
+            subject: self.subject,
+            reporter: self.reporter,
+            details: self.details.map(str::to_owned),
+        }
+    }
+
+    /// An event that is kept, told in passing.
+    pub fn of(position: Position, event: &Event) -> EventRow<'_> {
+        EventRow {
+            position,
+            at: event.at,
+            name: &event.name,
+            subject: event.subject,
+            reporter: event.reporter,
+            details: event.details.as_deref(),
+        }
+    }
+}
+
+/// Which events are listened for. What is none asks for all.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LiveQuery {
+    /// Those of this name.
+    pub name: Option<String>,
+    /// Those about this user.
+    pub subject: Option<UserId>,
+    /// The last event that was heard before: those that were stored since come first.
+    pub after: Option<Position>,
+}
+
+impl LiveQuery {
+    /// Whether an event is listened for.
+    pub fn matches(&self, event: &EventRow<'_>) -> bool {
+        self.name.as_deref().is_none_or(|name| event.name == name)
+            && (self.subject.is_none() || event.subject == self.subject)
+    }
 }
 
 #[cfg(test)]

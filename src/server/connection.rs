@@ -25,7 +25,7 @@ const HEAD_BYTES: usize = 32 * 1024;
 /// What all connections share.
 pub(super) struct Host {
     pub(super) seats: Arc<Seats>,
-    dispatcher: Arc<Dispatcher>,
+    pub(super) dispatcher: Arc<Dispatcher>,
     tls: Option<TlsAcceptor>,
     http: Builder,
 }
@@ -127,8 +127,12 @@ async fn http(
     finish: Receiver<()>,
 ) {
     let service = service_fn(|request| async move {
-        let _busy = seat.busy();
-        Ok::<_, Infallible>(host.dispatcher.handle(request, peer).await)
+        let busy = seat.busy();
+        let mut response = host.dispatcher.handle(request, peer).await;
+        response
+            .body_mut()
+            .keep_while_streaming(|| busy.outlasting());
+        Ok::<_, Infallible>(response)
     });
     let mut connection = pin!(host.http.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {

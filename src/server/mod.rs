@@ -43,6 +43,7 @@ pub async fn serve(
 
     stop.await;
     loops.shutdown().await;
+    host.dispatcher.stop();
     host.seats.finish();
     if timeout(GRACE, gone.recv()).await.is_err() {
         log::warn!(

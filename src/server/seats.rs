@@ -51,7 +51,13 @@ pub(super) struct Seat {
 }
 
 /// A request that is under way until this is dropped.
-pub(super) struct Busy<'a>(&'a Seat);
+pub(super) struct Busy<'a>(Option<&'a Seat>);
+
+/// As [`Busy`], for an answer that is still on its way when its request has been dealt with.
+pub(super) struct Streaming {
+    seats: Arc<Seats>,
+    pulse: Arc<AtomicU64>,
+}
 
 impl Seats {
     /// Room for `active_cap` connections that speak, and `network_cap` of each network.
@@ -168,6 +174,12 @@ impl Seats {
         self.beats.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Marks a connection as without a request, from now on.
+    fn rest(&self, pulse: &AtomicU64) {
+        pulse.store(self.beat(), Ordering::SeqCst);
+        self.wake_one();
+    }
+
     fn wake_one(&self) {
         if self.waiting.load(Ordering::SeqCst) > 0 {
             self.freed.notify_one();
@@ -242,7 +254,7 @@ impl Seat {
     /// Marks a request as under way: its connection is not dropped for others.
     pub(super) fn busy(&self) -> Busy<'_> {
         self.pulse.store(BUSY, Ordering::Relaxed);
-        Busy(self)
+        Busy(Some(self))
     }
 }
 
@@ -260,9 +272,26 @@ impl Drop for Seat {
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
-        let Busy(seat) = self;
-        seat.pulse.store(seat.seats.beat(), Ordering::SeqCst);
-        seat.seats.wake_one();
+        if let Some(seat) = self.0 {
+            seat.seats.rest(&seat.pulse);
+        }
+    }
+}
+
+impl Busy<'_> {
+    /// The same for longer than the borrow of the seat; none if this has been asked for already.
+    pub(super) fn outlasting(mut self) -> Option<Streaming> {
+        let seat = self.0.take()?;
+        Some(Streaming {
+            seats: Arc::clone(&seat.seats),
+            pulse: Arc::clone(&seat.pulse),
+        })
+    }
+}
+
+impl Drop for Streaming {
+    fn drop(&mut self) {
+        self.seats.rest(&self.pulse);
     }
 }
 
@@ -328,13 +357,16 @@ mod tests {
             "the second, which never asked anything, goes"
         );
         assert_eq!(seats.try_promote(second.serial()), None);
-        let _also_busy = third.busy();
+        // An answer that is still being sent keeps it so.
+        let also_busy = third.busy().outlasting();
         let (fourth, _) = seats.admit(Some(network("10.0.0.1"))).unwrap();
         assert_eq!(seats.try_promote(fourth.serial()), Some(false));
         let waits = tokio::spawn(async move { fourth.promote().await });
         tokio::task::yield_now().await;
-        drop(busy);
+        assert!(!waits.is_finished());
+        drop(also_busy);
         assert!(waits.await.unwrap());
+        drop(busy);
     }
 
     #[tokio::test]

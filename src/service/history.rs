@@ -1,11 +1,22 @@
 //! Questions about events, as an administrator asks them.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use super::moment::moment;
 use super::{Refusal, Services};
-use crate::model::{EventPage, EventQuery, Holder, Invalid, Order, Position, UserId, Zone, limits};
+use crate::model::{
+    EventPage, EventQuery, EventRow, Holder, Invalid, Order, Position, UserId, Zone, limits,
+};
+use crate::store::{Advanced, EventScan, Outcome};
+
+/// When to come back after as many exports ran as may.
+const LATER: Duration = Duration::from_secs(10);
 
 /// A question as it is asked, unchecked. What is none or empty asks for nothing in particular.
 #[derive(Debug, Clone, Copy, Default)]
@@ -24,7 +35,7 @@ pub struct EventQuestion<'a> {
     pub order: Option<&'a str>,
     /// How many at the most.
     pub limit: Option<&'a str>,
-    /// The `next` of an earlier page.
+    /// The `next` of an earlier page, or the id of the last event that was read.
     pub cursor: Option<&'a str>,
 }
 
@@ -34,11 +45,47 @@ impl Services {
         let query = parse(&question)?;
         Ok(self.store.read_events(query).await?)
     }
+
+    /// All events that are asked for, the oldest first if nothing is said; the question's limit is not looked at.
+    pub async fn export_events(&self, question: EventQuestion<'_>) -> Result<Export, Refusal> {
+        let order = question.order.filter(|order| !order.is_empty());
+        let query = parse(&EventQuestion {
+            order: order.or(Some("asc")),
+            limit: None,
+            ..question
+        })?;
+        let permit = Arc::clone(&self.exports).try_acquire_owned();
+        let permit = permit.map_err(|_| Refusal::Busy { retry_after: LATER })?;
+        let scan = self.store.scan_events(query).await?;
+        Ok(Export { scan, permit })
+    }
+}
+
+/// A reading of all events that were asked for. Dropping it makes room for another one.
+pub struct Export {
+    scan: Box<dyn EventScan>,
+    #[expect(dead_code, reason = "it is held, not looked at")]
+    permit: OwnedSemaphorePermit,
+}
+
+impl Export {
+    /// Tells some more events. It blocks: it is for a thread that may wait.
+    pub fn advance(&mut self, mut tell: impl FnMut(&EventRow<'_>)) -> Outcome<Advanced> {
+        self.scan.advance(&mut tell)
+    }
 }
 
 /// A position as clients see it: the id of an event, and the cursor behind it.
 pub fn position_text(position: Position) -> String {
     BASE64.encode(position.to_bytes())
+}
+
+/// The same where there is no room for a string of its own.
+pub fn position_chars(position: Position) -> [u8; 32] {
+    let mut chars = [0; 32];
+    let written = BASE64.encode_slice(position.to_bytes(), &mut chars);
+    debug_assert_eq!(written.ok(), Some(32), "four characters for three bytes");
+    chars
 }
 
 fn parse(question: &EventQuestion<'_>) -> Result<EventQuery, Invalid> {
@@ -70,13 +117,13 @@ fn parse(question: &EventQuestion<'_>) -> Result<EventQuery, Invalid> {
             _ => return Err(Invalid::new("order", "must be desc or asc")),
         },
         after: given(question.cursor)
-            .map(|text| position(&text))
+            .map(|text| position("cursor", &text))
             .transpose()?,
         limit: limit(question.limit)?,
     })
 }
 
-fn user(field: &'static str, text: &str) -> Result<UserId, Invalid> {
+pub(super) fn user(field: &'static str, text: &str) -> Result<UserId, Invalid> {
     UserId::parse(text).ok_or_else(|| Invalid::new(field, "must be a UUID"))
 }
 
@@ -93,10 +140,10 @@ fn limit(text: Option<&str>) -> Result<usize, Invalid> {
     }
 }
 
-fn position(text: &str) -> Result<Position, Invalid> {
+pub(super) fn position(field: &'static str, text: &str) -> Result<Position, Invalid> {
     let bytes = BASE64.decode(text).ok();
     let position = bytes.and_then(|bytes| Position::from_bytes(&bytes));
-    position.ok_or_else(|| Invalid::new("cursor", "must be the next of an earlier page"))
+    position.ok_or_else(|| Invalid::new(field, "must be the id of an event or the next of a page"))
 }
 
 #[cfg(test)]
@@ -126,7 +173,7 @@ mod tests {
                 cursor: Some("x"),
                 ..question
             }),
-            "cursor: must be the next of an earlier page"
+            "cursor: must be the id of an event or the next of a page"
         );
         assert_eq!(
             ask(EventQuestion {

@@ -6,6 +6,7 @@ mod erasure;
 mod events;
 mod history;
 mod limiter;
+mod live;
 mod logins;
 mod mailer;
 mod message;
@@ -20,18 +21,19 @@ mod tokens;
 
 use std::sync::Arc;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::config::{Config, Credential};
 use crate::crypto::{self, HashCost, PublicKey, Signer};
-use crate::model::{Digest, Holder, InviteTerms, Secret};
+use crate::model::{Digest, Holder, InviteTerms, Secret, limits};
 use crate::store::{Fact, Health, Outcome, Store, StoreError};
 use crate::world::World;
 
 pub use accounts::{Login, Signup};
 pub use erasure::ErasureRequest;
 pub use events::ReportedEvent;
-pub use history::{EventQuestion, position_text};
+pub use history::{EventQuestion, Export, position_chars, position_text};
+pub use live::LiveQuestion;
 pub use refusal::Refusal;
 pub use resets::Redemption;
 pub use summary::{SummaryQuestion, SummaryRange};
@@ -61,6 +63,8 @@ pub struct Services {
     decoy_hash: String,
     /// Told when a mail is put into the outbox.
     mail_is_due: Notify,
+    /// A permit for each export that may run.
+    exports: Arc<Semaphore>,
 }
 
 impl Services {
@@ -90,6 +94,7 @@ impl Services {
             limiter: Limiter::new(&config.limits),
             decoy_hash: crypto::decoy_hash(cost, &world),
             mail_is_due: Notify::new(),
+            exports: Arc::new(Semaphore::new(limits::EXPORTS_AT_ONCE)),
             config,
             world,
             store,

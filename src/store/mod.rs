@@ -14,9 +14,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::model::{
-    Digest, DueMail, Email, Erasure, Event, EventCounts, EventPage, EventQuery, Holder,
-    Idempotency, InviteTerms, Name, NewEvent, NewToken, NewUser, Retention, Timestamp, Token,
-    TokenId, User, UserId,
+    Digest, DueMail, Email, Erasure, Event, EventCounts, EventPage, EventQuery, EventRow, Holder,
+    Idempotency, InviteTerms, LiveQuery, Name, NewEvent, NewToken, NewUser, Position, Retention,
+    Timestamp, Token, TokenId, User, UserId,
 };
 
 /// Why the store did not do what it was asked to. Outcomes that a caller can bring about are values, not errors.
@@ -154,6 +154,38 @@ pub struct Swept {
     pub more: bool,
 }
 
+/// A reading of many events from one end to the other, which holds little of them at a time.
+pub trait EventScan: Send {
+    /// Tells some more events, in order. It blocks: it is for a thread that may wait.
+    fn advance(&mut self, tell: &mut dyn FnMut(&EventRow<'_>)) -> Outcome<Advanced>;
+}
+
+/// What came of some more reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Advanced {
+    /// Whether further events may follow.
+    pub more: bool,
+    /// Blocks that could not be read, somewhere among the events that were told: theirs were not.
+    pub damaged_blocks: usize,
+}
+
+/// What a listener hears.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// Events that were stored, as far as they are listened for; perhaps none.
+    Events(Vec<(Position, Event)>),
+    /// So many events were stored at this place that were not looked at, listened for or not.
+    Missed(u64),
+}
+
+/// Somebody who is told of events when they are stored, until this is dropped. It holds up nobody: what it does not take in time
+/// becomes a number.
+#[async_trait]
+pub trait EventListener: Send {
+    /// What was stored next. A future that is dropped loses nothing.
+    async fn next(&mut self) -> Outcome<Heard>;
+}
+
 /// How the store is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
@@ -264,6 +296,11 @@ pub trait Store: Send + Sync + 'static {
     async fn events_since(&self, from: Timestamp, limit: usize) -> Outcome<Vec<Event>>;
     /// A page of the events that are asked for.
     async fn read_events(&self, query: EventQuery) -> Outcome<EventPage>;
+    /// Begins to read all events that are asked for, whatever the query's limit.
+    async fn scan_events(&self, query: EventQuery) -> Outcome<Box<dyn EventScan>>;
+    /// Begins to listen to what is stored from now on, or, behind `query.after`, was stored since; each event is told once, in the order in
+    /// which they were written. None: as many listen as may.
+    async fn listen(&self, query: LiveQuery) -> Outcome<Option<Box<dyn EventListener>>>;
     /// What was counted in these hours (since the epoch), of one name or of all. The answer is built in memory: ask for many
     /// hours piece by piece.
     async fn event_counts(&self, hours: Range<u32>, name: Option<&str>) -> Outcome<EventCounts>;

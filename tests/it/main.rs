@@ -11,6 +11,8 @@ mod core;
 #[cfg(test)]
 mod ephemeride;
 #[cfg(test)]
+mod export;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod hub;
@@ -18,6 +20,8 @@ mod hub;
 mod idempotency;
 #[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod live;
 #[cfg(test)]
 mod paths;
 #[cfg(test)]

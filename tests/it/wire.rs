@@ -5,7 +5,7 @@ mod garbage;
 mod gone;
 mod line;
 mod manners;
-mod moment;
+pub(crate) mod moment;
 mod pace;
 mod process;
 mod signals;

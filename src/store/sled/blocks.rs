@@ -2,8 +2,8 @@
 //! event costs what it says.
 //!
 //! ```text
-//! block := 1 · length of body (varint) · body (`columns`), as an LZ4 block
-//!        | 2 · length of body (varint) · body with folded details (`shapes`), as a Zstandard frame
+//! block := 1 · events · length of body · body (`columns`), as an LZ4 block
+//!        | 2 · events · length of body · body with folded details (`shapes`), as a Zstandard frame
 //! ```
 //!
 //! A report is compressed in the first way while its client waits; the blocks of the past are merged in the second way, which takes
@@ -23,7 +23,7 @@ use super::columns::{Body, Columns, Packed};
 use super::keys::{BlockKey, Key, PackKey};
 use super::record::{self, Record, corrupt};
 use super::shapes;
-use super::varint::{put, take_len};
+use super::varint::{put, take, take_len};
 use crate::model::Position;
 
 const PLAIN: u8 = 1;
@@ -63,6 +63,7 @@ impl Record for Part {
 pub(super) fn seal(columns: &Columns, base: Position) -> Vec<u8> {
     let body = columns.body(base);
     let mut block = vec![PLAIN];
+    put(&mut block, columns.events() as u64);
     put(&mut block, body.len() as u64);
     PRESS.with_borrow_mut(|press| press.append(&body, &mut block));
     block
@@ -73,6 +74,7 @@ pub(super) fn seal_for_good(columns: &Columns, base: Position) -> Vec<u8> {
     let folded = shapes::fold(columns.texts()).and_then(|details| {
         let body = columns.body_with(base, &[], &details);
         let mut block = vec![FOLDED];
+        put(&mut block, columns.events() as u64);
         put(&mut block, body.len() as u64);
         block.extend_from_slice(&zstd::bulk::compress(&body, ZSTD_LEVEL).ok()?);
         Some(block)
@@ -122,6 +124,12 @@ pub(super) fn stored_bytes(block: &[u8]) -> usize {
     block.len() + block.len().div_ceil(PART_BYTES) * PART_OVERHEAD
 }
 
+/// How many events a block holds by its own account, from its first bytes.
+pub(super) fn events_in(block: &[u8]) -> u64 {
+    let mut rest = block.get(1..).unwrap_or_default();
+    take(&mut rest).unwrap_or_default()
+}
+
 /// A block that is being read.
 pub(super) struct Block {
     key: BlockKey,
@@ -146,6 +154,7 @@ impl Block {
 
 fn unpack(block: &[u8]) -> Option<Body> {
     let (&format, mut rest) = block.split_first()?;
+    let _events = take(&mut rest)?;
     let bytes = take_len(&mut rest).filter(|bytes| *bytes <= BODY_LIMIT)?;
     let body = match format {
         PLAIN => decompress(rest, bytes).ok()?,
@@ -209,6 +218,7 @@ mod tests {
         for sealed in sealed() {
             let block = Block::open(key(), &sealed).unwrap();
             let events = block.events().unwrap();
+            assert_eq!(events_in(&sealed[..4]), 3);
             let [a, b, c] = [events[0].1, events[1].1, events[2].1];
             let at: Vec<Position> = events.iter().map(|(position, _)| *position).collect();
             assert_eq!(

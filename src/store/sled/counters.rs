@@ -223,7 +223,7 @@ mod tests {
         fn group<T>(&mut self, step: impl FnOnce(&mut View<'_>) -> Outcome<T>) -> T {
             let mut view = View::new(&self.tree, &mut self.events);
             let value = step(&mut view).unwrap();
-            let (batch, _) = view.finish(1).unwrap();
+            let batch = view.finish(1, false).unwrap().batch;
             self.tree.apply_batch(batch).unwrap();
             value
         }

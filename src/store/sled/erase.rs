@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::super::Outcome;
 use super::columns::Columns;
-use super::history::{Library, Wanted, number_of};
+use super::history::{Reader, Wanted, number_of};
 use super::keys::{FormerKey, Key, NumberKey, PackKey, UserKey};
 use super::packs::Replacement;
 use super::shelf::{Packs, Stored};
@@ -24,23 +24,23 @@ pub(super) struct Erasing {
 }
 
 /// Some of the merged blocks from the key `from` on that hold such events, without them.
-pub(super) fn plan(library: &Library<'_>, what: &Erasure, from: &[u8]) -> Outcome<Erasing> {
+pub(super) fn plan(reader: &Reader, what: &Erasure, from: &[u8]) -> Outcome<Erasing> {
     let mut erasing = Erasing {
         replacements: Vec::new(),
         events: 0,
         next: None,
     };
     let subject = match what.subject {
-        Some(id) => match number_of(library.tree, id)? {
+        Some(id) => match number_of(reader.tree(), id)? {
             Some(number) => Some(number),
             None => return Ok(erasing),
         },
         None => None,
     };
-    let name = library.name(what.name.as_deref());
+    let name = reader.name(what.name.as_deref());
     let wanted = Wanted::of(name, subject, what.before);
     let end = after_prefix(&[PackKey::KIND]);
-    let mut packs = Packs::new(library.tree, from, &end, Order::Ascending);
+    let mut packs = Packs::new(reader.tree(), from, &end, Order::Ascending);
     while let Some((key, contents)) = packs.next()? {
         if erasing.replacements.len() == STEP_BLOCKS {
             erasing.next = Some(key.bytes());
@@ -49,8 +49,8 @@ pub(super) fn plan(library: &Library<'_>, what: &Erasure, from: &[u8]) -> Outcom
         if contents.is_some_and(|contents| !wanted.may_match(&contents)) {
             continue;
         }
-        let stored = Stored::fetch(library.tree, key)?;
-        if let Some((replacement, events)) = without(library, &wanted, stored)? {
+        let stored = Stored::fetch(reader.tree(), key)?;
+        if let Some((replacement, events)) = without(reader, &wanted, stored)? {
             erasing.replacements.push(replacement);
             erasing.events += events;
         }
@@ -60,13 +60,13 @@ pub(super) fn plan(library: &Library<'_>, what: &Erasure, from: &[u8]) -> Outcom
 
 /// A block without the events that are to go, and how many those are; none if it has none of them.
 fn without(
-    library: &Library<'_>,
+    reader: &Reader,
     wanted: &Wanted<'_>,
     stored: Stored,
 ) -> Outcome<Option<(Replacement, u64)>> {
     let block = stored.open();
     let Some(events) = block.as_ref().and_then(|block| block.events().ok()) else {
-        library.damage.note(&stored.key);
+        reader.note_damage(&stored.key);
         return Ok(None);
     };
     let mut kept = Columns::default();

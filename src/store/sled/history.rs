@@ -1,7 +1,7 @@
 //! Reading events back, in either direction, a page at a time. A page looks at a bounded number of events: a question that matches
 //! little is answered in several pages, some of them empty, and holds up nobody. What cannot be read is left out, and said.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use sled::Tree;
 
@@ -10,12 +10,12 @@ use super::columns::{OTHER, Packed, Reporter};
 use super::contents::Contents;
 use super::damage::Damage;
 use super::events::Totals;
-use super::keys::{BlockKey, FormerKey, Key, NumberKey, PackKey, UserKey, after, from_moment};
-use super::names::Names;
+use super::keys::{BlockKey, FormerKey, Key, PackKey, UserKey, after, from_moment};
+use super::lookup::Lookup;
 use super::shelf::{Blocks, Packs, Stored, first_loose, newest_pack, pack_at_or_before};
 use super::view::{Read, after_prefix};
 use crate::model::{
-    Event, EventPage, EventQuery, Holder, Order, Position, Timestamp, UserId, UserNumber,
+    Event, EventPage, EventQuery, EventRow, Holder, Order, Position, Timestamp, UserId, UserNumber,
 };
 
 /// What one page may spend on looking: an event costs one, a block as much as it takes to fetch it.
@@ -23,13 +23,6 @@ const PAGE_LOOKS: usize = 200_000;
 const BLOCK_LOOKS: usize = 400;
 /// Merged blocks one page passes over.
 const PAGE_PASSES: usize = 50_000;
-
-/// What reading needs.
-pub(super) struct Library<'a> {
-    pub(super) tree: &'a Tree,
-    pub(super) names: &'a Names,
-    pub(super) damage: &'a Damage,
-}
 
 /// What is asked for, in the store's own terms.
 pub(super) struct Wanted<'a> {
@@ -41,59 +34,108 @@ pub(super) struct Wanted<'a> {
     pub(super) to: Option<Timestamp>,
 }
 
-impl Library<'_> {
+/// What a walk has come to.
+pub(super) struct Walked {
+    /// Where it ended; none: nothing follows.
+    pub(super) next: Option<Position>,
+    /// Blocks that could not be read: what they hold was not told.
+    pub(super) damaged_blocks: usize,
+}
+
+/// Reads events block by block.
+pub(super) struct Reader {
+    lookup: Lookup,
+    damage: Arc<Damage>,
+}
+
+impl Reader {
+    /// One that has met nothing yet.
+    pub(super) fn new(lookup: Lookup, damage: Arc<Damage>) -> Reader {
+        Reader { lookup, damage }
+    }
+
+    /// The tree it reads.
+    pub(super) fn tree(&self) -> &Tree {
+        &self.lookup.tree
+    }
+
+    /// Notes a block that could not be read.
+    pub(super) fn note_damage(&self, key: &PackKey) {
+        self.damage.note(key);
+    }
+
     /// A page of the events that are asked for.
-    pub(super) fn read(&self, query: &EventQuery) -> Outcome<EventPage> {
-        let mut page = EventPage::default();
-        let Some(wanted) = self.resolve(query)? else {
-            return Ok(page);
+    pub(super) fn page(&mut self, query: &EventQuery) -> Outcome<EventPage> {
+        let mut events = Vec::new();
+        let walked = self.walk(query, PAGE_LOOKS, &mut |row| {
+            events.push((row.position, row.to_event()));
+        })?;
+        Ok(EventPage {
+            events,
+            next: walked.next,
+            damaged_blocks: walked.damaged_blocks,
+        })
+    }
+
+    /// Tells events that are asked for, in order, at most as many as the query's limit and as `looks` reach for.
+    pub(super) fn walk(
+        &mut self,
+        query: &EventQuery,
+        looks: usize,
+        tell: &mut dyn FnMut(&EventRow<'_>),
+    ) -> Outcome<Walked> {
+        let mut walked = Walked {
+            next: query.after,
+            damaged_blocks: 0,
         };
-        page.next = query.after;
-        let mut blocks = Shelf::new(self.tree, &wanted, query)?;
-        let mut users = Users::default();
-        let mut looks = 0;
-        while looks < PAGE_LOOKS {
-            let stored = match blocks.next()? {
+        let Some(wanted) = self.resolve(query)? else {
+            walked.next = None;
+            return Ok(walked);
+        };
+        let mut blocks = Shelf::new(self.tree(), &wanted, query)?;
+        let (mut looked, mut told) = (0, 0);
+        while looked < looks {
+            let stored = match blocks.next(&self.lookup.tree)? {
                 Find::Block(stored) => stored,
                 Find::Tired(position) => {
-                    page.next = Some(position);
-                    return Ok(page);
+                    walked.next = Some(position);
+                    return Ok(walked);
                 }
                 Find::End => {
-                    page.next = None;
-                    return Ok(page);
+                    walked.next = None;
+                    return Ok(walked);
                 }
             };
             let block = stored.open();
             let Some(mut events) = block.as_ref().and_then(|block| block.events().ok()) else {
                 self.damage.note(&stored.key);
-                page.damaged_blocks += 1;
-                page.next = Some(stored.key.edge(query.order));
+                walked.damaged_blocks += 1;
+                walked.next = Some(stored.key.edge(query.order));
                 continue;
             };
             if query.order == Order::Descending {
                 events.reverse();
             }
-            looks += BLOCK_LOOKS + events.len();
+            looked += BLOCK_LOOKS + events.len();
             for (position, event) in events {
                 if !is_behind(position, query) {
                     continue;
                 }
-                if page.events.len() == query.limit {
-                    return Ok(page);
+                if told == query.limit {
+                    return Ok(walked);
                 }
-                page.next = Some(position);
+                walked.next = Some(position);
                 if wanted.matches(&event) {
-                    let event = self.unpack(&event, &mut users)?;
-                    page.events.push((position, event));
+                    self.lookup.tell(position, &event, tell)?;
+                    told += 1;
                 }
             }
         }
-        Ok(page)
+        Ok(walked)
     }
 
     /// Up to `limit` events from `from` on, oldest first, however many pages that takes.
-    pub(super) fn since(&self, from: Timestamp, limit: usize) -> Outcome<Vec<Event>> {
+    pub(super) fn since(&mut self, from: Timestamp, limit: usize) -> Outcome<Vec<Event>> {
         let mut query = EventQuery {
             name: None,
             subject: None,
@@ -106,7 +148,7 @@ impl Library<'_> {
         };
         let mut events = Vec::new();
         while query.limit > 0 {
-            let page = self.read(&query)?;
+            let page = self.page(&query)?;
             query.limit -= page.events.len();
             query.after = page.next;
             events.extend(page.events.into_iter().map(|(_, event)| event));
@@ -119,13 +161,13 @@ impl Library<'_> {
 
     /// The numbers behind the question; none when somebody whom nobody ever heard of is asked for.
     fn resolve<'a>(&self, query: &'a EventQuery) -> Outcome<Option<Wanted<'a>>> {
-        let subject = query.subject.map(|id| number_of(self.tree, id));
+        let subject = query.subject.map(|id| number_of(self.tree(), id));
         let subject = subject.transpose()?;
         let reporter = match query.reporter {
             None => None,
             Some(Holder::Admin) => Some(Some(Reporter::Admin)),
             Some(Holder::Hub) => Some(Some(Reporter::Hub)),
-            Some(Holder::User(id)) => Some(number_of(self.tree, id)?.map(Reporter::User)),
+            Some(Holder::User(id)) => Some(number_of(self.tree(), id)?.map(Reporter::User)),
         };
         if subject == Some(None) || reporter == Some(None) {
             return Ok(None);
@@ -141,25 +183,7 @@ impl Library<'_> {
 
     /// A name that is asked for, with its number.
     pub(super) fn name<'a>(&self, name: Option<&'a str>) -> Option<(&'a str, Option<u32>)> {
-        name.map(|name| (name, self.names.number(name)))
-    }
-
-    /// An event with names and ids in the place of numbers.
-    pub(super) fn unpack(&self, packed: &Packed<'_>, users: &mut Users) -> Outcome<Event> {
-        Ok(Event {
-            at: packed.at,
-            name: match packed.literal {
-                Some(name) => name.into(),
-                None => self.names.name(packed.name).to_string(),
-            },
-            subject: users.id(self.tree, packed.subject)?,
-            reporter: match packed.reporter {
-                Reporter::Admin => Some(Holder::Admin),
-                Reporter::Hub => Some(Holder::Hub),
-                Reporter::User(number) => users.id(self.tree, number)?.map(Holder::User),
-            },
-            details: packed.details.map(str::to_owned),
-        })
+        name.map(|name| (name, self.lookup.names.number(name)))
     }
 }
 
@@ -168,27 +192,6 @@ pub(super) fn number_of(from: &impl Read, id: UserId) -> Outcome<Option<UserNumb
     match from.fetch(&UserKey { id })? {
         Some(user) => Ok(Some(user.number)),
         None => from.fetch(&FormerKey { id }),
-    }
-}
-
-/// The ids of the users that a page has met.
-#[derive(Default)]
-pub(super) struct Users(HashMap<UserNumber, Option<UserId>>);
-
-impl Users {
-    /// Users that are kept in mind.
-    const MOST: usize = 10_000;
-
-    fn id(&mut self, tree: &Tree, number: UserNumber) -> Outcome<Option<UserId>> {
-        if let Some(id) = self.0.get(&number) {
-            return Ok(*id);
-        }
-        let id = tree.fetch(&NumberKey { number })?;
-        if self.0.len() >= Users::MOST {
-            self.0.clear();
-        }
-        self.0.insert(number, id);
-        Ok(id)
     }
 }
 
@@ -263,7 +266,6 @@ enum Find {
 /// The blocks that may hold what is asked for, one after the other: the merged ones by what they say of themselves, the loose
 /// ones by their keys.
 struct Shelf<'a> {
-    tree: &'a Tree,
     wanted: &'a Wanted<'a>,
     query: &'a EventQuery,
     packs: Packs,
@@ -272,7 +274,7 @@ struct Shelf<'a> {
 }
 
 impl<'a> Shelf<'a> {
-    fn new(tree: &'a Tree, wanted: &'a Wanted<'a>, query: &'a EventQuery) -> Outcome<Shelf<'a>> {
+    fn new(tree: &Tree, wanted: &'a Wanted<'a>, query: &'a EventQuery) -> Outcome<Shelf<'a>> {
         let newest = newest_pack(tree)?;
         let low = query.from.unwrap_or(Timestamp::from_millis(i64::MIN));
         // The moment of a block may be ahead of those of its events.
@@ -305,7 +307,6 @@ impl<'a> Shelf<'a> {
         }
         loose_from = loose_from.max(first_loose(newest.as_ref()));
         Ok(Shelf {
-            tree,
             wanted,
             query,
             packs: Packs::new(tree, &packs_from, &packs_to, query.order),
@@ -314,7 +315,7 @@ impl<'a> Shelf<'a> {
         })
     }
 
-    fn next(&mut self) -> Outcome<Find> {
+    fn next(&mut self, tree: &Tree) -> Outcome<Find> {
         if self.query.order == Order::Descending
             && let Some(loose) = self.loose.next()?
         {
@@ -325,7 +326,7 @@ impl<'a> Shelf<'a> {
                 self.wanted.may_match(contents) && self.is_ahead(&key, contents)
             });
             if fits {
-                return Stored::fetch(self.tree, key).map(Find::Block);
+                return Stored::fetch(tree, key).map(Find::Block);
             }
             self.passes += 1;
             if self.passes == PAGE_PASSES {

@@ -19,12 +19,16 @@ mod expiry;
 mod history;
 mod invites;
 mod keys;
+mod live;
+mod lookup;
 mod names;
 mod open;
 mod outbox;
 mod packs;
 mod record;
 mod resets;
+mod resume;
+mod scan;
 mod shapes;
 mod shelf;
 mod sketches;
@@ -47,14 +51,19 @@ use self::cache::{Cache, Lookup};
 use self::columns::Reporter;
 use self::damage::Damage;
 use self::events::EventLog;
-use self::history::Library;
+use self::history::Reader;
 use self::keys::{Key, TokenKey, UserKey, meta};
+use self::live::Live;
+use self::lookup::Lookup as Known;
 use self::names::Names;
+use self::scan::Scan;
 use self::view::{Read, View};
 use self::writer::{Desk, Room, Writer};
 use super::{Appended, Outcome, Report, StoreError};
 use crate::config::Config;
-use crate::model::{Digest, Erasure, Holder, Timestamp, Token, User, UserId, UserNumber};
+use crate::model::{
+    Digest, Erasure, EventQuery, Holder, Timestamp, Token, User, UserId, UserNumber,
+};
 
 /// Part of the memory budget that is sled's: it counts bytes on disk and needs about twice that in memory.
 const CACHE_SHARE: u64 = 4;
@@ -91,6 +100,7 @@ pub struct SledStore {
     /// Read by whoever reads blocks of events; written by whoever changes or removes some. Reports do neither.
     shelves: Arc<RwLock<()>>,
     caches: Arc<Caches>,
+    live: Arc<Live>,
     admin_epoch: AtomicU32,
     hub_epoch: AtomicU32,
 }
@@ -130,7 +140,9 @@ impl SledStore {
             let caches = Arc::clone(&caches);
             Box::new(move |keys: &[Vec<u8>]| caches.forget(keys))
         };
+        let live = Arc::new(Live::new(opened.sequence));
         let writer = Writer::start(Desk {
+            live: Arc::clone(&live),
             db: opened.db,
             tree: opened.tree.clone(),
             path: path.to_owned(),
@@ -149,6 +161,7 @@ impl SledStore {
             damage: Arc::default(),
             shelves: Arc::default(),
             caches,
+            live,
         };
         store.prove_durability().await?;
         Ok(store)
@@ -182,14 +195,27 @@ impl SledStore {
         read_through(&self.caches.users, &id, || self.tree.fetch(&UserKey { id }))
     }
 
+    /// What reads events, block by block.
+    fn reader(&self) -> Reader {
+        Reader::new(
+            Known::new(&self.tree, &self.names),
+            Arc::clone(&self.damage),
+        )
+    }
+
+    /// A reading of all events that are asked for.
+    fn scan(&self, query: EventQuery) -> Scan {
+        Scan::begin(self.reader(), Arc::clone(&self.shelves), query)
+    }
+
     /// Reads events where it keeps nobody waiting, and while nobody changes blocks.
-    async fn read_events_aside<T: Send + 'static>(
+    async fn read_aside<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Library<'_>) -> Outcome<T> + Send + 'static,
+        read: impl FnOnce(&mut Reader) -> Outcome<T> + Send + 'static,
     ) -> Outcome<T> {
         let quiet = Arc::clone(&self.shelves).read_owned().await;
-        self.aside("read", 0, move |library| {
-            let read = read(library);
+        self.aside("read", 0, move |reader| {
+            let read = read(reader);
             drop(quiet);
             read
         })
@@ -199,11 +225,8 @@ impl SledStore {
     /// Merges some of the loose blocks, with `all` also those that others may join. Whether there is more to do.
     async fn merge_some(&self, now: Timestamp, all: bool) -> Outcome<bool> {
         let _alone = self.shelves.write().await;
-        let merged = self
-            .aside("merge", GIVE_WAY, move |library| {
-                packs::gather(library.tree, now, all)
-            })
-            .await?;
+        let merge = move |reader: &mut Reader| packs::gather(reader.tree(), now, all);
+        let merged = self.aside("merge", GIVE_WAY, merge).await?;
         if merged.is_empty() {
             return Ok(false);
         }
@@ -220,11 +243,8 @@ impl SledStore {
     ) -> Outcome<(u64, Option<Vec<u8>>)> {
         let _alone = self.shelves.write().await;
         let meant = Arc::clone(what);
-        let plan = self
-            .aside("erase", GIVE_WAY, move |library| {
-                erase::plan(library, &meant, &from)
-            })
-            .await?;
+        let erase = move |reader: &mut Reader| erase::plan(reader, &meant, &from);
+        let plan = self.aside("erase", GIVE_WAY, erase).await?;
         let is_last = plan.next.is_none();
         let forget = erase::is_complete(what).filter(|_| is_last);
         self.change(Room::Reclaim, move |view| {
@@ -240,21 +260,16 @@ impl SledStore {
         &self,
         name: &str,
         give_way: i32,
-        work: impl FnOnce(&Library<'_>) -> Outcome<T> + Send + 'static,
+        work: impl FnOnce(&mut Reader) -> Outcome<T> + Send + 'static,
     ) -> Outcome<T> {
         let (answer, answered) = oneshot::channel();
-        let (tree, names) = (self.tree.clone(), Arc::clone(&self.names));
-        let damage = Arc::clone(&self.damage);
+        let mut reader = self.reader();
         let thread = std::thread::Builder::new().name(format!("doorward-{name}"));
         thread
             .spawn(move || {
                 #[cfg(target_os = "linux")]
                 let _ = rustix::process::nice(give_way);
-                let _ = answer.send(work(&Library {
-                    tree: &tree,
-                    names: &names,
-                    damage: &damage,
-                }));
+                let _ = answer.send(work(&mut reader));
             })
             .map_err(|error| StoreError::Unusable(format!("no thread: {error}")))?;
         let gone = |_| Err(StoreError::Stopped("a thread panicked; see the log".into()));

@@ -60,6 +60,11 @@ pub(super) fn open<R: Record>(key: &[u8], stored: &[u8]) -> Outcome<R> {
     R::from_body(body).map_err(|error| corrupt(key, &error.to_string()))
 }
 
+/// The body of what `seal` made, unchecked: for a look at what was sealed a moment ago.
+pub(super) fn body_of(stored: &[u8]) -> &[u8] {
+    stored.get(HEAD_BYTES..).unwrap_or_default()
+}
+
 /// A complaint about what lies under `key`. The key is shown as its kind and its length: it may hold an address.
 pub(super) fn corrupt(key: &[u8], why: &str) -> StoreError {
     let kind = key.first().map_or('?', |kind| char::from(*kind));

@@ -8,16 +8,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::super::{
-    Appended, Created, Fact, Found, Health, Outcome, Redeemed, Refreshed, Report, Store,
-    StoreError, Swept, Updated,
+    Appended, Created, EventListener, EventScan, Fact, Found, Health, Outcome, Redeemed, Refreshed,
+    Report, Store, StoreError, Swept, Updated,
 };
 use super::keys::{Key, PackKey, meta};
+use super::live::Listener;
+use super::lookup::Lookup;
 use super::view::{Read, View};
 use super::writer::Room;
-use super::{SledStore, counted, events, expiry, invites, outbox, resets, tokens, users};
+use super::{SledStore, counted, events, expiry, invites, outbox, resets, resume, tokens, users};
 use crate::model::{
     Digest, DueMail, Email, Erasure, Event, EventCounts, EventPage, EventQuery, Holder,
-    InviteTerms, Name, NewToken, NewUser, Retention, Timestamp, Token, TokenId, User, UserId,
+    InviteTerms, LiveQuery, Name, NewToken, NewUser, Retention, Timestamp, Token, TokenId, User,
+    UserId,
 };
 
 /// Where a fact lies.
@@ -263,13 +266,30 @@ impl Store for SledStore {
     }
 
     async fn events_since(&self, from: Timestamp, limit: usize) -> Outcome<Vec<Event>> {
-        self.read_events_aside(move |library| library.since(from, limit))
+        self.read_aside(move |reader| reader.since(from, limit))
             .await
     }
 
     async fn read_events(&self, query: EventQuery) -> Outcome<EventPage> {
-        self.read_events_aside(move |library| library.read(&query))
-            .await
+        self.read_aside(move |reader| reader.page(&query)).await
+    }
+
+    async fn scan_events(&self, query: EventQuery) -> Outcome<Box<dyn EventScan>> {
+        Ok(Box::new(self.scan(query)))
+    }
+
+    async fn listen(&self, query: LiveQuery) -> Outcome<Option<Box<dyn EventListener>>> {
+        let resumes = query.after;
+        let lookup = Lookup::new(&self.tree, &self.names);
+        let Some(mut listener) = Listener::register(&self.live, lookup, query) else {
+            return Ok(None);
+        };
+        if let Some(after) = resumes {
+            // When the writer has answered, whatever had begun before is on the disk.
+            self.change(Room::Reclaim, |_| Ok(())).await?;
+            listener.catch_up(self.scan(resume::query(after)));
+        }
+        Ok(Some(Box::new(listener)))
     }
 
     async fn event_counts(&self, hours: Range<u32>, name: Option<&str>) -> Outcome<EventCounts> {

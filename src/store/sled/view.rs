@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use sled::{Batch, IVec, Tree};
 
 use super::super::{Outcome, StoreError};
 use super::events::EventLog;
 use super::keys::Key;
+use super::live::{self, Fresh};
 use super::record;
 
 /// A key and its value as they are stored.
@@ -97,6 +99,13 @@ impl Change {
     }
 }
 
+/// A group that is ready to be written.
+pub(super) struct Finished {
+    pub(super) batch: Batch,
+    pub(super) keys: Vec<Vec<u8>>,
+    pub(super) fresh: Vec<Arc<Fresh>>,
+}
+
 /// A group of steps in the making.
 pub(super) struct View<'a> {
     tree: &'a Tree,
@@ -157,9 +166,15 @@ impl<'a> View<'a> {
         self.changes.is_empty() && self.events.is_idle()
     }
 
-    /// Places the group's events and hands everything over as one batch, with the keys that it changes.
-    pub(super) fn finish(mut self, sequence: u64) -> Outcome<(Batch, Vec<Vec<u8>>)> {
+    /// Places the group's events and hands everything over as one batch, with the keys that it changes; and, if somebody listens, the
+    /// blocks of its events.
+    pub(super) fn finish(mut self, sequence: u64, is_heard: bool) -> Outcome<Finished> {
         let placed = self.events.place(sequence)?;
+        let fresh = if is_heard {
+            live::fresh(&placed)
+        } else {
+            Vec::new()
+        };
         self.changes.extend(
             placed
                 .into_iter()
@@ -174,7 +189,7 @@ impl<'a> View<'a> {
             }
             keys.push(key);
         }
-        Ok((batch, keys))
+        Ok(Finished { batch, keys, fresh })
     }
 }
 

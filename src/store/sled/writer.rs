@@ -19,8 +19,9 @@ use super::super::{Outcome, StoreError};
 use super::durable;
 use super::events::EventLog;
 use super::keys::{Key, meta};
+use super::live::Live;
 use super::record;
-use super::view::{View, broken};
+use super::view::{Finished, View, broken};
 
 /// Steps that may wait: more than there can be connections.
 const QUEUE_STEPS: usize = 16_384;
@@ -167,6 +168,8 @@ pub(super) struct Desk {
     pub(super) sequence: u64,
     /// The events.
     pub(super) events: EventLog,
+    /// Who listens to events.
+    pub(super) live: Arc<Live>,
     /// Called before anybody is answered.
     pub(super) changed: OnChange,
 }
@@ -291,7 +294,12 @@ impl Desk {
             return Ok(());
         }
         let sequence = self.sequence + 1;
-        let (mut batch, keys) = view.finish(sequence)?;
+        let is_heard = self.live.begin(sequence);
+        let Finished {
+            mut batch,
+            keys,
+            fresh,
+        } = view.finish(sequence, is_heard)?;
         let number = meta::<u64>(SEQUENCE).bytes();
         batch.insert(number.clone(), record::seal(&number, &sequence)?);
         let syncs = durable::syncs();
@@ -304,6 +312,7 @@ impl Desk {
         }
         self.sequence = sequence;
         (self.changed)(&keys);
+        self.live.publish(&fresh);
         Ok(())
     }
 

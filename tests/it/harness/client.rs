@@ -129,39 +129,44 @@ impl Received {
 
     /// Reads one answer and not beyond it. An error says that the connection ended before it or within.
     pub(crate) fn read_one(stream: &mut impl BufRead, is_head: bool) -> io::Result<Received> {
-        let mut line = || {
-            let mut line = String::new();
-            match stream.read_line(&mut line)? {
-                0 => Err(io::Error::from(ErrorKind::UnexpectedEof)),
-                _ => Ok(line.trim_end().to_owned()),
+        let mut received = Received::read_head(stream)?;
+        if is_head {
+            return Ok(received);
+        }
+        if received.header("transfer-encoding").is_some() {
+            while let Some(chunk) = read_chunk(stream)? {
+                received.body.extend(chunk);
             }
-        };
-        let first = line()?;
+            return Ok(received);
+        }
+        let announced = received.header("content-length");
+        let length = announced.map_or(0, |it| it.parse::<usize>().unwrap());
+        received.body = vec![0; length];
+        stream.read_exact(&mut received.body)?;
+        Ok(received)
+    }
+
+    /// Reads what stands before the body.
+    pub(crate) fn read_head(stream: &mut impl BufRead) -> io::Result<Received> {
+        let first = read_line(stream)?;
         let status = ["HTTP/1.1 ", "HTTP/1.0 "]
             .into_iter()
             .find_map(|version| first.strip_prefix(version)?.get(..3));
         let status = status.unwrap_or_else(|| panic!("no status line: {first:?}"));
         let mut headers = Vec::new();
         loop {
-            let line = line()?;
+            let line = read_line(stream)?;
             if line.is_empty() {
                 break;
             }
             let (name, value) = line.split_once(':').unwrap();
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let mut received = Received {
+        Ok(Received {
             status: status.parse().unwrap(),
             headers,
             body: Vec::new(),
-        };
-        if !is_head {
-            let announced = received.header("content-length");
-            let length = announced.map_or(0, |it| it.parse::<usize>().unwrap());
-            received.body = vec![0; length];
-            stream.read_exact(&mut received.body)?;
-        }
-        Ok(received)
+        })
     }
 
     /// The only header of this name (in lower case).
@@ -171,4 +176,22 @@ impl Received {
         assert!(found.next().is_none(), "{name} is there twice");
         value
     }
+}
+
+fn read_line(stream: &mut impl BufRead) -> io::Result<String> {
+    let mut line = String::new();
+    match stream.read_line(&mut line)? {
+        0 => Err(io::Error::from(ErrorKind::UnexpectedEof)),
+        _ => Ok(line.trim_end().to_owned()),
+    }
+}
+
+/// The next chunk of a body (RFC 9112, 7.1); none at its end. An error says that the connection ended before that.
+pub(crate) fn read_chunk(stream: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
+    let length = usize::from_str_radix(&read_line(stream)?, 16).unwrap();
+    let mut chunk = vec![0; length + 2];
+    stream.read_exact(&mut chunk)?;
+    assert!(chunk.ends_with(b"\r\n"));
+    chunk.truncate(length);
+    Ok((length > 0).then_some(chunk))
 }

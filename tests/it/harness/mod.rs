@@ -32,7 +32,7 @@ use tokio::sync::oneshot;
 
 pub(crate) use actor::{Actor, User};
 pub(crate) use answer::Answer;
-pub(crate) use client::{Received, Request};
+pub(crate) use client::{Received, Request, read_chunk};
 pub(crate) use judge::{Judge, Served};
 pub(crate) use mail::Mail;
 pub(crate) use world::{HandClock, SeededRandom};

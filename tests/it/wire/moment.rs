@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// Nothing here takes so long, unless something hangs.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Asks again and again until there is an answer. There has to be one in time.
 #[expect(
@@ -11,7 +11,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
     reason = "a real process, or a real socket, is waited for"
 )]
 #[track_caller]
-pub(super) fn poll<T>(mut ask: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn poll<T>(mut ask: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + PATIENCE;
     loop {
         if let Some(answer) = ask() {

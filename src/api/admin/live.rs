@@ -1,0 +1,140 @@
+//! Events while they are stored, as server-sent events (WHATWG HTML, 9.2).
+
+use std::sync::Arc;
+
+use hyper::header::{HeaderName, HeaderValue};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use super::STREAM_FAILS;
+use super::row::RowWriter;
+use crate::http::{Call, Failure, Feed, Gives, Handler, Reply, Route, Takes, Verb};
+use crate::model::EventRow;
+use crate::service::{Bearer, LiveQuestion, Services, position_chars};
+use crate::store::{EventListener, Heard, StoreError};
+
+const EVENT_STREAM: &str = "text/event-stream";
+/// What a live stream comes as.
+const CONTENT_TYPES: &[&str] = &[EVENT_STREAM];
+
+/// Asks nginx, which many put in front, not to hold back what comes in small pieces.
+const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+const NO: HeaderValue = HeaderValue::from_static("no");
+/// Says nothing to a client, but keeps the line open, and shows that it is.
+const HEARTBEAT: &[u8] = b":\n\n";
+
+pub(super) const ROUTE: Route = Route {
+    name: "listen_to_events",
+    verb: Verb::Get,
+    path: "/events/live",
+    takes: Takes::Nothing,
+    gives: &[Gives::stream(
+        200,
+        CONTENT_TYPES,
+        "Events as they are stored, for as long as somebody listens.",
+    )],
+    fails: STREAM_FAILS,
+    run: Handler::Admin(|call, bearer| Box::pin(live(call, bearer))),
+    about: "Tells events when they are stored, as server-sent events.",
+};
+
+async fn live(call: Call, bearer: Bearer) -> Result<Reply, Failure> {
+    let (name, user_id) = (call.query("name"), call.query("user_id"));
+    let question = LiveQuestion {
+        name: name.as_deref(),
+        user_id: user_id.as_deref(),
+        last_event_id: call.header("last-event-id"),
+    };
+    let listener = call.services.listen(question).await?;
+    let services = Arc::clone(&call.services);
+    let stream = move |feed| {
+        let heartbeat = interval(services.config.events.heartbeat);
+        let live = Live {
+            services,
+            bearer,
+            listener,
+            heartbeat,
+        };
+        tokio::spawn(live.run(feed));
+    };
+    Ok(Reply::stream(200, EVENT_STREAM, stream)
+        .no_store()
+        .header(BUFFERING, NO))
+}
+
+/// One listener's stream.
+struct Live {
+    services: Arc<Services>,
+    bearer: Bearer,
+    listener: Box<dyn EventListener>,
+    heartbeat: Interval,
+}
+
+impl Live {
+    async fn run(mut self, feed: Feed) {
+        self.heartbeat
+            .set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut writer = RowWriter::default();
+        loop {
+            let said = tokio::select! {
+                biased;
+                () = feed.over() => break,
+                said = self.next(&mut writer) => said,
+            };
+            let chunk = match said {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => break,
+                Err(error) => return feed.fail(&error),
+            };
+            let given = tokio::select! {
+                biased;
+                () = feed.over() => break,
+                given = feed.give(chunk) => given,
+            };
+            if given.is_err() {
+                return;
+            }
+        }
+        feed.finish();
+    }
+
+    /// What is to be said next; none when the token has ended.
+    async fn next(&mut self, writer: &mut RowWriter) -> Result<Option<Vec<u8>>, StoreError> {
+        loop {
+            let heard = tokio::select! {
+                biased;
+                // The first comes at once: it takes the head of the answer past proxies that wait for a body.
+                _ = self.heartbeat.tick() => {
+                    let now = self.services.world.clock.now();
+                    let good = self.services.is_still_good(&self.bearer, now).await;
+                    return Ok(good.then(|| HEARTBEAT.to_vec()));
+                }
+                heard = self.listener.next() => heard?,
+            };
+            let chunk = say(&heard, writer);
+            if !chunk.is_empty() {
+                return Ok(Some(chunk));
+            }
+        }
+    }
+}
+
+/// What was heard, as it goes over the wire.
+fn say(heard: &Heard, writer: &mut RowWriter) -> Vec<u8> {
+    let mut chunk = Vec::new();
+    match heard {
+        Heard::Events(events) => {
+            for (position, event) in events {
+                chunk.extend_from_slice(b"event: event\nid: ");
+                chunk.extend_from_slice(&position_chars(*position));
+                chunk.extend_from_slice(b"\ndata: ");
+                writer.json(&EventRow::of(*position, event), &mut chunk);
+                chunk.extend_from_slice(b"\n\n");
+            }
+        }
+        Heard::Missed(count) => {
+            let text = format!("event: missed\ndata: {{\"missed\":{count}}}\n\n");
+            chunk.extend_from_slice(text.as_bytes());
+        }
+    }
+    chunk
+}

@@ -1,0 +1,246 @@
+//! The body of an answer: whole, or made while it is sent. A whole one costs what the bytes cost. One that is made on the way comes
+//! through a few chunks' worth of channel, so that who makes it never runs ahead of who takes it, and it is complete only if its
+//! maker said so: if the maker fails, panics or is cut off, the connection is broken instead, and nobody takes half for all.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use http_body_util::Full;
+use hyper::body::{Body, Bytes, Frame, SizeHint};
+use tokio::sync::{mpsc, watch};
+
+/// Chunks that may wait for the client: one is on its way to the socket, one is being made, and the others bridge the gap.
+const WAITING_CHUNKS: usize = 4;
+
+/// The body of an answer.
+pub enum Outgoing {
+    /// All of it is there.
+    Whole(Full<Bytes>),
+    /// It is made while it is sent.
+    Stream(Stream),
+    /// It would be made, but was only asked about (HEAD).
+    Unsent,
+}
+
+/// The end of a stream that the client pulls at.
+pub struct Stream {
+    chunks: mpsc::Receiver<Bytes>,
+    complete: Arc<AtomicBool>,
+    /// Dropped with the stream: what must last as long as it does.
+    guard: Option<Box<dyn Any + Send>>,
+}
+
+/// The end of a stream that its maker gives to. Dropping it without [`Feed::finish`] breaks the connection.
+pub struct Feed {
+    chunks: mpsc::Sender<Bytes>,
+    complete: Arc<AtomicBool>,
+    stopping: watch::Receiver<bool>,
+    /// What is being answered, for the log.
+    about: String,
+}
+
+/// Nobody takes what is given any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gone;
+
+/// A stream ended before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BrokenOff;
+
+impl Outgoing {
+    /// A body that is all there.
+    pub(super) fn whole(body: Bytes) -> Outgoing {
+        Outgoing::Whole(Full::new(body))
+    }
+
+    /// A body that is made on the way, and where to give its chunks. `stopping` turns true when the server wants to end.
+    pub(super) fn stream(stopping: watch::Receiver<bool>, about: String) -> (Outgoing, Feed) {
+        let (giver, chunks) = mpsc::channel(WAITING_CHUNKS);
+        let complete = Arc::new(AtomicBool::new(false));
+        let feed = Feed {
+            chunks: giver,
+            complete: Arc::clone(&complete),
+            stopping,
+            about,
+        };
+        let stream = Stream {
+            chunks,
+            complete,
+            guard: None,
+        };
+        (Outgoing::Stream(stream), feed)
+    }
+
+    /// If this is a stream: keeps what `guard` makes until it has ended, or the client has gone.
+    pub fn keep_while_streaming<G: Any + Send>(&mut self, guard: impl FnOnce() -> G) {
+        if let Outgoing::Stream(stream) = self {
+            stream.guard = Some(Box::new(guard()));
+        }
+    }
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = BrokenOff;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        match &mut *self {
+            Outgoing::Whole(full) => Pin::new(full)
+                .poll_frame(context)
+                .map_err(|never| match never {}),
+            Outgoing::Stream(stream) => stream.poll(context),
+            Outgoing::Unsent => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Outgoing::Whole(full) if full.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Outgoing::Whole(full) => full.size_hint(),
+            Outgoing::Stream(_) | Outgoing::Unsent => SizeHint::default(),
+        }
+    }
+}
+
+impl Stream {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        self.chunks.poll_recv(context).map(|chunk| match chunk {
+            Some(chunk) => Some(Ok(Frame::data(chunk))),
+            None if self.complete.load(Ordering::Acquire) => None,
+            None => Some(Err(BrokenOff)),
+        })
+    }
+}
+
+impl Feed {
+    /// Gives a chunk, and waits until there is room for it.
+    pub async fn give(&self, chunk: Vec<u8>) -> Result<(), Gone> {
+        self.chunks.send(chunk.into()).await.map_err(|_| Gone)
+    }
+
+    /// As `give`, on a thread that may wait.
+    pub fn give_blocking(&self, chunk: Vec<u8>) -> Result<(), Gone> {
+        self.chunks.blocking_send(chunk.into()).map_err(|_| Gone)
+    }
+
+    /// Whether nobody takes what is given any more.
+    pub fn is_gone(&self) -> bool {
+        self.chunks.is_closed()
+    }
+
+    /// Resolves when there is no use in going on: the client has gone, or the server wants to end.
+    pub async fn over(&self) {
+        let mut stopping = self.stopping.clone();
+        tokio::select! {
+            () = self.chunks.closed() => {}
+            // An error says that the server is gone already.
+            _ = stopping.wait_for(|stopping| *stopping) => {}
+        }
+    }
+
+    /// This was all of it.
+    pub fn finish(self) {
+        self.complete.store(true, Ordering::Release);
+    }
+
+    /// It cannot be gone on with: the client sees a broken connection, the log says why.
+    pub fn fail(self, cause: &(dyn Error + Send + Sync)) {
+        log::error!("{}: the answer broke off half-way: {cause}", self.about);
+    }
+}
+
+impl fmt::Display for BrokenOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an answer broke off before its end")
+    }
+}
+
+impl Error for BrokenOff {}
+
+#[cfg(test)]
+mod tests {
+    use hyper::server::conn::http1;
+    use hyper::service::service_fn;
+    use hyper::{Request, Response};
+    use hyper_util::rt::TokioIo;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    fn stream() -> (Outgoing, Feed, watch::Sender<bool>) {
+        let (stop, stopping) = watch::channel(false);
+        let (body, feed) = Outgoing::stream(stopping, "GET /".into());
+        (body, feed, stop)
+    }
+
+    /// What a client hears of a body that `make` makes.
+    async fn heard(make: impl AsyncFnOnce(Feed)) -> String {
+        let (mut client, server) = tokio::io::duplex(1024);
+        let (body, feed, _stop) = stream();
+        let body = std::sync::Mutex::new(Some(body));
+        let answer = service_fn(async |_: Request<hyper::body::Incoming>| {
+            Ok::<_, BrokenOff>(Response::new(body.lock().unwrap().take().unwrap()))
+        });
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(server), answer);
+        let ask = async {
+            let request = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+            client.write_all(request).await.unwrap();
+            let mut heard = String::new();
+            client.read_to_string(&mut heard).await.unwrap();
+            heard
+        };
+        let (heard, _, ()) = tokio::join!(ask, connection, make(feed));
+        heard
+    }
+
+    #[tokio::test]
+    async fn a_finished_stream_ends_and_a_broken_one_does_not() {
+        let finished = heard(async |feed| {
+            feed.give(b"half".to_vec()).await.unwrap();
+            feed.finish();
+        });
+        let finished = finished.await;
+        assert!(finished.ends_with("4\r\nhalf\r\n0\r\n\r\n"), "{finished}");
+        let broken = heard(async |feed| {
+            feed.give(b"half".to_vec()).await.unwrap();
+            feed.fail(&std::io::Error::other("the disk is gone"));
+        });
+        assert!(!broken.await.contains("0\r\n\r\n"));
+        let dropped = heard(async |feed| feed.give(b"half".to_vec()).await.unwrap());
+        assert!(!dropped.await.contains("0\r\n\r\n"));
+    }
+
+    #[tokio::test]
+    async fn the_maker_notices_that_nobody_listens_or_that_the_server_stops() {
+        let (body, feed, _stop) = stream();
+        drop(body);
+        feed.over().await;
+        assert!(feed.is_gone() && feed.give(Vec::new()).await == Err(Gone));
+        let (_body, feed, stop) = stream();
+        stop.send_replace(true);
+        feed.over().await;
+        assert!(!feed.is_gone());
+    }
+
+    #[tokio::test]
+    async fn a_guard_lasts_as_long_as_its_stream_and_a_whole_body_takes_none() {
+        let held = Arc::new(());
+        let (mut body, _feed, _stop) = stream();
+        body.keep_while_streaming(|| Arc::clone(&held));
+        assert_eq!(Arc::strong_count(&held), 2);
+        drop(body);
+        Outgoing::whole(Bytes::new()).keep_while_streaming(|| Arc::clone(&held));
+        assert_eq!(Arc::strong_count(&held), 1);
+    }
+}
