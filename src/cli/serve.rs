@@ -105,10 +105,11 @@ async fn serve_until_stopped(
     dispatcher: Arc<Dispatcher>,
     store: &dyn Store,
 ) -> Result<(), CliError> {
+    let asked = server::stop_signal();
     let mut ended = Ok(());
     let stop = async {
         ended = tokio::select! {
-            () = server::stop_signal() => {
+            () = asked => {
                 log::info!("asked to stop: finishing what is under way");
                 Ok(())
             }

@@ -55,22 +55,28 @@ pub async fn serve(
     }
 }
 
-/// Resolves when the process is asked to stop, by SIGTERM or SIGINT.
-pub async fn stop_signal() {
-    match (
+/// Resolves when the process is asked to stop, by SIGTERM or SIGINT. It listens from the call on and not only when it is first awaited:
+/// a signal that comes as soon as somebody is served must not end the process in its own way.
+pub fn stop_signal() -> impl Future<Output = ()> {
+    let signals = (
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
-    ) {
-        (Ok(mut terminate), Ok(mut interrupt)) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+    );
+    async move {
+        match signals {
+            (Ok(mut terminate), Ok(mut interrupt)) => {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
             }
-        }
-        (Err(error), _) | (_, Err(error)) => {
-            // Without handlers the signals end the process in their own way, which the store survives.
-            log::error!("cannot wait for signals, so a stop will not wait for requests: {error}");
-            std::future::pending::<()>().await;
+            (Err(error), _) | (_, Err(error)) => {
+                // Without handlers the signals end the process in their own way, which the store survives.
+                log::error!(
+                    "cannot wait for signals, so a stop will not wait for requests: {error}"
+                );
+                std::future::pending::<()>().await;
+            }
         }
     }
 }
