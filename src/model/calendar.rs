@@ -4,10 +4,9 @@
 //! apart from UTC, half an hour's events lie on the other side of midnight.
 
 use chrono::{
-    DateTime, Datelike, Days, FixedOffset, MappedLocalTime, Months, NaiveDate, NaiveDateTime,
-    NaiveTime, Offset, SecondsFormat, TimeDelta, TimeZone, Utc,
+    DateTime, Datelike, Days, FixedOffset, Months, NaiveDate, NaiveTime, Offset, SecondsFormat, Utc,
 };
-use chrono_tz::Tz;
+use tz::TimeZoneRef;
 
 use super::Timestamp;
 
@@ -20,8 +19,8 @@ const YEARS: std::ops::RangeInclusive<i32> = 1..=9998;
 pub enum Zone {
     /// So far from UTC all year round.
     Fixed(FixedOffset),
-    /// A zone of the IANA data base.
-    Named(Tz),
+    /// A zone of the IANA data base: its name and its rules.
+    Named(&'static str, TimeZoneRef<'static>),
 }
 
 impl Zone {
@@ -35,7 +34,9 @@ impl Zone {
             let moment = DateTime::parse_from_rfc3339(&format!("2000-01-01T00:00:00{text}"));
             return moment.ok().map(|it| Zone::Fixed(*it.offset()));
         }
-        text.parse().ok().map(Zone::Named)
+        let name = tzdb_data::TZ_NAMES.iter().find(|name| **name == text)?;
+        let rules = tzdb_data::find_tz(name.as_bytes())?;
+        Some(Zone::Named(name, *rules))
     }
 
     /// Reads a moment (RFC 3339), or a date, which is its first moment here.
@@ -45,8 +46,8 @@ impl Zone {
             Ok(_) => return None,
             Err(_) => Timestamp::parse(text)?,
         };
-        let is_near = YEARS.contains(&utc(moment)?.year());
-        is_near.then_some(moment)
+        let moment_utc = DateTime::from_timestamp_millis(moment.millis())?;
+        YEARS.contains(&moment_utc.year()).then_some(moment)
     }
 
     /// RFC 3339 with this zone's offset, in whole seconds; `Z` for none.
@@ -55,38 +56,54 @@ impl Zone {
     }
 
     fn local(self, at: Timestamp) -> DateTime<FixedOffset> {
-        let at = utc(at).unwrap_or_default();
-        match self {
-            Zone::Fixed(offset) => at.with_timezone(&offset),
-            Zone::Named(zone) => at.with_timezone(&zone).fixed_offset(),
-        }
+        let utc = DateTime::from_timestamp_millis(at.millis()).unwrap_or_default();
+        let offset = FixedOffset::east_opt(self.offset(at.seconds()));
+        utc.with_timezone(&offset.unwrap_or(Utc.fix()))
     }
 
     fn date(self, at: Timestamp) -> NaiveDate {
         self.local(at).date_naive()
     }
 
-    /// The first moment of a date. Midnight may not exist: then the clock jumped over it, in steps of quarters of an hour.
-    fn begin(self, date: NaiveDate) -> Timestamp {
-        const QUARTERS: i64 = 25 * 4;
-        let midnight = date.and_time(NaiveTime::MIN);
-        let first = (0..QUARTERS).find_map(|quarter| {
-            let local = midnight.checked_add_signed(TimeDelta::minutes(15 * quarter))?;
-            self.first_at(local)
-        });
-        first.unwrap_or_else(|| millis(&midnight.and_utc()))
+    /// How many seconds clocks are ahead of UTC at a second since the epoch.
+    fn offset(self, at: i64) -> i32 {
+        match self {
+            Zone::Fixed(offset) => offset.local_minus_utc(),
+            Zone::Named(_, rules) => rules
+                .find_local_time_type(at)
+                .map_or(0, tz::LocalTimeType::ut_offset),
+        }
     }
 
-    /// The first moment at which clocks here show `local`.
-    fn first_at(self, local: NaiveDateTime) -> Option<Timestamp> {
-        let first =
-            |times: MappedLocalTime<DateTime<FixedOffset>>| times.earliest().map(|it| millis(&it));
-        match self {
-            Zone::Fixed(offset) => first(offset.from_local_datetime(&local)),
-            Zone::Named(zone) => {
-                first(zone.from_local_datetime(&local).map(|it| it.fixed_offset()))
+    /// The first moment of a date.
+    fn begin(self, date: NaiveDate) -> Timestamp {
+        const DAY: i64 = 86_400;
+        let midnight = date.and_time(NaiveTime::MIN).and_utc().timestamp();
+        // Clocks change once at the most within two days: midnight is by the one offset or by the other.
+        let offsets = [midnight - DAY, midnight + DAY].map(|it| self.offset(it));
+        let [before, behind] = offsets.map(|offset| midnight - i64::from(offset));
+        let is_by = |at: i64, offset: i32| self.offset(at) == offset;
+        let [old, new] = offsets;
+        let first = match (is_by(before, old), is_by(behind, new)) {
+            (true, true) => before.min(behind),
+            (true, false) => before,
+            (false, true) => behind,
+            (false, false) => self.change(behind, before, old),
+        };
+        Timestamp::from_millis(first.saturating_mul(1_000))
+    }
+
+    /// Where clocks leave the offset `old`, in `from..=to`: they jump over a midnight, and the date begins there.
+    fn change(self, mut from: i64, mut to: i64, old: i32) -> i64 {
+        while from < to {
+            let middle = from.midpoint(to);
+            if self.offset(middle) == old {
+                from = middle + 1;
+            } else {
+                to = middle;
             }
         }
+        to
     }
 }
 
@@ -101,17 +118,9 @@ impl std::fmt::Display for Zone {
         match self {
             Zone::Fixed(offset) if offset.local_minus_utc() == 0 => f.write_str("Z"),
             Zone::Fixed(offset) => offset.fmt(f),
-            Zone::Named(zone) => f.write_str(zone.name()),
+            Zone::Named(name, _) => f.write_str(name),
         }
     }
-}
-
-fn utc(at: Timestamp) -> Option<DateTime<Utc>> {
-    DateTime::from_timestamp_millis(at.millis())
-}
-
-fn millis<Z: TimeZone>(at: &DateTime<Z>) -> Timestamp {
-    Timestamp::from_millis(at.timestamp_millis())
 }
 
 /// How long a bucket is.
@@ -231,6 +240,7 @@ mod tests {
             "+02:60",
             "02:00",
             "Europe/Bonn",
+            "europe/berlin",
             "z",
             "+02:00 ",
         ] {
@@ -243,7 +253,7 @@ mod tests {
         let begin = |place: &str, date| zone(place).read(date).unwrap().rfc3339();
         assert_eq!(begin("+02:00", "2026-11-20"), "2026-11-19T22:00:00Z");
         assert_eq!(begin("Europe/Berlin", "2026-07-01"), "2026-06-30T22:00:00Z");
-        // Clocks went from midnight to one; a whole day was skipped; one hour came twice.
+        // Clocks went from midnight to one; a whole day was skipped; midnight came twice, or was gone back from.
         assert_eq!(
             begin("America/Sao_Paulo", "2018-11-04"),
             "2018-11-04T03:00:00Z"

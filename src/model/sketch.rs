@@ -2,7 +2,8 @@
 //! 2007) with the estimator of Ertl ("New cardinality estimation algorithms for `HyperLogLog` sketches", arXiv:1702.01284, algorithm
 //! 6), which needs no table of corrections and no switch between small and large numbers.
 //!
-//! 256 registers: the standard error is 1.04 / √256 = 6.5 %. Below some twenty users the answer is nearly always exact.
+//! 256 registers: the standard error is 1.04 / √256 = 6.5 %. Two users share a register now and then, so even
+//! a few users are counted exactly nearly always, and not always.
 
 use super::UserNumber;
 

@@ -340,6 +340,22 @@ fn a_password_file_that_will_not_do_is_a_mistake() {
 }
 
 #[test]
+fn counts_are_kept_at_least_as_long_as_events() {
+    let wrong = "`events.keep_counts` must not be shorter than `events.retention`";
+    for (text, line) in [
+        ("[events]\nretention = \"10d\"\nkeep_counts = \"9d\"", 3),
+        ("[events]\nretention = \"2000d\"", 2),
+        ("[events]\nkeep_counts = \"89d\"", 2),
+    ] {
+        assert_eq!(mistakes(text), [format!("line {line}: {wrong}")], "{text}");
+    }
+    let unreadable = mistakes("events.keep_counts = \"long\"");
+    assert_eq!(unreadable.len(), 1, "{unreadable:?}");
+    let equal = parse("events.retention = \"2000d\"\nevents.keep_counts = \"2000d\"");
+    assert_eq!(equal.events.retention, equal.events.keep_counts);
+}
+
+#[test]
 fn the_mode_of_a_systemd_credential_does_not_matter() {
     let (credentials, secret) = file_with("a password\n", 0o644);
     let (_directory, path) = file_with(&format!("admin.password_file = {secret:?}"), 0o600);

@@ -83,9 +83,15 @@ impl Counters {
 
     /// Adds what a report counts. Its rows and sketches are loaded.
     pub(super) fn add(&mut self, hour: u32, tally: &Tally) {
-        for count in &tally.counts {
-            let (row, dirty) = self.rows.entry((hour, row_of(count.name))).or_default();
-            row.add(place_of(count.name), count.count);
+        for run in tally
+            .counts
+            .chunk_by(|a, b| row_of(a.name) == row_of(b.name))
+        {
+            let number = run.first().map_or(0, |count| row_of(count.name));
+            let (row, dirty) = self.rows.entry((hour, number)).or_default();
+            for count in run {
+                row.add(place_of(count.name), count.count);
+            }
             *dirty = true;
         }
         self.sketches.add(hour, &tally.marks);
