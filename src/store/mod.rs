@@ -157,6 +157,8 @@ pub struct Swept {
 pub enum Health {
     /// It serves.
     Fine,
+    /// It refuses events, and nothing else yet: the disk is nearly full.
+    NoEvents,
     /// It reads, but refuses changes: the disk is full.
     Full,
     /// It has stopped, and why.

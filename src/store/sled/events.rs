@@ -13,6 +13,7 @@ use super::counters::{Counters, NameCount, ROW_NAMES};
 use super::expiry;
 use super::keys::{BlockKey, CountKey, Field, Key, NameKey, NumberKey, OnceKey, prefix};
 use super::record::{self, postcard_records};
+use super::space::STEP_BYTES;
 use super::view::{Read, View};
 use crate::model::{
     Digest, Event, EventCount, Holder, Idempotency, NewEvent, Timestamp, UserNumber, limits,
@@ -114,6 +115,15 @@ pub(super) struct Prepared {
     blocks: Vec<Vec<u8>>,
     loose: Option<Segment>,
     counts: Vec<NameCount>,
+}
+
+impl Prepared {
+    /// About how many bytes it is going to write.
+    pub(super) fn bytes(&self) -> u64 {
+        let blocks = self.blocks.iter().map(Vec::len).sum::<usize>();
+        let loose = self.loose.as_ref().map_or(0, Segment::len);
+        (blocks + loose) as u64 + STEP_BYTES
+    }
 }
 
 /// Encodes and compresses a report whose names and subjects are resolved to numbers.

@@ -16,8 +16,10 @@ mod invites;
 mod keys;
 mod open;
 mod outbox;
+mod queue;
 mod record;
 mod resets;
+mod space;
 mod tokens;
 mod users;
 mod verbs;
@@ -34,8 +36,9 @@ use self::blocks::Reporter;
 use self::cache::{Cache, Lookup};
 use self::events::{EventLog, Names};
 use self::keys::{Key, TokenKey, UserKey, meta};
+use self::space::{FreeBytes, Needs, Room, STEP_BYTES};
 use self::view::{Read, View};
-use self::writer::{Desk, Room, Writer};
+use self::writer::{Desk, Writer};
 use super::{Appended, Outcome, Report, StoreError};
 use crate::model::{Digest, Holder, Token, User, UserId, UserNumber};
 
@@ -83,6 +86,15 @@ impl SledStore {
     /// Opens the store in a directory, making it if there is none, and proves that what it is told reaches the disk.
     /// `memory_budget` is what the store may use in all, in bytes.
     pub async fn open(path: &Path, memory_budget: u64) -> Outcome<SledStore> {
+        let free_bytes = space::free_bytes_of(path);
+        SledStore::open_measuring(path, memory_budget, free_bytes).await
+    }
+
+    async fn open_measuring(
+        path: &Path,
+        memory_budget: u64,
+        free_bytes: FreeBytes,
+    ) -> Outcome<SledStore> {
         let opened = open::open(path, memory_budget / CACHE_SHARE)?;
         let names = Arc::new(Names::load(&opened.tree)?);
         let caches = Arc::new(Caches::new(memory_budget));
@@ -93,7 +105,7 @@ impl SledStore {
         let writer = Writer::start(Desk {
             db: opened.db,
             tree: opened.tree.clone(),
-            path: path.to_owned(),
+            free_bytes,
             sequence: opened.sequence,
             events: EventLog::new(Arc::clone(&names)),
             changed,
@@ -112,14 +124,18 @@ impl SledStore {
         Ok(store)
     }
 
-    /// Writes a record through the whole path: a flush that does not reach the disk stops the store here.
+    /// Writes a record through the whole path: a flush that does not reach the disk stops the store here. On a full disk there
+    /// is nothing to prove yet, and every flush is held to it when it comes.
     async fn prove_durability(&self) -> Outcome<()> {
         const STARTS: u8 = 4;
-        self.change(Room::Reclaim, |view| {
+        let proof = self.change(Room::Reclaim, |view| {
             let starts = view.fetch(&meta::<u64>(STARTS))?.unwrap_or(0);
             view.put(&meta::<u64>(STARTS), &(starts + 1))
-        })
-        .await
+        });
+        match proof.await {
+            Err(StoreError::Full) => Ok(()),
+            proved => proved,
+        }
     }
 
     async fn change<T, F>(&self, room: Room, step: F) -> Outcome<T>
@@ -127,7 +143,8 @@ impl SledStore {
         T: Send + 'static,
         F: FnOnce(&mut View<'_>) -> Outcome<T> + Send + 'static,
     {
-        self.writer.step(room, step).await
+        let bytes = STEP_BYTES;
+        self.writer.step(Needs { room, bytes }, step).await
     }
 
     fn token(&self, digest: Digest) -> Outcome<Option<Arc<Token>>> {
@@ -201,4 +218,92 @@ where
         cache.offer(key, Arc::clone(value), &ticket);
     }
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use tempfile::TempDir;
+
+    use super::super::{Fact, Health, Store};
+    use super::*;
+    use crate::model::{NewEvent, Timestamp};
+
+    const MIB: u64 = 1 << 20;
+
+    async fn store_on(directory: &TempDir, free: &Arc<AtomicU64>) -> SledStore {
+        let free = Arc::clone(free);
+        let free_bytes = Box::new(move || free.load(Ordering::Relaxed));
+        let opened = SledStore::open_measuring(directory.path(), 16 * MIB, free_bytes);
+        opened.await.unwrap()
+    }
+
+    async fn report(store: &SledStore) -> Outcome<Appended> {
+        let events: [NewEvent<'_>; 0] = [];
+        store
+            .append_events(Report {
+                reporter: Holder::Admin,
+                events: &events,
+                idempotency: None,
+                at: Timestamp::default(),
+            })
+            .await
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_opened_and_read_and_taken_up_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let free = Arc::new(AtomicU64::new(64 * MIB));
+        let store = store_on(&directory, &free).await;
+        store.keep_fact(Fact::AdminHash, vec![1]).await.unwrap();
+        store.close().await;
+        drop(store);
+
+        free.store(0, Ordering::Relaxed);
+        let store = store_on(&directory, &free).await;
+        assert_eq!(store.health(), Health::Full);
+        // What is kept already needs no room; what is not cannot be kept, nor be read as if it were.
+        let kept = store.keep_fact(Fact::AdminHash, vec![2]).await;
+        assert_eq!(kept, Ok(vec![1]));
+        let refused = store.keep_fact(Fact::SigningSeed, vec![3]).await;
+        assert_eq!(refused, Err(StoreError::Full));
+        assert_eq!(store.find_fact(Fact::SigningSeed).await, Ok(None));
+
+        free.store(10 * MIB, Ordering::Relaxed);
+        let kept = store.keep_fact(Fact::SigningSeed, vec![3]).await;
+        assert_eq!((kept, store.health()), (Ok(vec![3]), Health::NoEvents));
+        assert_eq!(report(&store).await, Err(StoreError::Full));
+        free.store(64 * MIB, Ordering::Relaxed);
+        assert_eq!(report(&store).await, Ok(Appended::Stored(0)));
+        assert_eq!(store.health(), Health::Fine);
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_the_writer_stops_the_store_with_a_reason() {
+        let directory = tempfile::tempdir().unwrap();
+        let opened = open::open(directory.path(), MIB).unwrap();
+        let writer = Writer::start(Desk {
+            db: opened.db,
+            tree: opened.tree,
+            free_bytes: Box::new(|| u64::MAX),
+            sequence: opened.sequence,
+            events: EventLog::new(Arc::default()),
+            changed: Box::new(|_| panic!("a bug")),
+        })
+        .unwrap();
+        let needs = Needs {
+            room: Room::Change,
+            bytes: 1,
+        };
+        let put = |view: &mut View<'_>| view.put(&meta::<u64>(200), &1);
+        let outcome = writer.step(needs, put).await;
+        assert!(
+            matches!(outcome, Err(StoreError::Stopped(_))),
+            "{outcome:?}"
+        );
+        assert!(writer.shared.failed().await.contains("panicked"));
+        assert_eq!(writer.step(needs, put).await, outcome);
+        writer.close().await;
+    }
 }

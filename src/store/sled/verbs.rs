@@ -11,8 +11,8 @@ use super::super::{
     Updated,
 };
 use super::keys::meta;
+use super::space::{Needs, Room, Scarcity};
 use super::view::{Read, View};
-use super::writer::Room;
 use super::{SledStore, events, expiry, history, invites, outbox, resets, tokens, users};
 use crate::model::{
     Digest, DueMail, Email, Event, EventCount, EventPage, EventQuery, Holder, InviteTerms, Name,
@@ -255,10 +255,15 @@ impl Store for SledStore {
         };
         let names = self.name_numbers(&report).await?;
         let prepared = events::prepare(report.at, reporter, report.events, &names, &subjects);
-        self.change(Room::Events, move |view| {
-            events::append(view, holder, idempotency, prepared)
-        })
-        .await
+        let needs = Needs {
+            room: Room::Events,
+            bytes: prepared.bytes(),
+        };
+        self.writer
+            .step(needs, move |view| {
+                events::append(view, holder, idempotency, prepared)
+            })
+            .await
     }
 
     async fn events_since(&self, from: Timestamp, limit: usize) -> Outcome<Vec<Event>> {
@@ -302,8 +307,11 @@ impl Store for SledStore {
     fn health(&self) -> Health {
         match self.writer.shared.failure() {
             Some(why) => Health::Stopped(why.to_owned()),
-            None if self.writer.shared.is_full() => Health::Full,
-            None => Health::Fine,
+            None => match self.writer.shared.scarcity() {
+                Scarcity::Nothing => Health::Fine,
+                Scarcity::Events => Health::NoEvents,
+                Scarcity::Changes => Health::Full,
+            },
         }
     }
 
