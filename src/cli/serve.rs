@@ -8,13 +8,13 @@ use rustix::fs::Mode;
 
 use super::{CliError, logging, print_line, read_config};
 use crate::api;
-use crate::config::Config;
+use crate::config::{Config, Storage};
 use crate::crypto::SystemRandom;
 use crate::http::Dispatcher;
 use crate::server;
 use crate::service::Services;
 use crate::store::Store;
-use crate::store::sled::SledStore;
+use crate::store::sled::{Manners, SledStore};
 use crate::world::{SystemClock, World};
 
 /// How often the watchdog looks whether the disk still takes what it is given.
@@ -63,7 +63,7 @@ async fn serve(config: Arc<Config>) -> Result<(), CliError> {
         random: Arc::new(SystemRandom::default()),
     };
     let cannot_open = |cause| CliError::because("cannot open the store", cause);
-    let opened = SledStore::open(&config.storage.path, config.storage.memory_budget).await;
+    let opened = SledStore::open_with(&config.storage.path, manners(&config.storage)).await;
     let store: Arc<dyn Store> = Arc::new(opened.map_err(cannot_open)?);
     let announce = |password: &crate::model::Secret| {
         let username = &config.admin.username;
@@ -89,6 +89,13 @@ async fn serve(config: Arc<Config>) -> Result<(), CliError> {
     store.close().await;
     log::info!("stopped");
     ended
+}
+
+fn manners(storage: &Storage) -> Manners {
+    Manners {
+        memory_budget: storage.memory_budget,
+        commit_delay: storage.commit_delay,
+    }
 }
 
 fn start_chores(services: &Arc<Services>) -> [tokio::task::JoinHandle<()>; 2] {

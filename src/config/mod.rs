@@ -89,6 +89,8 @@ pub struct Storage {
     pub path: PathBuf,
     /// How much memory the store may use, in bytes.
     pub memory_budget: u64,
+    /// How long a change waits for others to be written with it.
+    pub commit_delay: Duration,
 }
 
 /// A password as an owner configured it.

@@ -118,6 +118,12 @@ pub const SETTINGS: &[Setting] = &[
         about: "How much memory the store may take.",
     },
     Setting {
+        key: "storage.commit_delay",
+        kind: Span("0s", "1s", |to| &mut to.storage.commit_delay),
+        preset: Default(r#""0s""#),
+        about: "How long a change waits for others to be written with it: \"50ms\" spares an SD card, at the price of slower answers.",
+    },
+    Setting {
         key: "admin.username",
         kind: Text(|to, it| value::line(it).map(|it| to.admin.username = it)),
         preset: Default(r#""admin""#),

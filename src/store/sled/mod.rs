@@ -16,6 +16,7 @@ mod invites;
 mod keys;
 mod open;
 mod outbox;
+mod pace;
 mod queue;
 mod record;
 mod resets;
@@ -29,6 +30,7 @@ mod writer;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+use std::time::Duration;
 
 use sled::Tree;
 
@@ -36,6 +38,7 @@ use self::blocks::Reporter;
 use self::cache::{Cache, Lookup};
 use self::events::{EventLog, Names};
 use self::keys::{Key, TokenKey, UserKey, meta};
+use self::pace::Pace;
 use self::space::{FreeBytes, Needs, Room, STEP_BYTES};
 use self::view::{Read, View};
 use self::writer::{Desk, Writer};
@@ -46,6 +49,24 @@ use crate::model::{Digest, Holder, Token, User, UserId, UserNumber};
 const CACHE_SHARE: u64 = 4;
 /// What a cached token or account takes, with its place in the maps.
 const CACHED_BYTES: u64 = 512;
+
+/// How the store is to behave.
+#[derive(Debug, Clone, Copy)]
+pub struct Manners {
+    /// What it may use of memory in all, in bytes.
+    pub memory_budget: u64,
+    /// How long a change waits for others to be written with it: fewer writes, later answers.
+    pub commit_delay: Duration,
+}
+
+impl Default for Manners {
+    fn default() -> Manners {
+        Manners {
+            memory_budget: 64 << 20,
+            commit_delay: Duration::ZERO,
+        }
+    }
+}
 
 /// The store.
 pub struct SledStore {
@@ -86,15 +107,25 @@ impl SledStore {
     /// Opens the store in a directory, making it if there is none, and proves that what it is told reaches the disk.
     /// `memory_budget` is what the store may use in all, in bytes.
     pub async fn open(path: &Path, memory_budget: u64) -> Outcome<SledStore> {
+        let manners = Manners {
+            memory_budget,
+            ..Manners::default()
+        };
+        SledStore::open_with(path, manners).await
+    }
+
+    /// As `open`, with further wishes.
+    pub async fn open_with(path: &Path, manners: Manners) -> Outcome<SledStore> {
         let free_bytes = space::free_bytes_of(path);
-        SledStore::open_measuring(path, memory_budget, free_bytes).await
+        SledStore::open_measuring(path, manners, free_bytes).await
     }
 
     async fn open_measuring(
         path: &Path,
-        memory_budget: u64,
+        manners: Manners,
         free_bytes: FreeBytes,
     ) -> Outcome<SledStore> {
+        let memory_budget = manners.memory_budget;
         let opened = open::open(path, memory_budget / CACHE_SHARE)?;
         let names = Arc::new(Names::load(&opened.tree)?);
         let caches = Arc::new(Caches::new(memory_budget));
@@ -107,6 +138,7 @@ impl SledStore {
             tree: opened.tree.clone(),
             free_bytes,
             sequence: opened.sequence,
+            pace: Pace::new(manners.commit_delay),
             events: EventLog::new(Arc::clone(&names)),
             changed,
         })?;
@@ -235,7 +267,7 @@ mod tests {
     async fn store_on(directory: &TempDir, free: &Arc<AtomicU64>) -> SledStore {
         let free = Arc::clone(free);
         let free_bytes = Box::new(move || free.load(Ordering::Relaxed));
-        let opened = SledStore::open_measuring(directory.path(), 16 * MIB, free_bytes);
+        let opened = SledStore::open_measuring(directory.path(), Manners::default(), free_bytes);
         opened.await.unwrap()
     }
 
@@ -288,6 +320,7 @@ mod tests {
             tree: opened.tree,
             free_bytes: Box::new(|| u64::MAX),
             sequence: opened.sequence,
+            pace: Pace::default(),
             events: EventLog::new(Arc::default()),
             changed: Box::new(|_| panic!("a bug")),
         })

@@ -9,6 +9,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
 use sled::{Db, Tree};
 use tokio::sync::{Notify, oneshot};
@@ -17,6 +18,7 @@ use super::super::{Outcome, StoreError};
 use super::durable;
 use super::events::EventLog;
 use super::keys::{Key, meta};
+use super::pace::Pace;
 use super::queue::{Group, Pending, Queue};
 use super::record;
 use super::space::{FreeBytes, Gauge, Needs, Room, Scarcity};
@@ -141,6 +143,8 @@ pub(super) struct Desk {
     pub(super) free_bytes: FreeBytes,
     /// The number of the last group.
     pub(super) sequence: u64,
+    /// How long a group waits for company.
+    pub(super) pace: Pace,
     /// The events.
     pub(super) events: EventLog,
     /// Called before anybody is answered.
@@ -209,10 +213,22 @@ impl Writer {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long the disk takes, for the pace of the next group; nothing that is stored depends on it"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
 impl Desk {
     fn serve(mut self, shared: &Shared) {
         let mut group = Group::new();
-        while shared.queue.take_group(&mut group) {
+        while shared
+            .queue
+            .take_group(&mut group, |waiting| self.pace.patience(waiting))
+        {
+            let (steps, started) = (group.len(), now());
             shared.begun.fetch_add(1, Ordering::Release);
             // A step's own panic is caught where it runs. Any other leaves nobody knows what behind: it is final.
             let outcome = catch_unwind(AssertUnwindSafe(|| self.commit(&mut group, shared)));
@@ -221,6 +237,8 @@ impl Desk {
                     "its writer panicked; see the log".into(),
                 ))
             });
+            self.pace
+                .note(steps, now().saturating_duration_since(started));
             shared.finished.fetch_add(1, Ordering::Release);
             if let Err(error) = &outcome {
                 log::error!("nothing more is written: {error}");
