@@ -19,7 +19,7 @@ use std::borrow::Cow;
 pub use account::{Invite, InviteTerms, Name, NewUser, Password, User};
 pub use email::Email;
 pub use event::{Event, EventCount, Idempotency, NewEvent};
-pub use id::{TokenId, UserId, UserNumber};
+pub use id::{EventId, TokenId, UserId, UserNumber};
 pub use mail::{DueMail, MailId, Retry};
 pub use network::network;
 pub use query::{EventPage, EventQuery, Order, Position};

@@ -34,6 +34,11 @@ impl Timestamp {
         u32::try_from(self.0.div_euclid(MILLIS_PER_HOUR)).unwrap_or(0)
     }
 
+    /// Whole days since the epoch, in UTC.
+    pub fn day(self) -> u32 {
+        self.hour() / 24
+    }
+
     /// The moment `span` later.
     #[must_use]
     pub fn after(self, span: Duration) -> Timestamp {

@@ -2,12 +2,14 @@
 
 use super::{Bearer, Refusal, Services};
 use crate::crypto;
-use crate::model::{Holder, Idempotency, Invalid, NewEvent, Timestamp, UserId, limits};
+use crate::model::{EventId, Holder, Idempotency, Invalid, NewEvent, Timestamp, UserId, limits};
 use crate::store::{Appended, Report};
 
 /// An event as it was reported, unchecked and borrowed from the body.
 #[derive(Debug, Clone, Copy)]
 pub struct ReportedEvent<'a> {
+    /// What the reporter calls it, so that it is stored once however often it is sent.
+    pub id: Option<&'a str>,
     /// What happened.
     pub name: &'a str,
     /// Whom it is about; the reporter if not said.
@@ -88,7 +90,11 @@ fn check<'a>(
             ));
         }
     };
+    let id = event
+        .id
+        .map(|text| EventId::parse(text).ok_or_else(|| wrong(index, "id", "must be a UUID")));
     let checked = NewEvent {
+        id: id.transpose()?,
         name: event.name,
         subject,
         details: event.details,

@@ -118,6 +118,11 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
+    /// It, answered as if it had so many events: some of them were stored before.
+    pub(super) fn answered_as(self, events: usize) -> Prepared {
+        Prepared { events, ..self }
+    }
+
     /// About how many bytes it is going to write.
     pub(super) fn bytes(&self) -> u64 {
         let blocks = self.blocks.iter().map(Vec::len).sum::<usize>();

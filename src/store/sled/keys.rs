@@ -9,8 +9,8 @@ use super::events::Once;
 use super::record::{Record, postcard_records};
 use super::tokens::Epoch;
 use crate::model::{
-    Digest, DueMail, Holder, Invite, MailId, ResetCode, Timestamp, Token, TokenId, User, UserId,
-    UserNumber,
+    Digest, DueMail, EventId, Holder, Invite, MailId, ResetCode, Timestamp, Token, TokenId, User,
+    UserId, UserNumber,
 };
 
 /// A typed key and the type of the value under it.
@@ -86,6 +86,7 @@ array_fields! {
     TokenId: |it: &TokenId| it.0.into_bytes(), |bytes| TokenId(Uuid::from_bytes(bytes));
     MailId: |it: &MailId| it.0.into_bytes(), |bytes| MailId(Uuid::from_bytes(bytes));
     UserNumber: |it: &UserNumber| it.0.to_be_bytes(), |bytes| UserNumber(u32::from_be_bytes(bytes));
+    EventId: |it: &EventId| it.0.into_bytes(), |bytes| EventId(Uuid::from_bytes(bytes));
     Digest: |it: &Digest| it.0, Digest;
     // The sign bit is flipped, so that moments before 1970 sort before those after.
     Timestamp: |it: &Timestamp| (it.millis().cast_unsigned() ^ (1 << 63)).to_be_bytes(),
@@ -199,6 +200,8 @@ keys! {
     NameKey { id: u32 } b'D' => String;
     /// The counters of 64 names in an hour.
     CountKey { hour: u32, row: u32 } b'C' => Row;
+    /// An event that was stored: its day, its reporter, and the id that the reporter gave it.
+    SeenKey { day: u32, kind: u8, number: u32, id: EventId } b'S' => ();
     /// A part of a block of events: in the order of time, then of arrival.
     BlockKey { at: Timestamp, sequence: u64, index: u32, part: u16 } b'B' => Part;
 }

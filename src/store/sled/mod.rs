@@ -19,7 +19,9 @@ mod outbox;
 mod pace;
 mod queue;
 mod record;
+mod reports;
 mod resets;
+mod seen;
 mod space;
 mod tokens;
 mod users;
@@ -34,7 +36,6 @@ use std::time::Duration;
 
 use sled::Tree;
 
-use self::blocks::Reporter;
 use self::cache::{Cache, Lookup};
 use self::events::{EventLog, Names};
 use self::keys::{Key, TokenKey, UserKey, meta};
@@ -42,8 +43,8 @@ use self::pace::Pace;
 use self::space::{FreeBytes, Needs, Room, STEP_BYTES};
 use self::view::{Read, View};
 use self::writer::{Desk, Writer};
-use super::{Appended, Outcome, Report, StoreError};
-use crate::model::{Digest, Holder, Token, User, UserId, UserNumber};
+use super::{Outcome, StoreError};
+use crate::model::{Digest, Holder, Token, User, UserId};
 
 /// Part of the memory budget that is sled's: it counts bytes on disk and needs about twice that in memory.
 const CACHE_SHARE: u64 = 4;
@@ -188,49 +189,6 @@ impl SledStore {
     fn user(&self, id: UserId) -> Outcome<Option<Arc<User>>> {
         read_through(&self.caches.users, &id, || self.tree.fetch(&UserKey { id }))
     }
-
-    /// Who reports and the numbers of those whom the events are about, or why that cannot be said.
-    fn accounts_of(
-        &self,
-        report: &Report<'_>,
-    ) -> Outcome<Result<(Reporter, Vec<UserNumber>), Appended>> {
-        let mut numbers: Vec<UserNumber> = Vec::with_capacity(report.events.len());
-        let mut last: Option<(UserId, UserNumber)> = None;
-        for (index, event) in report.events.iter().enumerate() {
-            let number = match last {
-                Some((id, number)) if id == event.subject => number,
-                _ => match self.user(event.subject)? {
-                    Some(user) => user.number,
-                    None => return Ok(Err(Appended::UnknownUser(index))),
-                },
-            };
-            last = Some((event.subject, number));
-            numbers.push(number);
-        }
-        let reporter = match report.reporter {
-            Holder::Admin => Reporter::Admin,
-            Holder::Hub => Reporter::Hub,
-            Holder::User(id) => match self.user(id)? {
-                Some(user) => Reporter::User(user.number),
-                None => return Ok(Err(Appended::UnknownReporter)),
-            },
-        };
-        Ok(Ok((reporter, numbers)))
-    }
-
-    /// The numbers of the names of events; a name that is new gets its number first.
-    async fn name_numbers(&self, report: &Report<'_>) -> Outcome<Vec<u32>> {
-        match self.names.numbers(report.events) {
-            Ok(numbers) => Ok(numbers),
-            Err(unknown) => {
-                self.change(Room::Events, move |view| events::intern(view, unknown))
-                    .await?;
-                self.names.numbers(report.events).map_err(|_| {
-                    StoreError::Corrupt("a name that was given a number has none".into())
-                })
-            }
-        }
-    }
 }
 
 fn read_through<K, V>(
@@ -258,7 +216,7 @@ mod tests {
 
     use tempfile::TempDir;
 
-    use super::super::{Fact, Health, Store};
+    use super::super::{Appended, Fact, Health, Report, Store};
     use super::*;
     use crate::model::{NewEvent, Timestamp};
 

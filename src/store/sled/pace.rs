@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::queue::Patience;
 
-/// From so many clients on a group waits for those who were just answered. Fewer keep neither the processor nor the disk
-/// busy by themselves: while half of them are on their way to the disk the other half is read, and waiting for all would lose that.
-const CROWD_STEPS: usize = 48;
+/// From so many clients on a group waits for those who were just answered. Fewer share a flush so seldom that waiting would
+/// cost them more than it saves.
+const CROWD_STEPS: usize = 16;
 /// A group of a crowd waits for so many times what the last one took.
 const TIMES: u32 = 2;
 /// And never longer than this, however slow the disk is.

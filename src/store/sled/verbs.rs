@@ -7,13 +7,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::super::{
-    Appended, Created, Fact, Found, Health, Outcome, Redeemed, Refreshed, Report, Store, Swept,
-    Updated,
+    Appended, Created, Fact, Found, Health, Outcome, Redeemed, Refreshed, Report, Store,
+    StoreError, Swept, Updated,
 };
 use super::keys::meta;
-use super::space::{Needs, Room, Scarcity};
+use super::space::{Room, Scarcity};
 use super::view::{Read, View};
-use super::{SledStore, events, expiry, history, invites, outbox, resets, tokens, users};
+use super::{
+    SledStore, events, expiry, history, invites, outbox, reports, resets, seen, tokens, users,
+};
 use crate::model::{
     Digest, DueMail, Email, Event, EventCount, EventPage, EventQuery, Holder, InviteTerms, Name,
     NewToken, NewUser, Timestamp, Token, TokenId, User, UserId,
@@ -237,33 +239,12 @@ impl Store for SledStore {
     }
 
     async fn append_events(&self, report: Report<'_>) -> Outcome<Appended> {
-        let (holder, idempotency) = (report.reporter, report.idempotency);
-        let (reporter, subjects) = match self.accounts_of(&report)? {
-            Ok(accounts) => accounts,
-            Err(refusal) => {
-                // A repetition is answered as the first time, even if an account that it names is gone by now; and like
-                // the first time, after the writer has been asked: what a read shows may not be on the disk yet.
-                let at = report.at;
-                let answer = self
-                    .change(Room::Events, move |view| {
-                        let answer = |it| events::answer_to(view, holder, it, at).transpose();
-                        idempotency.and_then(answer).transpose()
-                    })
-                    .await?;
-                return Ok(answer.unwrap_or(refusal));
+        for _ in 0..reports::ATTEMPTS {
+            if let Some(answer) = self.append_once(&report).await? {
+                return Ok(answer);
             }
-        };
-        let names = self.name_numbers(&report).await?;
-        let prepared = events::prepare(report.at, reporter, report.events, &names, &subjects);
-        let needs = Needs {
-            room: Room::Events,
-            bytes: prepared.bytes(),
-        };
-        self.writer
-            .step(needs, move |view| {
-                events::append(view, holder, idempotency, prepared)
-            })
-            .await
+        }
+        Err(StoreError::Busy)
     }
 
     async fn events_since(&self, from: Timestamp, limit: usize) -> Outcome<Vec<Event>> {
@@ -295,7 +276,12 @@ impl Store for SledStore {
 
     async fn sweep(&self, now: Timestamp, retention: Duration) -> Outcome<Swept> {
         self.change(Room::Reclaim, move |view| {
-            expiry::sweep(view, now, retention)
+            let ids = seen::sweep(view, now)?;
+            let rest = expiry::sweep(view, now, retention)?;
+            Ok(Swept {
+                removed: ids.removed + rest.removed,
+                more: ids.more || rest.more,
+            })
         })
         .await
     }
