@@ -14,7 +14,7 @@ use crate::http::Dispatcher;
 use crate::server;
 use crate::service::Services;
 use crate::store::Store;
-use crate::store::sled::{Manners, SledStore};
+use crate::store::sled::{Manners, Meter, SledStore};
 use crate::world::{SystemClock, World};
 
 /// How often the watchdog looks whether the disk still takes what it is given.
@@ -25,12 +25,13 @@ const PATIENCE: u32 = 12;
 pub(super) fn run(config: &Path) -> Result<(), CliError> {
     let config = Arc::new(read_config(config)?);
     logging::start(&config.log);
+    let meter = Meter::open();
     harden();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
     let runtime = runtime.map_err(|cause| CliError::because("cannot start threads", cause))?;
-    runtime.block_on(serve(config))
+    runtime.block_on(serve(config, meter))
 }
 
 /// What we write is for us alone, and what we know is in no core dump. A panic in one of the database's own threads would
@@ -54,7 +55,7 @@ fn harden() {
     }));
 }
 
-async fn serve(config: Arc<Config>) -> Result<(), CliError> {
+async fn serve(config: Arc<Config>, meter: Meter) -> Result<(), CliError> {
     let listeners = server::bind(&config)
         .await
         .map_err(|cause| CliError::because("cannot listen", cause))?;
@@ -63,7 +64,7 @@ async fn serve(config: Arc<Config>) -> Result<(), CliError> {
         random: Arc::new(SystemRandom::default()),
     };
     let cannot_open = |cause| CliError::because("cannot open the store", cause);
-    let opened = SledStore::open_with(&config.storage.path, manners(&config.storage)).await;
+    let opened = SledStore::open_with(&config.storage.path, manners(&config.storage, meter)).await;
     let store: Arc<dyn Store> = Arc::new(opened.map_err(cannot_open)?);
     let announce = |password: &crate::model::Secret| {
         let username = &config.admin.username;
@@ -91,10 +92,11 @@ async fn serve(config: Arc<Config>) -> Result<(), CliError> {
     ended
 }
 
-fn manners(storage: &Storage) -> Manners {
+fn manners(storage: &Storage, meter: Meter) -> Manners {
     Manners {
         memory_budget: storage.memory_budget,
         commit_delay: storage.commit_delay,
+        meter,
     }
 }
 

@@ -241,6 +241,10 @@ pub struct Limits {
     pub reset_attempts: Rate,
     /// Signups from one address.
     pub signups: Rate,
+    /// Events that a holder may report in a minute; 0: any number.
+    pub events_per_minute: u32,
+    /// Bytes of requests with events that a holder may send in a day; 0: any number.
+    pub event_bytes_per_day: u64,
     /// The longest body of an ordinary request, in bytes.
     pub body: usize,
     /// The longest body of an event request, in bytes.

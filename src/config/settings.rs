@@ -352,6 +352,18 @@ pub const SETTINGS: &[Setting] = &[
         about: "How many accounts an address may make.",
     },
     Setting {
+        key: "limits.events_per_minute",
+        kind: Count(0..=1_000_000_000, |to, it| to.limits.events_per_minute = it),
+        preset: Default("0"),
+        about: "How many events a user, the administrator or the hub may report in a minute; 0 is any number.",
+    },
+    Setting {
+        key: "limits.event_bytes_per_day",
+        kind: Size("0B", "1024GiB", |to, it| to.limits.event_bytes_per_day = it),
+        preset: Default(r#""0B""#),
+        about: r#"How much a user, the administrator or the hub may send in a day in requests that bring events; "0B" is any amount."#,
+    },
+    Setting {
         key: "limits.body",
         kind: Size("1KiB", "64MiB", |to, it| to.limits.body = value::length(it)),
         preset: Default(r#""64KiB""#),

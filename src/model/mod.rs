@@ -2,6 +2,7 @@
 //! decided here, and a value that could be built is a value that is right: `Email::parse` is the only way to an `Email`.
 
 mod account;
+mod disk;
 mod email;
 mod event;
 mod id;
@@ -17,6 +18,7 @@ mod token;
 use std::borrow::Cow;
 
 pub use account::{Invite, InviteTerms, Name, NewUser, Password, User};
+pub use disk::{DISK_DAYS, DiskDay, DiskUse};
 pub use email::Email;
 pub use event::{Event, EventCount, Idempotency, NewEvent};
 pub use id::{EventId, TokenId, UserId, UserNumber};

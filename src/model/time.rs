@@ -39,6 +39,19 @@ impl Timestamp {
         self.hour() / 24
     }
 
+    /// The midnight with which the day of this number begins, in UTC.
+    pub fn of_day(day: u32) -> Timestamp {
+        Timestamp(i64::from(day) * 24 * MILLIS_PER_HOUR)
+    }
+
+    /// Its day in UTC: `2024-09-06`.
+    pub fn date(self) -> String {
+        DateTime::<Utc>::from_timestamp_millis(self.0)
+            .unwrap_or_default()
+            .format("%Y-%m-%d")
+            .to_string()
+    }
+
     /// The moment `span` later.
     #[must_use]
     pub fn after(self, span: Duration) -> Timestamp {

@@ -1,5 +1,6 @@
 //! Events, as they are reported.
 
+use super::quotas::Volume;
 use super::{Bearer, Refusal, Services};
 use crate::crypto;
 use crate::model::{EventId, Holder, Idempotency, Invalid, NewEvent, Timestamp, UserId, limits};
@@ -48,7 +49,17 @@ impl Services {
             idempotency,
             at: now,
         };
-        match self.store.append_events(report).await? {
+        let volume = Volume {
+            events: checked.len() as u64,
+            bytes: body.len() as u64,
+        };
+        let quotas = &self.limiter.quotas;
+        quotas.admit(reporter, volume, self.world.clock.monotonic())?;
+        let appended = self.store.append_events(report).await;
+        if !matches!(appended, Ok(Appended::Stored(_))) {
+            quotas.forgive(reporter, volume, self.world.clock.monotonic());
+        }
+        match appended? {
             Appended::Stored(count) | Appended::Replayed(count) => Ok(count),
             Appended::UnknownUser(index) => Err(wrong(index, "user_id", "is no user's id").into()),
             Appended::UnknownReporter => Err(Refusal::BadToken),

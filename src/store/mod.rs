@@ -13,7 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::model::{
-    Digest, DueMail, Email, Event, EventCount, EventPage, EventQuery, Holder, Idempotency,
+    Digest, DiskUse, DueMail, Email, Event, EventCount, EventPage, EventQuery, Holder, Idempotency,
     InviteTerms, Name, NewEvent, NewToken, NewUser, Timestamp, Token, TokenId, User, UserId,
 };
 
@@ -266,6 +266,9 @@ pub trait Store: Send + Sync + 'static {
     async fn read_events(&self, query: EventQuery) -> Outcome<EventPage>;
     /// The counters of the hours in `from..to`.
     async fn event_counts(&self, from: u32, to: u32) -> Outcome<Vec<EventCount>>;
+
+    /// What the data take of the disk, and what was written to it on each of the last days.
+    async fn disk_use(&self, now: Timestamp) -> Outcome<DiskUse>;
 
     /// Keeps `value` unless something is kept already, and returns what is kept.
     async fn keep_fact(&self, fact: Fact, value: Vec<u8>) -> Outcome<Vec<u8>>;

@@ -92,7 +92,7 @@ fn a_malformed_id_and_too_many_events_are_refused_whole() {
     let refused = ana.post(PATH, bad).gives(400);
     assert_eq!(refused.string("/reason"), "events[2].id: must be a UUID");
     ana.post(PATH, json!([{"name": "a", "id": 7}]))
-        .names(400, "events[0].id");
+        .names(400, "[0].id: must be a string");
     // What stands behind the ten thousandth event is not looked at.
     let crowd = [vec![r#"{"name":"a"}"#; 10_001], vec!["nonsense"]]
         .concat()

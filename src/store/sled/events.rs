@@ -15,6 +15,7 @@ use super::keys::{BlockKey, CountKey, Field, Key, NameKey, NumberKey, OnceKey, p
 use super::record::{self, postcard_records};
 use super::space::STEP_BYTES;
 use super::view::{Read, View};
+use super::written::Tally;
 use crate::model::{
     Digest, Event, EventCount, Holder, Idempotency, NewEvent, Timestamp, UserNumber, limits,
 };
@@ -258,6 +259,8 @@ pub(super) fn append(
         view.events.counters.load(&key, row);
     }
     let events = report.events;
+    let stored = report.counts.iter().map(|it| it.count).sum();
+    view.events.tally.store(report.at, stored);
     view.events.add(report);
     Ok(Appended::Stored(events))
 }
@@ -265,15 +268,17 @@ pub(super) fn append(
 /// The events of the group under way, and what the writer keeps in mind from group to group.
 pub(super) struct EventLog {
     pub(super) names: Arc<Names>,
+    pub(super) tally: Tally,
     counters: Counters,
     blocks: Vec<(Timestamp, Vec<u8>)>,
     loose: Vec<(Timestamp, Segment)>,
 }
 
 impl EventLog {
-    pub(super) fn new(names: Arc<Names>) -> EventLog {
+    pub(super) fn new(names: Arc<Names>, tally: Tally) -> EventLog {
         EventLog {
             names,
+            tally,
             counters: Counters::default(),
             blocks: Vec::new(),
             loose: Vec::new(),

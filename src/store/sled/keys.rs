@@ -9,8 +9,8 @@ use super::events::Once;
 use super::record::{Record, postcard_records};
 use super::tokens::Epoch;
 use crate::model::{
-    Digest, DueMail, EventId, Holder, Invite, MailId, ResetCode, Timestamp, Token, TokenId, User,
-    UserId, UserNumber,
+    Digest, DiskDay, DueMail, EventId, Holder, Invite, MailId, ResetCode, Timestamp, Token,
+    TokenId, User, UserId, UserNumber,
 };
 
 /// A typed key and the type of the value under it.
@@ -202,6 +202,8 @@ keys! {
     CountKey { hour: u32, row: u32 } b'C' => Row;
     /// An event that was stored: its day, its reporter, and the id that the reporter gave it.
     SeenKey { day: u32, kind: u8, number: u32, id: EventId } b'S' => ();
+    /// What was stored and written on a day.
+    WrittenKey { day: u32 } b'W' => DiskDay;
     /// A part of a block of events: in the order of time, then of arrival.
     BlockKey { at: Timestamp, sequence: u64, index: u32, part: u16 } b'B' => Part;
 }

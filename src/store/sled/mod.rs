@@ -28,8 +28,9 @@ mod users;
 mod verbs;
 mod view;
 mod writer;
+mod written;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
@@ -43,6 +44,8 @@ use self::pace::Pace;
 use self::space::{FreeBytes, Needs, Room, STEP_BYTES};
 use self::view::{Read, View};
 use self::writer::{Desk, Writer};
+pub use self::written::Meter;
+use self::written::Tally;
 use super::{Outcome, StoreError};
 use crate::model::{Digest, Holder, Token, User, UserId};
 
@@ -52,12 +55,14 @@ const CACHE_SHARE: u64 = 4;
 const CACHED_BYTES: u64 = 512;
 
 /// How the store is to behave.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Manners {
     /// What it may use of memory in all, in bytes.
     pub memory_budget: u64,
     /// How long a change waits for others to be written with it: fewer writes, later answers.
     pub commit_delay: Duration,
+    /// What counts the bytes that are sent to the disk.
+    pub meter: Meter,
 }
 
 impl Default for Manners {
@@ -65,12 +70,15 @@ impl Default for Manners {
         Manners {
             memory_budget: 64 << 20,
             commit_delay: Duration::ZERO,
+            meter: Meter::open(),
         }
     }
 }
 
 /// The store.
 pub struct SledStore {
+    path: PathBuf,
+    meter: Meter,
     tree: Tree,
     writer: Writer,
     names: Arc<Names>,
@@ -140,7 +148,10 @@ impl SledStore {
             free_bytes,
             sequence: opened.sequence,
             pace: Pace::new(manners.commit_delay),
-            events: EventLog::new(Arc::clone(&names)),
+            events: EventLog::new(
+                Arc::clone(&names),
+                Tally::load(&opened.tree, &manners.meter)?,
+            ),
             changed,
         })?;
         let store = SledStore {
@@ -152,6 +163,8 @@ impl SledStore {
             writer,
             names,
             caches,
+            path: path.to_owned(),
+            meter: manners.meter,
         };
         store.prove_durability().await?;
         Ok(store)
@@ -279,7 +292,7 @@ mod tests {
             free_bytes: Box::new(|| u64::MAX),
             sequence: opened.sequence,
             pace: Pace::default(),
-            events: EventLog::new(Arc::default()),
+            events: EventLog::new(Arc::default(), Tally::default()),
             changed: Box::new(|_| panic!("a bug")),
         })
         .unwrap();

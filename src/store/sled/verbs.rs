@@ -14,11 +14,12 @@ use super::keys::meta;
 use super::space::{Room, Scarcity};
 use super::view::{Read, View};
 use super::{
-    SledStore, events, expiry, history, invites, outbox, reports, resets, seen, tokens, users,
+    SledStore, events, expiry, history, invites, outbox, reports, resets, seen, space, tokens,
+    users, written,
 };
 use crate::model::{
-    Digest, DueMail, Email, Event, EventCount, EventPage, EventQuery, Holder, InviteTerms, Name,
-    NewToken, NewUser, Timestamp, Token, TokenId, User, UserId,
+    Digest, DiskUse, DueMail, Email, Event, EventCount, EventPage, EventQuery, Holder, InviteTerms,
+    Name, NewToken, NewUser, Timestamp, Token, TokenId, User, UserId,
 };
 
 /// Where a fact lies.
@@ -259,6 +260,22 @@ impl Store for SledStore {
         events::counts(&self.tree, &self.names, from, to)
     }
 
+    async fn disk_use(&self, now: Timestamp) -> Outcome<DiskUse> {
+        let meter = self.meter.clone();
+        // Nothing is put, so this costs no write, and is answered on a full disk too.
+        let counts = self.change(Room::Reclaim, move |view| {
+            view.events.tally.sample(&meter, Some(now.day()));
+            Ok(view.events.tally.counts())
+        });
+        let (events_stored, days) = counts.await?;
+        Ok(DiskUse {
+            disk_bytes: written::disk_bytes(&self.path).unwrap_or(0),
+            free_bytes: space::free_bytes_of(&self.path)(),
+            events_stored,
+            days,
+        })
+    }
+
     async fn keep_fact(&self, fact: Fact, value: Vec<u8>) -> Outcome<Vec<u8>> {
         self.change(Room::Reclaim, move |view| {
             let key = meta::<Vec<u8>>(place_of(fact));
@@ -275,7 +292,10 @@ impl Store for SledStore {
     }
 
     async fn sweep(&self, now: Timestamp, retention: Duration) -> Outcome<Swept> {
+        let meter = self.meter.clone();
         self.change(Room::Reclaim, move |view| {
+            view.events.tally.sample(&meter, Some(now.day()));
+            written::save(view, false)?;
             let ids = seen::sweep(view, now)?;
             let rest = expiry::sweep(view, now, retention)?;
             Ok(Swept {
@@ -306,6 +326,14 @@ impl Store for SledStore {
     }
 
     async fn close(&self) {
+        let meter = self.meter.clone();
+        let last = self.change(Room::Reclaim, move |view| {
+            view.events.tally.sample(&meter, None);
+            written::save(view, true)
+        });
+        if let Err(error) = last.await {
+            log::warn!("what was written to the disk is not noted: {error}");
+        }
         self.writer.close().await;
     }
 }
