@@ -262,6 +262,6 @@ fn there_are_no_quotas_unless_they_are_set() {
     let server = strict("");
     let ana = server.user("ana@example.org").session();
     for _ in 0..3 {
-        ana.report(&["a"; 5_000]).gives(201);
+        ana.report(&vec!["a"; 5_000]).gives(201);
     }
 }
