@@ -237,7 +237,8 @@ pub trait Store: Send + Sync + 'static {
     /// Makes the invites of the configuration known. An invite that is known already keeps its uses.
     async fn offer_invites(&self, invites: Vec<(Digest, InviteTerms)>) -> Outcome<()>;
 
-    /// Puts a mail into the outbox, in place of one that waits for the same address. False: the outbox is full.
+    /// Puts a mail into the outbox, in place of one that waits for the same address, whose attempts and wait it takes over. False:
+    /// the outbox is full.
     async fn owe_mail(&self, mail: DueMail) -> Outcome<bool>;
     /// The mails that are due at `now`, the longest due first, and when the next one after them is.
     async fn due_mails(&self, now: Timestamp) -> Outcome<(Vec<DueMail>, Option<Timestamp>)>;

@@ -196,7 +196,7 @@ impl Store for SledStore {
     }
 
     async fn owe_mail(&self, mail: DueMail) -> Outcome<bool> {
-        self.change(Room::Change, move |view| outbox::owe(view, &mail))
+        self.change(Room::Change, move |view| outbox::owe(view, mail))
             .await
     }
 
