@@ -22,6 +22,9 @@ const WATCH_EVERY: Duration = Duration::from_secs(5);
 /// So many looks at the same group of changes, and the disk is taken for dead.
 const PATIENCE: u32 = 12;
 
+/// How long the last group may take: a disk that hangs must not keep the process from ending.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(30);
+
 pub(super) fn run(config: &Path) -> Result<(), CliError> {
     let config = Arc::new(read_config(config)?);
     logging::start(&config.log);
@@ -58,7 +61,7 @@ fn harden() {
 async fn serve(config: Arc<Config>, meter: Meter) -> Result<(), CliError> {
     let listeners = server::bind(&config)
         .await
-        .map_err(|cause| CliError::because("cannot listen", cause))?;
+        .map_err(|cause| CliError::new(cause.to_string()))?;
     let world = World {
         clock: Arc::new(SystemClock::start()),
         random: Arc::new(SystemRandom::default()),
@@ -87,7 +90,13 @@ async fn serve(config: Arc<Config>, meter: Meter) -> Result<(), CliError> {
     for chore in chores {
         chore.abort();
     }
-    store.close().await;
+    if tokio::time::timeout(CLOSE_PATIENCE, store.close())
+        .await
+        .is_err()
+    {
+        log::error!("the disk has not taken the last changes: leaving without it");
+        std::process::exit(1);
+    }
     log::info!("stopped");
     ended
 }
