@@ -4,6 +4,7 @@ mod erase;
 mod export;
 mod live;
 mod row;
+mod storage;
 mod summary;
 
 use std::borrow::Cow;
@@ -30,6 +31,7 @@ const ROUTES: &[Route] = &[
     erase::ROUTE,
     export::ROUTE,
     live::ROUTE,
+    storage::ROUTE,
     summary::ROUTE,
 ];
 

@@ -140,6 +140,12 @@ const SIMPLE_EVENT: &[Field] = &[
         required: false,
         secret: false,
     },
+    Field {
+        name: "id",
+        kind: Kind::Text,
+        required: false,
+        secret: false,
+    },
 ];
 const COMPLEX_EVENT: &[Field] = &[
     Field {
@@ -156,6 +162,12 @@ const COMPLEX_EVENT: &[Field] = &[
     },
     Field {
         name: "user_id",
+        kind: Kind::Text,
+        required: false,
+        secret: false,
+    },
+    Field {
+        name: "id",
         kind: Kind::Text,
         required: false,
         secret: false,
@@ -277,6 +289,7 @@ async fn report(call: Call, bearer: Bearer, details: Details) -> Result<Reply, F
         .enumerate()
         .map(|(index, event)| {
             Ok(ReportedEvent {
+                id: event.id.as_deref(),
                 name: &event.name,
                 user_id: event.user_id.as_deref(),
                 details: judge(index, event.details, details)?,

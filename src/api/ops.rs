@@ -57,7 +57,14 @@ pub(super) fn word(failure: &Failure) -> Worded {
 fn health(call: &Call) -> Result<Reply, Failure> {
     match call.services.health() {
         Health::Fine => Ok(Reply::json(200, &Status { status: "ok" }).no_store()),
-        Health::Full => Err(Failure::because(Code::Unavailable, "The disk is full")),
+        Health::NoEvents => Err(Failure::because(
+            Code::Unavailable,
+            "The disk is nearly full: events are refused, other changes are kept",
+        )),
+        Health::Full => Err(Failure::because(
+            Code::Unavailable,
+            "The disk is full: every change is refused",
+        )),
         Health::Stopped(_) => Err(Failure::because(
             Code::Unavailable,
             "The database has stopped",

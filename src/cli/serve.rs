@@ -14,7 +14,7 @@ use crate::http::Dispatcher;
 use crate::server;
 use crate::service::Services;
 use crate::store::Store;
-use crate::store::sled::{SledStore, Terms};
+use crate::store::sled::{Manners, Meter, SledStore};
 use crate::world::{SystemClock, World};
 
 /// How often the watchdog looks whether the disk still takes what it is given.
@@ -22,15 +22,19 @@ const WATCH_EVERY: Duration = Duration::from_secs(5);
 /// So many looks at the same group of changes, and the disk is taken for dead.
 const PATIENCE: u32 = 12;
 
+/// How long the last group may take: a disk that hangs must not keep the process from ending.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(30);
+
 pub(super) fn run(config: &Path) -> Result<(), CliError> {
     let config = Arc::new(read_config(config)?);
     logging::start(&config.log);
+    let meter = Meter::open();
     harden();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
     let runtime = runtime.map_err(|cause| CliError::because("cannot start threads", cause))?;
-    runtime.block_on(serve(config))
+    runtime.block_on(serve(config, meter))
 }
 
 /// What we write is for us alone, and what we know is in no core dump. A panic in one of the database's own threads would
@@ -54,16 +58,16 @@ fn harden() {
     }));
 }
 
-async fn serve(config: Arc<Config>) -> Result<(), CliError> {
+async fn serve(config: Arc<Config>, meter: Meter) -> Result<(), CliError> {
     let listeners = server::bind(&config)
         .await
-        .map_err(|cause| CliError::because("cannot listen", cause))?;
+        .map_err(|cause| CliError::new(cause.to_string()))?;
     let world = World {
         clock: Arc::new(SystemClock::start()),
         random: Arc::new(SystemRandom::default()),
     };
     let cannot_open = |cause| CliError::because("cannot open the store", cause);
-    let opened = SledStore::open(&config.storage.path, Terms::of(&config)).await;
+    let opened = SledStore::open(&config.storage.path, Manners::of(&config, meter)).await;
     let store: Arc<dyn Store> = Arc::new(opened.map_err(cannot_open)?);
     let announce = |password: &crate::model::Secret| {
         let username = &config.admin.username;
@@ -86,7 +90,13 @@ async fn serve(config: Arc<Config>) -> Result<(), CliError> {
     for chore in chores {
         chore.abort();
     }
-    store.close().await;
+    if tokio::time::timeout(CLOSE_PATIENCE, store.close())
+        .await
+        .is_err()
+    {
+        log::error!("the disk has not taken the last changes: leaving without it");
+        std::process::exit(1);
+    }
     log::info!("stopped");
     ended
 }

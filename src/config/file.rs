@@ -11,7 +11,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::complaint::{Complaint, Complaints, position};
 use super::kind::{Reader, Value};
-use super::settings::{ALTERNATIVES, NOT_SHORTER, Preset, SETTINGS, TOGETHER};
+use super::setting::Preset;
+use super::settings::{ALTERNATIVES, NOT_SHORTER, SETTINGS, TOGETHER};
 use super::{
     Accounts, Admin, Apis, Config, Events, Hub, Limits, Log, LogFormat, Mail, Reset, Server,
     Storage, Tokens,

@@ -9,6 +9,7 @@ mod invite;
 mod kind;
 mod render;
 mod secret;
+mod setting;
 mod settings;
 mod value;
 
@@ -23,7 +24,8 @@ use crate::model::{InviteTerms, Secret};
 pub use complaint::{Complaint, Complaints};
 pub use file::{Loaded, default_path, load, parse};
 pub use render::{example_file, markdown_table};
-pub use settings::{Preset, SETTINGS, Setting};
+pub use setting::{Preset, Setting};
+pub use settings::SETTINGS;
 
 /// Everything an owner can decide, checked.
 #[derive(Debug, Clone)]
@@ -89,6 +91,8 @@ pub struct Storage {
     pub path: PathBuf,
     /// How much memory the store may use, in bytes.
     pub memory_budget: u64,
+    /// How long a change waits for others to be written with it.
+    pub commit_delay: Duration,
 }
 
 /// A password as an owner configured it.
@@ -247,6 +251,10 @@ pub struct Limits {
     pub reset_attempts: Rate,
     /// Signups from one address.
     pub signups: Rate,
+    /// Events that a holder may report in a minute; 0: any number.
+    pub events_per_minute: u32,
+    /// Bytes of requests with events that a holder may send in a day; 0: any number.
+    pub event_bytes_per_day: u64,
     /// The longest body of an ordinary request, in bytes.
     pub body: usize,
     /// The longest body of an event request, in bytes.

@@ -1,6 +1,7 @@
 //! The table of settings as documents: the example file and the README's table.
 
-use super::settings::{Preset, SETTINGS};
+use super::setting::Preset;
+use super::settings::SETTINGS;
 
 /// Comments are wrapped here, so that the file can be read in a terminal.
 const COMMENT_COLUMNS: usize = 100;

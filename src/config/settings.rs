@@ -9,40 +9,8 @@ use Kind::{
 use Preset::{Default, Example};
 
 use super::kind::{Form, Kind};
+use super::setting::{Preset, Setting};
 use super::{Config, Transport, value};
-
-/// What stands where the owner says nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Preset {
-    /// This value, as TOML.
-    Default(&'static str),
-    /// Nothing; this is an example, as TOML.
-    Example(&'static str),
-}
-
-/// One key of the configuration file.
-pub struct Setting {
-    /// The key with its sections, such as `server.tls.cert`.
-    pub key: &'static str,
-    /// Its default.
-    pub preset: Preset,
-    /// What it does, in a sentence.
-    pub about: &'static str,
-    /// What its value may be, and where it goes.
-    pub(super) kind: Kind,
-}
-
-impl Setting {
-    /// Its sections, such as `server.tls`.
-    pub fn section(&self) -> &'static str {
-        self.key.rsplit_once('.').map_or("", |(section, _)| section)
-    }
-
-    /// Its name within its section, such as `cert`.
-    pub fn name(&self) -> &'static str {
-        self.key.rsplit_once('.').map_or(self.key, |(_, name)| name)
-    }
-}
 
 /// Keys that exclude each other: they all say what the first one says.
 pub(super) const ALTERNATIVES: &[&[&str]] = &[
@@ -126,6 +94,12 @@ pub const SETTINGS: &[Setting] = &[
         kind: Size("16MiB", "1024GiB", |to, it| to.storage.memory_budget = it),
         preset: Default(r#""64MiB""#),
         about: "How much memory the store may take.",
+    },
+    Setting {
+        key: "storage.commit_delay",
+        kind: Span("0s", "1s", |to| &mut to.storage.commit_delay),
+        preset: Default(r#""0s""#),
+        about: "How long a change waits for others to be written with it: \"50ms\" spares an SD card, at the price of slower answers.",
     },
     Setting {
         key: "admin.username",
@@ -378,6 +352,18 @@ pub const SETTINGS: &[Setting] = &[
         kind: Rate(|to| &mut to.limits.signups),
         preset: Default(r#""5, then 1 per 12m""#),
         about: "How many accounts an address may make.",
+    },
+    Setting {
+        key: "limits.events_per_minute",
+        kind: Count(0..=1_000_000_000, |to, it| to.limits.events_per_minute = it),
+        preset: Default("0"),
+        about: "How many events a user, the administrator or the hub may report in a minute; 0 is any number.",
+    },
+    Setting {
+        key: "limits.event_bytes_per_day",
+        kind: Size("0B", "1024GiB", |to, it| to.limits.event_bytes_per_day = it),
+        preset: Default(r#""0B""#),
+        about: r#"How much a user, the administrator or the hub may send in a day in requests that bring events; "0B" is any amount."#,
     },
     Setting {
         key: "limits.body",

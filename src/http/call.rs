@@ -138,6 +138,8 @@ fn explain<'a, T: Deserialize<'a>>(body: &'a [u8], error: &serde_json::Error) ->
     let text = text
         .rsplit_once(" at line ")
         .map_or(text.as_str(), |(text, _)| text);
+    // A list that stands where the object should has no name of its own.
+    let path = if path == "." { String::new() } else { path };
     let (path, why) = if let Some(field) = quoted_after(text, "missing field `") {
         (join(&path, field), Cow::Borrowed("is missing"))
     } else if let Some(field) = quoted_after(text, "duplicate field `") {
@@ -147,7 +149,11 @@ fn explain<'a, T: Deserialize<'a>>(body: &'a [u8], error: &serde_json::Error) ->
     } else {
         (path, text.into())
     };
-    Failure::bad_request(format!("{path}: {why}"))
+    Failure::bad_request(if path.is_empty() {
+        why.into_owned()
+    } else {
+        format!("{path}: {why}")
+    })
 }
 
 fn quoted_after<'a>(text: &'a str, start: &str) -> Option<&'a str> {
@@ -155,7 +161,7 @@ fn quoted_after<'a>(text: &'a str, start: &str) -> Option<&'a str> {
 }
 
 fn join(path: &str, field: &str) -> String {
-    if path == "." {
+    if path.is_empty() {
         field.to_owned()
     } else {
         format!("{path}.{field}")

@@ -1,5 +1,7 @@
 //! Accounts, what they are made of, and the invites that open them.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Digest, Email, Invalid, Secret, Timestamp, UserId, UserNumber, limits};
@@ -55,7 +57,7 @@ impl Password {
 }
 
 /// An account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     /// Its public name.
     pub id: UserId,
@@ -65,7 +67,7 @@ pub struct User {
     pub email: Email,
     /// What it is called.
     pub name: Name,
-    /// Its password as a PHC string.
+    /// Its password as a PHC string, which can be guessed at.
     pub password_hash: String,
     /// A disabled account cannot log in and its tokens are dead.
     pub disabled: bool,
@@ -79,8 +81,20 @@ pub struct User {
     pub invite: Option<String>,
 }
 
+impl fmt::Debug for User {
+    /// Neither the hash, which can be guessed at, nor the invite, which may open further accounts.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("User")
+            .field("id", &self.id)
+            .field("email", &self.email)
+            .field("disabled", &self.disabled)
+            .field("epoch", &self.epoch)
+            .finish_non_exhaustive()
+    }
+}
+
 /// An account that is about to be made.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NewUser {
     /// Its public name, drawn by the caller.
     pub id: UserId,
@@ -92,6 +106,16 @@ pub struct NewUser {
     pub password_hash: String,
     /// The invite code it brings.
     pub invite: Option<String>,
+}
+
+impl fmt::Debug for NewUser {
+    /// As little as of a [`User`].
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewUser")
+            .field("id", &self.id)
+            .field("email", &self.email)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What an invite allows, as the owner configured it.
@@ -126,6 +150,36 @@ impl Invite {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_account_is_printed_without_its_secrets() {
+        let new = NewUser {
+            id: UserId::from_random([1; 16]),
+            email: Email::parse("ana@example.org").unwrap(),
+            name: Name::parse("Ana").unwrap(),
+            password_hash: "$argon2id$".into(),
+            invite: Some("sesame".into()),
+        };
+        let user = User {
+            id: new.id,
+            number: UserNumber(1),
+            email: new.email.clone(),
+            name: new.name.clone(),
+            password_hash: new.password_hash.clone(),
+            disabled: false,
+            epoch: 0,
+            created_at: Timestamp::default(),
+            updated_at: Timestamp::default(),
+            invite: new.invite.clone(),
+        };
+        for printed in [format!("{new:?}"), format!("{user:?}")] {
+            assert!(printed.contains("ana@example.org"), "{printed}");
+            assert!(
+                !printed.contains("argon2") && !printed.contains("sesame"),
+                "{printed}"
+            );
+        }
+    }
 
     #[test]
     fn names_have_one_to_255_characters() {

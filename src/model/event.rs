@@ -1,10 +1,12 @@
 //! Telemetry events.
 
-use super::{Digest, Holder, Invalid, Timestamp, UserId, limits};
+use super::{Digest, EventId, Holder, Invalid, Timestamp, UserId, limits};
 
 /// An event on its way in, borrowed from the request's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewEvent<'a> {
+    /// What its reporter calls it: the same id from the same reporter, today or yesterday, is the same event.
+    pub id: Option<EventId>,
     /// What happened.
     pub name: &'a str,
     /// Whom it is about.
@@ -64,6 +66,7 @@ mod tests {
         let subject = UserId::from_random([7; 16]);
         let check = |name: &str| {
             NewEvent {
+                id: None,
                 name,
                 subject,
                 details: None,

@@ -16,6 +16,17 @@ pub struct UserNumber(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TokenId(pub Uuid);
 
+/// The name that a reporter gave to an event, to tell a repetition from another one like it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventId(pub Uuid);
+
+impl EventId {
+    /// Reads any of the usual spellings of a UUID.
+    pub fn parse(text: &str) -> Option<EventId> {
+        Uuid::try_parse(text).ok().map(EventId)
+    }
+}
+
 impl UserId {
     /// A version 4 UUID of these random bytes.
     pub fn from_random(bytes: [u8; 16]) -> UserId {

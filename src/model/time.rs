@@ -39,6 +39,24 @@ impl Timestamp {
         Timestamp(self.0.saturating_add(MILLIS_PER_HOUR - 1)).hour()
     }
 
+    /// Whole days since the epoch, in UTC.
+    pub fn day(self) -> u32 {
+        self.hour() / 24
+    }
+
+    /// The midnight with which the day of this number begins, in UTC.
+    pub fn of_day(day: u32) -> Timestamp {
+        Timestamp(i64::from(day) * 24 * MILLIS_PER_HOUR)
+    }
+
+    /// Its day in UTC: `2024-09-06`.
+    pub fn date(self) -> String {
+        DateTime::<Utc>::from_timestamp_millis(self.0)
+            .unwrap_or_default()
+            .format("%Y-%m-%d")
+            .to_string()
+    }
+
     /// The moment `span` later.
     #[must_use]
     pub fn after(self, span: Duration) -> Timestamp {

@@ -1,13 +1,16 @@
 //! Events, as they are reported.
 
+use super::quotas::Volume;
 use super::{Bearer, Refusal, Services};
 use crate::crypto;
-use crate::model::{Holder, Idempotency, Invalid, NewEvent, Timestamp, UserId, limits};
+use crate::model::{EventId, Holder, Idempotency, Invalid, NewEvent, Timestamp, UserId, limits};
 use crate::store::{Appended, Report};
 
 /// An event as it was reported, unchecked and borrowed from the body.
 #[derive(Debug, Clone, Copy)]
 pub struct ReportedEvent<'a> {
+    /// What the reporter calls it, so that it is stored once however often it is sent.
+    pub id: Option<&'a str>,
     /// What happened.
     pub name: &'a str,
     /// Whom it is about; the reporter if not said.
@@ -46,7 +49,17 @@ impl Services {
             idempotency,
             at: now,
         };
-        match self.store.append_events(report).await? {
+        let volume = Volume {
+            events: checked.len() as u64,
+            bytes: body.len() as u64,
+        };
+        let quotas = &self.limiter.quotas;
+        quotas.admit(reporter, volume, self.world.clock.monotonic())?;
+        let appended = self.store.append_events(report).await;
+        if !matches!(appended, Ok(Appended::Stored(_))) {
+            quotas.forgive(reporter, volume, self.world.clock.monotonic());
+        }
+        match appended? {
             Appended::Stored(count) | Appended::Replayed(count) => Ok(count),
             Appended::UnknownUser(index) => Err(wrong(index, "user_id", "is no user's id").into()),
             Appended::UnknownReporter => Err(Refusal::BadToken),
@@ -88,7 +101,11 @@ fn check<'a>(
             ));
         }
     };
+    let id = event
+        .id
+        .map(|text| EventId::parse(text).ok_or_else(|| wrong(index, "id", "must be a UUID")));
     let checked = NewEvent {
+        id: id.transpose()?,
         name: event.name,
         subject,
         details: event.details,

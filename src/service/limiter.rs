@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Refusal;
+use super::quotas::Quotas;
 use crate::config::{Limits, Rate};
 use crate::model::{Digest, UserId, network};
 
@@ -66,6 +67,8 @@ pub(super) struct Limiter {
     reset_mails: Mutex<HashMap<Option<UserId>, Duration>>,
     tries: Mutex<HashMap<TryKey, Tries>>,
     welcome: Mutex<HashMap<(UserId, IpAddr), Duration>>,
+    /// What holders report.
+    pub(super) quotas: Quotas,
 }
 
 impl Limiter {
@@ -77,6 +80,7 @@ impl Limiter {
             reset_mails: Mutex::default(),
             tries: Mutex::default(),
             welcome: Mutex::default(),
+            quotas: Quotas::new(limits),
         }
     }
 
@@ -199,12 +203,12 @@ fn wait_after(failed: u32) -> Duration {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Keeps a map within its bound: what has run out goes first, then what runs out soonest.
-fn make_room<K: Hash + Eq + Copy, V>(
+pub(super) fn make_room<K: Hash + Eq + Copy, V>(
     map: &mut HashMap<K, V>,
     ends: impl Fn(&V) -> Duration,
     now: Duration,

@@ -13,6 +13,7 @@ mod message;
 mod moment;
 mod outbox;
 mod passwords;
+mod quotas;
 mod refusal;
 mod resets;
 mod summary;
@@ -25,7 +26,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::config::{Config, Credential};
 use crate::crypto::{self, HashCost, PublicKey, Signer};
-use crate::model::{Digest, Holder, InviteTerms, Secret, limits};
+use crate::model::{Digest, DiskUse, Holder, InviteTerms, Secret, Timestamp, limits};
 use crate::store::{Fact, Health, Outcome, Store, StoreError};
 use crate::world::World;
 
@@ -110,6 +111,11 @@ impl Services {
     /// The key that access tokens are signed with, for others to verify them.
     pub fn public_key(&self) -> PublicKey {
         self.signer.public_key()
+    }
+
+    /// What the data take of the disk, and how much of it is written.
+    pub async fn disk_use(&self, now: Timestamp) -> Result<DiskUse, Refusal> {
+        Ok(self.store.disk_use(now).await?)
     }
 
     /// How the store is.

@@ -35,28 +35,38 @@ impl Services {
 
     /// Sends what is due at `now`, and says when the next one is.
     pub async fn send_due_mails(&self, now: Timestamp) -> Result<Option<Timestamp>, Fault> {
-        let (due, next) = self.store.due_mails(now).await?;
+        let (due, mut next) = self.store.due_mails(now).await?;
         for mail in due {
             match self.send_reset(&mail, now).await {
                 Ok(()) => self.store.settle_mail(mail).await?,
-                Err(fault) => self.put_off(mail, now, &fault).await?,
+                Err(fault) => {
+                    let again = self.put_off(mail, now, &fault).await?;
+                    next = [next, again].into_iter().flatten().min();
+                }
             }
         }
         Ok(next)
     }
 
-    async fn put_off(&self, mail: DueMail, now: Timestamp, fault: &Fault) -> Result<(), Fault> {
+    /// When it is tried again, if it is.
+    async fn put_off(
+        &self,
+        mail: DueMail,
+        now: Timestamp,
+        fault: &Fault,
+    ) -> Result<Option<Timestamp>, Fault> {
         match mail.retry(now) {
             Retry::At(next) => {
                 log::warn!("a mail could not be sent, it is tried again: {fault}");
                 self.store.postpone_mail(mail, next).await?;
+                Ok(Some(next))
             }
             Retry::GiveUp => {
                 log::error!("a mail could not be sent for half an hour and is given up: {fault}");
                 self.store.settle_mail(mail).await?;
+                Ok(None)
             }
         }
-        Ok(())
     }
 
     /// Sends one reset mail; nothing is sent, and that is fine, if the address has no account or had too many.

@@ -14,9 +14,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::model::{
-    Digest, DueMail, Email, Erasure, Event, EventCounts, EventPage, EventQuery, EventRow, Holder,
-    Idempotency, InviteTerms, LiveQuery, Name, NewEvent, NewToken, NewUser, Position, Retention,
-    Timestamp, Token, TokenId, User, UserId,
+    Digest, DiskUse, DueMail, Email, Erasure, Event, EventCounts, EventPage, EventQuery, EventRow,
+    Holder, Idempotency, InviteTerms, LiveQuery, Name, NewEvent, NewToken, NewUser, Position,
+    Retention, Timestamp, Token, TokenId, User, UserId,
 };
 
 /// Why the store did not do what it was asked to. Outcomes that a caller can bring about are values, not errors.
@@ -191,6 +191,8 @@ pub trait EventListener: Send {
 pub enum Health {
     /// It serves.
     Fine,
+    /// It refuses events, and nothing else yet: the disk is nearly full.
+    NoEvents,
     /// It reads, but refuses changes: the disk is full.
     Full,
     /// It has stopped, and why.
@@ -269,7 +271,8 @@ pub trait Store: Send + Sync + 'static {
     /// Makes the invites of the configuration known. An invite that is known already keeps its uses.
     async fn offer_invites(&self, invites: Vec<(Digest, InviteTerms)>) -> Outcome<()>;
 
-    /// Puts a mail into the outbox, in place of one that waits for the same address. False: the outbox is full.
+    /// Puts a mail into the outbox, in place of one that waits for the same address, whose attempts and wait it takes over. False:
+    /// the outbox is full.
     async fn owe_mail(&self, mail: DueMail) -> Outcome<bool>;
     /// The mails that are due at `now`, the longest due first, and when the next one after them is.
     async fn due_mails(&self, now: Timestamp) -> Outcome<(Vec<DueMail>, Option<Timestamp>)>;
@@ -304,6 +307,9 @@ pub trait Store: Send + Sync + 'static {
     /// What was counted in these hours (since the epoch), of one name or of all. The answer is built in memory: ask for many
     /// hours piece by piece.
     async fn event_counts(&self, hours: Range<u32>, name: Option<&str>) -> Outcome<EventCounts>;
+
+    /// What the data take of the disk, and what was written to it on each of the last days.
+    async fn disk_use(&self, now: Timestamp) -> Outcome<DiskUse>;
 
     /// Keeps `value` unless something is kept already, and returns what is kept.
     async fn keep_fact(&self, fact: Fact, value: Vec<u8>) -> Outcome<Vec<u8>>;

@@ -6,15 +6,10 @@ use std::path::Path;
 use doorward::crypto::{HashCost, PasswordHasher, Verdict, digest};
 use doorward::model::{Event, Holder, NameCount, Secret, Standing, Timestamp, UserId};
 use doorward::store::Store;
-use doorward::store::sled::{SledStore, Terms};
+use doorward::store::sled::{Manners, SledStore};
 
 use crate::ledger::{Account, Fate, Report, Worker};
 use crate::moment;
-
-const TERMS: Terms = Terms {
-    memory_budget: 64 << 20,
-    max_names: 10_000,
-};
 
 /// What the judge knows from earlier rounds.
 #[derive(Default)]
@@ -42,7 +37,7 @@ impl Books {
             .build()
             .unwrap();
         runtime.block_on(async {
-            let store = SledStore::open(data, TERMS).await;
+            let store = SledStore::open(data, Manners::default()).await;
             let store =
                 store.unwrap_or_else(|error| panic!("LOST: the store does not open: {error}"));
             let events = store

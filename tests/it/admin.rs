@@ -229,3 +229,51 @@ fn only_the_administrator_reads_events() {
     server.hub().get(path).gives(403);
     server.admin().get(path).gives(200);
 }
+
+#[test]
+fn the_administrator_sees_what_the_disk_is_used_for() {
+    let server = Server::start();
+    let ana = server.user("ana@example.org").session();
+    let look = || server.admin().get("/api/admin/storage").gives(200).json();
+    ana.report(&["a", "b"]).gives(201);
+    let first = look();
+    assert!(first["disk_bytes"].as_u64().unwrap() > 0 && first["free_bytes"].as_u64().unwrap() > 0);
+    assert_eq!(
+        (&first["events_stored"], &first["today"]["events"]),
+        (&json!(2), &json!(2))
+    );
+    assert_eq!(first["today"], first["days"][0]);
+    assert_eq!(
+        first["today"]["written_bytes"].is_u64(),
+        cfg!(target_os = "linux")
+    );
+
+    server.restart();
+    server.pass(seconds(24 * 3600));
+    ana.report(&["a"]).gives(201);
+    let second = look();
+    assert_eq!(
+        (&second["events_stored"], &second["today"]["events"]),
+        (&json!(3), &json!(1))
+    );
+    let days: Vec<u64> = second["days"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|day| day["events"].as_u64().unwrap())
+        .collect();
+    assert_eq!(days, [1, 2]);
+
+    server.pass(seconds(31 * 24 * 3600));
+    server.sweep();
+    let last = look();
+    assert_eq!(
+        (
+            &last["events_stored"],
+            last["days"].as_array().unwrap().len()
+        ),
+        (&json!(3), 1)
+    );
+    server.anyone().get("/api/admin/storage").gives(401);
+    server.hub().get("/api/admin/storage").gives(403);
+}

@@ -216,3 +216,52 @@ fn passwords_queue_and_token_checks_do_not_wait_for_them() {
         assert_eq!(status, [200, 201, 401][n % 3]);
     }
 }
+
+#[test]
+fn a_reporter_has_so_many_events_a_minute_and_others_are_not_concerned() {
+    let server = strict("limits.events_per_minute = 6");
+    let (ana, ben) = (
+        server.user("ana@example.org").session(),
+        server.user("ben@example.org").session(),
+    );
+    ana.report(&["a"; 4]).gives(201);
+    // Neither what is refused nor what is repeated counts.
+    ana.report(&["a"; 3]).gives(429);
+    let nobodys = json!([{"name": "a", "user_id": "00000000-0000-4000-8000-000000000000"}]);
+    ana.post("/api/events/simple_clientapp", nobodys).gives(400);
+    ana.report(&["a"; 2]).gives(201);
+    let refused = ana.report(&["a"]).gives(429);
+    assert_eq!(
+        (retry_after(&refused), refused.string("/result").as_str()),
+        (10, "Error")
+    );
+    ben.report(&["a"; 6]).gives(201);
+    ben.report(&["a"; 7]).names(400, "more than the 6 a minute");
+    server.pass(seconds(10));
+    ana.report(&["a"]).gives(201);
+    ana.report(&["a"]).gives(429);
+}
+
+#[test]
+fn a_reporter_has_so_many_bytes_a_day() {
+    let server = strict("limits.event_bytes_per_day = \"1KiB\"");
+    let ana = server.user("ana@example.org").session();
+    let body = |bytes: usize| format!("{:bytes$}", r#"[{"name":"a"}]"#);
+    let send = |bytes| ana.post("/api/events/simple_clientapp", body(bytes));
+    send(1025).names(400, "more than the 1024 bytes a day");
+    send(1000).gives(201);
+    let refused = send(30).gives(429);
+    assert_eq!(retry_after(&refused), 507);
+    send(24).gives(201);
+    server.pass(seconds(24 * 3600));
+    send(1024).gives(201);
+}
+
+#[test]
+fn there_are_no_quotas_unless_they_are_set() {
+    let server = strict("");
+    let ana = server.user("ana@example.org").session();
+    for _ in 0..3 {
+        ana.report(&vec!["a"; 5_000]).gives(201);
+    }
+}

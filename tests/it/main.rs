@@ -27,6 +27,8 @@ mod paths;
 #[cfg(test)]
 mod races;
 #[cfg(test)]
+mod repeats;
+#[cfg(test)]
 mod routes;
 #[cfg(test)]
 mod store;

@@ -160,3 +160,16 @@ fn accounts_and_sessions_survive_a_restart() {
     angen.renew_pair().gives(201);
     access.refresh().gives(200);
 }
+
+#[test]
+fn a_password_changed_with_a_token_that_was_just_exchanged_keeps_its_successor() {
+    let server = Server::start();
+    let ana = server.user("ana@example.org");
+    let (old, other) = (ana.access(), ana.session());
+    let new = server
+        .anyone()
+        .with_token(&old.refresh().gives(200).string("/token"));
+    let change = json!({"current_password": PASSWORD, "password": "a better password"});
+    old.patch("/v1/user/password", change).gives(204);
+    assert!(new.is_let_in() && !other.is_let_in());
+}

@@ -8,6 +8,14 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 use serde_json::value::RawValue;
 
 use crate::http::{self, Failure, json};
+use crate::model::limits;
+
+/// What is said of more events than a report may have.
+macro_rules! too_many {
+    () => {
+        "must be at most 10000 in a request"
+    };
+}
 
 /// The events of a report. 400 names the event and the field that does not fit.
 pub(super) fn read(body: &[u8]) -> Result<Vec<WireEvent<'_>>, Failure> {
@@ -19,6 +27,7 @@ struct WireReport<'a>(Vec<WireEvent<'a>>);
 
 /// An event as it comes.
 pub(super) struct WireEvent<'a> {
+    pub(super) id: Option<Cow<'a, str>>,
     pub(super) name: Cow<'a, str>,
     pub(super) user_id: Option<Cow<'a, str>>,
     pub(super) details: Option<&'a RawValue>,
@@ -66,19 +75,18 @@ impl<'de> Visitor<'de> for ReportVisitor {
         f.write_str("an object with a list of events")
     }
 
-    fn visit_seq<S: SeqAccess<'de>>(self, mut list: S) -> Result<Self::Value, S::Error> {
-        let mut events = Vec::new();
-        while let Some(event) = list.next_element()? {
-            events.push(event);
-        }
-        Ok(WireReport(events))
+    fn visit_seq<S: SeqAccess<'de>>(self, list: S) -> Result<Self::Value, S::Error> {
+        few(list, concat!("events: ", too_many!())).map(WireReport)
     }
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
         let (mut events, mut others) = (None, Others::default());
         while let Some(Text(key)) = map.next_key()? {
             match key.as_ref() {
-                "events" => once(&mut events, "events", map.next_value()?)?,
+                "events" => {
+                    let Events(list) = map.next_value()?;
+                    once(&mut events, "events", list)?;
+                }
                 _ => others.pass(key, &mut map)?,
             }
         }
@@ -86,6 +94,44 @@ impl<'de> Visitor<'de> for ReportVisitor {
             .map(WireReport)
             .ok_or_else(|| M::Error::missing_field("events"))
     }
+}
+
+/// A list of events, as long as a report may be.
+struct Events<'a>(Vec<WireEvent<'a>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Events<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_seq(EventsVisitor)
+    }
+}
+
+struct EventsVisitor;
+
+impl<'de> Visitor<'de> for EventsVisitor {
+    type Value = Events<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a sequence")
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, list: S) -> Result<Self::Value, S::Error> {
+        few(list, too_many!()).map(Events)
+    }
+}
+
+/// Reads no more events than a report may have: those behind them are not even looked at.
+fn few<'de, S: SeqAccess<'de>>(
+    mut list: S,
+    too_many: &str,
+) -> Result<Vec<WireEvent<'de>>, S::Error> {
+    let mut events = Vec::new();
+    while let Some(event) = list.next_element()? {
+        if events.len() == limits::EVENTS_PER_REQUEST {
+            return Err(S::Error::custom(too_many));
+        }
+        events.push(event);
+    }
+    Ok(events)
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for WireEvent<'a> {
@@ -104,7 +150,7 @@ impl<'de> Visitor<'de> for EventVisitor {
     }
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-        let (mut name, mut user_id, mut details) = (None, None, None);
+        let (mut name, mut user_id, mut details, mut id) = (None, None, None, None);
         let mut others = Others::default();
         while let Some(Text(key)) = map.next_key()? {
             match key.as_ref() {
@@ -119,12 +165,14 @@ impl<'de> Visitor<'de> for EventVisitor {
                     "details",
                     map.next_value::<Option<&RawValue>>()?,
                 )?,
+                "id" => once(&mut id, "id", map.next_value::<Option<Text<'de>>>()?)?,
                 _ => others.pass(key, &mut map)?,
             }
         }
         let details = details.flatten();
         details.map_or(Ok(()), scan::<M::Error>)?;
         Ok(WireEvent {
+            id: id.flatten().map(|Text(text)| text),
             name: name.ok_or_else(|| M::Error::missing_field("name"))?,
             user_id: user_id.flatten().map(|Text(text)| text),
             details,

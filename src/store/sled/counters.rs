@@ -203,6 +203,7 @@ mod tests {
 
     use super::super::events::EventLog;
     use super::super::names::Names;
+    use super::super::written::Ledger;
     use super::*;
     use crate::model::{Sketch, UserNumber};
 
@@ -222,7 +223,7 @@ mod tests {
 
         fn log(tree: &Tree) -> EventLog {
             let names = Names::load(tree, 1_000).unwrap();
-            EventLog::open(tree, Arc::new(names)).unwrap()
+            EventLog::open(tree, Arc::new(names), Ledger::default()).unwrap()
         }
 
         /// A group of one step.

@@ -16,8 +16,10 @@ use super::keys::{Key, OnceKey, PackKey, meta};
 use super::names::Names;
 use super::record::{self, postcard_records};
 use super::shelf::newest_block;
+use super::space::STEP_BYTES;
 use super::tally::Tally;
 use super::view::{Read, View};
+use super::written::Ledger;
 use crate::model::{
     Digest, Holder, Idempotency, NewEvent, Position, Timestamp, UserNumber, limits,
 };
@@ -34,6 +36,20 @@ pub(super) struct Prepared {
     blocks: Vec<Vec<u8>>,
     loose: Option<Columns>,
     tally: Tally,
+}
+
+impl Prepared {
+    /// It, answered as if it had so many events: some of them were stored before.
+    pub(super) fn answered_as(self, events: usize) -> Prepared {
+        Prepared { events, ..self }
+    }
+
+    /// About how many bytes it is going to write.
+    pub(super) fn bytes(&self) -> u64 {
+        let blocks = self.blocks.iter().map(Vec::len).sum::<usize>();
+        let loose = self.loose.as_ref().map_or(0, Columns::len);
+        (blocks + loose) as u64 + STEP_BYTES
+    }
 }
 
 /// Encodes and compresses a report whose names and subjects are resolved to numbers.
@@ -139,6 +155,9 @@ pub(super) fn append(
     }
     counters::load(view, report.at.hour(), &report.tally)?;
     let events = report.events;
+    let stored = report.tally.counts.iter().map(|it| it.count).sum();
+    view.events.totals.events += stored;
+    view.events.ledger.store(report.at, stored);
     view.events.add(report);
     Ok(Appended::Stored(events))
 }
@@ -181,6 +200,7 @@ pub(super) struct EventLog {
     pub(super) names: Arc<Names>,
     pub(super) counters: Counters,
     pub(super) totals: Totals,
+    pub(super) ledger: Ledger,
     blocks: Vec<Placed>,
     loose: Vec<(Timestamp, Columns)>,
     /// The moment of the newest block. No later one has an earlier moment.
@@ -190,13 +210,14 @@ pub(super) struct EventLog {
 
 impl EventLog {
     /// The log that lies in `tree`.
-    pub(super) fn open(tree: &Tree, names: Arc<Names>) -> Outcome<EventLog> {
+    pub(super) fn open(tree: &Tree, names: Arc<Names>, ledger: Ledger) -> Outcome<EventLog> {
         let totals = Totals::stored(tree)?;
         let newest = newest_block(tree)?;
         Ok(EventLog {
             names,
             counters: Counters::default(),
             totals,
+            ledger,
             blocks: Vec::new(),
             loose: Vec::new(),
             newest: newest.map_or(Timestamp::from_millis(i64::MIN), |key| key.at),
@@ -212,7 +233,6 @@ impl EventLog {
     fn add(&mut self, report: Prepared) {
         let at = report.at;
         self.counters.add(at.hour(), &report.tally);
-        self.totals.events += report.events as u64;
         self.blocks
             .extend(report.blocks.into_iter().map(|block| Placed {
                 earliest: at,

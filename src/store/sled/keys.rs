@@ -10,8 +10,8 @@ use super::events::Once;
 use super::record::{Record, postcard_records};
 use super::tokens::Epoch;
 use crate::model::{
-    Digest, DueMail, Holder, Invite, MailId, Order, Position, ResetCode, Sketch, Timestamp, Token,
-    TokenId, User, UserId, UserNumber,
+    Digest, DiskDay, DueMail, EventId, Holder, Invite, MailId, Order, Position, ResetCode, Sketch,
+    Timestamp, Token, TokenId, User, UserId, UserNumber,
 };
 
 /// A typed key and the type of the value under it.
@@ -87,6 +87,7 @@ array_fields! {
     TokenId: |it: &TokenId| it.0.into_bytes(), |bytes| TokenId(Uuid::from_bytes(bytes));
     MailId: |it: &MailId| it.0.into_bytes(), |bytes| MailId(Uuid::from_bytes(bytes));
     UserNumber: |it: &UserNumber| it.0.to_be_bytes(), |bytes| UserNumber(u32::from_be_bytes(bytes));
+    EventId: |it: &EventId| it.0.into_bytes(), |bytes| EventId(Uuid::from_bytes(bytes));
     Digest: |it: &Digest| it.0, Digest;
     // The sign bit is flipped, so that moments before 1970 sort before those after.
     Timestamp: |it: &Timestamp| (it.millis().cast_unsigned() ^ (1 << 63)).to_be_bytes(),
@@ -204,6 +205,10 @@ keys! {
     CountKey { hour: u32, row: u32 } b'C' => Row;
     /// The users of a name in an hour: name by name, so that many hours of one lie side by side.
     SketchKey { name: u32, hour: u32 } b'S' => Sketch;
+    /// An event that was stored: its day, its reporter, and the id that the reporter gave it.
+    SeenKey { day: u32, kind: u8, number: u32, id: EventId } b'J' => ();
+    /// What was stored and written on a day.
+    WrittenKey { day: u32 } b'W' => DiskDay;
     /// A part of a block of events: in the order of time, then of arrival.
     BlockKey { at: Timestamp, sequence: u64, index: u32, part: u16 } b'B' => Part;
     /// What a merged block holds.

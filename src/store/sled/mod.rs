@@ -24,14 +24,20 @@ mod lookup;
 mod names;
 mod open;
 mod outbox;
+mod pace;
 mod packs;
+mod queue;
 mod record;
+mod reports;
 mod resets;
 mod resume;
 mod scan;
+mod seen;
 mod shapes;
 mod shelf;
+mod shelves;
 mod sketches;
+mod space;
 mod tally;
 mod tokens;
 mod users;
@@ -39,60 +45,77 @@ mod varint;
 mod verbs;
 mod view;
 mod writer;
+mod written;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+use std::time::Duration;
 
 use sled::Tree;
-use tokio::sync::{RwLock, oneshot};
+use tokio::sync::RwLock;
 
 use self::cache::{Cache, Lookup};
-use self::columns::Reporter;
 use self::damage::Damage;
 use self::events::EventLog;
-use self::history::Reader;
 use self::keys::{Key, TokenKey, UserKey, meta};
 use self::live::Live;
-use self::lookup::Lookup as Known;
 use self::names::Names;
-use self::scan::Scan;
+use self::pace::Pace;
+use self::space::{FreeBytes, Needs, Room, STEP_BYTES};
 use self::view::{Read, View};
-use self::writer::{Desk, Room, Writer};
-use super::{Appended, Outcome, Report, StoreError};
+use self::writer::{Desk, Writer};
+use self::written::Ledger;
+pub use self::written::Meter;
+use super::{Outcome, StoreError};
 use crate::config::Config;
-use crate::model::{
-    Digest, Erasure, EventQuery, Holder, Timestamp, Token, User, UserId, UserNumber,
-};
+use crate::model::{Digest, Holder, Token, User, UserId};
 
 /// Part of the memory budget that is sled's: it counts bytes on disk and needs about twice that in memory.
 const CACHE_SHARE: u64 = 4;
-/// How much merging gives way: to 1 of 70 parts of a core that requests want too.
-const GIVE_WAY: i32 = 19;
 /// What a cached token or account takes, with its place in the maps.
 const CACHED_BYTES: u64 = 512;
 
-/// What the store is opened on.
-#[derive(Debug, Clone, Copy)]
-pub struct Terms {
-    /// What it may use in all, in bytes.
+/// How the store is to behave.
+#[derive(Debug, Clone)]
+pub struct Manners {
+    /// What it may use of memory in all, in bytes.
     pub memory_budget: u64,
     /// Names of events that are counted by themselves.
     pub max_names: usize,
+    /// How long a change waits for others to be written with it: fewer writes, later answers.
+    pub commit_delay: Duration,
+    /// What counts the bytes that are sent to the disk.
+    pub meter: Meter,
 }
 
-impl Terms {
+impl Manners {
     /// As the owner has it.
-    pub fn of(config: &Config) -> Terms {
-        Terms {
+    pub fn of(config: &Config, meter: Meter) -> Manners {
+        Manners {
             memory_budget: config.storage.memory_budget,
             max_names: config.events.max_names,
+            commit_delay: config.storage.commit_delay,
+            meter,
+        }
+    }
+}
+
+impl Default for Manners {
+    fn default() -> Manners {
+        Manners {
+            memory_budget: 64 << 20,
+            max_names: 10_000,
+            commit_delay: Duration::ZERO,
+            meter: Meter::open(),
         }
     }
 }
 
 /// The store.
 pub struct SledStore {
+    path: PathBuf,
+    meter: Meter,
     tree: Tree,
     writer: Writer,
     names: Arc<Names>,
@@ -132,10 +155,19 @@ impl Caches {
 
 impl SledStore {
     /// Opens the store in a directory, making it if there is none, and proves that what it is told reaches the disk.
-    pub async fn open(path: &Path, terms: Terms) -> Outcome<SledStore> {
-        let opened = open::open(path, terms.memory_budget / CACHE_SHARE)?;
-        let names = Arc::new(Names::load(&opened.tree, terms.max_names)?);
-        let caches = Arc::new(Caches::new(terms.memory_budget));
+    pub async fn open(path: &Path, manners: Manners) -> Outcome<SledStore> {
+        let free_bytes = space::free_bytes_of(path);
+        SledStore::open_measuring(path, manners, free_bytes).await
+    }
+
+    async fn open_measuring(
+        path: &Path,
+        manners: Manners,
+        free_bytes: FreeBytes,
+    ) -> Outcome<SledStore> {
+        let opened = open::open(path, manners.memory_budget / CACHE_SHARE)?;
+        let names = Arc::new(Names::load(&opened.tree, manners.max_names)?);
+        let caches = Arc::new(Caches::new(manners.memory_budget));
         let changed = {
             let caches = Arc::clone(&caches);
             Box::new(move |keys: &[Vec<u8>]| caches.forget(keys))
@@ -145,9 +177,14 @@ impl SledStore {
             live: Arc::clone(&live),
             db: opened.db,
             tree: opened.tree.clone(),
-            path: path.to_owned(),
+            free_bytes,
             sequence: opened.sequence,
-            events: EventLog::open(&opened.tree, Arc::clone(&names))?,
+            pace: Pace::new(manners.commit_delay),
+            events: EventLog::open(
+                &opened.tree,
+                Arc::clone(&names),
+                Ledger::load(&opened.tree, &manners.meter)?,
+            )?,
             changed,
         })?;
         let store = SledStore {
@@ -162,19 +199,25 @@ impl SledStore {
             shelves: Arc::default(),
             caches,
             live,
+            path: path.to_owned(),
+            meter: manners.meter,
         };
         store.prove_durability().await?;
         Ok(store)
     }
 
-    /// Writes a record through the whole path: a flush that does not reach the disk stops the store here.
+    /// Writes a record through the whole path: a flush that does not reach the disk stops the store here. On a full disk there
+    /// is nothing to prove yet, and every flush is held to it when it comes.
     async fn prove_durability(&self) -> Outcome<()> {
         const STARTS: u8 = 4;
-        self.change(Room::Reclaim, |view| {
+        let proof = self.change(Room::Reclaim, |view| {
             let starts = view.fetch(&meta::<u64>(STARTS))?.unwrap_or(0);
             view.put(&meta::<u64>(STARTS), &(starts + 1))
-        })
-        .await
+        });
+        match proof.await {
+            Err(StoreError::Full) => Ok(()),
+            proved => proved,
+        }
     }
 
     async fn change<T, F>(&self, room: Room, step: F) -> Outcome<T>
@@ -182,7 +225,8 @@ impl SledStore {
         T: Send + 'static,
         F: FnOnce(&mut View<'_>) -> Outcome<T> + Send + 'static,
     {
-        self.writer.step(room, step).await
+        let bytes = STEP_BYTES;
+        self.writer.step(Needs { room, bytes }, step).await
     }
 
     fn token(&self, digest: Digest) -> Outcome<Option<Arc<Token>>> {
@@ -193,130 +237,6 @@ impl SledStore {
 
     fn user(&self, id: UserId) -> Outcome<Option<Arc<User>>> {
         read_through(&self.caches.users, &id, || self.tree.fetch(&UserKey { id }))
-    }
-
-    /// What reads events, block by block.
-    fn reader(&self) -> Reader {
-        Reader::new(
-            Known::new(&self.tree, &self.names),
-            Arc::clone(&self.damage),
-        )
-    }
-
-    /// A reading of all events that are asked for.
-    fn scan(&self, query: EventQuery) -> Scan {
-        Scan::begin(self.reader(), Arc::clone(&self.shelves), query)
-    }
-
-    /// Reads events where it keeps nobody waiting, and while nobody changes blocks.
-    async fn read_aside<T: Send + 'static>(
-        &self,
-        read: impl FnOnce(&mut Reader) -> Outcome<T> + Send + 'static,
-    ) -> Outcome<T> {
-        let quiet = Arc::clone(&self.shelves).read_owned().await;
-        self.aside("read", 0, move |reader| {
-            let read = read(reader);
-            drop(quiet);
-            read
-        })
-        .await
-    }
-
-    /// Merges some of the loose blocks, with `all` also those that others may join. Whether there is more to do.
-    async fn merge_some(&self, now: Timestamp, all: bool) -> Outcome<bool> {
-        let _alone = self.shelves.write().await;
-        let merge = move |reader: &mut Reader| packs::gather(reader.tree(), now, all);
-        let merged = self.aside("merge", GIVE_WAY, merge).await?;
-        if merged.is_empty() {
-            return Ok(false);
-        }
-        self.change(Room::Change, move |view| packs::replace(view, merged))
-            .await?;
-        Ok(true)
-    }
-
-    /// Removes some of the events that are meant, from the block `from` on: how many, and where there are more.
-    async fn erase_some(
-        &self,
-        what: &Arc<Erasure>,
-        from: Vec<u8>,
-    ) -> Outcome<(u64, Option<Vec<u8>>)> {
-        let _alone = self.shelves.write().await;
-        let meant = Arc::clone(what);
-        let erase = move |reader: &mut Reader| erase::plan(reader, &meant, &from);
-        let plan = self.aside("erase", GIVE_WAY, erase).await?;
-        let is_last = plan.next.is_none();
-        let forget = erase::is_complete(what).filter(|_| is_last);
-        self.change(Room::Reclaim, move |view| {
-            packs::replace(view, plan.replacements)?;
-            forget.map_or(Ok(()), |id| erase::forget_former(view, id))
-        })
-        .await?;
-        Ok((plan.events, plan.next))
-    }
-
-    /// Long work on a thread of its own, which gives way to whatever serves requests as far as nice(2) lets it.
-    async fn aside<T: Send + 'static>(
-        &self,
-        name: &str,
-        give_way: i32,
-        work: impl FnOnce(&mut Reader) -> Outcome<T> + Send + 'static,
-    ) -> Outcome<T> {
-        let (answer, answered) = oneshot::channel();
-        let mut reader = self.reader();
-        let thread = std::thread::Builder::new().name(format!("doorward-{name}"));
-        thread
-            .spawn(move || {
-                #[cfg(target_os = "linux")]
-                let _ = rustix::process::nice(give_way);
-                let _ = answer.send(work(&mut reader));
-            })
-            .map_err(|error| StoreError::Unusable(format!("no thread: {error}")))?;
-        let gone = |_| Err(StoreError::Stopped("a thread panicked; see the log".into()));
-        answered.await.unwrap_or_else(gone)
-    }
-
-    /// Who reports and the numbers of those whom the events are about, or why that cannot be said.
-    fn accounts_of(
-        &self,
-        report: &Report<'_>,
-    ) -> Outcome<Result<(Reporter, Vec<UserNumber>), Appended>> {
-        let mut numbers: Vec<UserNumber> = Vec::with_capacity(report.events.len());
-        let mut last: Option<(UserId, UserNumber)> = None;
-        for (index, event) in report.events.iter().enumerate() {
-            let number = match last {
-                Some((id, number)) if id == event.subject => number,
-                _ => match self.user(event.subject)? {
-                    Some(user) => user.number,
-                    None => return Ok(Err(Appended::UnknownUser(index))),
-                },
-            };
-            last = Some((event.subject, number));
-            numbers.push(number);
-        }
-        let reporter = match report.reporter {
-            Holder::Admin => Reporter::Admin,
-            Holder::Hub => Reporter::Hub,
-            Holder::User(id) => match self.user(id)? {
-                Some(user) => Reporter::User(user.number),
-                None => return Ok(Err(Appended::UnknownReporter)),
-            },
-        };
-        Ok(Ok((reporter, numbers)))
-    }
-
-    /// The numbers of the names of events; a name that is new gets its number first.
-    async fn name_numbers(&self, report: &Report<'_>) -> Outcome<Vec<u32>> {
-        match self.names.numbers(report.events) {
-            Ok(numbers) => Ok(numbers),
-            Err(unknown) => {
-                self.change(Room::Events, move |view| names::intern(view, unknown))
-                    .await?;
-                self.names.numbers(report.events).map_err(|_| {
-                    StoreError::Corrupt("a name that was given a number has none".into())
-                })
-            }
-        }
     }
 }
 
@@ -337,4 +257,95 @@ where
         cache.offer(key, Arc::clone(value), &ticket);
     }
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use tempfile::TempDir;
+
+    use super::super::{Appended, Fact, Health, Report, Store};
+    use super::*;
+    use crate::model::{NewEvent, Timestamp};
+
+    const MIB: u64 = 1 << 20;
+
+    async fn store_on(directory: &TempDir, free: &Arc<AtomicU64>) -> SledStore {
+        let free = Arc::clone(free);
+        let free_bytes = Box::new(move || free.load(Ordering::Relaxed));
+        let opened = SledStore::open_measuring(directory.path(), Manners::default(), free_bytes);
+        opened.await.unwrap()
+    }
+
+    async fn report(store: &SledStore) -> Outcome<Appended> {
+        let events: [NewEvent<'_>; 0] = [];
+        store
+            .append_events(Report {
+                reporter: Holder::Admin,
+                events: &events,
+                idempotency: None,
+                at: Timestamp::default(),
+            })
+            .await
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_opened_and_read_and_taken_up_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let free = Arc::new(AtomicU64::new(64 * MIB));
+        let store = store_on(&directory, &free).await;
+        store.keep_fact(Fact::AdminHash, vec![1]).await.unwrap();
+        store.close().await;
+        drop(store);
+
+        free.store(0, Ordering::Relaxed);
+        let store = store_on(&directory, &free).await;
+        assert_eq!(store.health(), Health::Full);
+        // What is kept already needs no room; what is not cannot be kept, nor be read as if it were.
+        let kept = store.keep_fact(Fact::AdminHash, vec![2]).await;
+        assert_eq!(kept, Ok(vec![1]));
+        let refused = store.keep_fact(Fact::SigningSeed, vec![3]).await;
+        assert_eq!(refused, Err(StoreError::Full));
+        assert_eq!(store.find_fact(Fact::SigningSeed).await, Ok(None));
+
+        free.store(10 * MIB, Ordering::Relaxed);
+        let kept = store.keep_fact(Fact::SigningSeed, vec![3]).await;
+        assert_eq!((kept, store.health()), (Ok(vec![3]), Health::NoEvents));
+        assert_eq!(report(&store).await, Err(StoreError::Full));
+        free.store(64 * MIB, Ordering::Relaxed);
+        assert_eq!(report(&store).await, Ok(Appended::Stored(0)));
+        assert_eq!(store.health(), Health::Fine);
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_the_writer_stops_the_store_with_a_reason() {
+        let directory = tempfile::tempdir().unwrap();
+        let opened = open::open(directory.path(), MIB).unwrap();
+        let names = Arc::new(Names::load(&opened.tree, 1).unwrap());
+        let writer = Writer::start(Desk {
+            events: EventLog::open(&opened.tree, names, Ledger::default()).unwrap(),
+            live: Arc::new(Live::new(opened.sequence)),
+            db: opened.db,
+            tree: opened.tree,
+            free_bytes: Box::new(|| u64::MAX),
+            sequence: opened.sequence,
+            pace: Pace::default(),
+            changed: Box::new(|_| panic!("a bug")),
+        })
+        .unwrap();
+        let needs = Needs {
+            room: Room::Change,
+            bytes: 1,
+        };
+        let put = |view: &mut View<'_>| view.put(&meta::<u64>(200), &1);
+        let outcome = writer.step(needs, put).await;
+        assert!(
+            matches!(outcome, Err(StoreError::Stopped(_))),
+            "{outcome:?}"
+        );
+        assert!(writer.shared.failed().await.contains("panicked"));
+        assert_eq!(writer.step(needs, put).await, outcome);
+        writer.close().await;
+    }
 }

@@ -4,9 +4,11 @@ use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use sled::{Db, Tree};
 
 use super::super::{Outcome, StoreError};
@@ -22,6 +24,7 @@ const FORMAT_KEY: u8 = 0;
 /// After a kill the kernel may take a moment to let go of the lock.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
+const IN_USE: &str = "another process has it open";
 
 /// An open database and the number of its last group.
 pub(super) struct Opened {
@@ -33,7 +36,7 @@ pub(super) struct Opened {
 /// Opens the database in `path`, making it if there is none. `cache_bytes` is counted in bytes on disk, not in memory.
 pub(super) fn open(path: &Path, cache_bytes: u64) -> Outcome<Opened> {
     make_directory(path).map_err(|error| unusable(path, &error))?;
-    remove_unfinished_snapshots(path).map_err(|error| unusable(path, &error))?;
+    remove_unfinished_snapshots(path, LOCK_PATIENCE)?;
     let db = open_patiently(path, cache_bytes)?;
     sync_files(path).map_err(|error| unusable(path, &error))?;
     let tree = Tree::clone(&db);
@@ -51,21 +54,49 @@ fn make_directory(path: &Path) -> io::Result<()> {
 
 /// A crash while sled writes a snapshot leaves a file that it would read as the newest one, and report as corruption for
 /// ever. The real snapshot is only removed after the new one has its name, so the leftover is never needed.
-fn remove_unfinished_snapshots(path: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(path)? {
-        let file = entry?.path();
-        if file
-            .extension()
-            .is_some_and(|ending| ending == "generating")
-        {
-            log::warn!(
-                "removing {}, which an earlier start left unfinished",
-                file.display()
-            );
-            fs::remove_file(file)?;
-        }
+///
+/// The lock is held meanwhile: what another process is just writing is no leftover.
+fn remove_unfinished_snapshots(path: &Path, patience: Duration) -> Outcome<()> {
+    let told = |error: io::Error| unusable(path, &error);
+    if unfinished_snapshots(path).map_err(told)?.is_empty() {
+        return Ok(());
+    }
+    let _lock = lock(path, patience)?;
+    for file in unfinished_snapshots(path).map_err(told)? {
+        log::warn!(
+            "removing {}, which an earlier start left unfinished",
+            file.display()
+        );
+        fs::remove_file(file).map_err(told)?;
     }
     Ok(())
+}
+
+fn unfinished_snapshots(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let files: Vec<PathBuf> = fs::read_dir(path)?
+        .map(|entry| entry.map(|it| it.path()))
+        .collect::<io::Result<_>>()?;
+    let is_unfinished = |file: &PathBuf| file.extension().is_some_and(|it| it == "generating");
+    Ok(files.into_iter().filter(is_unfinished).collect())
+}
+
+/// The lock that sled takes too; none, and nothing to lock, where there is no database yet. It ends with what is returned.
+fn lock(path: &Path, mut patience: Duration) -> Outcome<Option<File>> {
+    let file = match File::open(path.join("db")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(|error| unusable(path, &error))?,
+    };
+    while let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        if error != Errno::WOULDBLOCK {
+            return Err(unusable(path, &error));
+        }
+        if patience.is_zero() {
+            return Err(unusable(path, &IN_USE));
+        }
+        patience = patience.saturating_sub(LOCK_PAUSE);
+        pause();
+    }
+    Ok(Some(file))
 }
 
 fn open_patiently(path: &Path, cache_bytes: u64) -> Outcome<Db> {
@@ -77,7 +108,7 @@ fn open_patiently(path: &Path, cache_bytes: u64) -> Outcome<Db> {
                 pause();
             }
             Err(error) if is_locked(&error) => {
-                return Err(unusable(path, &"another process has it open"));
+                return Err(unusable(path, &IN_USE));
             }
             opened => return opened.map_err(|error| unusable(path, &error)),
         }
@@ -154,5 +185,26 @@ fn check(tree: &Tree) -> Outcome<u64> {
             Err(StoreError::Unusable(why))
         }
         _ => Ok(sequence),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_process_is_just_writing_is_no_leftover() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        drop(open(path, 1 << 20).unwrap());
+        let snapshot = path.join("snap.0000000000000001.generating");
+        fs::write(&snapshot, "half of it").unwrap();
+        let other = lock(path, Duration::ZERO).unwrap();
+        let refused = remove_unfinished_snapshots(path, Duration::ZERO);
+        assert_eq!(refused, Err(unusable(path, &IN_USE)));
+        assert!(snapshot.exists());
+        drop(other);
+        drop(open(path, 1 << 20).unwrap());
+        assert!(!snapshot.exists());
     }
 }

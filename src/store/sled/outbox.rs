@@ -10,14 +10,28 @@ const WAITING: u8 = 3;
 /// Mails of one look into the outbox.
 const LOOK_MAILS: usize = 16;
 
-/// Puts a mail in, in place of one that waits for the same address. False: too many wait.
-pub(super) fn owe(view: &mut View<'_>, mail: &DueMail) -> Outcome<bool> {
+/// Puts a mail in, in place of one that waits for the same address. False: too many wait. If that one was tried in vain, the
+/// new one waits as long, and goes on counting: asking again neither hurries a mail server that is down nor is a further mail.
+pub(super) fn owe(view: &mut View<'_>, mut mail: DueMail) -> Outcome<bool> {
+    if let Some(tried) = waiting_for(view, &mail.email_key)?.filter(|it| it.attempts > 0) {
+        (mail.due_at, mail.attempts) = (tried.due_at, tried.attempts);
+    }
     take_out(view, &mail.email_key)?;
     if waiting(view)? >= limits::OUTBOX_ENTRIES as u64 {
         return Ok(false);
     }
-    put_in(view, mail)?;
+    put_in(view, &mail)?;
     Ok(true)
+}
+
+fn waiting_for(view: &View<'_>, address: &str) -> Outcome<Option<DueMail>> {
+    let key = MailToKey {
+        key: address.to_owned(),
+    };
+    match view.fetch(&key)? {
+        Some((due_at, id)) => view.fetch(&MailKey { due_at, id }),
+        None => Ok(None),
+    }
 }
 
 fn waiting(view: &View<'_>) -> Outcome<u64> {

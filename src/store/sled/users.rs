@@ -6,7 +6,7 @@ use super::view::{Read, View};
 use super::{invites, resets, tokens};
 use crate::crypto;
 use crate::model::{
-    Digest, Email, Holder, Name, NewToken, NewUser, Timestamp, User, UserId, UserNumber,
+    Digest, Email, Holder, Name, NewToken, NewUser, Timestamp, User, UserId, UserNumber, limits,
 };
 
 /// Where the number of the next account lies.
@@ -109,14 +109,17 @@ pub(super) fn change_password(
         return Ok(Updated::Gone);
     };
     let epoch = set_password(view, user, password_hash, now)?;
-    if let Some(digest) = keep {
+    // A token that was just exchanged stands for those that came of it: whoever shows it is logged in with the last of them.
+    let mut kept = keep;
+    for _ in 0..=limits::RETIRED_PER_FAMILY {
+        let Some(digest) = kept else { break };
         let key = super::keys::TokenKey { digest };
-        if let Some(token) = view
+        let token = view
             .fetch(&key)?
-            .filter(|token| token.holder == Holder::User(id))
-        {
-            view.put(&key, &crate::model::Token { epoch, ..token })?;
-        }
+            .filter(|token| token.holder == Holder::User(id));
+        let Some(token) = token else { break };
+        kept = token.retired.map(|retired| retired.successor);
+        view.put(&key, &crate::model::Token { epoch, ..token })?;
     }
     Ok(Updated::Done)
 }

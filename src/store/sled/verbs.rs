@@ -14,11 +14,14 @@ use super::super::{
 use super::keys::{Key, PackKey, meta};
 use super::live::Listener;
 use super::lookup::Lookup;
+use super::space::{Room, Scarcity};
 use super::view::{Read, View};
-use super::writer::Room;
-use super::{SledStore, counted, events, expiry, invites, outbox, resets, resume, tokens, users};
+use super::{
+    SledStore, counted, expiry, invites, outbox, reports, resets, resume, seen, space, tokens,
+    users, written,
+};
 use crate::model::{
-    Digest, DueMail, Email, Erasure, Event, EventCounts, EventPage, EventQuery, Holder,
+    Digest, DiskUse, DueMail, Email, Erasure, Event, EventCounts, EventPage, EventQuery, Holder,
     InviteTerms, LiveQuery, Name, NewToken, NewUser, Retention, Timestamp, Token, TokenId, User,
     UserId,
 };
@@ -197,7 +200,7 @@ impl Store for SledStore {
     }
 
     async fn owe_mail(&self, mail: DueMail) -> Outcome<bool> {
-        self.change(Room::Change, move |view| outbox::owe(view, &mail))
+        self.change(Room::Change, move |view| outbox::owe(view, mail))
             .await
     }
 
@@ -241,28 +244,12 @@ impl Store for SledStore {
     }
 
     async fn append_events(&self, report: Report<'_>) -> Outcome<Appended> {
-        let (holder, idempotency) = (report.reporter, report.idempotency);
-        let (reporter, subjects) = match self.accounts_of(&report)? {
-            Ok(accounts) => accounts,
-            Err(refusal) => {
-                // A repetition is answered as the first time, even if an account that it names is gone by now; and like
-                // the first time, after the writer has been asked: what a read shows may not be on the disk yet.
-                let at = report.at;
-                let answer = self
-                    .change(Room::Events, move |view| {
-                        let answer = |it| events::answer_to(view, holder, it, at).transpose();
-                        idempotency.and_then(answer).transpose()
-                    })
-                    .await?;
-                return Ok(answer.unwrap_or(refusal));
+        for _ in 0..reports::ATTEMPTS {
+            if let Some(answer) = self.append_once(&report).await? {
+                return Ok(answer);
             }
-        };
-        let names = self.name_numbers(&report).await?;
-        let prepared = events::prepare(report.at, reporter, report.events, &names, &subjects);
-        self.change(Room::Events, move |view| {
-            events::append(view, holder, idempotency, prepared)
-        })
-        .await
+        }
+        Err(StoreError::Busy)
     }
 
     async fn events_since(&self, from: Timestamp, limit: usize) -> Outcome<Vec<Event>> {
@@ -304,6 +291,23 @@ impl Store for SledStore {
         read.unwrap_or_else(|died| Err(StoreError::Corrupt(format!("counters: {died}"))))
     }
 
+    async fn disk_use(&self, now: Timestamp) -> Outcome<DiskUse> {
+        let meter = self.meter.clone();
+        // Nothing is put, so this costs no write, and is answered on a full disk too.
+        let counts = self.change(Room::Reclaim, move |view| {
+            let log = &mut view.events;
+            log.ledger.sample(&meter, Some(now.day()));
+            Ok((log.totals.events, log.ledger.days()))
+        });
+        let (events_stored, days) = counts.await?;
+        Ok(DiskUse {
+            disk_bytes: written::disk_bytes(&self.path).unwrap_or(0),
+            free_bytes: space::free_bytes_of(&self.path)(),
+            events_stored,
+            days,
+        })
+    }
+
     async fn keep_fact(&self, fact: Fact, value: Vec<u8>) -> Outcome<Vec<u8>> {
         self.change(Room::Reclaim, move |view| {
             let key = meta::<Vec<u8>>(place_of(fact));
@@ -337,8 +341,18 @@ impl Store for SledStore {
 
     async fn sweep(&self, now: Timestamp, keep: Retention) -> Outcome<Swept> {
         let _alone = self.shelves.write().await;
-        self.change(Room::Reclaim, move |view| expiry::sweep(view, now, &keep))
-            .await
+        let meter = self.meter.clone();
+        self.change(Room::Reclaim, move |view| {
+            view.events.ledger.sample(&meter, Some(now.day()));
+            written::save(view, false)?;
+            let ids = seen::sweep(view, now)?;
+            let rest = expiry::sweep(view, now, &keep)?;
+            Ok(Swept {
+                removed: ids.removed + rest.removed,
+                more: ids.more || rest.more,
+            })
+        })
+        .await
     }
 
     fn under_way(&self) -> Option<u64> {
@@ -352,8 +366,11 @@ impl Store for SledStore {
     fn health(&self) -> Health {
         match self.writer.shared.failure() {
             Some(why) => Health::Stopped(why.to_owned()),
-            None if self.writer.shared.is_full() => Health::Full,
-            None => Health::Fine,
+            None => match self.writer.shared.scarcity() {
+                Scarcity::Nothing => Health::Fine,
+                Scarcity::Events => Health::NoEvents,
+                Scarcity::Changes => Health::Full,
+            },
         }
     }
 
@@ -362,6 +379,14 @@ impl Store for SledStore {
     }
 
     async fn close(&self) {
+        let meter = self.meter.clone();
+        let last = self.change(Room::Reclaim, move |view| {
+            view.events.ledger.sample(&meter, None);
+            written::save(view, true)
+        });
+        if let Err(error) = last.await {
+            log::warn!("what was written to the disk is not noted: {error}");
+        }
         self.writer.close().await;
     }
 }

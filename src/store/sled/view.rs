@@ -156,6 +156,11 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Whether the step under way has put or removed anything. Events are not seen here.
+    pub(super) fn step_has_changes(&self) -> bool {
+        !self.undo.is_empty()
+    }
+
     /// Ends a step: what it changed stays in the group.
     pub(super) fn keep(&mut self) {
         self.undo.clear();

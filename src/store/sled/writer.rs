@@ -7,65 +7,40 @@
 //! process is expected to end and be started anew.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::thread::JoinHandle;
+use std::time::Instant;
 
 use sled::{Db, Tree};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, oneshot};
 
 use super::super::{Outcome, StoreError};
 use super::durable;
 use super::events::EventLog;
 use super::keys::{Key, meta};
 use super::live::Live;
+use super::pace::Pace;
+use super::queue::{Group, Pending, Queue};
 use super::record;
+use super::space::{FreeBytes, Gauge, Needs, Room, Scarcity};
 use super::view::{Finished, View, broken};
 
-/// Steps that may wait: more than there can be connections.
-const QUEUE_STEPS: usize = 16_384;
-/// Steps of one group: it bounds the batch, and how long the first of a group waits for the last.
-const GROUP_STEPS: usize = 1_024;
 /// Where the sequence number of the last group lies.
 pub(super) const SEQUENCE: u8 = 1;
 
-/// How much free disk a step asks for before it runs. sled does not survive a full disk without being opened anew, and opening
-/// needs space too, so changes stop while there is some left: events first, then accounts and tokens, and the sweeper, which
-/// makes room, last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Room {
-    /// For what frees space.
-    Reclaim,
-    /// For accounts, tokens and codes.
-    Change,
-    /// For events.
-    Events,
-}
-
-impl Room {
-    fn free_bytes(self) -> u64 {
-        match self {
-            Room::Reclaim => 2 << 20,
-            Room::Change => 6 << 20,
-            Room::Events => 16 << 20,
-        }
-    }
-}
-
 /// What the writer and everybody else know together.
+#[derive(Default)]
 pub(super) struct Shared {
+    queue: Queue,
     /// Why the writer has stopped, once it has.
     failure: OnceLock<String>,
     /// Told when it stops.
     failed: Notify,
-    /// Set while changes are refused for want of space.
-    full: AtomicBool,
+    /// What is refused for want of space.
+    gauge: Gauge,
     /// Groups begun and groups finished: they differ while one is under way.
     begun: AtomicU64,
     finished: AtomicU64,
-    /// Set when the group under way is to be the last.
-    closing: AtomicBool,
 }
 
 impl Shared {
@@ -74,9 +49,13 @@ impl Shared {
         self.failure.get().map(String::as_str)
     }
 
-    /// Whether changes are refused for want of space.
-    pub(super) fn is_full(&self) -> bool {
-        self.full.load(Ordering::Relaxed)
+    fn gone(&self) -> StoreError {
+        StoreError::Stopped(self.failure().unwrap_or("it is closed").to_owned())
+    }
+
+    /// What is refused for want of space.
+    pub(super) fn scarcity(&self) -> Scarcity {
+        self.gauge.read()
     }
 
     /// The number of the group under way, if one is: the same answer for a long time means that the disk hangs.
@@ -104,15 +83,8 @@ impl Shared {
     }
 }
 
-/// A step on its way, whatever it returns.
-trait Pending: Send {
-    fn room(&self) -> Room;
-    fn run(&mut self, view: &mut View<'_>);
-    fn answer(self: Box<Self>, group: Outcome<()>);
-}
-
 struct Step<T, F> {
-    room: Room,
+    needs: Needs,
     run: Option<F>,
     outcome: Outcome<T>,
     answer: oneshot::Sender<Outcome<T>>,
@@ -123,13 +95,19 @@ where
     T: Send,
     F: FnOnce(&mut View<'_>) -> Outcome<T> + Send,
 {
-    fn room(&self) -> Room {
-        self.room
+    fn needs(&self) -> Needs {
+        self.needs
     }
 
-    fn run(&mut self, view: &mut View<'_>) {
+    fn run(&mut self, view: &mut View<'_>, has_room: bool) {
         let Some(run) = self.run.take() else { return };
+        if !has_room && self.needs.room == Room::Events {
+            // Events cannot be taken back once they are in the group.
+            self.outcome = Err(StoreError::Full);
+            return;
+        }
         self.outcome = match catch_unwind(AssertUnwindSafe(|| run(view))) {
+            Ok(Ok(_)) if !has_room && view.step_has_changes() => Err(StoreError::Full),
             Ok(outcome) => outcome,
             Err(_) => Err(StoreError::Corrupt("a step panicked; see the log".into())),
         };
@@ -147,10 +125,10 @@ where
 
 /// The hand that gives steps to the writer.
 pub(super) struct Writer {
-    steps: mpsc::Sender<Box<dyn Pending>>,
     /// Shared with the thread.
     pub(super) shared: Arc<Shared>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    /// Resolves when the thread has ended.
+    ended: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
 /// Told which keys have changed.
@@ -162,10 +140,12 @@ pub(super) struct Desk {
     pub(super) db: Db,
     /// The one tree.
     pub(super) tree: Tree,
-    /// Where it lies, for asking how much space is left.
-    pub(super) path: PathBuf,
+    /// How many bytes are free where it lies.
+    pub(super) free_bytes: FreeBytes,
     /// The number of the last group.
     pub(super) sequence: u64,
+    /// How long a group waits for company.
+    pub(super) pace: Pace,
     /// The events.
     pub(super) events: EventLog,
     /// Who listens to events.
@@ -177,31 +157,27 @@ pub(super) struct Desk {
 impl Writer {
     /// Starts the thread.
     pub(super) fn start(desk: Desk) -> Result<Writer, StoreError> {
-        let shared = Arc::new(Shared {
-            failure: OnceLock::new(),
-            failed: Notify::new(),
-            full: AtomicBool::new(false),
-            begun: AtomicU64::new(0),
-            finished: AtomicU64::new(0),
-            closing: AtomicBool::new(false),
-        });
-        let (steps, queue) = mpsc::channel(QUEUE_STEPS);
+        let shared = Arc::new(Shared::default());
+        let (end, ended) = oneshot::channel();
         let thread = std::thread::Builder::new()
             .name("doorward-writer".into())
             .spawn({
                 let shared = Arc::clone(&shared);
-                move || desk.serve(queue, &shared)
+                move || {
+                    desk.serve(&shared);
+                    // An error means that nobody waits for it.
+                    let _ = end.send(());
+                }
             });
-        let thread = thread.map_err(|error| StoreError::Unusable(format!("no thread: {error}")))?;
+        thread.map_err(|error| StoreError::Unusable(format!("no thread: {error}")))?;
         Ok(Writer {
-            steps,
             shared,
-            thread: Mutex::new(Some(thread)),
+            ended: Mutex::new(Some(ended)),
         })
     }
 
     /// Hands over a step and waits until it is on the disk. When this future is dropped the step happens all the same.
-    pub(super) async fn step<T, F>(&self, room: Room, run: F) -> Outcome<T>
+    pub(super) async fn step<T, F>(&self, needs: Needs, run: F) -> Outcome<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut View<'_>) -> Outcome<T> + Send + 'static,
@@ -209,86 +185,90 @@ impl Writer {
         let (answer, answered) = oneshot::channel();
         let outcome = Err(StoreError::Stopped("the step was not run".into()));
         let step = Box::new(Step {
-            room,
+            needs,
             run: Some(run),
             outcome,
             answer,
         });
-        self.steps.try_send(step).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
-            mpsc::error::TrySendError::Closed(_) => self.gone(),
-        })?;
-        answered.await.unwrap_or_else(|_| Err(self.gone()))
+        self.shared
+            .queue
+            .push(step)
+            .map_err(|refused| match refused {
+                StoreError::Stopped(_) => self.shared.gone(),
+                other => other,
+            })?;
+        answered.await.unwrap_or_else(|_| Err(self.shared.gone()))
     }
 
-    /// Lets the steps that wait happen, refuses later ones, and ends the thread.
+    /// Lets the steps that wait happen, refuses later ones, and waits until the thread has ended.
     pub(super) async fn close(&self) {
-        self.shared.closing.store(true, Ordering::Release);
-        // Wakes the thread; that the store has stopped already is no matter here.
-        let _ = self.step(Room::Reclaim, |_| Ok(())).await;
-        let thread = self
-            .thread
+        self.shared.queue.close();
+        let ended = self
+            .ended
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        if thread.is_some_and(|thread| thread.join().is_err()) {
+        if let Some(ended) = ended
+            && ended.await.is_err()
+        {
             log::error!("the writer's thread panicked");
         }
     }
+}
 
-    fn gone(&self) -> StoreError {
-        StoreError::Stopped(self.shared.failure().unwrap_or("it is closed").to_owned())
-    }
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long the disk takes, for the pace of the next group; nothing that is stored depends on it"
+)]
+fn now() -> Instant {
+    Instant::now()
 }
 
 impl Desk {
-    fn serve(mut self, mut queue: mpsc::Receiver<Box<dyn Pending>>, shared: &Shared) {
-        let mut group = Vec::with_capacity(GROUP_STEPS);
-        while let Some(first) = queue.blocking_recv() {
-            group.push(first);
-            while group.len() < GROUP_STEPS {
-                let Ok(next) = queue.try_recv() else { break };
-                group.push(next);
-            }
+    fn serve(mut self, shared: &Shared) {
+        let mut group = Group::new();
+        while shared
+            .queue
+            .take_group(&mut group, |waiting| self.pace.patience(waiting))
+        {
+            let (steps, started) = (group.len(), now());
             shared.begun.fetch_add(1, Ordering::Release);
-            let outcome = self.commit(&mut group, shared);
+            // A step's own panic is caught where it runs. Any other leaves nobody knows what behind: it is final.
+            let outcome = catch_unwind(AssertUnwindSafe(|| self.commit(&mut group, shared)));
+            let outcome = outcome.unwrap_or_else(|_| {
+                Err(StoreError::Stopped(
+                    "its writer panicked; see the log".into(),
+                ))
+            });
+            self.pace
+                .note(steps, now().saturating_duration_since(started));
             shared.finished.fetch_add(1, Ordering::Release);
             if let Err(error) = &outcome {
-                log::error!("the database has stopped, nothing more is written: {error}");
-                shared.fail(error.to_string());
+                log::error!("nothing more is written: {error}");
+                shared.fail(match error {
+                    StoreError::Stopped(why) => why.clone(),
+                    other => other.to_string(),
+                });
             }
             for step in group.drain(..) {
                 step.answer(outcome.clone());
             }
-            let closed = shared.closing.load(Ordering::Acquire) && queue.is_empty();
-            if outcome.is_err() || closed {
+            if outcome.is_err() {
                 break;
             }
         }
-        queue.close();
-        let gone = StoreError::Stopped(shared.failure().unwrap_or("it is closed").to_owned());
-        while let Some(step) = queue.blocking_recv() {
-            step.answer(Err(gone.clone()));
+        for step in shared.queue.abandon() {
+            step.answer(Err(shared.gone()));
         }
     }
 
     /// Runs a group and makes it durable. An error is final.
-    fn commit(&mut self, group: &mut Vec<Box<dyn Pending>>, shared: &Shared) -> Outcome<()> {
-        let free = self.free_bytes();
+    fn commit(&mut self, group: &mut Group, shared: &Shared) -> Outcome<()> {
+        let mut space = shared.gauge.note((self.free_bytes)());
         let mut view = View::new(&self.tree, &mut self.events);
-        let mut refused = Vec::new();
-        let mut index = 0;
-        while let Some(step) = group.get_mut(index) {
-            if free < step.room().free_bytes() {
-                refused.push(group.remove(index));
-            } else {
-                step.run(&mut view);
-                index += 1;
-            }
-        }
-        note_space(shared, free);
-        for step in refused {
-            step.answer(Err(StoreError::Full));
+        for step in group {
+            let has_room = space.take(step.needs());
+            step.run(&mut view, has_room);
         }
         if view.is_idle() {
             return Ok(());
@@ -314,22 +294,5 @@ impl Desk {
         (self.changed)(&keys);
         self.live.publish(&fresh);
         Ok(())
-    }
-
-    fn free_bytes(&self) -> u64 {
-        // Not knowing is no reason to refuse.
-        rustix::fs::statvfs(&self.path)
-            .map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
-    }
-}
-
-fn note_space(shared: &Shared, free: u64) {
-    let full = free < Room::Change.free_bytes();
-    if shared.full.swap(full, Ordering::Relaxed) != full {
-        if full {
-            log::error!("the disk is nearly full: changes are refused until there is room again");
-        } else {
-            log::info!("there is room on the disk again: changes are taken");
-        }
     }
 }

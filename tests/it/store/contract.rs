@@ -330,3 +330,26 @@ fn an_address_that_changes_hands_is_free_at_once() {
         assert_eq!(update("ana@example.org"), Updated::Done);
     });
 }
+
+#[test]
+fn asking_again_for_a_mail_that_was_tried_in_vain_does_not_hurry_it() {
+    every_backend(|shelf| {
+        let store = shelf.store();
+        assert!(shelf.run(store.owe_mail(mail(1, "a@x.org", 5))));
+        shelf.run(store.postpone_mail(mail(1, "a@x.org", 5), at(9)));
+        assert!(shelf.run(store.owe_mail(mail(2, "a@x.org", 7))));
+        let waits = DueMail {
+            attempts: 1,
+            ..mail(2, "a@x.org", 9)
+        };
+        let (due, next) = shelf.run(store.due_mails(at(8)));
+        assert_eq!((due, next), (vec![], Some(at(9))));
+        let (due, _) = shelf.run(store.due_mails(at(9)));
+        assert_eq!(
+            due.iter()
+                .map(|it| (it.id, it.attempts))
+                .collect::<Vec<_>>(),
+            [(waits.id, 1)]
+        );
+    });
+}

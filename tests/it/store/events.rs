@@ -32,11 +32,13 @@ fn a_report_is_stored_whole_or_not_at_all() {
         ana(&shelf);
         let details = Some("{ \"as\" : \"it came\" }");
         let good = NewEvent {
+            id: None,
             name: "good",
             subject: user_id(1),
             details,
         };
         let bad = NewEvent {
+            id: None,
             subject: user_id(9),
             ..good
         };
@@ -94,6 +96,7 @@ fn an_event_of_any_size_comes_back_as_it_was() {
             .to_vec();
         let events: Vec<NewEvent<'_>> = (0..2_000)
             .map(|n| NewEvent {
+                id: None,
                 name: &noise[n % 300][..20],
                 subject: user_id(1),
                 details: if n % 3 == 0 {

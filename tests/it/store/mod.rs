@@ -17,7 +17,7 @@ use doorward::model::{
     Client, Digest, Email, Holder, Name, NewToken, NewUser, Timestamp, Token, TokenId, TokenKind,
     UserId,
 };
-use doorward::store::sled::{SledStore, Terms};
+use doorward::store::sled::{Manners, SledStore};
 use doorward::store::{Created, Store};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
@@ -35,9 +35,9 @@ async fn open_sled(path: &Path) -> Arc<dyn Store> {
     Arc::new(
         SledStore::open(
             path,
-            Terms {
+            Manners {
                 memory_budget: 16 << 20,
-                max_names: 1_000,
+                ..Manners::default()
             },
         )
         .await

@@ -142,9 +142,13 @@ impl Reference {
             return Updated::Gone;
         }
         let epoch = self.set_password(id, hash);
-        let kept = keep.and_then(|digest| self.tokens.get_mut(&digest));
-        if let Some(token) = kept.filter(|token| token.holder == Holder::User(id)) {
+        let mut kept = keep;
+        while let Some(token) = kept.and_then(|digest| self.tokens.get_mut(&digest)) {
+            if token.holder != Holder::User(id) {
+                break;
+            }
             token.epoch = epoch;
+            kept = token.retired.map(|retired| retired.successor);
         }
         Updated::Done
     }

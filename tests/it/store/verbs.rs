@@ -275,6 +275,7 @@ impl Life {
         let events: Vec<NewEvent<'_>> = stored
             .iter()
             .map(|it| NewEvent {
+                id: None,
                 name: &it.name,
                 subject: it.subject,
                 details: it.details.as_deref(),

@@ -62,6 +62,7 @@ fn a_port_that_is_taken_is_named() {
         said.contains(&sentence) && said.contains("change server.listen"),
         "{said}"
     );
+    assert_eq!(said.matches("cannot listen").count(), 1, "{said}");
 }
 
 #[test]

@@ -1,0 +1,128 @@
+//! How much a holder may report. A quota is a bucket that holds a minute's or a day's worth and drains evenly (the generic cell
+//! rate algorithm, with more than one cell at once). It is kept in memory: a restart begins anew.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use super::Refusal;
+use super::limiter::{lock, make_room};
+use crate::config::Limits;
+use crate::model::{Holder, Invalid};
+
+/// How much a report is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Volume {
+    /// Its events.
+    pub(super) events: u64,
+    /// The bytes of its request.
+    pub(super) bytes: u64,
+}
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    Events,
+    Bytes,
+}
+
+/// One quota: so much in a window.
+#[derive(Debug, Clone, Copy)]
+struct Quota {
+    kind: Kind,
+    most: u64,
+    window: Duration,
+}
+
+impl Quota {
+    fn amount(&self, report: Volume) -> u64 {
+        match self.kind {
+            Kind::Events => report.events,
+            Kind::Bytes => report.bytes,
+        }
+    }
+
+    /// How long a report fills the bucket.
+    fn share(&self, report: Volume) -> Duration {
+        let nanos = self.window.as_nanos() * u128::from(self.amount(report));
+        let nanos = nanos / u128::from(self.most.max(1));
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
+    /// What is said to a report that could never pass.
+    fn never(&self) -> Invalid {
+        let most = self.most;
+        Invalid::new(
+            "events",
+            match self.kind {
+                Kind::Events => format!(
+                    "are more than the {most} a minute that are taken of one reporter: send fewer in a request"
+                ),
+                Kind::Bytes => format!(
+                    "are more than the {most} bytes a day that are taken of one reporter: send fewer in a request"
+                ),
+            },
+        )
+    }
+}
+
+/// The quotas of everybody.
+pub(super) struct Quotas {
+    quotas: Vec<Quota>,
+    /// When each bucket will be empty.
+    buckets: Mutex<HashMap<(Kind, Holder), Duration>>,
+}
+
+impl Quotas {
+    pub(super) fn new(limits: &Limits) -> Quotas {
+        let minute = (Kind::Events, u64::from(limits.events_per_minute), 60);
+        let day = (Kind::Bytes, limits.event_bytes_per_day, 24 * 60 * 60);
+        let quotas = [minute, day].into_iter();
+        Quotas {
+            quotas: quotas
+                .filter(|(_, most, _)| limits.rates && *most > 0)
+                .map(|(kind, most, seconds)| Quota {
+                    kind,
+                    most,
+                    window: Duration::from_secs(seconds),
+                })
+                .collect(),
+            buckets: Mutex::default(),
+        }
+    }
+
+    /// Counts a report, or refuses it.
+    pub(super) fn admit(&self, from: Holder, report: Volume, now: Duration) -> Result<(), Refusal> {
+        if self.quotas.is_empty() {
+            return Ok(());
+        }
+        if let Some(quota) = self.quotas.iter().find(|it| it.amount(report) > it.most) {
+            return Err(quota.never().into());
+        }
+        let mut buckets = lock(&self.buckets);
+        make_room(&mut buckets, |empty_at| *empty_at, now);
+        let mut filled = Vec::with_capacity(self.quotas.len());
+        for quota in &self.quotas {
+            let key = (quota.kind, from);
+            let begin = buckets.get(&key).map_or(now, |empty_at| now.max(*empty_at));
+            let empty_at = begin + quota.share(report);
+            let wait = empty_at.saturating_sub(now).saturating_sub(quota.window);
+            if !wait.is_zero() {
+                return Err(Refusal::TooMany { retry_after: wait });
+            }
+            filled.push((key, empty_at));
+        }
+        buckets.extend(filled);
+        Ok(())
+    }
+
+    /// Takes back what `admit` has counted: nothing was stored.
+    pub(super) fn forgive(&self, from: Holder, report: Volume, now: Duration) {
+        let mut buckets = lock(&self.buckets);
+        for quota in &self.quotas {
+            if let Some(empty_at) = buckets.get_mut(&(quota.kind, from)) {
+                *empty_at = empty_at.saturating_sub(quota.share(report)).max(now);
+            }
+        }
+    }
+}

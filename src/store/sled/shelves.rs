@@ -1,0 +1,100 @@
+//! Who may look at the blocks of events, and who may change them: any number of readers at once, or one merge, erasure or sweep. Reports
+//! only ever add blocks behind all others and ask nobody.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::super::{Outcome, StoreError};
+use super::history::Reader;
+use super::lookup::Lookup;
+use super::scan::Scan;
+use super::space::Room;
+use super::{SledStore, erase, packs};
+use crate::model::{Erasure, EventQuery, Timestamp};
+
+/// How much merging gives way: to 1 of 70 parts of a core that requests want too.
+const GIVE_WAY: i32 = 19;
+
+impl SledStore {
+    /// What reads events, block by block.
+    pub(super) fn reader(&self) -> Reader {
+        Reader::new(
+            Lookup::new(&self.tree, &self.names),
+            Arc::clone(&self.damage),
+        )
+    }
+
+    /// A reading of all events that are asked for.
+    pub(super) fn scan(&self, query: EventQuery) -> Scan {
+        Scan::begin(self.reader(), Arc::clone(&self.shelves), query)
+    }
+
+    /// Reads events where it keeps nobody waiting, and while nobody changes blocks.
+    pub(super) async fn read_aside<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut Reader) -> Outcome<T> + Send + 'static,
+    ) -> Outcome<T> {
+        let quiet = Arc::clone(&self.shelves).read_owned().await;
+        self.aside("read", 0, move |reader| {
+            let read = read(reader);
+            drop(quiet);
+            read
+        })
+        .await
+    }
+
+    /// Merges some of the loose blocks, with `all` also those that others may join. Whether there is more to do.
+    pub(super) async fn merge_some(&self, now: Timestamp, all: bool) -> Outcome<bool> {
+        let _alone = self.shelves.write().await;
+        let merge = move |reader: &mut Reader| packs::gather(reader.tree(), now, all);
+        let merged = self.aside("merge", GIVE_WAY, merge).await?;
+        if merged.is_empty() {
+            return Ok(false);
+        }
+        self.change(Room::Change, move |view| packs::replace(view, merged))
+            .await?;
+        Ok(true)
+    }
+
+    /// Removes some of the events that are meant, from the block `from` on: how many, and where there are more.
+    pub(super) async fn erase_some(
+        &self,
+        what: &Arc<Erasure>,
+        from: Vec<u8>,
+    ) -> Outcome<(u64, Option<Vec<u8>>)> {
+        let _alone = self.shelves.write().await;
+        let meant = Arc::clone(what);
+        let erase = move |reader: &mut Reader| erase::plan(reader, &meant, &from);
+        let plan = self.aside("erase", GIVE_WAY, erase).await?;
+        let is_last = plan.next.is_none();
+        let forget = erase::is_complete(what).filter(|_| is_last);
+        self.change(Room::Reclaim, move |view| {
+            packs::replace(view, plan.replacements)?;
+            forget.map_or(Ok(()), |id| erase::forget_former(view, id))
+        })
+        .await?;
+        Ok((plan.events, plan.next))
+    }
+
+    /// Long work on a thread of its own, which gives way to whatever serves requests as far as nice(2) lets it.
+    async fn aside<T: Send + 'static>(
+        &self,
+        name: &str,
+        give_way: i32,
+        work: impl FnOnce(&mut Reader) -> Outcome<T> + Send + 'static,
+    ) -> Outcome<T> {
+        let (answer, answered) = oneshot::channel();
+        let mut reader = self.reader();
+        let thread = std::thread::Builder::new().name(format!("doorward-{name}"));
+        thread
+            .spawn(move || {
+                #[cfg(target_os = "linux")]
+                let _ = rustix::process::nice(give_way);
+                let _ = answer.send(work(&mut reader));
+            })
+            .map_err(|error| StoreError::Unusable(format!("no thread: {error}")))?;
+        let gone = |_| Err(StoreError::Stopped("a thread panicked; see the log".into()));
+        answered.await.unwrap_or_else(gone)
+    }
+}
