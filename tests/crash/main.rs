@@ -19,6 +19,8 @@ mod mailbox;
 #[cfg(test)]
 mod moment;
 #[cfg(test)]
+mod once;
+#[cfg(test)]
 mod rounds;
 #[cfg(test)]
 mod settle;
