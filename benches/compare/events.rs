@@ -1,9 +1,7 @@
-//! The events that are sent: names out of 50, users out of 1,000, details of three fields. A generator of its own makes every run
-//! send the same.
+//! The events that are sent and stored: names out of 50, users out of 1,000, details of three fields. A generator of its own makes
+//! every run's the same.
 
-use std::fmt::Write;
-
-const NAMES: u64 = 50;
+pub(crate) const NAMES: u64 = 50;
 pub(crate) const USERS: usize = 1_000;
 const BATCH: usize = 100;
 /// Different bodies that are sent in turn.
@@ -11,10 +9,10 @@ const BATCH_BODIES: usize = 300;
 const SINGLE_BODIES: usize = 1_000;
 
 /// `SplitMix64` (Steele, Lea and Flood, 2014).
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -23,47 +21,94 @@ impl Dice {
     }
 }
 
+/// An event as it is drawn.
+pub(crate) struct Drawn {
+    pub(crate) name: String,
+    /// Its user's place among all.
+    pub(crate) user: usize,
+    pub(crate) details: String,
+}
+
+/// Draws one.
+pub(crate) fn draw(dice: &mut Dice) -> Drawn {
+    const RESULTS: [&str; 4] = ["won", "lost", "drawn", "left"];
+    let user = dice.roll(USERS as u64) as usize;
+    let result = RESULTS
+        .get(dice.roll(4) as usize)
+        .copied()
+        .unwrap_or_default();
+    let name = name(dice.roll(NAMES));
+    let (duration, map) = (dice.roll(3_600), dice.roll(20));
+    let details =
+        format!("{{\"duration\":{duration},\"map\":\"map_{map}\",\"result\":\"{result}\"}}");
+    Drawn {
+        name,
+        user,
+        details,
+    }
+}
+
+/// One of the fifty names.
+pub(crate) fn name(number: u64) -> String {
+    format!("lobby.event_{number:02}")
+}
+
+fn json(dice: &mut Dice, users: &[String]) -> String {
+    let Drawn {
+        name,
+        user,
+        details,
+    } = draw(dice);
+    let user = users.get(user).map_or("", String::as_str);
+    format!("{{\"name\":\"{name}\",\"user_id\":\"{user}\",\"details\":{details}}}")
+}
+
+/// How events are put into bodies.
+#[derive(Clone, Copy)]
+pub(crate) enum Dress {
+    /// A list of events, as it is one request of ours.
+    Ours,
+    /// Records, or a list of requests that make one each.
+    PocketBase,
+}
+
 /// Bodies of a hundred events each.
-pub(crate) fn batches(users: &[String]) -> Vec<String> {
+pub(crate) fn batches(users: &[String], dress: Dress) -> Vec<String> {
     let mut dice = Dice(1);
     let batch = |_| {
-        let events: Vec<_> = (0..BATCH).map(|_| event(&mut dice, users)).collect();
-        format!("{{\"events\":[{}]}}", events.join(","))
+        let events = (0..BATCH).map(|_| json(&mut dice, users));
+        match dress {
+            Dress::Ours => format!("{{\"events\":[{}]}}", joined(events)),
+            Dress::PocketBase => format!(
+                "{{\"requests\":[{}]}}",
+                joined(events.map(|event| request(&event)))
+            ),
+        }
     };
     (0..BATCH_BODIES).map(batch).collect()
 }
 
 /// Bodies of one event each.
-pub(crate) fn singles(users: &[String]) -> Vec<String> {
+pub(crate) fn singles(users: &[String], dress: Dress) -> Vec<String> {
     let mut dice = Dice(2);
-    (0..SINGLE_BODIES)
-        .map(|_| format!("{{\"events\":[{}]}}", event(&mut dice, users)))
-        .collect()
+    let events = (0..SINGLE_BODIES).map(|_| json(&mut dice, users));
+    match dress {
+        Dress::Ours => events
+            .map(|event| format!("{{\"events\":[{event}]}}"))
+            .collect(),
+        Dress::PocketBase => events.collect(),
+    }
+}
+
+fn request(event: &str) -> String {
+    format!("{{\"method\":\"POST\",\"url\":\"/api/collections/events/records\",\"body\":{event}}}")
+}
+
+fn joined(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().join(",")
 }
 
 /// How many events a batch has.
 pub(crate) const fn batch_len() -> usize {
     BATCH
-}
-
-fn event(dice: &mut Dice, users: &[String]) -> String {
-    const RESULTS: [&str; 4] = ["won", "lost", "drawn", "left"];
-    let user = users
-        .get(dice.roll(users.len() as u64) as usize)
-        .map_or("", String::as_str);
-    let result = RESULTS
-        .get(dice.roll(4) as usize)
-        .copied()
-        .unwrap_or_default();
-    let mut text = String::with_capacity(180);
-    // Writing to a string cannot fail.
-    let _ = write!(
-        text,
-        "{{\"name\":\"lobby.event_{:02}\",\"user_id\":\"{user}\",\"details\":\
-         {{\"duration\":{},\"map\":\"map_{}\",\"result\":\"{result}\"}}}}",
-        dice.roll(NAMES),
-        dice.roll(3_600),
-        dice.roll(20),
-    );
-    text
 }

@@ -7,9 +7,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::Outcome;
-
-const BEGIN: &str = "<!-- figures:begin -->";
-const END: &str = "<!-- figures:end -->";
+use crate::versus::Versus;
 
 /// What a figure should be.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +18,7 @@ pub(crate) enum Goal {
     Context,
 }
 
-/// One line of the table.
+/// One line of the table. Its value is no number where what is asked about is not there.
 #[derive(Debug, Clone)]
 pub(crate) struct Figure {
     pub(crate) what: String,
@@ -64,46 +62,58 @@ pub(crate) fn table(figures: &[Figure]) -> String {
         let met = goal
             .is_met(*value)
             .map_or("–", |met| if met { "yes" } else { "**no**" });
-        let (goal, value) = (goal.text(unit), number(*value));
+        let goal = goal.text(unit);
+        let value = if value.is_nan() {
+            "–".to_owned()
+        } else {
+            format!("{}{unit}", number(*value))
+        };
         // Writing to a string cannot fail.
-        let _ = writeln!(
-            text,
-            "| {what} | {goal} | {value}{unit} | {met} | {beside} |"
-        );
+        let _ = writeln!(text, "| {what} | {goal} | {value} | {met} | {beside} |");
     }
     text
 }
 
-/// Writes the figures as JSON.
-pub(crate) fn keep(figures: &[Figure], path: &Path) -> Outcome<()> {
-    let rows: Vec<_> = figures
-        .iter()
-        .map(|it| {
-            let (at_least, at_most) = match it.goal {
-                Goal::AtLeast(least) => (Some(least), None),
-                Goal::AtMost(most) => (None, Some(most)),
-                Goal::Context => (None, None),
-            };
-            json!({
-                "what": it.what, "value": it.value, "unit": it.unit.trim(), "beside": it.beside,
-                "at_least": at_least, "at_most": at_most, "met": it.goal.is_met(it.value),
-            })
+/// Writes everything as JSON.
+pub(crate) fn keep(figures: &[Figure], versus: &[Versus], path: &Path) -> Outcome<()> {
+    let figure = |it: &Figure| {
+        let (at_least, at_most) = match it.goal {
+            Goal::AtLeast(least) => (Some(least), None),
+            Goal::AtMost(most) => (None, Some(most)),
+            Goal::Context => (None, None),
+        };
+        json!({
+            "what": it.what, "value": it.value, "unit": it.unit.trim(), "beside": it.beside,
+            "at_least": at_least, "at_most": at_most, "met": it.goal.is_met(it.value),
         })
-        .collect();
-    fs::write(path, serde_json::to_string_pretty(&rows)?)?;
+    };
+    let side_by_side = |it: &Versus| {
+        json!({
+            "what": it.what, "floor": it.floor, "doorward": it.ours, "pocketbase": it.pocketbase,
+        })
+    };
+    let all = json!({
+        "figures": figures.iter().map(figure).collect::<Vec<_>>(),
+        "per_second": versus.iter().map(side_by_side).collect::<Vec<_>>(),
+    });
+    fs::write(path, serde_json::to_string_pretty(&all)?)?;
     Ok(())
 }
 
-/// Puts the table into the place that the guide marks for it.
-pub(crate) fn write_into(guide: &Path, table: &str) -> Outcome<()> {
+/// Puts a table into the place that the guide marks for it.
+pub(crate) fn write_into(guide: &Path, mark: &str, table: &str) -> Outcome<()> {
+    let (begin, end) = (
+        format!("<!-- {mark}:begin -->"),
+        format!("<!-- {mark}:end -->"),
+    );
     let text = fs::read_to_string(guide)?;
-    let parts = text.split_once(BEGIN).and_then(|(before, rest)| {
-        let (_, after) = rest.split_once(END)?;
+    let parts = text.split_once(&begin).and_then(|(before, rest)| {
+        let (_, after) = rest.split_once(&end)?;
         Some((before, after))
     });
     let (before, after) =
-        parts.ok_or_else(|| format!("{} has no marked block", guide.display()))?;
-    fs::write(guide, format!("{before}{BEGIN}\n{table}{END}{after}"))?;
+        parts.ok_or_else(|| format!("{} has no block marked {mark}", guide.display()))?;
+    fs::write(guide, format!("{before}{begin}\n{table}{end}{after}"))?;
     Ok(())
 }
 
@@ -122,4 +132,34 @@ pub(crate) fn number(value: f64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// A row of the table.
+pub(crate) fn figure(
+    what: &str,
+    goal: Goal,
+    value: f64,
+    unit: &'static str,
+    beside: String,
+) -> Figure {
+    Figure {
+        what: what.to_owned(),
+        goal,
+        value,
+        unit,
+        beside,
+    }
+}
+
+/// The one in the middle.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// The least and the most.
+pub(crate) fn spread(values: &[f64]) -> String {
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = values.iter().copied().fold(0.0, f64::max);
+    format!("{} to {}", number(least), number(most))
 }

@@ -1,7 +1,10 @@
-//! doorward beside what its stack can do at most, in one run on one machine: `cargo bench --bench compare`.
+//! doorward beside what its stack can do at most and beside `PocketBase`, in one run on one machine: `cargo bench --bench compare`.
 //!
-//! `-- --short` is a look (1 s, one round), `-- --long` a measurement (10 s, five rounds), `-- --write` puts the table into
-//! `docs/performance.md`, and `-- --only WORD` runs one group: idle, reads, singles, batches, logins, weight.
+//! `-- --short` is a look (1 s, one round), `-- --long` a measurement (10 s, five rounds), `-- --write` puts the tables into
+//! `docs/performance.md` and the chart beside it, `-- --only WORD` runs one group: idle, reads, singles, batches, logins, history;
+//! `-- --events N` says how many events the history has.
+//!
+//! `-- fill --into DIR` fills a store, `-- ask --of DIR` asks one that was filled.
 #![expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
 #![expect(
     clippy::cast_precision_loss,
@@ -12,9 +15,15 @@
 
 mod events;
 mod figures;
+mod fill;
 mod floor;
+mod history;
+mod ingest;
 mod measure;
+mod options;
+mod pocketbase;
 mod subject;
+mod versus;
 mod wrk;
 
 use std::error::Error;
@@ -22,13 +31,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use figures::Figure;
-use measure::{Furnished, Pace};
+use measure::{Furnished, Said};
+use options::{Errand, Options};
+use versus::Versus;
 
 pub(crate) type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// A load average from which on others take so much that even ratios mislead.
 const BUSY: f64 = 0.5;
-const GROUPS: [&str; 6] = ["idle", "reads", "singles", "batches", "logins", "weight"];
 
 fn main() -> ExitCode {
     // cargo adds `--bench` to whatever it was told.
@@ -46,45 +56,22 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &[String]) -> Outcome<()> {
-    if let [word, port, body_bytes] = arguments
-        && word == floor::WORD
-    {
-        return floor::serve(port.parse()?, body_bytes.parse()?);
-    }
-    let mut pace = Pace {
-        rounds: 3,
-        seconds: 3,
-    };
-    let (mut only, mut write) = (None, false);
-    let mut rest = arguments.iter();
-    while let Some(argument) = rest.next() {
-        match argument.as_str() {
-            "--short" => {
-                pace = Pace {
-                    rounds: 1,
-                    seconds: 1,
-                }
-            }
-            "--long" => {
-                pace = Pace {
-                    rounds: 5,
-                    seconds: 10,
-                }
-            }
-            "--write" => write = true,
-            "--only" => only = rest.next().cloned(),
-            other => return Err(format!("no such option: {other}").into()),
+    match options::parse(arguments)? {
+        Errand::Floor { port, body_bytes } => floor::serve(port, body_bytes),
+        Errand::Fill { into, mix } => {
+            let filled = fill::fill(&subject::Home::at(into)?, mix)?;
+            println!("{}", serde_json::to_string_pretty(&filled)?);
+            Ok(())
         }
+        Errand::Ask { of, pace } => {
+            println!("{}", figures::table(&history::of(of, pace)?));
+            Ok(())
+        }
+        Errand::Compare(options) => compare(&options),
     }
-    if only
-        .as_ref()
-        .is_some_and(|group| !GROUPS.contains(&group.as_str()))
-    {
-        return Err(format!("--only wants one of: {}", GROUPS.join(", ")).into());
-    }
-    if write && only.is_some() {
-        return Err("--write wants the whole table: leave --only out".into());
-    }
+}
+
+fn compare(options: &Options) -> Outcome<()> {
     if !wrk::is_there() {
         return Err(
             "wrk is not installed; `apt-get install wrk` (or your system's package) brings it"
@@ -92,47 +79,55 @@ fn run(arguments: &[String]) -> Outcome<()> {
         );
     }
     let load = load_average()?;
-    let figures = measure_all(pace, only.as_deref())?;
+    let (figures, versus) = measure_all(options)?;
     let table = figures::table(&figures) + &about_the_load(load);
-    println!("{table}");
-    figures::keep(&figures, &bench_directory()?.join("compare.json"))?;
-    if write {
-        figures::write_into(
-            &Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.md"),
-            &table,
-        )?;
+    let side_by_side = versus::table(&versus);
+    println!("{table}\n{side_by_side}");
+    let here = bench_directory()?;
+    figures::keep(&figures, &versus, &here.join("compare.json"))?;
+    std::fs::write(here.join("compare.svg"), versus::chart(&versus))?;
+    if options.write {
+        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+        let guide = docs.join("performance.md");
+        figures::write_into(&guide, "figures", &table)?;
+        figures::write_into(&guide, "versus", &side_by_side)?;
+        std::fs::write(docs.join("performance.svg"), versus::chart(&versus))?;
     }
     Ok(())
 }
 
-fn measure_all(pace: Pace, only: Option<&str>) -> Outcome<Vec<Figure>> {
-    let wanted = |group: &str| only.is_none_or(|only| only == group);
-    let mut figures = Vec::new();
-    if wanted("idle") {
-        figures.extend(measure::idle(pace)?);
+fn measure_all(options: &Options) -> Outcome<Said> {
+    let pace = options.pace;
+    let (mut figures, mut versus): (Vec<Figure>, Vec<Versus>) = (Vec::new(), Vec::new());
+    let mut note = |said: Said| {
+        figures.extend(said.0);
+        versus.extend(said.1);
+    };
+    if options.wants("idle") {
+        note((measure::idle(pace)?, Vec::new()));
     }
     if ["reads", "singles", "batches", "logins"]
         .into_iter()
-        .any(wanted)
+        .any(|group| options.wants(group))
     {
-        let server = Furnished::new("load", pace)?;
-        if wanted("reads") {
-            figures.extend(server.reads()?);
+        let server = Furnished::new(pace)?;
+        if options.wants("reads") {
+            note(server.reads()?);
         }
-        if wanted("logins") {
-            figures.extend(server.logins()?);
+        if options.wants("logins") {
+            note(server.logins()?);
         }
-        if wanted("singles") {
-            figures.extend(server.singles()?);
+        if options.wants("singles") {
+            note(server.singles()?);
         }
-        if wanted("batches") {
-            figures.extend(server.batches()?);
+        if options.wants("batches") {
+            note(server.batches()?);
         }
     }
-    if wanted("weight") {
-        figures.extend(Furnished::new("weight", pace)?.weight()?);
+    if options.wants("history") {
+        note((history::measure(options.mix, pace)?, Vec::new()));
     }
-    Ok(figures)
+    Ok((figures, versus))
 }
 
 /// How many processes wanted a core in the last minute, before there was any of ours.

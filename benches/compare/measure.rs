@@ -6,19 +6,17 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 use serde_json::json;
 
 use crate::Outcome;
-use crate::events::{self, USERS, batch_len};
-use crate::figures::{Figure, Goal, number};
+use crate::events::USERS;
+use crate::figures::{Figure, Goal, figure, median, number, spread};
 use crate::floor;
+use crate::pocketbase::{self, PocketBase};
 use crate::subject::{self, Client, Home, Killed, PASSWORD};
+use crate::versus::Versus;
 use crate::wrk::{self, Load, Run};
 
-const BATCHES: &str = "/api/events/complex_clientapp";
-/// What a report is answered with.
-const STORED: &str = r#"{"result":"Event(s) created","count":100}"#;
-const MIB: f64 = 1024.0 * 1024.0;
-/// Connections that send events when their size on the disk is weighed, and batches that each of them sends.
-const WEIGHING_CLIENTS: usize = 16;
-const WEIGHED_BATCHES: usize = 1_250;
+/// Where events are reported.
+pub(crate) const BATCHES: &str = "/api/events/complex_clientapp";
+pub(crate) const MIB: f64 = 1024.0 * 1024.0;
 
 /// How long everything takes.
 #[derive(Debug, Clone, Copy)]
@@ -29,24 +27,16 @@ pub(crate) struct Pace {
 
 /// A server with accounts, and what it takes to speak to it.
 pub(crate) struct Furnished {
-    home: Home,
-    server: Killed,
-    users: Vec<String>,
-    session: String,
+    pub(crate) server: Killed,
+    pub(crate) users: Vec<String>,
+    pub(crate) session: String,
     admin: String,
-    pace: Pace,
+    pub(crate) rival: Option<PocketBase>,
+    pub(crate) pace: Pace,
 }
 
-/// A row of the table.
-fn figure(what: &str, goal: Goal, value: f64, unit: &'static str, beside: String) -> Figure {
-    Figure {
-        what: what.to_owned(),
-        goal,
-        value,
-        unit,
-        beside,
-    }
-}
+/// What a group of measurements says.
+pub(crate) type Said = (Vec<Figure>, Vec<Versus>);
 
 /// What does not depend on any data: size, start and memory of a server that has nothing to do. It has the default configuration:
 /// an administrator's password in clear would be hashed at every start.
@@ -90,8 +80,8 @@ pub(crate) fn idle(pace: Pace) -> Outcome<Vec<Figure>> {
 
 impl Furnished {
     /// Makes the accounts with cheap hashes, then starts anew with the default configuration.
-    pub(crate) fn new(name: &str, pace: Pace) -> Outcome<Furnished> {
-        let home = Home::new(name)?;
+    pub(crate) fn new(pace: Pace) -> Outcome<Furnished> {
+        let home = Home::new("load")?;
         let server = home.start(subject::CHEAP)?;
         let mut client = Client::connect(server.port)?;
         let accounts = (0..USERS).map(|index| client.sign_up(&format!("user{index}@example.org")));
@@ -107,9 +97,9 @@ impl Furnished {
             .first()
             .map(|(_, token)| token.clone())
             .unwrap_or_default();
-        let users = accounts.into_iter().map(|(id, _)| id).collect();
+        let users: Vec<_> = accounts.into_iter().map(|(id, _)| id).collect();
         Ok(Furnished {
-            home,
+            rival: pocketbase::start(&users)?,
             server,
             users,
             session,
@@ -119,96 +109,45 @@ impl Furnished {
     }
 
     /// Reads: the check of a token and one's own account.
-    pub(crate) fn reads(&self) -> Outcome<Vec<Figure>> {
+    pub(crate) fn reads(&self) -> Outcome<Said> {
         let check = self.token_check();
         let account = get("/v1/user".into(), Some(self.session.clone()));
-        Ok(vec![
-            self.beside_floor("token check, 64 connections", &check, 0.80)?,
-            self.beside_floor("own account with a session, 64 connections", &account, 0.60)?,
-        ])
+        let rival = self.rival.as_ref().map(PocketBase::own_record);
+        let check = self.beside_floor(&check, rival.as_ref(), "token checks")?;
+        let account = self.beside_floor(&account, rival.as_ref(), "own account, with a session")?;
+        let row = |what: &str, least: f64, versus: &Versus| {
+            let floor = versus.floor.unwrap_or(f64::NAN);
+            let beside = format!("{}/s of {}/s", number(versus.ours), number(floor));
+            let share = versus.ours / floor;
+            figure(what, Goal::AtLeast(least), share, " × floor", beside)
+        };
+        let figures = vec![
+            row("token check, 64 connections", 0.80, &check),
+            row("own account with a session, 64 connections", 0.60, &account),
+        ];
+        Ok((figures, vec![check, account]))
     }
 
     fn token_check(&self) -> Load {
         get(format!("/api/token?token={}", self.admin), None)
     }
 
-    /// A read as a part of what the floor does with an answer of the same size.
-    fn beside_floor(&self, what: &str, load: &Load, least: f64) -> Outcome<Figure> {
+    /// A read, beside what the floor does with an answer of the same size.
+    fn beside_floor(
+        &self,
+        load: &Load,
+        rival: Option<&Load>,
+        what: &'static str,
+    ) -> Outcome<Versus> {
         let mut client = Client::connect(self.server.port)?;
         let answer = client.call(load.method, &load.path, load.token.as_deref(), "")?;
         let floor = floor::start(answer.len())?;
-        let (ours, bare) = self.take_turns(load, &floor, 64)?;
-        let (ours, bare) = (rate(&ours), rate(&bare));
-        let beside = format!("{}/s of {}/s", number(ours), number(bare));
-        Ok(figure(
-            what,
-            Goal::AtLeast(least),
-            ours / bare,
-            " × floor",
-            beside,
-        ))
-    }
-
-    /// Durable events, one in each request.
-    pub(crate) fn singles(&self) -> Outcome<Vec<Figure>> {
-        let load = self.posts(events::singles(&self.users));
-        let floor = floor::start(STORED.len())?;
-        let row = |connections: u32| {
-            let goal = if connections == 256 {
-                Goal::AtLeast(90_000.0)
-            } else {
-                Goal::Context
-            };
-            let (ours, bare) = self.take_turns(&load, &floor, connections)?;
-            let beside = format!(
-                "p99 {} ms; floor {}/s",
-                number(p99(&ours)),
-                number(rate(&bare))
-            );
-            let what = format!("single events, {connections} connections");
-            Ok(figure(&what, goal, rate(&ours), "/s", beside))
-        };
-        [16, 64, 256].into_iter().map(row).collect()
-    }
-
-    /// Durable events, a hundred in each request.
-    pub(crate) fn batches(&self) -> Outcome<Vec<Figure>> {
-        let load = self.posts(events::batches(&self.users));
-        let floor = floor::start(STORED.len())?;
-        let row = |connections: u32| {
-            let goal = if connections == 16 {
-                Goal::Context
-            } else {
-                Goal::AtLeast(2e6)
-            };
-            let (ours, bare) = self.take_turns(&load, &floor, connections)?;
-            let [ours_rate, bare_rate] = [&ours, &bare].map(|runs| rate(runs) * batch_len() as f64);
-            let beside = format!(
-                "p99 {} ms; floor {}/s",
-                number(p99(&ours)),
-                number(bare_rate)
-            );
-            let what = format!("events in batches of 100, {connections} connections");
-            Ok(figure(&what, goal, ours_rate, "/s", beside))
-        };
-        let mut rows = [16, 32, 64]
-            .into_iter()
-            .map(row)
-            .collect::<Outcome<Vec<_>>>()?;
-        let resident = subject::resident_bytes(&self.server)? as f64 / MIB;
-        let what = "resident memory after all of this";
-        rows.push(figure(
-            what,
-            Goal::AtMost(64.0),
-            resident,
-            " MiB",
-            String::new(),
-        ));
-        Ok(rows)
+        let turns = self.take_turns(load, &floor, rival, 64)?;
+        Ok(turns.versus(what, 1))
     }
 
     /// Logins, and what a flood of wrong ones does to others.
-    pub(crate) fn logins(&self) -> Outcome<Vec<Figure>> {
+    pub(crate) fn logins(&self) -> Outcome<Said> {
         let login = |password: &str| Load {
             method: "POST",
             path: "/api/auth".into(),
@@ -219,11 +158,17 @@ impl Furnished {
         let (port, seconds) = (self.server.port, self.pace.seconds);
         let check = self.token_check();
         let (mut shares, mut hashes, mut slower, mut idle) = (vec![], vec![], vec![], vec![]);
+        let mut turns = Turns::default();
         for _ in 0..self.pace.rounds {
             let hash = time_of_a_hash()?;
             let run = good(wrk::run(&login(PASSWORD), port, 8, seconds)?)?;
             shares.push(run.per_second / (cores / hash));
             hashes.push(hash * 1e3);
+            turns.ours.push(run);
+            if let Some(rival) = &self.rival {
+                let run = wrk::run(&rival.logins(), rival.server.port, 8, seconds)?;
+                turns.rival.push(good(run)?);
+            }
 
             let quiet = good(wrk::run(&check, port, 64, seconds)?)?;
             let flood = wrk::start(&login("wrong"), port, 16, seconds + 1)?;
@@ -234,7 +179,11 @@ impl Furnished {
         }
         let (hash, idle) = (number(median(hashes)), number(median(idle)));
         let (share, slower) = (median(shares), median(slower));
-        Ok(vec![
+        let versus = Versus {
+            floor: None,
+            ..turns.versus("logins with a password", 1)
+        };
+        let figures = vec![
             figure(
                 "logins",
                 Goal::AtLeast(0.9),
@@ -249,98 +198,54 @@ impl Furnished {
                 " × idle",
                 format!("idle {idle} ms"),
             ),
-        ])
+        ];
+        Ok((figures, vec![versus]))
     }
 
-    /// What a known number of events takes on the disk, and how fast it all starts again.
-    pub(crate) fn weight(self) -> Outcome<Vec<Figure>> {
-        let before = self.home.disk_bytes()?;
-        let bodies = events::batches(&self.users);
-        let send = |index: usize| -> Result<(), String> {
-            let text = |error: Box<dyn std::error::Error>| error.to_string();
-            let mut client = Client::connect(self.server.port).map_err(text)?;
-            let bodies = bodies.iter().cycle().skip(index * WEIGHED_BATCHES);
-            for body in bodies.take(WEIGHED_BATCHES) {
-                client
-                    .call("POST", BATCHES, Some(&self.session), body)
-                    .map_err(text)?;
-            }
-            Ok(())
-        };
-        std::thread::scope(|scope| {
-            let clients: Vec<_> = (0..WEIGHING_CLIENTS)
-                .map(|index| scope.spawn(move || send(index)))
-                .collect();
-            clients
-                .into_iter()
-                .try_for_each(|it| it.join().unwrap_or(Err("a client died".into())))
-        })?;
-        let events = (WEIGHING_CLIENTS * WEIGHED_BATCHES * batch_len()) as f64;
-        subject::stop(self.server)?;
-        let after = self.home.disk_bytes()?;
-        let each = after.saturating_sub(before) as f64 / events;
-
-        let mut starts = Vec::new();
-        for _ in 0..self.pace.rounds {
-            let started = Instant::now();
-            let server = self.home.start(subject::ADMIN)?;
-            starts.push(started.elapsed().as_secs_f64());
-            subject::stop(server)?;
-        }
-        let (many, spread) = (number(events), spread(&starts));
-        Ok(vec![
-            figure(
-                "disk per event",
-                Goal::AtMost(15.0),
-                each,
-                " bytes",
-                format!("after {many} events"),
-            ),
-            figure(
-                "start with these events",
-                Goal::AtMost(1.0),
-                median(starts),
-                " s",
-                spread,
-            ),
-        ])
-    }
-
-    fn posts(&self, bodies: Vec<String>) -> Load {
-        Load {
-            method: "POST",
-            path: BATCHES.into(),
-            token: Some(self.session.clone()),
-            bodies,
-        }
-    }
-
-    fn take_turns(
+    /// The floor, ours and, if there is one, the rival's load, in turns.
+    pub(crate) fn take_turns(
         &self,
         load: &Load,
         floor: &Killed,
+        rival: Option<&Load>,
         connections: u32,
-    ) -> Outcome<(Vec<Run>, Vec<Run>)> {
-        let (mut ours, mut bare) = (Vec::new(), Vec::new());
+    ) -> Outcome<Turns> {
+        let mut turns = Turns::default();
+        let run = |load: &Load, port| good(wrk::run(load, port, connections, self.pace.seconds)?);
         for _ in 0..self.pace.rounds {
-            bare.push(good(wrk::run(
-                load,
-                floor.port,
-                connections,
-                self.pace.seconds,
-            )?)?);
-            ours.push(good(wrk::run(
-                load,
-                self.server.port,
-                connections,
-                self.pace.seconds,
-            )?)?);
+            turns.floor.push(run(load, floor.port)?);
+            turns.ours.push(run(load, self.server.port)?);
+            if let (Some(load), Some(rival)) = (rival, &self.rival) {
+                turns.rival.push(run(load, rival.server.port)?);
+            }
         }
-        Ok((ours, bare))
+        Ok(turns)
     }
 }
 
-fn get(path: String, token: Option<String>) -> Load {
+/// The runs of those who took turns.
+#[derive(Default)]
+pub(crate) struct Turns {
+    pub(crate) floor: Vec<Run>,
+    pub(crate) ours: Vec<Run>,
+    pub(crate) rival: Vec<Run>,
+}
+
+impl Turns {
+    /// As a line of the comparison, with so many things done by a request.
+    pub(crate) fn versus(&self, what: &'static str, each: usize) -> Versus {
+        let times = |runs: &[Run]| rate(runs) * each as f64;
+        Versus {
+            what,
+            floor: Some(times(&self.floor)),
+            ours: times(&self.ours),
+            // A slow login may not come to its end in a short run: that is no rate.
+            pocketbase: Some(times(&self.rival)).filter(|rate| *rate > 0.0),
+        }
+    }
+}
+
+pub(crate) fn get(path: String, token: Option<String>) -> Load {
     Load {
         method: "GET",
         path,
@@ -375,21 +280,10 @@ fn time_of_a_hash() -> Outcome<f64> {
     Ok(median(times))
 }
 
-fn rate(runs: &[Run]) -> f64 {
+pub(crate) fn rate(runs: &[Run]) -> f64 {
     median(runs.iter().map(|run| run.per_second).collect())
 }
 
-fn p99(runs: &[Run]) -> f64 {
+pub(crate) fn p99(runs: &[Run]) -> f64 {
     median(runs.iter().map(|run| run.p99_ms).collect())
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-fn spread(values: &[f64]) -> String {
-    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = values.iter().copied().fold(0.0, f64::max);
-    format!("{} to {}", number(least), number(most))
 }

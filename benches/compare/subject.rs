@@ -6,6 +6,8 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -15,7 +17,9 @@ use crate::Outcome;
 /// The binary, which cargo has built with the profile of this bench.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_doorward");
 pub(crate) const PASSWORD: &str = "the password of a bench";
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
+/// The file that says what was filled in.
+const NOTE: &str = "filled.json";
 /// An administrator's password, for a token of theirs.
 pub(crate) const ADMIN: &str = "[admin]\npassword = \"the password of a bench\"\n";
 /// The same, and cheap hashes while many accounts are made. Logins are measured with the default.
@@ -70,8 +74,30 @@ impl Home {
         if directory.exists() {
             fs::remove_dir_all(&directory)?;
         }
+        Home::at(directory)
+    }
+
+    /// The one in this directory.
+    pub(crate) fn at(directory: PathBuf) -> Outcome<Home> {
         fs::create_dir_all(&directory)?;
         Ok(Home { directory })
+    }
+
+    /// Where the database is.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.directory.join("data")
+    }
+
+    /// Keeps a note beside the data.
+    pub(crate) fn note(&self, text: &str) -> Outcome<()> {
+        Ok(fs::write(self.directory.join(NOTE), text)?)
+    }
+
+    /// The note that was kept.
+    pub(crate) fn noted(&self) -> Outcome<String> {
+        let path = self.directory.join(NOTE);
+        let text = fs::read_to_string(&path);
+        text.map_err(|error| format!("{}: {error}: nothing was filled in", path.display()).into())
     }
 
     /// Starts the server with these further lines of configuration.
@@ -110,7 +136,7 @@ impl Home {
                 Ok(sum + about.blocks() * 512 + inside)
             })
         }
-        Ok(below(&self.directory.join("data"))?)
+        Ok(below(&self.data())?)
     }
 }
 
@@ -128,6 +154,24 @@ pub(crate) fn resident_bytes(server: &Killed) -> Outcome<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
     Ok(kib.ok_or("no VmRSS in /proc")? * 1024)
+}
+
+/// The most resident memory while `act` runs, in bytes, looked at every few milliseconds.
+pub(crate) fn peak_bytes<T>(server: &Killed, act: impl FnOnce() -> T) -> Outcome<(T, u64)> {
+    let (over, most) = (AtomicBool::new(false), AtomicU64::new(0));
+    let done = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                let now = resident_bytes(server).unwrap_or(0);
+                most.fetch_max(now, Ordering::Relaxed);
+                thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let done = act();
+        over.store(true, Ordering::Relaxed);
+        done
+    });
+    Ok((done, most.into_inner().max(resident_bytes(server)?)))
 }
 
 /// One kept-alive connection.
@@ -153,34 +197,98 @@ impl Client {
         token: Option<&str>,
         body: &str,
     ) -> Outcome<String> {
+        let (status, length) = self.send(method, path, token, body)?;
+        let mut answer = vec![0; length.unwrap_or(0)];
+        self.stream.read_exact(&mut answer)?;
+        let answer = String::from_utf8(answer)?;
+        if !(200..300).contains(&status) {
+            return Err(format!("{method} {path}: {status} {answer}").into());
+        }
+        Ok(answer)
+    }
+
+    /// Asks for something that may not be there, which is none.
+    pub(crate) fn get(&mut self, path: &str, token: &str) -> Outcome<Option<String>> {
+        match self.call("GET", path, Some(token), "") {
+            Err(error) if error.to_string().contains(&format!("{path}: 404 ")) => Ok(None),
+            answer => answer.map(Some),
+        }
+    }
+
+    /// Asks for a stream: how many lines came, and how many bytes.
+    pub(crate) fn drain(&mut self, path: &str, token: &str) -> Outcome<Option<(u64, u64)>> {
+        let (status, length) = self.send("GET", path, Some(token), "")?;
+        let (mut lines, mut bytes) = (0, 0);
+        let mut take = |stream: &mut BufReader<TcpStream>, mut left: usize| -> Outcome<()> {
+            while left > 0 {
+                let piece = stream.fill_buf()?;
+                let piece = piece.get(..left.min(piece.len())).unwrap_or_default();
+                let got = piece.len();
+                if got == 0 {
+                    return Err("the stream has broken off".into());
+                }
+                lines += piece.split(|byte| *byte == b'\n').count() as u64 - 1;
+                bytes += got as u64;
+                stream.consume(got);
+                left -= got;
+            }
+            Ok(())
+        };
+        if let Some(length) = length {
+            take(&mut self.stream, length)?;
+        } else {
+            // Chunks (RFC 9112, 7.1), the last of which is empty.
+            loop {
+                let mut line = String::new();
+                self.stream.read_line(&mut line)?;
+                let chunk = usize::from_str_radix(line.trim(), 16)?;
+                take(&mut self.stream, chunk)?;
+                self.stream.read_line(&mut line)?;
+                if chunk == 0 {
+                    break;
+                }
+            }
+        }
+        match status {
+            200 => Ok(Some((lines, bytes))),
+            404 => Ok(None),
+            _ => Err(format!("GET {path}: {status}").into()),
+        }
+    }
+
+    /// Sends one request and reads the head of its answer: its status, and the length of the body unless that comes in chunks.
+    fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: &str,
+    ) -> Outcome<(u16, Option<usize>)> {
         let token = token.map_or(String::new(), |it| {
             format!("Authorization: Bearer {it}\r\n")
         });
         let length = body.len();
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: bench\r\n{token}Content-Length: {length}\r\n\r\n{body}"
+            "{method} {path} HTTP/1.1\r\nHost: bench\r\n{token}Content-Type: application/json\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
         );
         self.stream.get_mut().write_all(request.as_bytes())?;
-        let mut status = String::new();
-        self.stream.read_line(&mut status)?;
-        let mut length = 0;
+        let mut line = String::new();
+        self.stream.read_line(&mut line)?;
+        let status = line.split(' ').nth(1).and_then(|code| code.parse().ok());
+        let status = status.ok_or_else(|| format!("{method} {path}: no answer: {line:?}"))?;
+        let (mut length, mut chunked) = (0, false);
         loop {
             let mut line = String::new();
             self.stream.read_line(&mut line)?;
-            if line.trim().is_empty() {
-                break;
-            }
-            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                length = value.trim().parse()?;
+            let line = line.trim().to_ascii_lowercase();
+            match line.split_once(':') {
+                Some(("content-length", value)) => length = value.trim().parse()?,
+                Some(("transfer-encoding", value)) => chunked = value.trim() == "chunked",
+                Some(_) => {}
+                None => return Ok((status, Some(length).filter(|_| !chunked))),
             }
         }
-        let mut answer = vec![0; length];
-        self.stream.read_exact(&mut answer)?;
-        let answer = String::from_utf8(answer)?;
-        if !status.starts_with("HTTP/1.1 2") {
-            return Err(format!("{method} {path}: {} {answer}", status.trim()).into());
-        }
-        Ok(answer)
     }
 
     /// Sends JSON; the text under `field` of the answer.

@@ -79,6 +79,8 @@ pub(crate) fn start(load: &Load, port: u16, connections: u32, seconds: u32) -> O
             "-t1",
             &format!("-c{connections}"),
             &format!("-d{seconds}s"),
+            "--timeout",
+            "30s",
             "-s",
         ])
         .arg(script)

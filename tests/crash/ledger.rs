@@ -1,7 +1,7 @@
 //! What one client knows: what was acknowledged, and the one thing it had asked for when the blow fell.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::{Duration, Instant};
 
 use crate::client::{Answer, Client, Request};
@@ -152,11 +152,17 @@ impl Report {
         }
     }
 
+    /// They say which event it is, and something that does not compress well.
     pub(crate) fn details(&self, index: usize) -> String {
-        let width = (self.number * 7 + index * 3) % 60;
+        let mut dice = Dice::new((self.worker << 48 ^ self.number << 20 ^ index) as u64);
+        let mut noise = String::new();
+        for _ in 0..dice.below(12) {
+            // Writing to a string cannot fail.
+            let _ = write!(noise, "{:x}", dice.next());
+        }
         format!(
-            r#"{{"which":"{}/{}/{index}","pad":"{:width$}"}}"#,
-            self.worker, self.number, ""
+            r#"{{"which":"{}/{}/{index}","noise":"{noise}"}}"#,
+            self.worker, self.number
         )
     }
 
@@ -287,6 +293,23 @@ impl Worker {
 
     pub(crate) fn complain(&mut self, what: impl Into<String>) {
         self.complain_all([what.into()]);
+    }
+
+    /// Writes down a report that is about to be sent, and says its number.
+    pub(crate) fn draft_report(&mut self, account: usize, events: usize, keyed: bool) -> usize {
+        let number = self.reports.len();
+        let complex = !self.dice.one_in(8);
+        self.reports.push(Report {
+            worker: self.index,
+            number,
+            round: self.round,
+            account,
+            events,
+            complex,
+            keyed,
+            fate: Fate::Doubtful,
+        });
+        number
     }
 
     pub(crate) fn complain_all(&mut self, all: impl IntoIterator<Item = String>) {

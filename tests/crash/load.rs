@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::client::{Answer, Client, Request};
-use crate::ledger::{self, Account, Doubt, Fate, GRACE, Kind, Report, Token, Worker};
+use crate::ledger::{self, Account, Doubt, Fate, GRACE, Kind, Token, Worker};
 use crate::mailbox::Mailbox;
 use crate::moment;
 
@@ -388,35 +388,22 @@ impl Shift<'_> {
             10..19 => 2 + dice.place(120),
             _ => 500 + dice.place(1500),
         };
-        let mut report = Report {
-            worker: worker.index,
-            number: worker.reports.len(),
-            round: worker.round,
-            account,
-            events,
-            complex: !dice.one_in(8),
-            keyed: dice.one_in(3),
-            fate: Fate::Doubtful,
-        };
+        let keyed = dice.one_in(3);
+        let number = worker.draft_report(account, events, keyed);
+        let report = worker.reports[number].clone();
         let secret = worker.accounts[account].tokens[token].secret.clone();
         let answer = ledger::send_report(&mut self.client, &secret, &report);
-        self.worker.reports.push(report.clone());
-        let doubt = Doubt::Report(report.number);
-        let answer = self.heard(answer, Some(doubt))?;
+        let answer = self.heard(answer, Some(Doubt::Report(number)))?;
         if self.expect(&answer, 201, "reporting") {
-            report.fate = Fate::Stored;
-            self.worker.tally.add(
-                if events == 1 {
-                    "single events"
-                } else {
-                    "batches"
-                },
-                1,
-            );
+            self.worker.reports[number].fate = Fate::Stored;
+            let what = if events == 1 {
+                "single events"
+            } else {
+                "batches"
+            };
+            self.worker.tally.add(what, 1);
             self.worker.tally.add("events", events);
         }
-        let number = report.number;
-        self.worker.reports[number] = report;
         Ok(())
     }
 }

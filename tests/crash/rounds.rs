@@ -182,18 +182,18 @@ impl Run {
     }
 }
 
-fn number(variable: &str) -> Option<u64> {
+pub(crate) fn number(variable: &str) -> Option<u64> {
     std::env::var(variable)
         .ok()
         .map(|text| text.parse().expect(variable))
 }
 
-fn rounds(variable: &str, usual: u32) -> u32 {
+pub(crate) fn rounds(variable: &str, usual: u32) -> u32 {
     number(variable).map_or(usual, |rounds| u32::try_from(rounds).unwrap())
 }
 
-fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run tests/power_cut.sh"))
+pub(crate) fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the script in tests/"))
 }
 
 #[test]

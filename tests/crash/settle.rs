@@ -124,7 +124,7 @@ pub(crate) fn settle(worker: &mut Worker, client: &mut Client) {
 }
 
 /// The account is there with all that belongs to it, or its address is free.
-fn sign_up(worker: &mut Worker, client: &mut Client, mut draft: ledger::Account) {
+pub(crate) fn sign_up(worker: &mut Worker, client: &mut Client, mut draft: ledger::Account) {
     let answer = answered(ledger::log_in(client, &draft.email, &draft.password));
     let answer = if answer.status == 201 {
         answer

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use crate::client::{Client, Request};
@@ -55,7 +55,8 @@ impl Place {
         // It holds a password, and the program says so when others can read it.
         fs::set_permissions(&config, Permissions::from_mode(0o600)).unwrap();
         let log = File::create(self.log()).unwrap();
-        let process = Command::new(env!("CARGO_BIN_EXE_doorward"))
+        let built = env!("CARGO_BIN_EXE_doorward").into();
+        let process = Command::new(std::env::var_os("DOORWARD_BINARY").unwrap_or(built))
             .args(["serve", "--config"])
             .arg(&config)
             .stdout(Stdio::null())
@@ -127,6 +128,12 @@ impl Subject {
         self.client()
             .send(&request)
             .is_ok_and(|answer| answer.status == 200)
+    }
+
+    /// Waits for a process that gives up by itself.
+    pub(crate) fn ended(mut self, patience: Duration) -> ExitStatus {
+        let status = moment::poll(patience, || self.process.try_wait().unwrap());
+        status.expect("it neither serves nor gives up")
     }
 
     /// `kill -9`.

@@ -295,9 +295,8 @@ impl Store for SledStore {
         let meter = self.meter.clone();
         // Nothing is put, so this costs no write, and is answered on a full disk too.
         let counts = self.change(Room::Reclaim, move |view| {
-            let log = &mut view.events;
-            log.ledger.sample(&meter, Some(now.day()));
-            Ok((log.totals.events, log.ledger.days()))
+            view.events.ledger.sample(&meter, Some(now.day()));
+            Ok((view.events.totals.events, view.events.ledger.days()))
         });
         let (events_stored, days) = counts.await?;
         Ok(DiskUse {

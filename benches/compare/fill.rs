@@ -1,0 +1,297 @@
+//! Fills a store with events of the last days, past HTTP: it drives the store's own contract with moments of its choice, which a
+//! server does not let its clients do. Everything is made of numbers, so that whoever reads knows what to ask for.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use doorward::crypto;
+use doorward::model::{
+    self, Email, Holder, Name, NewEvent, NewToken, NewUser, Retention, Timestamp, Token, TokenId,
+    TokenKind, UserId,
+};
+use doorward::store::sled::{Manners, SledStore};
+use doorward::store::{Appended, Created, Report, Store};
+
+use crate::Outcome;
+use crate::events::{self, Dice, USERS, batch_len};
+use crate::figures::number;
+use crate::subject::Home;
+
+/// A name that a hundred events have, evenly spread.
+pub(crate) const RARE_NAME: &str = "lobby.rare";
+/// The account that a hundred events are about, and one that no event is about.
+pub(crate) const RARE_USER: usize = USERS;
+pub(crate) const IDLE_USER: usize = USERS + 1;
+const RARE_EVENTS: u64 = 100;
+/// The fewest accounts that it takes.
+const LEAST_ACCOUNTS: u64 = USERS as u64 + 2;
+/// Requests under way at once: enough for the store to make groups of.
+const AT_ONCE: u64 = 64;
+/// Batches between which the store is left to itself for a while.
+const SETTLE_EVERY: usize = 1_000;
+const DAY: Duration = Duration::from_hours(24);
+
+/// What to fill with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mix {
+    pub(crate) events: u64,
+    pub(crate) days: u32,
+    pub(crate) accounts: u64,
+    /// Sessions, of all accounts in turn.
+    pub(crate) tokens: u64,
+}
+
+impl Mix {
+    /// So many events, of 30 days, with as many accounts as they need.
+    pub(crate) fn of(events: u64) -> Mix {
+        Mix {
+            events,
+            days: 30,
+            accounts: LEAST_ACCOUNTS,
+            tokens: 0,
+        }
+    }
+
+    fn batches(self) -> u64 {
+        self.events / batch_len() as u64
+    }
+
+    /// When a batch arrives: they are spread evenly, up to now.
+    fn moment(self, batch: u64, now: Timestamp) -> Timestamp {
+        let span = u64::from(self.days) * DAY.as_millis() as u64;
+        let left = span - span / self.batches().max(1) * batch;
+        now.before(Duration::from_millis(left))
+    }
+}
+
+/// What came of it, kept beside the data for whoever asks them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Filled {
+    pub(crate) events: u64,
+    pub(crate) days: u32,
+    pub(crate) accounts: u64,
+    pub(crate) tokens: u64,
+    /// How long the events took, until they were on the disk.
+    pub(crate) storing_seconds: f64,
+    /// How long the store then worked on them in the background.
+    pub(crate) settling_seconds: f64,
+    /// What they take there after that.
+    pub(crate) bytes: u64,
+}
+
+/// The id of an account.
+pub(crate) fn user_id(account: usize) -> UserId {
+    let mut dice = Dice(0xACC0 + account as u64);
+    let mut draw = || dice.roll(1 << 63).to_be_bytes();
+    let (high, low) = (draw(), draw());
+    let mut bytes = [0; 16];
+    let drawn = high.into_iter().chain(low);
+    bytes
+        .iter_mut()
+        .zip(drawn)
+        .for_each(|(to, from)| *to = from);
+    UserId::from_random(bytes)
+}
+
+/// The session that every account has from its signup.
+pub(crate) fn session(account: usize) -> String {
+    format!("bench-session-{account}")
+}
+
+/// Fills a home that is empty.
+pub(crate) fn fill(home: &Home, mix: Mix) -> Outcome<Filled> {
+    let accounts = mix.accounts.max(LEAST_ACCOUNTS);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let store = Arc::new(SledStore::open(&home.data(), Manners::default()).await?);
+        let now = now()?;
+        let open = move |store: Arc<SledStore>, index| async move {
+            sign_up(&store, index as usize, now).await
+        };
+        every(&store, 0..LEAST_ACCOUNTS, open).await?;
+        let before = home.disk_bytes()?;
+        let (storing, settling) = store_events(&store, mix, now).await?;
+        let bytes = home.disk_bytes()?.saturating_sub(before);
+        // After that, so that what is weighed is events.
+        every(&store, LEAST_ACCOUNTS..accounts, open).await?;
+        every(&store, 0..mix.tokens, move |store, index| async move {
+            issue(&store, index, accounts, now).await
+        })
+        .await?;
+        store.close().await;
+        let filled = Filled {
+            events: mix.events,
+            days: mix.days,
+            accounts,
+            tokens: mix.tokens,
+            storing_seconds: storing.as_secs_f64(),
+            settling_seconds: settling.as_secs_f64(),
+            bytes,
+        };
+        home.note(&serde_json::to_string_pretty(&filled)?)?;
+        Ok(filled)
+    })
+}
+
+/// Stores all events and lets the store settle now and then, as it does in a server; how long each of the two took.
+async fn store_events(
+    store: &Arc<SledStore>,
+    mix: Mix,
+    now: Timestamp,
+) -> Outcome<(Duration, Duration)> {
+    let (mut storing, mut settling) = (Duration::ZERO, Duration::ZERO);
+    let batches = mix.batches();
+    for first in (0..batches).step_by(SETTLE_EVERY) {
+        let (next, started) = (batches.min(first + SETTLE_EVERY as u64), Instant::now());
+        every(store, first..next, move |store, index| async move {
+            append(&store, mix, index, now).await
+        })
+        .await?;
+        let stored = Instant::now();
+        settle(store.as_ref(), mix.moment(next, now)).await?;
+        storing += stored - started;
+        settling += stored.elapsed();
+    }
+    Ok((storing, settling))
+}
+
+/// Does `act` for every one of these numbers, in order but for those that are under way at once.
+async fn every<F, A>(store: &Arc<SledStore>, numbers: Range<u64>, act: F) -> Outcome<()>
+where
+    F: Fn(Arc<SledStore>, u64) -> A + Copy + Send + 'static,
+    A: Future<Output = Result<(), String>> + Send,
+{
+    let next = Arc::new(AtomicU64::new(numbers.start));
+    let worker = |_| {
+        let (store, next) = (Arc::clone(store), Arc::clone(&next));
+        tokio::spawn(async move {
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                if index >= numbers.end {
+                    return Ok::<(), String>(());
+                }
+                act(Arc::clone(&store), index).await?;
+            }
+        })
+    };
+    for worker in (0..AT_ONCE).map(worker).collect::<Vec<_>>() {
+        worker.await??;
+    }
+    Ok(())
+}
+
+async fn sign_up(store: &SledStore, account: usize, now: Timestamp) -> Result<(), String> {
+    let wrong = |invalid: model::Invalid| invalid.to_string();
+    let user = NewUser {
+        id: user_id(account),
+        email: Email::parse(&format!("bench{account}@example.org")).map_err(wrong)?,
+        name: Name::parse("Bench").map_err(wrong)?,
+        // Nobody logs in with a password.
+        password_hash: String::new(),
+        invite: None,
+    };
+    let created = store
+        .create_user(user, token(account, &session(account), now), now)
+        .await;
+    match created.map_err(|error| error.to_string())? {
+        Created::Done(_) => Ok(()),
+        other => Err(format!("account {account} was filled in before: {other:?}")),
+    }
+}
+
+async fn issue(store: &SledStore, index: u64, accounts: u64, now: Timestamp) -> Result<(), String> {
+    let account = (index % accounts) as usize;
+    let token = token(account, &format!("bench-token-{index}"), now);
+    let issued = store.issue_token(token, usize::MAX, now).await;
+    issued.map(drop).map_err(|error| error.to_string())
+}
+
+fn token(account: usize, secret: &str, now: Timestamp) -> NewToken {
+    let digest = crypto::digest(secret.as_bytes());
+    let mut id = [0; 16];
+    id.iter_mut()
+        .zip(digest.0)
+        .for_each(|(to, from)| *to = from);
+    let id = TokenId::from_random(id);
+    let expires_at = now.after(30 * DAY);
+    NewToken {
+        digest,
+        token: Token {
+            id,
+            family: id,
+            kind: TokenKind::Session,
+            holder: Holder::User(user_id(account)),
+            epoch: 0,
+            issued_at: now,
+            expires_at,
+            refreshable_until: expires_at,
+            last_used_at: now,
+            client: model::Client::new(IpAddr::V4(Ipv4Addr::LOCALHOST), None),
+            renewal: None,
+            retired: None,
+        },
+    }
+}
+
+/// Stores one batch, as of its part of the days.
+async fn append(store: &SledStore, mix: Mix, batch: u64, now: Timestamp) -> Result<(), String> {
+    let batches = mix.batches();
+    let mut dice = Dice(batch << 20);
+    let mut drawn: Vec<_> = (0..batch_len()).map(|_| events::draw(&mut dice)).collect();
+    // One batch in so many has an event of the rare name, and another one of the rare user.
+    let stride = (batches / RARE_EVENTS).max(1);
+    if let [first, second, ..] = drawn.as_mut_slice()
+        && batch.is_multiple_of(stride)
+        && batch / stride < RARE_EVENTS
+    {
+        RARE_NAME.clone_into(&mut first.name);
+        second.user = RARE_USER;
+    }
+    let events: Vec<_> = drawn
+        .iter()
+        .map(|event| NewEvent {
+            name: &event.name,
+            subject: user_id(event.user),
+            details: Some(&event.details),
+            id: None,
+        })
+        .collect();
+    let report = Report {
+        reporter: Holder::User(user_id(0)),
+        events: &events,
+        idempotency: None,
+        at: mix.moment(batch, now),
+    };
+    if batch.is_multiple_of((batches / 10).max(1)) {
+        let done = number((batch * batch_len() as u64) as f64);
+        eprintln!("filling: {done} of {} events", number(mix.events as f64));
+    }
+    match store.append_events(report).await {
+        Ok(Appended::Stored(_)) => Ok(()),
+        other => Err(format!("batch {batch}: {other:?}")),
+    }
+}
+
+/// Lets the store do what a server's sweep has it do in the background, until it says that nothing is left.
+async fn settle(store: &dyn Store, now: Timestamp) -> Outcome<()> {
+    let keep = Retention {
+        events: Duration::from_hours(24 * 90),
+        counts: Duration::from_hours(24 * 90),
+        max_bytes: u64::MAX,
+    };
+    while store.merge_events(now).await? {}
+    while store.sweep(now, keep).await?.more {}
+    Ok(())
+}
+
+fn now() -> Outcome<Timestamp> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    Ok(Timestamp::from_millis(i64::try_from(since.as_millis())?))
+}

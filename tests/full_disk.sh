@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Fills a file system of 64 MB under the real program: events are refused, everything else goes on, and when there is room again
+# events are taken again without a restart. Then it is started on a file system that is nearly full, and on one that is full.
+#
+#   tests/full_disk.sh [BINARY]     the program under test (target/release/doorward)
+#
+# DOORWARD_FULL_ROUNDS   how often it is filled (1; 10 is the long run)
+#
+# Needs root and mkfs.ext4 on a loop device; a tmpfs takes its place where there is none. Where neither can be mounted it says so
+# and is content.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+binary=$(realpath "${1:-target/release/doorward}")
+
+skip() {
+    printf '%s\n' '*' "* SKIPPED: no disk was filled: $1" '*' >&2
+    exit 0
+}
+
+[ "$(id -u)" = 0 ] || skip 'this needs root'
+[ -x "$binary" ] || { echo "there is no $binary: cargo build --release" >&2; exit 1; }
+
+work=$(mktemp -d)
+mount=$work/mount image=$work/image
+mkdir "$mount"
+trap 'umount "$mount" 2>/dev/null || umount -l "$mount" 2>/dev/null || true; rm -rf "$work"' EXIT
+
+if truncate --size 64M "$image" && mkfs.ext4 -q -F -m 0 "$image" && mount -o loop "$image" "$mount"; then
+    kind='ext4 on a loop device'
+elif mount -t tmpfs -o size=64M tmpfs "$mount"; then
+    kind='tmpfs: there is no loop device'
+else
+    skip 'nothing can be mounted'
+fi 2>"$work/why"
+
+echo "full disk: 64 MB, $kind"
+DOORWARD_BINARY=$binary DOORWARD_FULL_MOUNT=$mount \
+    cargo test --locked --test crash -- --ignored --exact full_disk::full_disk --nocapture
