@@ -37,8 +37,8 @@ pub const SUMMARY_BUCKETS: usize = 1_000;
 pub const SUMMARY_NAMES: usize = 50;
 /// Numbers that a summary may gather, one for each bucket and name: it is built in memory, 16 bytes each.
 pub const SUMMARY_CELLS: usize = 1_000_000;
-/// Hours that a summary reads at once: a month, so that many years take no more memory than one month does.
-pub const SUMMARY_HOURS: u32 = 24 * 31;
+/// Hours that a summary reads at once: a week, so that many years take no more memory than one week does.
+pub const SUMMARY_HOURS: u32 = 24 * 7;
 
 /// JSON deeper than this is refused: a parser that recurses must not be led off its stack.
 pub const JSON_DEPTH: usize = 128;

@@ -10,8 +10,7 @@ use serde::{Deserialize, Serialize};
 use sled::IVec;
 
 use super::super::{Outcome, Swept};
-use super::keys::Field;
-use super::keys::{CountKey, Key, SketchKey, prefix};
+use super::keys::{CountKey, Field, Key, SketchKey, prefix};
 use super::record::{self, postcard_records};
 use super::sketches::{self, ALL_NAMES, Sketches};
 use super::tally::{NameCount, Tally};
@@ -309,6 +308,19 @@ mod tests {
             Ok(())
         });
         assert_eq!((desk.counts(7), desk.users(3, 7)), (vec![(3, 1)], Some(1)));
+    }
+
+    #[test]
+    fn more_names_than_are_kept_in_memory_are_counted_all_the_same() {
+        let mut desk = Desk::new();
+        let names: Vec<u32> = (0..2_000).collect();
+        desk.add(7, &names, 1);
+        desk.add(7, &names, 2);
+        let expected: Vec<(u32, u64)> = names.iter().map(|name| (*name, 2)).collect();
+        assert_eq!(desk.counts(7), expected);
+        for name in [0, 1_500, 1_999, ALL_NAMES] {
+            assert_eq!(desk.users(name, 7), Some(2), "{name}");
+        }
     }
 
     #[test]
