@@ -96,7 +96,8 @@ impl Zone {
     /// Where clocks leave the offset `old`, in `from..=to`: they jump over a midnight, and the date begins there.
     fn change(self, mut from: i64, mut to: i64, old: i32) -> i64 {
         while from < to {
-            let middle = from.midpoint(to);
+            // Rounded down before 1970 too, so that every round narrows the range.
+            let middle = from + (to - from) / 2;
             if self.offset(middle) == old {
                 from = middle + 1;
             } else {
@@ -253,16 +254,18 @@ mod tests {
         let begin = |place: &str, date| zone(place).read(date).unwrap().rfc3339();
         assert_eq!(begin("+02:00", "2026-11-20"), "2026-11-19T22:00:00Z");
         assert_eq!(begin("Europe/Berlin", "2026-07-01"), "2026-06-30T22:00:00Z");
-        // Clocks went from midnight to one; a whole day was skipped; midnight came twice, or was gone back from.
-        assert_eq!(
-            begin("America/Sao_Paulo", "2018-11-04"),
-            "2018-11-04T03:00:00Z"
-        );
-        assert_eq!(begin("Pacific/Apia", "2011-12-30"), "2011-12-30T10:00:00Z");
-        assert_eq!(
-            begin("America/Havana", "2026-11-01"),
-            "2026-11-01T04:00:00Z"
-        );
+        for (place, date, first) in [
+            // Clocks went from midnight to one; a whole day was skipped.
+            ("America/Sao_Paulo", "2018-11-04", "2018-11-04T03:00:00Z"),
+            ("Pacific/Apia", "2011-12-30", "2011-12-30T10:00:00Z"),
+            // Midnight came twice; midnight was gone back from and came an hour later.
+            ("America/Havana", "2026-11-01", "2026-11-01T04:00:00Z"),
+            ("America/Sao_Paulo", "2018-02-18", "2018-02-18T03:00:00Z"),
+            // Clocks went from half past eleven to half past midnight, and the date began with that.
+            ("America/Toronto", "1919-03-31", "1919-03-31T04:30:00Z"),
+        ] {
+            assert_eq!(begin(place, date), first, "{place}");
+        }
         for text in ["+12026-11-20", "9999-01-01", "0000-01-01", "2026-02-30", ""] {
             assert_eq!(zone("-12:00").read(text), None, "{text}");
         }

@@ -39,8 +39,8 @@ pub const SUMMARY_BUCKETS: usize = 1_000;
 pub const SUMMARY_NAMES: usize = 50;
 /// Numbers that a summary may gather, one for each bucket and name: it is built in memory, 16 bytes each.
 pub const SUMMARY_CELLS: usize = 1_000_000;
-/// Hours that a summary reads at once: a month, so that many years take no more memory than one month does.
-pub const SUMMARY_HOURS: u32 = 24 * 31;
+/// Hours that a summary reads at once: a week, so that many years take no more memory than one week does.
+pub const SUMMARY_HOURS: u32 = 24 * 7;
 /// Exports that may run at once: each keeps a thread busy and a few hundred KiB in memory.
 pub const EXPORTS_AT_ONCE: usize = 4;
 /// An export's chunk: large enough that sending it costs little, small enough that a few of them wait in memory.

@@ -39,6 +39,11 @@ impl Timestamp {
         Timestamp(self.0.saturating_add(MILLIS_PER_HOUR - 1)).hour()
     }
 
+    /// The moment with which the hour of this number begins.
+    pub fn of_hour(hour: u32) -> Timestamp {
+        Timestamp(i64::from(hour) * MILLIS_PER_HOUR)
+    }
+
     /// Whole days since the epoch, in UTC.
     pub fn day(self) -> u32 {
         self.hour() / 24

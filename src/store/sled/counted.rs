@@ -1,4 +1,5 @@
-//! Reading what was counted: rows of counters and one sketch an hour, nothing else.
+//! Reading what was counted: rows of counters and one sketch an hour; of the events only those whose blocks are not merged yet, for
+//! no sketch knows their users.
 
 use std::ops::Range;
 
@@ -6,24 +7,26 @@ use sled::Tree;
 
 use super::super::Outcome;
 use super::counters::{ROW_NAMES, Row, hour_begins};
+use super::history::Reader;
 use super::keys::{CountKey, Key};
-use super::names::Names;
 use super::record;
 use super::sketches::{self, ALL_NAMES};
 use super::view::Read;
-use crate::model::{EventCounts, HourCounts, NameCount};
+use crate::model::{EventCounts, HourCounts, Mark, NameCount};
 
 /// What was counted in some hours, of one name or of all.
-pub(super) fn read(
-    tree: &Tree,
-    names: &Names,
-    hours: Range<u32>,
-    name: Option<u32>,
-) -> Outcome<EventCounts> {
+pub(super) fn read(reader: &Reader, hours: Range<u32>, name: Option<u32>) -> Outcome<EventCounts> {
     if hours.is_empty() {
         return Ok(EventCounts::default());
     }
+    let tree = reader.tree();
     let mut users = sketches::range(tree, name.unwrap_or(ALL_NAMES), hours.clone())?;
+    reader.walk_loose(hours.clone(), |event| {
+        if name.is_none_or(|name| event.name == name) {
+            let users = users.entry(event.at.hour()).or_default();
+            users.add(Mark::of(event.subject));
+        }
+    })?;
     let rows = match name {
         Some(name) => rows_of(tree, hours, name / ROW_NAMES)?,
         None => tree.entries(
@@ -60,7 +63,7 @@ pub(super) fn read(
         names: places
             .numbers
             .into_iter()
-            .map(|it| names.name(it).to_string())
+            .map(|it| reader.name_of(it))
             .collect(),
         hours: read,
     })

@@ -1,8 +1,7 @@
-//! Exact counts, hour by hour and name by name, and beside them sketches of the users. Both are written in the batch that stores
-//! the events they count: after any crash they agree with them.
+//! Exact counts, hour by hour and name by name, written in the batch that stores the events they count: after any crash they agree.
 //!
 //! Names are numbered as they appear, and the counts of 64 names in an hour share a record, so that a busy group of reports
-//! writes one or two records and not one a name. There is a sketch for a name and an hour exactly where its count is not zero.
+//! writes one or two records and not one a name.
 
 use std::collections::HashMap;
 
@@ -10,11 +9,10 @@ use serde::{Deserialize, Serialize};
 use sled::IVec;
 
 use super::super::{Outcome, Swept};
-use super::keys::Field;
-use super::keys::{CountKey, Key, SketchKey, prefix};
+use super::keys::{CountKey, Field, Key, SketchKey, prefix};
 use super::record::{self, postcard_records};
-use super::sketches::{self, ALL_NAMES, Sketches};
-use super::tally::{NameCount, Tally};
+use super::sketches::ALL_NAMES;
+use super::tally::NameCount;
 use super::view::{Read, View};
 
 /// Names that share a record.
@@ -62,11 +60,10 @@ fn place_of(name: u32) -> usize {
     (name % ROW_NAMES) as usize
 }
 
-/// The rows and sketches the writer works on.
+/// The rows the writer works on.
 #[derive(Default)]
 pub(super) struct Counters {
     rows: HashMap<(u32, u32), (Row, Dirty)>,
-    sketches: Sketches,
 }
 
 type Dirty = bool;
@@ -81,12 +78,9 @@ impl Counters {
         rows.into_iter().map(|row| CountKey { hour, row }).collect()
     }
 
-    /// Adds what a report counts. Its rows and sketches are loaded.
-    pub(super) fn add(&mut self, hour: u32, tally: &Tally) {
-        for run in tally
-            .counts
-            .chunk_by(|a, b| row_of(a.name) == row_of(b.name))
-        {
+    /// Adds what a report counts. Its rows are loaded.
+    pub(super) fn add(&mut self, hour: u32, counts: &[NameCount]) {
+        for run in counts.chunk_by(|a, b| row_of(a.name) == row_of(b.name)) {
             let number = run.first().map_or(0, |count| row_of(count.name));
             let (row, dirty) = self.rows.entry((hour, number)).or_default();
             for count in run {
@@ -94,12 +88,11 @@ impl Counters {
             }
             *dirty = true;
         }
-        self.sketches.add(hour, &tally.marks);
     }
 
-    /// The rows and sketches that changed, as they are to be stored.
+    /// The rows that changed, as they are to be stored.
     pub(super) fn changed(&mut self) -> Outcome<Vec<(Vec<u8>, IVec)>> {
-        let mut changed = self.sketches.changed()?;
+        let mut changed = Vec::new();
         for (&(hour, row), (counts, dirty)) in &mut self.rows {
             if std::mem::take(dirty) {
                 let key = CountKey { hour, row }.bytes();
@@ -113,17 +106,8 @@ impl Counters {
     }
 }
 
-/// Loads what these counts and marks will change. Whatever can fail happens here, before anything is changed.
-pub(super) fn load(view: &mut View<'_>, hour: u32, tally: &Tally) -> Outcome<()> {
-    load_rows(view, hour, &tally.counts)?;
-    for key in view.events.counters.sketches.missing(hour, &tally.marks) {
-        let sketch = sketches::fetch(view, &key)?.unwrap_or_default();
-        view.events.counters.sketches.load(&key, sketch);
-    }
-    Ok(())
-}
-
-fn load_rows(view: &mut View<'_>, hour: u32, counts: &[NameCount]) -> Outcome<()> {
+/// Loads what these counts will change. Whatever can fail happens here, before anything is changed.
+pub(super) fn load(view: &mut View<'_>, hour: u32, counts: &[NameCount]) -> Outcome<()> {
     for key in view.events.counters.missing(hour, counts) {
         let row = view.fetch(&key)?.unwrap_or_default();
         let rows = &mut view.events.counters.rows;
@@ -138,7 +122,7 @@ fn load_rows(view: &mut View<'_>, hour: u32, counts: &[NameCount]) -> Outcome<()
 ///
 /// The last thing in a step that can fail: rows in memory are not rolled back.
 pub(super) fn subtract(view: &mut View<'_>, hour: u32, counts: &[NameCount]) -> Outcome<()> {
-    load_rows(view, hour, counts)?;
+    load(view, hour, counts)?;
     let stored =
         view.entries::<CountKey>(&hour_begins(hour), &hour_begins(hour + 1), usize::MAX)?;
     let counters = &mut view.events.counters;
@@ -157,9 +141,7 @@ pub(super) fn subtract(view: &mut View<'_>, hour: u32, counts: &[NameCount]) -> 
         gone.push(ALL_NAMES);
     }
     for name in gone {
-        let key = SketchKey { name, hour };
-        view.events.counters.sketches.forget(&key);
-        view.remove(&key);
+        view.remove(&SketchKey { name, hour });
     }
     Ok(())
 }
@@ -183,7 +165,6 @@ pub(super) fn sweep(view: &mut View<'_>, before: u32) -> Outcome<Swept> {
     counters
         .rows
         .retain(|(hour, _), (_, dirty)| *dirty || *hour >= before);
-    counters.sketches.forget_before(before);
     Ok(Swept {
         removed,
         more: rows.len() == SWEEP_ROWS,
@@ -201,11 +182,14 @@ mod tests {
 
     use sled::Tree;
 
+    use super::super::columns::{Packed, Reporter};
     use super::super::events::EventLog;
     use super::super::names::Names;
+    use super::super::sketches::Sketches;
+    use super::super::tally::tally;
     use super::super::written::Ledger;
     use super::*;
-    use crate::model::{Sketch, UserNumber};
+    use crate::model::{Sketch, Timestamp, UserNumber};
 
     /// A tree, and what the writer keeps in mind.
     struct Desk {
@@ -241,12 +225,23 @@ mod tests {
         }
 
         fn add(&mut self, hour: u32, names: &[u32], user: u32) {
-            let users = vec![UserNumber(user); names.len()];
-            let tally = Tally::of(names, &users);
+            let counts = tally(names);
+            let mut seen = Sketches::default();
+            for name in names {
+                seen.see(&Packed {
+                    at: Timestamp::from_millis(i64::from(hour) * 3_600_000),
+                    reporter: Reporter::Admin,
+                    name: *name,
+                    literal: None,
+                    subject: UserNumber(user),
+                    details: None,
+                });
+            }
+            let changed = seen.changed(&self.tree).unwrap();
             self.group(|view| {
-                load(view, hour, &tally)?;
-                view.events.counters.add(hour, &tally);
-                Ok(())
+                load(view, hour, &counts)?;
+                view.events.counters.add(hour, &counts);
+                changed.iter().try_for_each(|(key, it)| view.put(key, it))
             });
         }
 
@@ -305,14 +300,27 @@ mod tests {
     fn a_name_that_is_taken_back_and_reported_in_one_group_is_counted() {
         let mut desk = Desk::new();
         desk.add(7, &[3], 1);
-        let tally = Tally::of(&[3], &[UserNumber(2)]);
+        let counts = tally(&[3]);
         desk.group(|view| {
-            subtract(view, 7, &[NameCount { name: 3, count: 1 }])?;
-            load(view, 7, &tally)?;
-            view.events.counters.add(7, &tally);
+            subtract(view, 7, &counts)?;
+            load(view, 7, &counts)?;
+            view.events.counters.add(7, &counts);
             Ok(())
         });
-        assert_eq!((desk.counts(7), desk.users(3, 7)), (vec![(3, 1)], Some(1)));
+        assert_eq!((desk.counts(7), desk.users(3, 7)), (vec![(3, 1)], None));
+    }
+
+    #[test]
+    fn more_names_than_are_kept_in_memory_are_counted_all_the_same() {
+        let mut desk = Desk::new();
+        let names: Vec<u32> = (0..2_000).collect();
+        desk.add(7, &names, 1);
+        desk.add(7, &names, 2);
+        let expected: Vec<(u32, u64)> = names.iter().map(|name| (*name, 2)).collect();
+        assert_eq!(desk.counts(7), expected);
+        for name in [0, 1_500, 1_999, ALL_NAMES] {
+            assert_eq!(desk.users(name, 7), Some(2), "{name}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::super::Outcome;
 use super::columns::Columns;
 use super::history::{Reader, Wanted, number_of};
 use super::keys::{FormerKey, Key, NumberKey, PackKey, UserKey};
-use super::packs::Replacement;
+use super::packs::{Merge, Replacement};
 use super::shelf::{Packs, Stored};
 use super::tally::NameCount;
 use super::view::{Read, View, after_prefix};
@@ -18,7 +18,7 @@ const STEP_BLOCKS: usize = 8;
 
 /// What one step is to do, and where the next one begins.
 pub(super) struct Erasing {
-    pub(super) replacements: Vec<Replacement>,
+    pub(super) merge: Merge,
     pub(super) events: u64,
     pub(super) next: Option<Vec<u8>>,
 }
@@ -26,7 +26,7 @@ pub(super) struct Erasing {
 /// Some of the merged blocks from the key `from` on that hold such events, without them.
 pub(super) fn plan(reader: &Reader, what: &Erasure, from: &[u8]) -> Outcome<Erasing> {
     let mut erasing = Erasing {
-        replacements: Vec::new(),
+        merge: Merge::default(),
         events: 0,
         next: None,
     };
@@ -42,7 +42,7 @@ pub(super) fn plan(reader: &Reader, what: &Erasure, from: &[u8]) -> Outcome<Eras
     let end = after_prefix(&[PackKey::KIND]);
     let mut packs = Packs::new(reader.tree(), from, &end, Order::Ascending);
     while let Some((key, contents)) = packs.next()? {
-        if erasing.replacements.len() == STEP_BLOCKS {
+        if erasing.merge.replacements.len() == STEP_BLOCKS {
             erasing.next = Some(key.bytes());
             break;
         }
@@ -51,7 +51,7 @@ pub(super) fn plan(reader: &Reader, what: &Erasure, from: &[u8]) -> Outcome<Eras
         }
         let stored = Stored::fetch(reader.tree(), key)?;
         if let Some((replacement, events)) = without(reader, &wanted, stored)? {
-            erasing.replacements.push(replacement);
+            erasing.merge.replacements.push(replacement);
             erasing.events += events;
         }
     }

@@ -17,7 +17,7 @@ use super::names::Names;
 use super::record::{self, postcard_records};
 use super::shelf::newest_block;
 use super::space::STEP_BYTES;
-use super::tally::Tally;
+use super::tally::{NameCount, tally};
 use super::view::{Read, View};
 use super::written::Ledger;
 use crate::model::{
@@ -35,7 +35,7 @@ pub(super) struct Prepared {
     events: usize,
     blocks: Vec<Vec<u8>>,
     loose: Option<Columns>,
-    tally: Tally,
+    counts: Vec<NameCount>,
 }
 
 impl Prepared {
@@ -89,7 +89,7 @@ pub(super) fn prepare(
         events: events.len(),
         blocks,
         loose,
-        tally: Tally::of(names, subjects),
+        counts: tally(names),
     }
 }
 
@@ -153,9 +153,9 @@ pub(super) fn append(
         )?;
         expiry::note(view, expires_at, &key)?;
     }
-    counters::load(view, report.at.hour(), &report.tally)?;
+    counters::load(view, report.at.hour(), &report.counts)?;
     let events = report.events;
-    let stored = report.tally.counts.iter().map(|it| it.count).sum();
+    let stored = report.counts.iter().map(|it| it.count).sum();
     view.events.totals.events += stored;
     view.events.ledger.store(report.at, stored);
     view.events.add(report);
@@ -232,7 +232,7 @@ impl EventLog {
 
     fn add(&mut self, report: Prepared) {
         let at = report.at;
-        self.counters.add(at.hour(), &report.tally);
+        self.counters.add(at.hour(), &report.counts);
         self.blocks
             .extend(report.blocks.into_iter().map(|block| Placed {
                 earliest: at,

@@ -1,6 +1,7 @@
 //! Reading events back, in either direction, a page at a time. A page looks at a bounded number of events: a question that matches
 //! little is answered in several pages, some of them empty, and holds up nobody. What cannot be read is left out, and said.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use sled::Tree;
@@ -21,6 +22,8 @@ use crate::model::{
 /// What one page may spend on looking: an event costs one, a block as much as it takes to fetch it.
 const PAGE_LOOKS: usize = 200_000;
 const BLOCK_LOOKS: usize = 400;
+/// The same for counting the users of events that are not merged yet: they are merged as soon as they would fill a block.
+const LOOSE_LOOKS: usize = 2_000_000;
 /// Merged blocks one page passes over.
 const PAGE_PASSES: usize = 50_000;
 
@@ -132,6 +135,42 @@ impl Reader {
             }
         }
         Ok(walked)
+    }
+
+    /// Tells the events of these hours whose blocks are not merged yet; of very many only the oldest, for others wait too.
+    pub(super) fn walk_loose(
+        &self,
+        hours: Range<u32>,
+        mut tell: impl FnMut(&Packed<'_>),
+    ) -> Outcome<()> {
+        let tree = self.tree();
+        let ahead = Totals::stored(tree)?.ahead();
+        let newest = newest_pack(tree)?;
+        let from = from_moment::<BlockKey>(Timestamp::of_hour(hours.start));
+        let to = from_moment::<BlockKey>(Timestamp::of_hour(hours.end).after(ahead));
+        let from = from.max(first_loose(newest.as_ref()));
+        let mut blocks = Blocks::new(tree, &from, &to, Order::Ascending);
+        let mut looked = 0;
+        while looked < LOOSE_LOOKS
+            && let Some(stored) = blocks.next()?
+        {
+            let block = stored.open();
+            let Some(events) = block.as_ref().and_then(|block| block.events().ok()) else {
+                self.damage.note(&stored.key);
+                continue;
+            };
+            looked += BLOCK_LOOKS + events.len();
+            let wanted = events
+                .iter()
+                .filter(|(_, it)| hours.contains(&it.at.hour()));
+            wanted.for_each(|(_, event)| tell(event));
+        }
+        Ok(())
+    }
+
+    /// The name of a number.
+    pub(super) fn name_of(&self, number: u32) -> String {
+        self.lookup.names.name(number).to_string()
     }
 
     /// Up to `limit` events from `from` on, oldest first, however many pages that takes.

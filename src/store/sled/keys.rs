@@ -154,7 +154,7 @@ pub(super) const fn meta<V>(name: u8) -> MetaKey<V> {
 macro_rules! keys {
     ($($(#[$about:meta])* $name:ident { $($field:ident: $type:ty),* } $kind:literal => $value:ty;)*) => {$(
         $(#[$about])*
-        #[derive(Debug, Clone, PartialEq, Eq)]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
         pub(super) struct $name { $(pub(super) $field: $type,)* }
 
         impl Key for $name {
@@ -203,7 +203,7 @@ keys! {
     NameKey { id: u32 } b'D' => String;
     /// The counters of 64 names in an hour.
     CountKey { hour: u32, row: u32 } b'C' => Row;
-    /// The users of a name in an hour: name by name, so that many hours of one lie side by side.
+    /// The users of a name in an hour, as far as merged blocks know them: name by name, so that many hours of one lie side by side.
     SketchKey { name: u32, hour: u32 } b'S' => Sketch;
     /// An event that was stored: its day, its reporter, and the id that the reporter gave it.
     SeenKey { day: u32, kind: u8, number: u32, id: EventId } b'J' => ();

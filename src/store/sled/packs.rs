@@ -14,12 +14,13 @@ use super::blocks::{Block, entries, seal_for_good, stored_bytes};
 use super::columns::Columns;
 use super::contents::Contents;
 use super::counters;
-use super::keys::{BlockKey, Key, PackKey};
+use super::keys::{BlockKey, Key, PackKey, SketchKey};
 use super::record::corrupt;
 use super::shelf::{Blocks, Stored, first_loose, newest_pack};
+use super::sketches::Sketches;
 use super::tally::NameCount;
 use super::view::{Change, View, after_prefix};
-use crate::model::{Order, Timestamp};
+use crate::model::{Order, Sketch, Timestamp};
 
 /// Events of a merged block: more would compress a little better and make a question about one user read more.
 const PACK_EVENTS: usize = 2_048;
@@ -70,17 +71,27 @@ impl Replacement {
     }
 }
 
+/// What one step is to do.
+#[derive(Default)]
+pub(super) struct Merge {
+    pub(super) replacements: Vec<Replacement>,
+    /// Sketches that know users of these blocks that they did not know before.
+    pub(super) sketches: Vec<(SketchKey, Sketch)>,
+}
+
 /// Loose blocks on their way into one.
 struct Gathering {
     key: PackKey,
     columns: Columns,
     earliest: Timestamp,
+    users: Sketches,
     old: Vec<Vec<u8>>,
     old_bytes: usize,
 }
 
 impl Gathering {
-    fn finish(self) -> Outcome<Replacement> {
+    fn finish(self, users: &mut Sketches) -> Outcome<Replacement> {
+        users.unite(&self.users);
         Ok(Replacement {
             old: self.old,
             old_bytes: self.old_bytes,
@@ -94,7 +105,7 @@ impl Gathering {
 }
 
 /// Some of the loose blocks, merged. With `all`, the last ones too, although more may come to fill their block.
-pub(super) fn gather(tree: &Tree, now: Timestamp, all: bool) -> Outcome<Vec<Replacement>> {
+pub(super) fn gather(tree: &Tree, now: Timestamp, all: bool) -> Outcome<Merge> {
     let from = first_loose(newest_pack(tree)?.as_ref());
     let mut blocks = Blocks::new(
         tree,
@@ -103,43 +114,53 @@ pub(super) fn gather(tree: &Tree, now: Timestamp, all: bool) -> Outcome<Vec<Repl
         Order::Ascending,
     );
     let mut merged = Vec::new();
+    let mut users = Sketches::default();
     let mut gathering: Option<Gathering> = None;
     while merged.len() < STEP_PACKS {
         let Some(stored) = blocks.next()? else {
             let waited = |it: &Gathering| it.earliest > now || now.since(it.earliest) >= PACK_SPAN;
             let last = gathering.filter(|it| all || waited(it));
-            merged.extend(last.map(Gathering::finish).transpose()?);
+            merged.extend(finished(last, &mut users)?);
             break;
         };
         let block = stored.open();
         let events = block.as_ref().and_then(|block| block.events().ok());
         let Some((events, (_, first))) = events.as_ref().and_then(|it| Some((it, it.first()?)))
         else {
-            merged.extend(gathering.take().map(Gathering::finish).transpose()?);
+            merged.extend(finished(gathering.take(), &mut users)?);
             merged.push(damaged(stored));
             continue;
         };
         let span = |it: &Gathering| first.at.since(it.earliest).max(it.earliest.since(first.at));
         if gathering.as_ref().is_some_and(|it| span(it) >= PACK_SPAN) {
-            merged.extend(gathering.take().map(Gathering::finish).transpose()?);
+            merged.extend(finished(gathering.take(), &mut users)?);
         }
         let under_way = gathering.get_or_insert_with(|| Gathering {
             key: stored.key.clone(),
             columns: Columns::default(),
             earliest: first.at,
+            users: Sketches::default(),
             old: Vec::new(),
             old_bytes: 0,
         });
         for (position, event) in events {
             under_way.columns.keep(*position, event);
+            under_way.users.see(event);
         }
         under_way.old_bytes += stored.bytes();
         under_way.old.extend(stored.parts);
         if under_way.is_full() {
-            merged.extend(gathering.take().map(Gathering::finish).transpose()?);
+            merged.extend(finished(gathering.take(), &mut users)?);
         }
     }
-    Ok(merged)
+    Ok(Merge {
+        replacements: merged,
+        sketches: users.changed(tree)?,
+    })
+}
+
+fn finished(gathering: Option<Gathering>, users: &mut Sketches) -> Outcome<Option<Replacement>> {
+    gathering.map(|it| it.finish(users)).transpose()
 }
 
 /// A block that cannot be read stays as it is; that it is there is said beside it, like what the others hold.
@@ -158,8 +179,11 @@ fn damaged(stored: Stored) -> Replacement {
 }
 
 /// Puts new blocks in the place of old ones.
-pub(super) fn replace(view: &mut View<'_>, replacements: Vec<Replacement>) -> Outcome<()> {
-    for replacement in replacements {
+pub(super) fn replace(view: &mut View<'_>, merge: Merge) -> Outcome<()> {
+    for (key, sketch) in &merge.sketches {
+        view.put(key, sketch)?;
+    }
+    for replacement in merge.replacements {
         for key in replacement.old {
             view.change(key, Change::Remove);
         }

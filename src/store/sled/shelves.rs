@@ -49,7 +49,7 @@ impl SledStore {
         let _alone = self.shelves.write().await;
         let merge = move |reader: &mut Reader| packs::gather(reader.tree(), now, all);
         let merged = self.aside("merge", GIVE_WAY, merge).await?;
-        if merged.is_empty() {
+        if merged.replacements.is_empty() {
             return Ok(false);
         }
         self.change(Room::Change, move |view| packs::replace(view, merged))
@@ -70,7 +70,7 @@ impl SledStore {
         let is_last = plan.next.is_none();
         let forget = erase::is_complete(what).filter(|_| is_last);
         self.change(Room::Reclaim, move |view| {
-            packs::replace(view, plan.replacements)?;
+            packs::replace(view, plan.merge)?;
             forget.map_or(Ok(()), |id| erase::forget_former(view, id))
         })
         .await?;

@@ -284,11 +284,9 @@ impl Store for SledStore {
             Some(None) => return Ok(EventCounts::default()),
             number => number.flatten(),
         };
-        let (tree, names) = (self.tree.clone(), Arc::clone(&self.names));
         // Years of hours may have to come from the disk: that must not hold up the requests beside it.
-        let read = move || counted::read(&tree, &names, hours, number);
-        let read = tokio::task::spawn_blocking(read).await;
-        read.unwrap_or_else(|died| Err(StoreError::Corrupt(format!("counters: {died}"))))
+        self.read_aside(move |reader| counted::read(reader, hours, number))
+            .await
     }
 
     async fn disk_use(&self, now: Timestamp) -> Outcome<DiskUse> {
