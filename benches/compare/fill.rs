@@ -34,6 +34,8 @@ const LEAST_ACCOUNTS: u64 = USERS as u64 + 2;
 const AT_ONCE: u64 = 64;
 /// Batches between which the store is left to itself for a while.
 const SETTLE_EVERY: usize = 1_000;
+/// How long the database then has to clean up behind all that: it does so twice a second, a quarter of a second at a time.
+const REST: Duration = Duration::from_secs(20);
 const DAY: Duration = Duration::from_hours(24);
 
 /// What to fill with.
@@ -118,6 +120,7 @@ pub(crate) fn fill(home: &Home, mix: Mix) -> Outcome<Filled> {
         every(&store, 0..LEAST_ACCOUNTS, open).await?;
         let before = home.disk_bytes()?;
         let (storing, settling) = store_events(&store, mix, now).await?;
+        tokio::time::sleep(REST).await;
         let bytes = home.disk_bytes()?.saturating_sub(before);
         // After that, so that what is weighed is events.
         every(&store, LEAST_ACCOUNTS..accounts, open).await?;
