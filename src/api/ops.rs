@@ -36,6 +36,7 @@ answer! {
     /// `GET /healthz`
     struct Status<'a> {
         status: &'a str,
+        damaged_blocks: usize,
     }
 }
 
@@ -56,7 +57,15 @@ pub(super) fn word(failure: &Failure) -> Worded {
 
 fn health(call: &Call) -> Result<Reply, Failure> {
     match call.services.health() {
-        Health::Fine => Ok(Reply::json(200, &Status { status: "ok" }).no_store()),
+        Health::Fine => {
+            let damaged_blocks = call.services.damaged_blocks();
+            let status = if damaged_blocks == 0 { "ok" } else { "damaged" };
+            let status = Status {
+                status,
+                damaged_blocks,
+            };
+            Ok(Reply::json(200, &status).no_store())
+        }
         Health::NoEvents => Err(Failure::because(
             Code::Unavailable,
             "The disk is nearly full: events are refused, other changes are kept",

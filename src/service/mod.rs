@@ -123,6 +123,11 @@ impl Services {
         self.store.health()
     }
 
+    /// The blocks of events that were found damaged since the start.
+    pub fn damaged_blocks(&self) -> usize {
+        self.store.damaged_blocks()
+    }
+
     /// A password in the configuration that is not the one of the last start ends every token that was had with the old one.
     async fn end_tokens_of_old_passwords(&self) -> Outcome<()> {
         let salt = self.world.random_bytes::<16>().to_vec();

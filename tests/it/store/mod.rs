@@ -1,6 +1,7 @@
 //! The contract of the store, held against every backend: single promises here and in `contract`, random lives in `random`
 //! against plain maps in `reference`.
 
+mod blocks;
 mod compare;
 mod contract;
 mod events;
@@ -31,12 +32,16 @@ const BACKENDS: &[(&str, Open)] = &[("sled", |path| {
     Box::pin(async move { open_sled(path).await })
 })];
 
+/// Names that are counted by themselves.
+const MAX_NAMES: usize = 1_000;
+
 async fn open_sled(path: &Path) -> Arc<dyn Store> {
     Arc::new(
         SledStore::open(
             path,
             Manners {
                 memory_budget: 16 << 20,
+                max_names: MAX_NAMES,
                 ..Manners::default()
             },
         )
@@ -66,10 +71,14 @@ impl Shelf {
         shelf
     }
 
-    fn reopen(&mut self) {
+    fn close(&mut self) {
         if let Some(store) = self.store.take() {
             self.runtime.block_on(store.close());
         }
+    }
+
+    fn reopen(&mut self) {
+        self.close();
         self.store = Some(self.runtime.block_on((self.open)(self.directory.path())));
     }
 
