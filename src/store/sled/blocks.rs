@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A report is compressed in the first way while its client waits; the blocks of the past are merged in the second way, which takes
-//! half the space and three times the time. A block is stored in parts of at most 4 KiB: sled puts large pages into files of
+//! half the space and three times the time. A block is stored in parts of at most 2 KB: sled puts large pages into files of
 //! their own, which it never forces to the disk.
 
 use std::cell::RefCell;
@@ -19,7 +19,7 @@ use sled::IVec;
 use zstd::bulk::Decompressor;
 
 use super::super::Outcome;
-use super::columns::{Body, Columns, Packed};
+use super::columns::{Body, Columns, Packed, Texts, Unfold};
 use super::keys::{BlockKey, Key, PackKey};
 use super::record::{self, Record, corrupt};
 use super::shapes;
@@ -28,10 +28,10 @@ use crate::model::Position;
 
 const PLAIN: u8 = 1;
 const FOLDED: u8 = 2;
-/// A body is closed at this size: it compresses to about one part.
+/// A body is closed at this size: it compresses to two parts or three.
 pub(super) const BODY_BYTES: usize = 16 * 1024;
-/// The largest value that sled keeps well (17 of them share a page).
-const PART_BYTES: usize = 4_000;
+/// What is well kept by sled: 17 of them share a page, which is written and kept in memory as a whole.
+const PART_BYTES: usize = 2_000;
 /// What a body may claim to be when it is read: one event of the largest kind over a full body, with room to spare.
 const BODY_LIMIT: usize = 4 << 20;
 /// How hard the blocks of the past are pressed: 6 would save another twentieth and take four times as long.
@@ -134,25 +134,44 @@ pub(super) fn events_in(block: &[u8]) -> u64 {
 pub(super) struct Block {
     key: BlockKey,
     body: Body,
+    unfold: Option<Unfold>,
 }
 
 impl Block {
     /// Unpacks the joined parts of the block under `key`, whichever its part.
     pub(super) fn open(key: BlockKey, block: &[u8]) -> Outcome<Block> {
         match unpack(block) {
-            Some(body) => Ok(Block { key, body }),
+            Some((body, unfold)) => Ok(Block { key, body, unfold }),
             None => Err(damaged(&key)),
         }
     }
 
+    /// Where its last event stands.
+    pub(super) fn last(&self) -> Option<Position> {
+        self.body.last(self.key.position())
+    }
+
     /// Its events and where they stand, in order.
-    pub(super) fn events(&self) -> Outcome<Vec<(Position, Packed<'_>)>> {
-        let events = self.body.events(self.key.position());
+    pub(super) fn events<'a>(
+        &'a self,
+        room: &'a mut Texts,
+    ) -> Outcome<Vec<(Position, Packed<'a>)>> {
+        self.events_where(room, |_, _| true)
+    }
+
+    /// The same, of those that are wanted; that is asked before their details are there.
+    pub(super) fn events_where<'a>(
+        &'a self,
+        room: &'a mut Texts,
+        wants: impl Fn(Position, &Packed<'_>) -> bool,
+    ) -> Outcome<Vec<(Position, Packed<'a>)>> {
+        let base = self.key.position();
+        let events = self.body.events(base, self.unfold, room, wants);
         events.ok_or_else(|| damaged(&self.key))
     }
 }
 
-fn unpack(block: &[u8]) -> Option<Body> {
+fn unpack(block: &[u8]) -> Option<(Body, Option<Unfold>)> {
     let (&format, mut rest) = block.split_first()?;
     let _events = take(&mut rest)?;
     let bytes = take_len(&mut rest).filter(|bytes| *bytes <= BODY_LIMIT)?;
@@ -162,10 +181,8 @@ fn unpack(block: &[u8]) -> Option<Body> {
         _ => return None,
     };
     let body = Body::read(body).filter(|body| body.len() == bytes)?;
-    match format {
-        FOLDED => body.unfolded(shapes::unfold),
-        _ => Some(body),
-    }
+    let unfold: Option<Unfold> = (format == FOLDED).then_some(shapes::unfold);
+    Some((body, unfold))
 }
 
 fn damaged(key: &BlockKey) -> super::super::StoreError {
@@ -217,7 +234,8 @@ mod tests {
     fn events_come_out_as_they_went_in_and_keep_their_positions() {
         for sealed in sealed() {
             let block = Block::open(key(), &sealed).unwrap();
-            let events = block.events().unwrap();
+            let mut room = Texts::default();
+            let events = block.events(&mut room).unwrap();
             assert_eq!(events_in(&sealed[..4]), 3);
             let [a, b, c] = [events[0].1, events[1].1, events[2].1];
             let at: Vec<Position> = events.iter().map(|(position, _)| *position).collect();
@@ -243,21 +261,25 @@ mod tests {
     fn what_is_kept_of_a_block_keeps_its_position() {
         let [sealed, _] = sealed();
         let block = Block::open(key(), &sealed).unwrap();
-        let events = block.events().unwrap();
+        let mut room = Texts::default();
+        let events = block.events(&mut room).unwrap();
         let mut kept = Columns::default();
         for (position, event) in events.iter().skip(1) {
             kept.keep(*position, event);
         }
         let again = seal_for_good(&kept, key().position());
         let again = Block::open(key(), &again).unwrap();
-        assert_eq!(again.events().unwrap(), events[1..]);
+        let mut room = Texts::default();
+        assert_eq!(again.events(&mut room).unwrap(), events[1..]);
     }
 
     #[test]
     fn a_damaged_block_is_an_error_and_never_a_panic() {
         for sealed in sealed() {
             let read = |bytes: &[u8]| {
-                Block::open(key(), bytes).and_then(|block| block.events().map(|it| it.len()))
+                let mut room = Texts::default();
+                Block::open(key(), bytes)
+                    .and_then(|block| block.events(&mut room).map(|it| it.len()))
             };
             for bit in 0..sealed.len() * 8 {
                 let mut bent = sealed.clone();

@@ -233,9 +233,17 @@ pub(super) struct Body {
     runs: usize,
     events: usize,
     columns: [Range<usize>; 6],
-    /// Lengths and details, where the body has them in another form.
-    unfolded: Option<(Vec<u8>, Vec<u8>)>,
 }
+
+/// Room for the details of a body that has them in another form.
+#[derive(Default)]
+pub(super) struct Texts {
+    pub(super) lengths: Vec<u8>,
+    pub(super) details: Vec<u8>,
+}
+
+/// How to bring details into `Texts`: those of the events that are wanted, and of no others.
+pub(super) type Unfold = fn(&[u8], &[bool], &mut Texts) -> Option<()>;
 
 impl Body {
     /// Reads where the columns of a body are.
@@ -259,7 +267,6 @@ impl Body {
             runs,
             events,
             columns,
-            unfolded: None,
         })
     }
 
@@ -268,34 +275,69 @@ impl Body {
         self.bytes.len()
     }
 
-    /// The same, with details that `unfold` makes of what stands in their place and of the number of events.
-    pub(super) fn unfolded(
-        mut self,
-        unfold: impl FnOnce(&[u8], usize) -> Option<(Vec<u8>, Vec<u8>)>,
-    ) -> Option<Body> {
-        let [.., details] = &self.columns;
-        self.unfolded = Some(unfold(self.bytes.get(details.clone())?, self.events)?);
-        Some(self)
+    /// The events that are wanted and where they stand, in the order of their positions. `base` is where the block's first one
+    /// stood. Whether an event is wanted is asked before its details are there.
+    pub(super) fn events<'a>(
+        &'a self,
+        base: Position,
+        unfold: Option<Unfold>,
+        room: &'a mut Texts,
+        wants: impl Fn(Position, &Packed<'_>) -> bool,
+    ) -> Option<Vec<(Position, Packed<'a>)>> {
+        let mut wanted = vec![false; self.events];
+        let mut events = Vec::new();
+        let mut flags = wanted.iter_mut();
+        self.rows(base, |position, event| {
+            let flag = flags.next()?;
+            *flag = wants(position, &event);
+            if *flag {
+                events.push((position, event));
+            }
+            Some(())
+        })?;
+        if flags.next().is_some() {
+            return None;
+        }
+        let [.., lengths, _, details] = self.columns();
+        let mut texts: Box<dyn Iterator<Item = Option<&'a [u8]>>> = match unfold {
+            Some(unfold) => {
+                unfold(details, &wanted, room)?;
+                Box::new(texts(&room.lengths, &room.details))
+            }
+            None => {
+                let all = texts(lengths, details).zip(wanted);
+                Box::new(all.filter(|(_, is_wanted)| *is_wanted).map(|it| it.0))
+            }
+        };
+        for (_, event) in &mut events {
+            event.details = match texts.next()? {
+                Some(bytes) => Some(text(bytes)?),
+                None => None,
+            };
+        }
+        Some(events)
     }
 
-    /// Its events and where they stand, in the order of their positions. `base` is where the block's first one stood.
-    pub(super) fn events(&self, base: Position) -> Option<Vec<(Position, Packed<'_>)>> {
-        let [
-            mut heads,
-            mut names,
-            mut subjects,
-            lengths,
-            mut literals,
-            details,
-        ] = self
-            .columns
-            .each_ref()
-            .map(|column| self.bytes.get(column.clone()).unwrap_or_default());
-        let mut texts = match &self.unfolded {
-            Some((lengths, details)) => texts(lengths, details),
-            None => texts(lengths, details),
-        };
-        let mut events = Vec::with_capacity(self.events);
+    /// Where the last event stands.
+    pub(super) fn last(&self, base: Position) -> Option<Position> {
+        let [mut heads, ..] = self.columns();
+        let (mut next, mut moment) = (base, Timestamp::from_millis(0));
+        for _ in 0..self.runs {
+            let head = take_head(&mut heads, base, &mut moment)?;
+            next = head.origin.unwrap_or(next);
+            next.place = next.place.checked_add(u32::try_from(head.events).ok()?)?;
+        }
+        next.place = next.place.checked_sub(1)?;
+        Some(next)
+    }
+
+    /// Shows every event, without its details.
+    fn rows<'a>(
+        &'a self,
+        base: Position,
+        mut see: impl FnMut(Position, Packed<'a>) -> Option<()>,
+    ) -> Option<()> {
+        let [mut heads, mut names, mut subjects, _, mut literals, _] = self.columns();
         let (mut next, mut moment) = (base, Timestamp::from_millis(0));
         for _ in 0..self.runs {
             let head = take_head(&mut heads, base, &mut moment)?;
@@ -312,16 +354,18 @@ impl Body {
                     name,
                     literal,
                     subject: UserNumber(take_u32(&mut subjects)?),
-                    details: match texts.next()? {
-                        Some(bytes) => Some(text(bytes)?),
-                        None => None,
-                    },
+                    details: None,
                 };
-                events.push((next, event));
+                see(next, event)?;
                 next.place = next.place.checked_add(1)?;
             }
         }
-        (events.len() == self.events).then_some(events)
+        Some(())
+    }
+
+    fn columns(&self) -> [&[u8]; 6] {
+        let column = |range: &Range<usize>| self.bytes.get(range.clone()).unwrap_or_default();
+        self.columns.each_ref().map(column)
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::super::Outcome;
-use super::columns::Columns;
+use super::columns::{Columns, Texts};
 use super::history::{Reader, Wanted, number_of};
 use super::keys::{FormerKey, Key, NumberKey, PackKey, UserKey};
 use super::packs::{Merge, Replacement};
@@ -64,8 +64,11 @@ fn without(
     wanted: &Wanted<'_>,
     stored: Stored,
 ) -> Outcome<Option<(Replacement, u64)>> {
-    let block = stored.open();
-    let Some(events) = block.as_ref().and_then(|block| block.events().ok()) else {
+    let (block, mut room) = (stored.open(), Texts::default());
+    let events = block
+        .as_ref()
+        .and_then(|block| block.events(&mut room).ok());
+    let Some(events) = events else {
         reader.note_damage(&stored.key);
         return Ok(None);
     };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sled::Tree;
 
 use super::super::Outcome;
-use super::columns::{OTHER, Packed, Reporter};
+use super::columns::{OTHER, Packed, Reporter, Texts};
 use super::contents::Contents;
 use super::damage::Damage;
 use super::events::Totals;
@@ -99,6 +99,7 @@ impl Reader {
         let (mut looked, mut told) = (0, 0);
         while looked < looks {
             let stored = match blocks.next(&self.lookup.tree)? {
+                Find::Block(_) if told == query.limit => return Ok(walked),
                 Find::Block(stored) => stored,
                 Find::Tired(position) => {
                     walked.next = Some(position);
@@ -109,8 +110,14 @@ impl Reader {
                     return Ok(walked);
                 }
             };
-            let block = stored.open();
-            let Some(mut events) = block.as_ref().and_then(|block| block.events().ok()) else {
+            let (block, mut room) = (stored.open(), Texts::default());
+            let events = block.as_ref().and_then(|block| {
+                let wants = |position, event: &Packed<'_>| {
+                    is_behind(position, query) && wanted.matches(event)
+                };
+                Some((block.last()?, block.events_where(&mut room, wants).ok()?))
+            });
+            let Some((last, mut events)) = events else {
                 self.damage.note(&stored.key);
                 walked.damaged_blocks += 1;
                 walked.next = Some(stored.key.edge(query.order));
@@ -119,20 +126,19 @@ impl Reader {
             if query.order == Order::Descending {
                 events.reverse();
             }
-            looked += BLOCK_LOOKS + events.len();
+            looked += BLOCK_LOOKS + stored.events();
             for (position, event) in events {
-                if !is_behind(position, query) {
-                    continue;
-                }
                 if told == query.limit {
                     return Ok(walked);
                 }
+                self.lookup.tell(position, &event, tell)?;
                 walked.next = Some(position);
-                if wanted.matches(&event) {
-                    self.lookup.tell(position, &event, tell)?;
-                    told += 1;
-                }
+                told += 1;
             }
+            walked.next = Some(match query.order {
+                Order::Ascending => last,
+                Order::Descending => stored.key.edge(Order::Descending),
+            });
         }
         Ok(walked)
     }
@@ -154,16 +160,17 @@ impl Reader {
         while looked < LOOSE_LOOKS
             && let Some(stored) = blocks.next()?
         {
-            let block = stored.open();
-            let Some(events) = block.as_ref().and_then(|block| block.events().ok()) else {
+            let (block, mut room) = (stored.open(), Texts::default());
+            let wants = |_, event: &Packed<'_>| hours.contains(&event.at.hour());
+            let events = block
+                .as_ref()
+                .and_then(|block| block.events_where(&mut room, wants).ok());
+            let Some(events) = events else {
                 self.damage.note(&stored.key);
                 continue;
             };
-            looked += BLOCK_LOOKS + events.len();
-            let wanted = events
-                .iter()
-                .filter(|(_, it)| hours.contains(&it.at.hour()));
-            wanted.for_each(|(_, event)| tell(event));
+            looked += BLOCK_LOOKS + stored.events();
+            events.iter().for_each(|(_, event)| tell(event));
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::super::{EventListener, Heard, Outcome, StoreError};
 use super::blocks::{self, Block, Part};
+use super::columns::Texts;
 use super::keys::{BlockKey, Key};
 use super::lookup::Lookup;
 use super::record;
@@ -227,8 +228,8 @@ impl Listener {
             joined.extend_from_slice(&bytes);
         }
         let block = Block::open(fresh.key.clone(), &joined)?;
-        let (wanted, mut events) = (&self.wanted, Vec::new());
-        for (position, packed) in block.events()? {
+        let (wanted, mut events, mut room) = (&self.wanted, Vec::new(), Texts::default());
+        for (position, packed) in block.events(&mut room)? {
             self.lookup.tell(position, &packed, &mut |row| {
                 if wanted.matches(row) {
                     events.push((row.position, row.to_event()));

@@ -11,7 +11,7 @@ use sled::Tree;
 
 use super::super::Outcome;
 use super::blocks::{Block, entries, seal_for_good, stored_bytes};
-use super::columns::Columns;
+use super::columns::{Columns, Texts};
 use super::contents::Contents;
 use super::counters;
 use super::keys::{BlockKey, Key, PackKey, SketchKey};
@@ -51,8 +51,8 @@ impl Replacement {
             events => {
                 let block = seal_for_good(columns, key.position());
                 // What was acknowledged is given up only for what has been read back.
-                let read = Block::open(key.part(0), &block)?;
-                let read = read.events()?;
+                let (read, mut room) = (Block::open(key.part(0), &block)?, Texts::default());
+                let read = read.events(&mut room)?;
                 let contents = Contents::of(&read, stored_bytes(&block));
                 let contents = contents.filter(|_| read.len() == events);
                 Some((
@@ -123,8 +123,10 @@ pub(super) fn gather(tree: &Tree, now: Timestamp, all: bool) -> Outcome<Merge> {
             merged.extend(finished(last, &mut users)?);
             break;
         };
-        let block = stored.open();
-        let events = block.as_ref().and_then(|block| block.events().ok());
+        let (block, mut room) = (stored.open(), Texts::default());
+        let events = block
+            .as_ref()
+            .and_then(|block| block.events(&mut room).ok());
         let Some((events, (_, first))) = events.as_ref().and_then(|it| Some((it, it.first()?)))
         else {
             merged.extend(finished(gathering.take(), &mut users)?);

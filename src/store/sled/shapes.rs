@@ -10,6 +10,7 @@
 
 use std::collections::HashMap;
 
+use super::columns::Texts;
 use super::varint::{put, put_bytes, take_bytes, take_len};
 
 /// Where a string was.
@@ -131,8 +132,9 @@ pub(super) fn fold<'a>(texts: impl Iterator<Item = Option<&'a [u8]>>) -> Option<
     Some(folded)
 }
 
-/// What was folded, of so many events: the length of each text + 1, 0 for none, as varints, and the texts behind each other.
-pub(super) fn unfold(mut folded: &[u8], events: usize) -> Option<(Vec<u8>, Vec<u8>)> {
+/// What was folded, of the events that are wanted: the length of each text + 1, 0 for none, as varints, and the texts behind each
+/// other.
+pub(super) fn unfold(mut folded: &[u8], wanted: &[bool], room: &mut Texts) -> Option<()> {
     let count = take_len(&mut folded).filter(|count| *count <= SHAPES)?;
     let shapes: Vec<&[u8]> = (0..count)
         .map(|_| take_bytes(&mut folded))
@@ -144,17 +146,33 @@ pub(super) fn unfold(mut folded: &[u8], events: usize) -> Option<(Vec<u8>, Vec<u
         let column = (0..holes).map(|_| take_bytes(&mut folded));
         columns.push(column.collect::<Option<_>>()?);
     }
-    let (mut lengths, mut details) = (Vec::with_capacity(events), Vec::new());
-    for _ in 0..events {
+    for is_wanted in wanted {
         let Some(number) = take_len(&mut chosen)?.checked_sub(1) else {
-            put(&mut lengths, 0);
+            if *is_wanted {
+                put(&mut room.lengths, 0);
+            }
             continue;
         };
-        let start = details.len();
-        fill(shapes.get(number)?, columns.get_mut(number)?, &mut details)?;
-        put(&mut lengths, (details.len() - start) as u64 + 1);
+        let (shape, columns) = (shapes.get(number)?, columns.get_mut(number)?);
+        if *is_wanted {
+            let start = room.details.len();
+            fill(shape, columns, &mut room.details)?;
+            put(&mut room.lengths, (room.details.len() - start) as u64 + 1);
+        } else {
+            columns
+                .iter_mut()
+                .try_for_each(|column| value(column).map(drop))?;
+        }
     }
-    Some((lengths, details))
+    Some(())
+}
+
+/// Takes the next value off a column.
+fn value<'a>(column: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let end = column.iter().position(|byte| *byte == END)?;
+    let (value, rest) = column.split_at_checked(end)?;
+    *column = rest.get(1..)?;
+    Some(value)
 }
 
 /// Appends a shape with the next value of each column in its holes.
@@ -167,9 +185,7 @@ fn fill(shape: &[u8], columns: &mut [&[u8]], to: &mut Vec<u8>) -> Option<()> {
             continue;
         }
         to.extend_from_slice(text);
-        let column = columns.next()?;
-        let end = column.iter().position(|byte| *byte == END)?;
-        let (value, rest) = column.split_at_checked(end)?;
+        let value = value(columns.next()?)?;
         if last == TEXT {
             to.push(b'"');
             to.extend_from_slice(value);
@@ -177,7 +193,6 @@ fn fill(shape: &[u8], columns: &mut [&[u8]], to: &mut Vec<u8>) -> Option<()> {
         } else {
             to.extend_from_slice(value);
         }
-        *column = rest.get(1..)?;
     }
     Some(())
 }
@@ -188,7 +203,9 @@ mod tests {
 
     fn folds(texts: &[Option<&str>]) -> usize {
         let folded = fold(texts.iter().map(|text| text.map(str::as_bytes))).unwrap();
-        let (mut lengths, details) = unfold(&folded, texts.len()).unwrap();
+        let mut room = Texts::default();
+        unfold(&folded, &vec![true; texts.len()], &mut room).unwrap();
+        let (mut lengths, details) = (room.lengths, room.details);
         let mut expected_lengths = Vec::new();
         for text in texts {
             put(
@@ -248,16 +265,27 @@ mod tests {
     }
 
     #[test]
+    fn only_what_is_wanted_is_put_together() {
+        let texts = [r#"{"a":1}"#, r#"{"b":"x"}"#, r#"{"a":2}"#];
+        let folded = fold(texts.iter().map(|text| Some(text.as_bytes()))).unwrap();
+        let mut room = Texts::default();
+        unfold(&folded, &[false, true, true], &mut room).unwrap();
+        assert_eq!(room.details, br#"{"b":"x"}{"a":2}"#);
+        assert_eq!(room.lengths, [10, 8]);
+    }
+
+    #[test]
     fn damage_is_noticed_and_never_a_panic() {
         let texts = [Some(&br#"{"a":1,"b":"x"}"#[..]), None, Some(br#"{"a":2}"#)];
         let folded = fold(texts.into_iter()).unwrap();
         for bit in 0..folded.len() * 8 {
             let mut bent = folded.clone();
             bent[bit / 8] ^= 1 << (bit % 8);
-            let _ = unfold(&bent, 3);
+            let _ = unfold(&bent, &[true, false, true], &mut Texts::default());
         }
         for length in 0..folded.len() {
-            assert!(unfold(&folded[..length], 3).is_none(), "{length}");
+            let read = unfold(&folded[..length], &[true; 3], &mut Texts::default());
+            assert!(read.is_none(), "{length}");
         }
     }
 }

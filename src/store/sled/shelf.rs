@@ -4,7 +4,7 @@
 use sled::Tree;
 
 use super::super::Outcome;
-use super::blocks::{Block, Part, stored_bytes};
+use super::blocks::{Block, Part, events_in, stored_bytes};
 use super::contents::Contents;
 use super::keys::{BlockKey, Key, PackKey};
 use super::record;
@@ -35,6 +35,7 @@ impl Stored {
     /// The block under `key`.
     pub(super) fn fetch(tree: &Tree, key: PackKey) -> Outcome<Stored> {
         let entries = tree.raw_range(&key.part(0).bytes(), &key.behind(), usize::MAX)?;
+        tidy(tree, &key)?;
         let parts = entries.iter().filter_map(|(key, stored)| part(key, stored));
         let parts = parts.collect();
         Ok(Stored::join(key, parts))
@@ -45,10 +46,24 @@ impl Stored {
         Block::open(self.key.part(0), self.joined.as_ref()?).ok()
     }
 
+    /// How many events it holds by its own account.
+    pub(super) fn events(&self) -> usize {
+        let events = self.joined.as_deref().map_or(0, events_in);
+        usize::try_from(events).unwrap_or(usize::MAX)
+    }
+
     /// What it takes in the database, with its keys.
     pub(super) fn bytes(&self) -> usize {
         self.joined.as_deref().map_or(0, stored_bytes)
     }
+}
+
+/// Asks for a page again and again. sled drops pages from its memory in 256 places, in each of them only after 64 accesses: a reading that
+/// needs each page once would leave the whole history in memory before it drops anything.
+fn tidy(tree: &Tree, key: &PackKey) -> Outcome<()> {
+    const ASKS: usize = 32;
+    let key = key.part(0).bytes();
+    (0..ASKS).try_for_each(|_| tree.raw(&key).map(drop))
 }
 
 fn part(key: &[u8], stored: &[u8]) -> Option<(BlockKey, Option<Vec<u8>>)> {
