@@ -299,15 +299,12 @@ impl Body {
             return None;
         }
         let [.., lengths, _, details] = self.columns();
-        let mut texts: Box<dyn Iterator<Item = Option<&'a [u8]>>> = match unfold {
-            Some(unfold) => {
-                unfold(details, &wanted, room)?;
-                Box::new(texts(&room.lengths, &room.details))
-            }
-            None => {
-                let all = texts(lengths, details).zip(wanted);
-                Box::new(all.filter(|(_, is_wanted)| *is_wanted).map(|it| it.0))
-            }
+        let mut texts: Box<dyn Iterator<Item = Option<&'a [u8]>>> = if let Some(unfold) = unfold {
+            unfold(details, &wanted, room)?;
+            Box::new(texts(&room.lengths, &room.details))
+        } else {
+            let all = texts(lengths, details).zip(wanted);
+            Box::new(all.filter(|(_, is_wanted)| *is_wanted).map(|it| it.0))
         };
         for (_, event) in &mut events {
             event.details = match texts.next()? {

@@ -170,7 +170,9 @@ impl Reader {
                 continue;
             };
             looked += BLOCK_LOOKS + stored.events();
-            events.iter().for_each(|(_, event)| tell(event));
+            for (_, event) in &events {
+                tell(event);
+            }
         }
         Ok(())
     }
