@@ -10,6 +10,7 @@ mod config;
 mod core;
 #[cfg(test)]
 mod ephemeride;
+#[cfg(test)]
 mod erase;
 #[cfg(test)]
 mod export;

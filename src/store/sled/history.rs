@@ -20,8 +20,8 @@ use crate::model::{
 };
 
 /// What one page may spend on looking: an event costs one, a block as much as it takes to fetch it.
-const PAGE_LOOKS: usize = 200_000;
-const BLOCK_LOOKS: usize = 400;
+const PAGE_LOOKS: usize = 400_000;
+const BLOCK_LOOKS: usize = 800;
 /// The same for counting the users of events that are not merged yet: they are merged as soon as they would fill a block.
 const LOOSE_LOOKS: usize = 2_000_000;
 /// Merged blocks one page passes over.

@@ -23,7 +23,7 @@ use super::view::{Change, View, after_prefix};
 use crate::model::{Order, Sketch, Timestamp};
 
 /// Events of a merged block: more would compress a little better and make a question about one user read more.
-const PACK_EVENTS: usize = 2_048;
+const PACK_EVENTS: usize = 1_536;
 /// Bytes of its columns.
 const PACK_BYTES: usize = 256 * 1024;
 /// The time from its first event to its last: it is also how long events may wait to be merged.

@@ -61,7 +61,7 @@ impl Stored {
 /// Asks for a page again and again. sled drops pages from its memory in 256 places, in each of them only after 64 accesses: a reading that
 /// needs each page once would leave the whole history in memory before it drops anything.
 fn tidy(tree: &Tree, key: &PackKey) -> Outcome<()> {
-    const ASKS: usize = 32;
+    const ASKS: usize = 16;
     let key = key.part(0).bytes();
     (0..ASKS).try_for_each(|_| tree.raw(&key).map(drop))
 }
