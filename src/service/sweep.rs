@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Services;
 use crate::model::{Retention, Timestamp};
-use crate::store::Outcome;
+use crate::store::{Outcome, StoreError};
 
 /// The pause between two sweeps that found nothing more.
 const PAUSE: Duration = Duration::from_secs(30);
@@ -29,7 +29,11 @@ impl Services {
     /// One step: whether more waits to be removed.
     pub async fn sweep(&self, now: Timestamp) -> Outcome<bool> {
         let events = &self.config.events;
-        let merged = self.store.merge_events(now).await?;
+        // Merging needs room before it makes some; sweeping needs none.
+        let merged = match self.store.merge_events(now).await {
+            Err(StoreError::Full) => false,
+            merged => merged?,
+        };
         let keep = Retention {
             events: events.retention,
             counts: events.keep_counts,

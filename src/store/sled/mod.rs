@@ -53,7 +53,7 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use sled::Tree;
-use tokio::sync::RwLock;
+use tokio::sync::{Mutex, RwLock};
 
 use self::cache::{Cache, Lookup};
 use self::damage::Damage;
@@ -120,7 +120,9 @@ pub struct SledStore {
     writer: Writer,
     names: Arc<Names>,
     damage: Arc<Damage>,
-    /// Read by whoever reads blocks of events; written by whoever changes or removes some. Reports do neither.
+    /// Held by whoever is about to change or remove blocks of events.
+    changing: Mutex<()>,
+    /// Read by whoever reads blocks of events; written while some are changed or removed. Reports do neither.
     shelves: Arc<RwLock<()>>,
     caches: Arc<Caches>,
     live: Arc<Live>,
@@ -196,6 +198,7 @@ impl SledStore {
             writer,
             names,
             damage: Arc::default(),
+            changing: Mutex::default(),
             shelves: Arc::default(),
             caches,
             live,

@@ -2,7 +2,7 @@
 //! writer; what it comes to is one step that puts the new block and removes the old ones, as atomic as all others.
 //!
 //! Events keep their positions, so that cursors and ids stay good. While a merge, an erasure or a sweep changes blocks, nobody
-//! reads them, and no two of these run at once (`SledStore::shelves`); reports only ever add blocks behind all others.
+//! reads them, and no two of these run at once (`shelves`); reports only ever add blocks behind all others.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,5 +1,6 @@
-//! Who may look at the blocks of events, and who may change them: any number of readers at once, or one merge, erasure or sweep. Reports
-//! only ever add blocks behind all others and ask nobody.
+//! Who may look at the blocks of events, and who may change them. One merge, erasure or sweep is at work at a time (`SledStore::changing`); it
+//! reads and computes beside everybody else, and keeps readers away only while its step is written (`SledStore::shelves`). Reports only ever
+//! add blocks behind all others and ask nobody.
 
 use std::sync::Arc;
 
@@ -46,12 +47,13 @@ impl SledStore {
 
     /// Merges some of the loose blocks, with `all` also those that others may join. Whether there is more to do.
     pub(super) async fn merge_some(&self, now: Timestamp, all: bool) -> Outcome<bool> {
-        let _alone = self.shelves.write().await;
+        let _only = self.changing.lock().await;
         let merge = move |reader: &mut Reader| packs::gather(reader.tree(), now, all);
         let merged = self.aside("merge", GIVE_WAY, merge).await?;
         if merged.replacements.is_empty() {
             return Ok(false);
         }
+        let _alone = self.shelves.write().await;
         self.change(Room::Change, move |view| packs::replace(view, merged))
             .await?;
         Ok(true)
@@ -63,12 +65,13 @@ impl SledStore {
         what: &Arc<Erasure>,
         from: Vec<u8>,
     ) -> Outcome<(u64, Option<Vec<u8>>)> {
-        let _alone = self.shelves.write().await;
+        let _only = self.changing.lock().await;
         let meant = Arc::clone(what);
         let erase = move |reader: &mut Reader| erase::plan(reader, &meant, &from);
         let plan = self.aside("erase", GIVE_WAY, erase).await?;
         let is_last = plan.next.is_none();
         let forget = erase::is_complete(what).filter(|_| is_last);
+        let _alone = self.shelves.write().await;
         self.change(Room::Reclaim, move |view| {
             packs::replace(view, plan.merge)?;
             forget.map_or(Ok(()), |id| erase::forget_former(view, id))

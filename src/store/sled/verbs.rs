@@ -337,6 +337,7 @@ impl Store for SledStore {
     }
 
     async fn sweep(&self, now: Timestamp, keep: Retention) -> Outcome<Swept> {
+        let _only = self.changing.lock().await;
         let _alone = self.shelves.write().await;
         let meter = self.meter.clone();
         self.change(Room::Reclaim, move |view| {
