@@ -76,7 +76,7 @@ impl Place {
                     .try_wait()
                     .unwrap()
                     .map(|status| Err(status.to_string()));
-                ended.or_else(|| subject.is_healthy().then_some(Ok(())))
+                ended.or_else(|| subject.is_there().then_some(Ok(())))
             });
             match ready {
                 Some(Ok(())) => return subject,
@@ -119,7 +119,8 @@ impl Subject {
         Client::new(self.address)
     }
 
-    fn is_healthy(&self) -> bool {
+    /// Whether it answers; on a full disk it says so, and serves.
+    fn is_there(&self) -> bool {
         let request = Request {
             verb: "GET",
             path: "/healthz",
@@ -127,13 +128,19 @@ impl Subject {
         };
         self.client()
             .send(&request)
-            .is_ok_and(|answer| answer.status == 200)
+            .is_ok_and(|answer| matches!(answer.status, 200 | 503))
     }
 
-    /// Waits for a process that gives up by itself.
-    pub(crate) fn ended(mut self, patience: Duration) -> ExitStatus {
-        let status = moment::poll(patience, || self.process.try_wait().unwrap());
-        status.expect("it neither serves nor gives up")
+    /// Waits until it serves, or has given up by itself.
+    pub(crate) fn settled(mut self, patience: Duration) -> Result<Subject, ExitStatus> {
+        let settled = moment::poll(patience, || {
+            let ended = self.process.try_wait().unwrap();
+            ended.map(Some).or_else(|| self.is_there().then_some(None))
+        });
+        match settled.expect("it neither serves nor gives up") {
+            Some(status) => Err(status),
+            None => Ok(self),
+        }
     }
 
     /// `kill -9`.

@@ -79,6 +79,14 @@ pub(super) struct Merge {
     pub(super) sketches: Vec<(SketchKey, Sketch)>,
 }
 
+impl Merge {
+    /// About how many bytes it is going to write.
+    pub(super) fn bytes(&self) -> u64 {
+        let blocks = self.replacements.iter().filter_map(|it| it.new.as_ref());
+        blocks.map(|(block, _)| block.len() as u64).sum()
+    }
+}
+
 /// Loose blocks on their way into one.
 struct Gathering {
     key: PackKey,

@@ -10,7 +10,8 @@ use super::super::{Outcome, StoreError};
 use super::history::Reader;
 use super::lookup::Lookup;
 use super::scan::Scan;
-use super::space::Room;
+use super::space::{Needs, Room, STEP_BYTES};
+use super::view::View;
 use super::{SledStore, erase, packs};
 use crate::model::{Erasure, EventQuery, Timestamp};
 
@@ -53,9 +54,14 @@ impl SledStore {
         if merged.replacements.is_empty() {
             return Ok(false);
         }
+        // Nobody waits for it, so it leaves the last of a disk to those who log in.
+        let needs = Needs {
+            room: if all { Room::Change } else { Room::Events },
+            bytes: STEP_BYTES + merged.bytes(),
+        };
         let _alone = self.shelves.write().await;
-        self.change(Room::Change, move |view| packs::replace(view, merged))
-            .await?;
+        let step = move |view: &mut View<'_>| packs::replace(view, merged);
+        self.writer.step(needs, step).await?;
         Ok(true)
     }
 
