@@ -1,7 +1,7 @@
 //! What can be forgotten, and when: an index over everything that ends, and the sweep that follows it in small steps. Expiry is
 //! always judged when a thing is used; the sweep only gives space back.
 
-use super::super::{Outcome, Swept};
+use super::super::{Outcome, StoreError, Swept};
 use super::contents::Contents;
 use super::keys::{ExpiryKey, Key, OnceKey, PackKey, ResetKey, ResetOfKey, TokenKey, from_moment};
 use super::view::{Change, Read, View, after_prefix};
@@ -36,9 +36,14 @@ pub(super) fn cancel<K: Key>(view: &mut View<'_>, at: Timestamp, key: &K) {
 /// Removes some of what can be forgotten at `now`, and some of the events that are too old or too many.
 pub(super) fn sweep(view: &mut View<'_>, now: Timestamp, keep: &Retention) -> Outcome<Swept> {
     let due = from_moment::<ExpiryKey>(now);
-    let expired = view.entries::<ExpiryKey>(&[ExpiryKey::KIND], &due, SWEEP_RECORDS)?;
-    for (note, ()) in &expired {
-        remove_expired(view, note)?;
+    let expired = view.raw_range(&[ExpiryKey::KIND], &due, SWEEP_RECORDS)?;
+    for (key, _) in &expired {
+        view.change(key.clone(), Change::Remove);
+        // A note is all in its key. What is damaged must not keep the rest: it stays where it is, and nothing finds it good.
+        match ExpiryKey::parse(key).map_or(Ok(()), |note| remove_expired(view, &note)) {
+            Err(StoreError::Corrupt(what)) => log::error!("what has expired is damaged: {what}"),
+            removed => removed?,
+        }
     }
     let blocks = sweep_events(view, now, keep)?;
     let counts = counters::sweep(view, now.before(keep.counts).hour())?;
@@ -80,7 +85,6 @@ fn sweep_events(view: &mut View<'_>, now: Timestamp, keep: &Retention) -> Outcom
 }
 
 fn remove_expired(view: &mut View<'_>, note: &ExpiryKey) -> Outcome<()> {
-    view.remove(note);
     if let Some(key) = TokenKey::parse(&note.target) {
         let token: Option<Token> = view.fetch(&key)?;
         if let Some(token) = token {

@@ -300,6 +300,22 @@ fn sweeping_takes_what_is_over_and_nothing_else() {
 }
 
 #[test]
+fn a_damaged_record_does_not_keep_others_from_being_swept() {
+    every_backend(|mut shelf| {
+        let ana = ana(&shelf);
+        for number in 2..12 {
+            let token = new_token(number, TokenKind::Session, ana, 0, at(0));
+            assert!(shelf.run(shelf.store().issue_token(token, 10_000, at(0))));
+        }
+        shelf.damage(b'T');
+        let later = at(2 * 3_600_000);
+        let swept = shelf.run(shelf.store().sweep(later, RETENTION));
+        assert_eq!((swept.removed, swept.more), (11, false));
+        assert_eq!(shelf.run(shelf.store().sweep(later, RETENTION)).removed, 0);
+    });
+}
+
+#[test]
 fn a_closed_store_refuses_changes() {
     every_backend(|shelf| {
         let store = shelf.store();

@@ -82,6 +82,19 @@ impl Shelf {
         self.store = Some(self.runtime.block_on((self.open)(self.directory.path())));
     }
 
+    /// Flips a bit in the last record whose key begins like this, past the store, and opens it again.
+    fn damage(&mut self, kind: u8) {
+        self.close();
+        let db = sled::open(self.directory.path()).unwrap();
+        let (key, value) = db.scan_prefix([kind]).next_back().unwrap().unwrap();
+        let mut bent = value.to_vec();
+        *bent.last_mut().unwrap() ^= 1;
+        db.insert(key, bent).unwrap();
+        db.flush().unwrap();
+        drop(db);
+        self.reopen();
+    }
+
     fn store(&self) -> &dyn Store {
         self.store.as_deref().unwrap()
     }
