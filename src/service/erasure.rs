@@ -1,8 +1,8 @@
 //! Removing events, as an administrator asks for it.
 
-use super::moment::moment;
+use super::question::{moment, user};
 use super::{Refusal, Services};
-use crate::model::{Erasure, Invalid, Timestamp, UserId, Zone};
+use crate::model::{Erasure, Invalid, Timestamp, Zone};
 use crate::store::Outcome;
 
 /// What is to be removed, as it is asked for, unchecked.
@@ -47,12 +47,10 @@ fn parse(request: &ErasureRequest<'_>) -> Result<Erasure, Invalid> {
     }
     let what = Erasure {
         name: request.name.map(str::to_owned),
-        subject: match request.user_id {
-            Some(text) => {
-                Some(UserId::parse(text).ok_or_else(|| Invalid::new("user_id", "must be a UUID"))?)
-            }
-            None => None,
-        },
+        subject: request
+            .user_id
+            .map(|text| user("user_id", text))
+            .transpose()?,
         before: moment("before", request.before, Zone::default())?,
     };
     if what == Erasure::default() {

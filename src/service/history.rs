@@ -8,10 +8,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::moment::moment;
+use super::question::{given, moment, user};
 use super::{Refusal, Services};
 use crate::model::{
-    EventPage, EventQuery, EventRow, Holder, Invalid, Order, Position, UserId, Zone, limits,
+    EventPage, EventQuery, EventRow, Holder, Invalid, Order, Position, Zone, limits,
 };
 use crate::store::{Advanced, EventScan, Outcome};
 
@@ -48,7 +48,7 @@ impl Services {
 
     /// All events that are asked for, the oldest first if nothing is said; the question's limit is not looked at.
     pub async fn export_events(&self, question: EventQuestion<'_>) -> Result<Export, Refusal> {
-        let order = question.order.filter(|order| !order.is_empty());
+        let order = given(question.order);
         let query = parse(&EventQuestion {
             order: order.or(Some("asc")),
             limit: None,
@@ -89,7 +89,6 @@ pub fn position_chars(position: Position) -> [u8; 32] {
 }
 
 fn parse(question: &EventQuestion<'_>) -> Result<EventQuery, Invalid> {
-    let given = |value: Option<&str>| value.filter(|text| !text.is_empty()).map(str::to_owned);
     let from = moment("from", question.from, Zone::default())?;
     let to = moment("to", question.to, Zone::default())?;
     if let (Some(from), Some(to)) = (from, to)
@@ -98,12 +97,12 @@ fn parse(question: &EventQuestion<'_>) -> Result<EventQuery, Invalid> {
         return Err(Invalid::new("to", "must lie after from"));
     }
     Ok(EventQuery {
-        name: given(question.name),
+        name: given(question.name).map(str::to_owned),
         subject: given(question.user_id)
-            .map(|text| user("user_id", &text))
+            .map(|text| user("user_id", text))
             .transpose()?,
         reporter: given(question.reporter_id)
-            .map(|text| match text.as_str() {
+            .map(|text| match text {
                 "admin" => Ok(Holder::Admin),
                 "hub" => Ok(Holder::Hub),
                 id => user("reporter_id", id).map(Holder::User),
@@ -117,18 +116,14 @@ fn parse(question: &EventQuestion<'_>) -> Result<EventQuery, Invalid> {
             _ => return Err(Invalid::new("order", "must be desc or asc")),
         },
         after: given(question.cursor)
-            .map(|text| position("cursor", &text))
+            .map(|text| position("cursor", text))
             .transpose()?,
         limit: limit(question.limit)?,
     })
 }
 
-pub(super) fn user(field: &'static str, text: &str) -> Result<UserId, Invalid> {
-    UserId::parse(text).ok_or_else(|| Invalid::new(field, "must be a UUID"))
-}
-
 fn limit(text: Option<&str>) -> Result<usize, Invalid> {
-    let Some(text) = text.filter(|text| !text.is_empty()) else {
+    let Some(text) = given(text) else {
         return Ok(limits::PAGE_EVENTS_USUAL);
     };
     let wrong = || Invalid::new("limit", "must be a number from 1 to 1000");

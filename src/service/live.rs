@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::question::{given, user};
 use super::{Bearer, Refusal, Services, history};
 use crate::model::{Invalid, LiveQuery, Standing, Timestamp};
 use crate::store::EventListener;
@@ -43,14 +44,10 @@ fn parse(question: &LiveQuestion<'_>) -> Result<LiveQuery, Invalid> {
     Ok(LiveQuery {
         name: given(question.name).map(str::to_owned),
         subject: given(question.user_id)
-            .map(|text| history::user("user_id", text))
+            .map(|text| user("user_id", text))
             .transpose()?,
         after: given(question.last_event_id)
             .map(|text| history::position("Last-Event-ID", text))
             .transpose()?,
     })
-}
-
-fn given(value: Option<&str>) -> Option<&str> {
-    value.filter(|text| !text.is_empty())
 }

@@ -1,6 +1,6 @@
 //! What was counted of events, in buckets of time.
 
-use super::moment::{moment, zone};
+use super::question::{given, moment, zone};
 use super::{Refusal, Services};
 use crate::model::{Grain, Invalid, Summary, Summing, Timestamp, Zone, limits};
 
@@ -43,7 +43,7 @@ impl Services {
         now: Timestamp,
     ) -> Result<(SummaryRange, Summary), Refusal> {
         let range = parse(&question, now)?;
-        let name = question.name.filter(|name| !name.is_empty());
+        let name = given(question.name);
         let mut summing = Summing::new(&range.begins);
         let (mut next, end) = (range.from.hour_ahead(), range.to.hour_ahead());
         while next < end {
@@ -83,7 +83,7 @@ fn parse(question: &SummaryQuestion<'_>, now: Timestamp) -> Result<SummaryRange,
 }
 
 fn grain(text: Option<&str>) -> Result<Grain, Invalid> {
-    let Some(text) = text.filter(|text| !text.is_empty()) else {
+    let Some(text) = given(text) else {
         return Ok(Grain::Day);
     };
     let grain = Grain::ALL.into_iter().find(|it| it.as_str() == text);

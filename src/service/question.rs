@@ -1,6 +1,16 @@
-//! Moments and zones in questions.
+//! What questions have in common: values that may be left out, users, moments and zones.
 
-use crate::model::{Invalid, Timestamp, Zone};
+use crate::model::{Invalid, Timestamp, UserId, Zone};
+
+/// A value that was given: one that is empty was not.
+pub(super) fn given(value: Option<&str>) -> Option<&str> {
+    value.filter(|text| !text.is_empty())
+}
+
+/// The user that a field names.
+pub(super) fn user(field: &'static str, text: &str) -> Result<UserId, Invalid> {
+    UserId::parse(text).ok_or_else(|| Invalid::new(field, "must be a UUID"))
+}
 
 /// The moment that a field names: RFC 3339, or a date, which is its first moment in `zone`. What is none or empty names none.
 pub(super) fn moment(
@@ -8,7 +18,7 @@ pub(super) fn moment(
     text: Option<&str>,
     zone: Zone,
 ) -> Result<Option<Timestamp>, Invalid> {
-    let Some(text) = text.filter(|text| !text.is_empty()) else {
+    let Some(text) = given(text) else {
         return Ok(None);
     };
     let moment = zone.read(&with_plus(text)).ok_or_else(|| {
@@ -22,7 +32,7 @@ pub(super) fn moment(
 
 /// The zone that a question names; UTC if it names none.
 pub(super) fn zone(text: Option<&str>) -> Result<Zone, Invalid> {
-    let Some(text) = text.filter(|text| !text.is_empty()) else {
+    let Some(text) = given(text) else {
         return Ok(Zone::default());
     };
     Zone::parse(&with_plus(text)).ok_or_else(|| {
