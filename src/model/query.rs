@@ -77,6 +77,22 @@ pub struct EventQuery {
     pub limit: usize,
 }
 
+impl EventQuery {
+    /// The one that asks for all events, in this order.
+    pub fn all(order: Order) -> EventQuery {
+        EventQuery {
+            name: None,
+            subject: None,
+            reporter: None,
+            from: None,
+            to: None,
+            order,
+            after: None,
+            limit: usize::MAX,
+        }
+    }
+}
+
 /// Which events are to be removed: those that fit everything that is said.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Erasure {

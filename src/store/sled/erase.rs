@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use super::super::Outcome;
 use super::columns::{Columns, Texts};
-use super::history::{Reader, Wanted, number_of};
+use super::history::{Reader, Wanted};
 use super::keys::{FormerKey, Key, NumberKey, PackKey, UserKey};
 use super::packs::{Merge, Replacement};
 use super::shelf::{Packs, Stored};
 use super::tally::NameCount;
 use super::view::{Read, View, after_prefix};
-use crate::model::{Erasure, Order, UserId};
+use crate::model::{Erasure, EventQuery, Order, UserId};
 
 /// Blocks that one step rewrites.
 const STEP_BLOCKS: usize = 8;
@@ -30,15 +30,15 @@ pub(super) fn plan(reader: &Reader, what: &Erasure, from: &[u8]) -> Outcome<Eras
         events: 0,
         next: None,
     };
-    let subject = match what.subject {
-        Some(id) => match number_of(reader.tree(), id)? {
-            Some(number) => Some(number),
-            None => return Ok(erasing),
-        },
-        None => None,
+    let query = EventQuery {
+        name: what.name.clone(),
+        subject: what.subject,
+        to: what.before,
+        ..EventQuery::all(Order::Ascending)
     };
-    let name = reader.name(what.name.as_deref());
-    let wanted = Wanted::of(name, subject, what.before);
+    let Some(wanted) = reader.resolve(&query)? else {
+        return Ok(erasing);
+    };
     let end = after_prefix(&[PackKey::KIND]);
     let mut packs = Packs::new(reader.tree(), from, &end, Order::Ascending);
     while let Some((key, contents)) = packs.next()? {

@@ -123,7 +123,7 @@ pub(super) fn answer_to(
     }))
 }
 
-/// Stores a report, unless its promise says that it is stored already.
+/// Stores a report. Its promise, if it has one, is new or has run out: see [`answer_to`].
 pub(super) fn append(
     view: &mut View<'_>,
     holder: Holder,
@@ -131,9 +131,6 @@ pub(super) fn append(
     report: Prepared,
 ) -> Outcome<Appended> {
     if let Some(promise) = idempotency {
-        if let Some(answer) = answer_to(view, holder, promise, report.at)? {
-            return Ok(answer);
-        }
         let key = OnceKey {
             holder,
             key: promise.key,

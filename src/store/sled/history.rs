@@ -30,11 +30,11 @@ const PAGE_PASSES: usize = 50_000;
 /// What is asked for, in the store's own terms.
 pub(super) struct Wanted<'a> {
     /// The name, and its number if it has one. Events of before it had one carry the name itself.
-    pub(super) name: Option<(&'a str, Option<u32>)>,
-    pub(super) subject: Option<UserNumber>,
+    name: Option<(&'a str, Option<u32>)>,
+    subject: Option<UserNumber>,
     reporter: Option<Reporter>,
     from: Option<Timestamp>,
-    pub(super) to: Option<Timestamp>,
+    to: Option<Timestamp>,
 }
 
 /// What a walk has come to.
@@ -185,14 +185,9 @@ impl Reader {
     /// Up to `limit` events from `from` on, oldest first, however many pages that takes.
     pub(super) fn since(&mut self, from: Timestamp, limit: usize) -> Outcome<Vec<Event>> {
         let mut query = EventQuery {
-            name: None,
-            subject: None,
-            reporter: None,
             from: Some(from),
-            to: None,
-            order: Order::Ascending,
-            after: None,
             limit,
+            ..EventQuery::all(Order::Ascending)
         };
         let mut events = Vec::new();
         while query.limit > 0 {
@@ -208,7 +203,7 @@ impl Reader {
     }
 
     /// The numbers behind the question; none when somebody whom nobody ever heard of is asked for.
-    fn resolve<'a>(&self, query: &'a EventQuery) -> Outcome<Option<Wanted<'a>>> {
+    pub(super) fn resolve<'a>(&self, query: &'a EventQuery) -> Outcome<Option<Wanted<'a>>> {
         let subject = query.subject.map(|id| number_of(self.tree(), id));
         let subject = subject.transpose()?;
         let reporter = match query.reporter {
@@ -221,44 +216,27 @@ impl Reader {
             return Ok(None);
         }
         Ok(Some(Wanted {
-            name: self.name(query.name.as_deref()),
+            name: query
+                .name
+                .as_deref()
+                .map(|name| (name, self.lookup.names.number(name))),
             subject: subject.flatten(),
             reporter: reporter.flatten(),
             from: query.from,
             to: query.to,
         }))
     }
-
-    /// A name that is asked for, with its number.
-    pub(super) fn name<'a>(&self, name: Option<&'a str>) -> Option<(&'a str, Option<u32>)> {
-        name.map(|name| (name, self.lookup.names.number(name)))
-    }
 }
 
 /// The number of a user, also of one whose account is gone.
-pub(super) fn number_of(from: &impl Read, id: UserId) -> Outcome<Option<UserNumber>> {
+fn number_of(from: &impl Read, id: UserId) -> Outcome<Option<UserNumber>> {
     match from.fetch(&UserKey { id })? {
         Some(user) => Ok(Some(user.number)),
         None => from.fetch(&FormerKey { id }),
     }
 }
 
-impl<'a> Wanted<'a> {
-    /// All events of a name, about a user, before a moment.
-    pub(super) fn of(
-        name: Option<(&'a str, Option<u32>)>,
-        subject: Option<UserNumber>,
-        to: Option<Timestamp>,
-    ) -> Wanted<'a> {
-        Wanted {
-            name,
-            subject,
-            reporter: None,
-            from: None,
-            to,
-        }
-    }
-
+impl Wanted<'_> {
     pub(super) fn matches(&self, event: &Packed<'_>) -> bool {
         self.name.is_none_or(|(name, number)| match event.literal {
             Some(literal) => literal == name,

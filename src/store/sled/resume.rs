@@ -18,14 +18,8 @@ pub(super) struct Backlog {
 /// The question whose answer is everything that was written after `after`.
 pub(super) fn query(after: Position) -> EventQuery {
     EventQuery {
-        name: None,
-        subject: None,
-        reporter: None,
-        from: None,
-        to: None,
-        order: Order::Ascending,
         after: Some(after),
-        limit: usize::MAX,
+        ..EventQuery::all(Order::Ascending)
     }
 }
 

@@ -19,14 +19,8 @@ const FOR_EVER: Retention = Retention {
 /// Everything, in this order.
 fn all(order: Order) -> EventQuery {
     EventQuery {
-        name: None,
-        subject: None,
-        reporter: None,
-        from: None,
-        to: None,
-        order,
-        after: None,
         limit: 1_000,
+        ..EventQuery::all(order)
     }
 }
 
