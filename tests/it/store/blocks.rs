@@ -3,17 +3,18 @@
 use std::time::Duration;
 
 use doorward::model::{
-    EventPage, EventQuery, Holder, NewEvent, Order, Position, Retention, Timestamp,
+    Erasure, EventPage, EventQuery, Holder, NewEvent, Order, Position, Retention, Timestamp,
 };
 use doorward::store::Report;
 
-use super::{Shelf, ana, at, every_backend, user_id};
+use crate::harness::by_hour_and_name;
 
-const HOUR: i64 = 3_600_000;
-const FOR_EVER: Retention = Retention {
-    events: Duration::from_hours(24 * 365),
-    counts: Duration::from_hours(24 * 365),
-    max_bytes: u64::MAX,
+use super::{FOR_EVER, HOUR, Shelf, ana, at, every_backend, new_user, session, user_id};
+
+const MINUTE: i64 = 60_000;
+const ONE_HOUR: Retention = Retention {
+    events: Duration::from_hours(1),
+    ..FOR_EVER
 };
 
 /// Everything, in this order.
@@ -25,11 +26,15 @@ fn all(order: Order) -> EventQuery {
 }
 
 fn report(shelf: &Shelf, names: &[&str], now: Timestamp) {
+    report_about(shelf, 1, names, now);
+}
+
+fn report_about(shelf: &Shelf, user: u64, names: &[&str], now: Timestamp) {
     let events: Vec<NewEvent<'_>> = names
         .iter()
         .map(|name| NewEvent {
             name,
-            subject: user_id(1),
+            subject: user_id(user),
             details: Some(r#"{"some":"details","number":7}"#),
             id: None,
         })
@@ -133,11 +138,7 @@ fn a_damaged_block_is_left_out_and_said_and_stops_nothing() {
             }
             assert_eq!(shelf.store().damaged_blocks(), 1);
         }
-        let short = Retention {
-            events: Duration::from_hours(1),
-            ..FOR_EVER
-        };
-        while shelf.run(shelf.store().sweep(at(9 * HOUR), short)).more {}
+        shelf.sweep(at(9 * HOUR), ONE_HOUR);
         let swept = page(&shelf, all(Order::Ascending));
         assert_eq!((names(&swept), swept.damaged_blocks), (vec![], 0));
     });
@@ -156,7 +157,7 @@ fn the_oldest_events_go_when_all_together_are_too_large() {
             max_bytes: 2_000,
             ..FOR_EVER
         };
-        while shelf.run(shelf.store().sweep(now, small)).more {}
+        shelf.sweep(now, small);
         let mut query = all(Order::Ascending);
         query.limit = 10_000;
         let kept = page(&shelf, query).events;
@@ -189,5 +190,72 @@ fn names_that_have_no_room_are_counted_under_one_and_kept_with_their_events() {
             };
             assert_eq!(names(&page(&shelf, last)), [*many.last().unwrap()]);
         }
+    });
+}
+
+#[test]
+fn a_merged_block_is_kept_as_long_as_its_latest_event() {
+    every_backend(|shelf| {
+        ana(&shelf);
+        // One merged block, whose key has the time of the first event.
+        report(&shelf, &["first"], at(0));
+        report(&shelf, &["latest"], at(50 * MINUTE));
+        merge(&shelf, at(5 * HOUR));
+        let kept = || names(&page(&shelf, all(Order::Ascending)));
+        shelf.sweep(at(110 * MINUTE), ONE_HOUR);
+        assert_eq!(kept(), ["first", "latest"]);
+        shelf.sweep(at(110 * MINUTE + 1), ONE_HOUR);
+        assert!(kept().is_empty());
+    });
+}
+
+#[test]
+fn events_of_a_clock_that_was_set_back_are_kept_no_longer_than_others() {
+    every_backend(|shelf| {
+        ana(&shelf);
+        report(&shelf, &["ahead"], at(100 * HOUR));
+        // It stands behind the other, under a key with the time of the other.
+        report(&shelf, &["set back"], at(0));
+        merge(&shelf, at(HOUR));
+        shelf.sweep(at(HOUR + 1), ONE_HOUR);
+        assert_eq!(names(&page(&shelf, all(Order::Ascending))), ["ahead"]);
+    });
+}
+
+#[test]
+fn an_erasure_corrects_the_counts_of_the_hours_of_its_events() {
+    every_backend(|mut shelf| {
+        ana(&shelf);
+        let ben = new_user(2, "ben@example.org", None);
+        shelf.run(shelf.store().create_user(ben, session(2, 2, at(0)), at(0)));
+        // One merged block with the events of two hours.
+        report(&shelf, &["a", "a", "a", "b"], at(50 * MINUTE));
+        report(&shelf, &["a", "a"], at(70 * MINUTE));
+        report_about(&shelf, 2, &["a"], at(70 * MINUTE));
+        let hour = at(0).hour();
+        let erased = |shelf: &Shelf, what| {
+            let erased = shelf.run(shelf.store().erase_events(what, at(80 * MINUTE)));
+            let counts = shelf.run(shelf.store().event_counts(0..u32::MAX, None));
+            let counts = by_hour_and_name(&counts).into_iter();
+            let counts = counts.map(|((of, name), count)| (of - hour, name, count));
+            (erased, counts.collect::<Vec<_>>())
+        };
+        let of_ben = Erasure {
+            name: None,
+            subject: Some(user_id(2)),
+            before: None,
+        };
+        let (a, b) = ("a".to_owned(), "b".to_owned());
+        let left = vec![(0, a.clone(), 3), (0, b.clone(), 1), (1, a.clone(), 2)];
+        assert_eq!(erased(&shelf, of_ben), (1, left));
+        let of_the_first_hour = Erasure {
+            name: Some(a.clone()),
+            subject: None,
+            before: Some(at(HOUR)),
+        };
+        let left = vec![(0, b, 1), (1, a, 2)];
+        assert_eq!(erased(&shelf, of_the_first_hour.clone()), (3, left.clone()));
+        shelf.reopen();
+        assert_eq!(erased(&shelf, of_the_first_hour), (0, left));
     });
 }

@@ -7,7 +7,7 @@ use doorward::store::{Appended, Report};
 
 use crate::harness::by_hour_and_name;
 
-use super::{Shelf, ana, at, digest, every_backend, user_id};
+use super::{FOR_EVER, HOUR, Shelf, ana, at, digest, every_backend, user_id};
 
 fn report<'a>(events: &'a [NewEvent<'a>], key: Option<(u64, u64)>, millis: i64) -> Report<'a> {
     let idempotency = key.map(|(key, body)| Idempotency {
@@ -119,5 +119,43 @@ fn an_event_of_any_size_comes_back_as_it_was() {
                 (event.name, event.details)
             );
         }
+    });
+}
+
+#[test]
+fn a_key_that_is_used_again_after_its_day_is_remembered_for_another_day() {
+    every_backend(|shelf| {
+        ana(&shelf);
+        let day = 24 * HOUR;
+        let good = NewEvent {
+            id: None,
+            name: "good",
+            subject: user_id(1),
+            details: None,
+        };
+        let again = |millis| append(&shelf, report(&[good], Some((1, 1)), millis));
+        assert_eq!(again(0), Appended::Stored(1));
+        assert_eq!(again(day), Appended::Stored(1));
+        // What was due with the first day is swept.
+        shelf.sweep(at(day + 1), FOR_EVER);
+        assert_eq!(again(day + 2), Appended::Replayed(1));
+        shelf.sweep(at(2 * day), FOR_EVER);
+        assert_eq!(again(2 * day - 1), Appended::Replayed(1));
+        assert_eq!(again(2 * day), Appended::Stored(1));
+    });
+}
+
+#[test]
+fn keys_are_swept_when_their_day_is_over() {
+    const KEYS: u8 = b'K';
+    every_backend(|mut shelf| {
+        ana(&shelf);
+        for key in 0..3 {
+            append(&shelf, report(&[], Some((key, 1)), 0));
+        }
+        shelf.sweep(at(24 * HOUR), FOR_EVER);
+        assert_eq!(shelf.records(KEYS), 3);
+        shelf.sweep(at(24 * HOUR + 1), FOR_EVER);
+        assert_eq!(shelf.records(KEYS), 0);
     });
 }

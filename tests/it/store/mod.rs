@@ -7,16 +7,18 @@ mod contract;
 mod events;
 mod random;
 mod reference;
+mod tokens;
 mod verbs;
 
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use doorward::crypto;
 use doorward::model::{
-    Client, Digest, Email, Holder, Name, NewToken, NewUser, Timestamp, Token, TokenId, TokenKind,
-    UserId,
+    Client, Digest, Email, Holder, Name, NewToken, NewUser, Retention, Timestamp, Token, TokenId,
+    TokenKind, UserId,
 };
 use doorward::store::sled::{Manners, SledStore};
 use doorward::store::{Created, Store};
@@ -34,6 +36,14 @@ const BACKENDS: &[(&str, Open)] = &[("sled", |path| {
 
 /// Names that are counted by themselves.
 const MAX_NAMES: usize = 1_000;
+
+const HOUR: i64 = 3_600_000;
+/// Keeps all events and their counts, so that a sweep removes only what has expired.
+const FOR_EVER: Retention = Retention {
+    events: Duration::from_hours(24 * 365),
+    counts: Duration::from_hours(24 * 365),
+    max_bytes: u64::MAX,
+};
 
 async fn open_sled(path: &Path) -> Arc<dyn Store> {
     Arc::new(
@@ -82,17 +92,35 @@ impl Shelf {
         self.store = Some(self.runtime.block_on((self.open)(self.directory.path())));
     }
 
-    /// Flips a bit in the last record whose key begins like this, past the store, and opens it again.
-    fn damage(&mut self, kind: u8) {
+    /// Opens the database past the store, and then the store again.
+    fn past_the_store<T>(&mut self, visit: impl FnOnce(&sled::Db) -> T) -> T {
         self.close();
         let db = sled::open(self.directory.path()).unwrap();
-        let (key, value) = db.scan_prefix([kind]).next_back().unwrap().unwrap();
-        let mut bent = value.to_vec();
-        *bent.last_mut().unwrap() ^= 1;
-        db.insert(key, bent).unwrap();
+        let found = visit(&db);
         db.flush().unwrap();
         drop(db);
         self.reopen();
+        found
+    }
+
+    /// Flips a bit in the last record whose key begins like this.
+    fn damage(&mut self, kind: u8) {
+        self.past_the_store(|db| {
+            let (key, value) = db.scan_prefix([kind]).next_back().unwrap().unwrap();
+            let mut bent = value.to_vec();
+            *bent.last_mut().unwrap() ^= 1;
+            db.insert(key, bent).unwrap();
+        });
+    }
+
+    /// The number of records whose keys begin like this.
+    fn records(&mut self, kind: u8) -> usize {
+        self.past_the_store(|db| db.scan_prefix([kind]).count())
+    }
+
+    /// Sweeps until nothing is left to remove.
+    fn sweep(&self, now: Timestamp, keep: Retention) {
+        while self.run(self.store().sweep(now, keep)).more {}
     }
 
     fn store(&self) -> &dyn Store {
@@ -150,7 +178,7 @@ fn new_user(number: u64, address: &str, invite: Option<&str>) -> NewUser {
 /// A token that lives for an hour, and for another hour in which it can be refreshed.
 fn new_token(number: u64, kind: TokenKind, holder: Holder, epoch: u32, now: Timestamp) -> NewToken {
     let id = TokenId::from_random(bytes("token", number));
-    let hour = std::time::Duration::from_hours(1);
+    let hour = Duration::from_hours(1);
     let expires_at = now.after(hour);
     let token = Token {
         id,
