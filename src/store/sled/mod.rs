@@ -320,35 +320,4 @@ mod tests {
         assert_eq!(report(&store).await, Ok(Appended::Stored(0)));
         assert_eq!(store.health(), Health::Fine);
     }
-
-    #[tokio::test]
-    async fn a_panic_of_the_writer_stops_the_store_with_a_reason() {
-        let directory = tempfile::tempdir().unwrap();
-        let opened = open::open(directory.path(), MIB).unwrap();
-        let names = Arc::new(Names::load(&opened.tree, 1).unwrap());
-        let writer = Writer::start(Desk {
-            events: EventLog::open(&opened.tree, names, Ledger::default()).unwrap(),
-            live: Arc::new(Live::new(opened.sequence)),
-            db: opened.db,
-            tree: opened.tree,
-            free_bytes: Box::new(|| u64::MAX),
-            sequence: opened.sequence,
-            pace: Pace::default(),
-            changed: Box::new(|_| panic!("a bug")),
-        })
-        .unwrap();
-        let needs = Needs {
-            room: Room::Change,
-            bytes: 1,
-        };
-        let put = |view: &mut View<'_>| view.put(&meta::<u64>(200), &1);
-        let outcome = writer.step(needs, put).await;
-        assert!(
-            matches!(outcome, Err(StoreError::Stopped(_))),
-            "{outcome:?}"
-        );
-        assert!(writer.shared.failed().await.contains("panicked"));
-        assert_eq!(writer.step(needs, put).await, outcome);
-        writer.close().await;
-    }
 }

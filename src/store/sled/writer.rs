@@ -296,3 +296,126 @@ impl Desk {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::atomic::AtomicBool;
+    use std::task::{Context, Poll, Waker};
+
+    use tempfile::TempDir;
+
+    use super::super::super::{EventListener, Heard};
+    use super::super::columns::Reporter;
+    use super::super::live::Listener;
+    use super::super::lookup::Lookup;
+    use super::super::names::Names;
+    use super::super::view::Read;
+    use super::super::written::Ledger;
+    use super::super::{events, open};
+    use super::*;
+    use crate::model::{Holder, LiveQuery, NewEvent, Timestamp, UserId, UserNumber};
+
+    const NEEDS: Needs = Needs {
+        room: Room::Change,
+        bytes: 1,
+    };
+
+    /// A writer with a database of its own, and what can be seen beside it.
+    struct Written {
+        writer: Writer,
+        tree: Tree,
+        _directory: TempDir,
+    }
+
+    /// Starts a writer; `changed` is made for the live events and the lookup beside it.
+    fn start(changed: impl FnOnce(&Arc<Live>, Lookup) -> OnChange) -> Written {
+        let directory = tempfile::tempdir().unwrap();
+        let opened = open::open(directory.path(), 1 << 20).unwrap();
+        let names = Arc::new(Names::load(&opened.tree, 1).unwrap());
+        let live = Arc::new(Live::new(opened.sequence));
+        let changed = changed(&live, Lookup::new(&opened.tree, &names));
+        let desk = Desk {
+            events: EventLog::open(&opened.tree, names, Ledger::default()).unwrap(),
+            live,
+            db: opened.db,
+            tree: opened.tree.clone(),
+            free_bytes: Box::new(|| u64::MAX),
+            sequence: opened.sequence,
+            pace: Pace::default(),
+            changed,
+        };
+        Written {
+            writer: Writer::start(desk).unwrap(),
+            tree: opened.tree,
+            _directory: directory,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_the_writer_stops_it_for_good_with_a_reason() {
+        // Only the first group fails: a writer that went on would write the second.
+        let has_failed = AtomicBool::new(false);
+        let fail_once = move |_: &[Vec<u8>]| assert!(has_failed.swap(true, Ordering::SeqCst));
+        let Written { writer, tree, .. } = start(|_, _| Box::new(fail_once));
+        let put = |view: &mut View<'_>| view.put(&meta::<u64>(200), &1);
+        let outcome = writer.step(NEEDS, put).await;
+        let is_stopped = matches!(outcome, Err(StoreError::Stopped(_)));
+        assert!(is_stopped, "{outcome:?}");
+        assert!(writer.shared.failed().await.contains("panicked"));
+        let has_run = Arc::new(AtomicBool::new(false));
+        let later = {
+            let has_run = Arc::clone(&has_run);
+            writer.step(NEEDS, move |view| {
+                has_run.store(true, Ordering::SeqCst);
+                view.put(&meta::<u64>(201), &1)
+            })
+        };
+        assert_eq!(later.await, outcome);
+        assert!(!has_run.load(Ordering::SeqCst));
+        assert_eq!(tree.fetch(&meta::<u64>(201)), Ok(None));
+        writer.close().await;
+    }
+
+    /// What a listener hears right now, if anything.
+    fn heard(listener: &mut Listener) -> Option<Outcome<Heard>> {
+        let next = pin!(listener.next());
+        match next.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(heard) => Some(heard),
+            Poll::Pending => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn listeners_are_told_only_after_the_flush() {
+        let listener = Arc::new(Mutex::new(None));
+        let was_told = Arc::new(Mutex::new(None));
+        let Written { writer, .. } = start(|live, lookup| {
+            let (listener, was_told) = (Arc::clone(&listener), Arc::clone(&was_told));
+            let query = LiveQuery::default();
+            *listener.lock().unwrap() = Listener::register(live, lookup, query);
+            // This is called between the flush and the telling.
+            Box::new(move |_| {
+                let told = heard(listener.lock().unwrap().as_mut().unwrap()).is_some();
+                *was_told.lock().unwrap() = Some(told);
+            })
+        });
+        let event = NewEvent {
+            name: "a",
+            subject: UserId::from_random([1; 16]),
+            details: None,
+            id: None,
+        };
+        let (at, reporter) = (Timestamp::default(), Reporter::Admin);
+        let report = events::prepare(at, reporter, &[event], &[0], &[UserNumber(1)]);
+        let append = |view: &mut View<'_>| events::append(view, Holder::Admin, None, report);
+        writer.step(NEEDS, append).await.unwrap();
+        assert_eq!(*was_told.lock().unwrap(), Some(false));
+        let told = heard(listener.lock().unwrap().as_mut().unwrap());
+        assert!(
+            matches!(&told, Some(Ok(Heard::Events(events))) if events.len() == 1),
+            "{told:?}"
+        );
+        writer.close().await;
+    }
+}
