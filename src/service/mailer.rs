@@ -58,3 +58,27 @@ fn write(directory: &Path, name: &str, mail: &Mail) -> io::Result<()> {
     fs::rename(&unfinished, directory.join(format!("{name}.eml")))?;
     File::open(directory)?.sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn mails_are_for_their_owner_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let directory = home.path().join("mail");
+        let mail = Mail {
+            to: "ana@example.org".into(),
+            subject: "A secret".into(),
+            bytes: b"the secret".to_vec(),
+        };
+        write(&directory, "name", &mail).unwrap();
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&directory), 0o700);
+        let file = directory.join("name.eml");
+        assert_eq!(mode(&file), 0o600);
+        assert_eq!(fs::read(&file).unwrap(), mail.bytes);
+    }
+}

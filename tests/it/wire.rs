@@ -5,6 +5,7 @@ mod garbage;
 mod gone;
 mod line;
 mod manners;
+mod modes;
 pub(crate) mod moment;
 mod pace;
 mod process;

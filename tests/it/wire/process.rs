@@ -55,6 +55,11 @@ impl Process {
         }
     }
 
+    /// Where its files are.
+    pub(super) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
     /// What it has said so far.
     pub(super) fn said(&self) -> String {
         said(self.home.path(), "first")
@@ -98,7 +103,10 @@ fn spawn(home: &Path, name: &str, config: &str) -> Child {
     fs::write(&file, config).unwrap();
     // It holds a password, and the program says so when others can read it.
     fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
-    Command::new(env!("CARGO_BIN_EXE_doorward"))
+    // It inherits the usual umask, whatever that of the tests is: everybody may read.
+    Command::new("sh")
+        .args(["-c", r#"umask 022; exec "$0" "$@""#])
+        .arg(env!("CARGO_BIN_EXE_doorward"))
         .args(["serve", "--config"])
         .arg(&file)
         .stdout(Stdio::null())
