@@ -294,6 +294,32 @@ mod tests {
     }
 
     #[test]
+    fn a_hundred_wrong_passwords_close_an_account_until_its_day_ends() {
+        let limiter = limiter();
+        let target = Target::Account(UserId::from_random([1; 16]));
+        let wait = |at| match limiter.admit_try(target, AWAY, at) {
+            Err(Refusal::TooMany { retry_after }) => retry_after,
+            _ => Duration::ZERO,
+        };
+        let minutes = |minutes: u64| seconds(minutes * 60);
+        let day_ends = seconds(24 * 3600);
+        for minute in 0..100 {
+            assert_eq!(wait(minutes(minute)), Duration::ZERO);
+        }
+        assert_eq!(wait(minutes(100)) + minutes(100), day_ends);
+        assert_eq!(wait(seconds(24 * 3600 - 1)), Duration::from_secs(1));
+        // The new day begins with its free tries and with all of its hundred.
+        for _ in 0..FREE_TRIES {
+            assert_eq!(wait(day_ends), Duration::ZERO);
+        }
+        assert_eq!(wait(day_ends), Duration::from_secs(1));
+        for minute in 5..100 {
+            assert_eq!(wait(DAY + minutes(minute)), Duration::ZERO);
+        }
+        assert!(wait(DAY + minutes(100)) > Duration::from_hours(1));
+    }
+
+    #[test]
     fn memory_stays_bounded() {
         let limiter = limiter();
         for n in 0..200_000_u32 {
