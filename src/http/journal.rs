@@ -47,10 +47,7 @@ pub(super) struct Journal {
 impl Journal {
     /// A line for a request that was answered.
     pub(super) fn request(visit: &Visit, status: StatusCode, ended: Duration) {
-        let millis = ended.saturating_sub(visit.started).as_millis();
-        let (id, address, status) = (visit.id, visit.address, status.as_u16());
-        let (method, path) = (&visit.method, visit.uri.path());
-        log::info!("{method} {path} {status} {millis} ms {address} {id}");
+        log::info!("{}", request_line(visit, status, ended));
     }
 
     /// A line for a failure that its owner should know of, with what is behind it.
@@ -63,18 +60,9 @@ impl Journal {
             _ if status.is_server_error() => (log::Level::Error, Some(0)),
             _ => return,
         };
-        let more = match unsaid {
-            None => return,
-            Some(0) => String::new(),
-            Some(unsaid) => format!("; {unsaid} more like it were not told"),
-        };
-        let (id, address, status) = (visit.id, visit.address, status.as_u16());
-        let (method, path, why) = (&visit.method, visit.uri.path(), failure.why());
-        let cause = failure.cause().map(chain).unwrap_or_default();
-        log::log!(
-            level,
-            "{method} {path} from {address}: {status} {why}{cause} (request {id}{more})"
-        );
+        if let Some(unsaid) = unsaid {
+            log::log!(level, "{}", failure_line(visit, status, failure, unsaid));
+        }
     }
 
     /// A line, once, that somebody who is no trusted proxy speaks for others.
@@ -86,6 +74,25 @@ impl Journal {
             );
         }
     }
+}
+
+fn request_line(visit: &Visit, status: StatusCode, ended: Duration) -> String {
+    let millis = ended.saturating_sub(visit.started).as_millis();
+    let (id, address, status) = (visit.id, visit.address, status.as_u16());
+    let (method, path) = (&visit.method, visit.uri.path());
+    format!("{method} {path} {status} {millis} ms {address} {id}")
+}
+
+/// `unsaid`: how many lines like it were held back before it.
+fn failure_line(visit: &Visit, status: StatusCode, failure: &Failure, unsaid: u64) -> String {
+    let more = match unsaid {
+        0 => String::new(),
+        unsaid => format!("; {unsaid} more like it were not told"),
+    };
+    let (id, address, status) = (visit.id, visit.address, status.as_u16());
+    let (method, path, why) = (&visit.method, visit.uri.path(), failure.why());
+    let cause = failure.cause().map(chain).unwrap_or_default();
+    format!("{method} {path} from {address}: {status} {why}{cause} (request {id}{more})")
 }
 
 /// An error and everything behind it, each after a colon.
@@ -129,7 +136,45 @@ impl Flood {
 
 #[cfg(test)]
 mod tests {
+    use super::super::request_id::RequestIds;
     use super::*;
+
+    /// A request whose query holds a secret.
+    fn visit() -> Visit {
+        Visit {
+            id: RequestIds::of_process([0; 4]).next(),
+            address: [192, 0, 2, 1].into(),
+            method: Method::GET,
+            uri: Uri::from_static("/api/token?token=SECRET"),
+            started: Duration::from_secs(1),
+        }
+    }
+
+    #[test]
+    fn the_line_of_a_request_names_its_path_without_the_query() {
+        let line = request_line(&visit(), StatusCode::OK, Duration::from_millis(1_007));
+        assert_eq!(line, "GET /api/token 200 7 ms 192.0.2.1 0000000000000000");
+    }
+
+    #[test]
+    fn the_line_of_a_failure_names_the_path_without_the_query() {
+        let failure = Failure::fault("no space left");
+        let line = |unsaid| failure_line(&visit(), failure.status(), &failure, unsaid);
+        assert_eq!(
+            line(0),
+            "GET /api/token from 192.0.2.1: 500 Internal error: no space left \
+             (request 0000000000000000)"
+        );
+        assert!(line(3).ends_with("; 3 more like it were not told)"));
+    }
+
+    #[test]
+    fn the_name_of_a_visit_has_its_path_without_the_query() {
+        assert_eq!(
+            visit().to_string(),
+            "GET /api/token from 192.0.2.1 (request 0000000000000000)"
+        );
+    }
 
     #[test]
     fn a_flood_is_one_line_a_second() {

@@ -4,6 +4,7 @@ mod crowd;
 mod garbage;
 mod gone;
 mod line;
+mod log;
 mod manners;
 mod modes;
 pub(crate) mod moment;
