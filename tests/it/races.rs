@@ -37,6 +37,25 @@ fn of_many_redemptions_of_one_code_one_wins() {
 }
 
 #[test]
+fn a_reset_code_does_not_go_to_an_address_that_was_given_up_while_it_was_made() {
+    let server = Server::start();
+    let session = server.user("old@example.org").session();
+    let mover = session.clone();
+    server.anyone().ask_reset("old@example.org");
+    // The code is drawn after the account was looked up and before the code is kept.
+    server.random.before_next_draw(move || {
+        let change = json!({"name": "Ana", "email": "new@example.org"});
+        mover.patch("/v1/user", change).gives(204);
+    });
+    assert_eq!(server.deliver_mails().len(), 0);
+    let account = session.get("/v1/user").gives(200);
+    assert_eq!(account.string("/email"), "new@example.org");
+    server.anyone().ask_reset("new@example.org");
+    let mail = server.deliver_mails().remove(0);
+    assert!(mail.header("To").contains("new@example.org"));
+}
+
+#[test]
 fn of_many_signups_with_one_address_one_wins() {
     let server = Server::start();
     let emails = ["ana@example.org", "Ana@example.org", "ANA@EXAMPLE.ORG"];

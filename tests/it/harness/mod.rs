@@ -68,6 +68,8 @@ const SETTINGS: &[(&str, &str)] = &[
 pub(crate) struct Server {
     /// Its clock, which stands still until it is turned.
     pub(crate) clock: Arc<HandClock>,
+    /// Its chance.
+    pub(crate) random: Arc<SeededRandom>,
     inside: Arc<Inside>,
 }
 
@@ -100,17 +102,19 @@ impl Server {
     /// A server with further settings: TOML with one dotted key a line, such as `limits.rates = true`.
     pub(crate) fn with(settings: &str) -> Server {
         let clock = Arc::new(HandClock::start());
+        let random = Arc::new(SeededRandom::start());
         let inside = Inside {
             directory: tempfile::tempdir().unwrap(),
             world: World {
                 clock: clock.clone(),
-                random: Arc::new(SeededRandom::start()),
+                random: random.clone(),
             },
             announced: Arc::default(),
             running: Mutex::default(),
         };
         let server = Server {
             clock,
+            random,
             inside: Arc::new(inside),
         };
         server.inside.run(settings);

@@ -1,5 +1,6 @@
 //! A clock that is turned by hand, and chance that can be repeated.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -44,6 +45,7 @@ impl Clock for HandClock {
 /// The same bytes in every run: the SHA-256 of a counter. Who draws first depends on the threads.
 pub(crate) struct SeededRandom {
     drawn: AtomicU64,
+    before_next: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 impl SeededRandom {
@@ -51,12 +53,23 @@ impl SeededRandom {
     pub(crate) fn start() -> SeededRandom {
         SeededRandom {
             drawn: AtomicU64::new(0),
+            before_next: Mutex::default(),
         }
+    }
+
+    /// Runs `act` once, when bytes are drawn next: whoever draws them waits until it is done.
+    pub(crate) fn before_next_draw(&self, act: impl FnOnce() + Send + 'static) {
+        *self.before_next.lock().unwrap() = Some(Box::new(act));
     }
 }
 
 impl Random for SeededRandom {
     fn fill(&self, bytes: &mut [u8]) {
+        // Taken out first: what it does may draw bytes too.
+        let act = self.before_next.lock().unwrap().take();
+        if let Some(act) = act {
+            act();
+        }
         for chunk in bytes.chunks_mut(32) {
             let count = self.drawn.fetch_add(1, Ordering::SeqCst);
             let drawn = crypto::digest(&count.to_be_bytes()).0;
