@@ -1,8 +1,9 @@
 //! Limits of how often: they slow down who guesses, and lock out nobody who does not.
 
-use serde_json::json;
+use doorward::model::UserId;
+use serde_json::{Value, json};
 
-use crate::harness::{ADMIN_PASSWORD, Actor, PASSWORD, Server, race, seconds};
+use crate::harness::{ADMIN_PASSWORD, Actor, PASSWORD, Server, User, race, seconds};
 
 const HOME: &str = "192.0.2.1";
 const AWAY: &str = "192.0.2.2";
@@ -93,6 +94,45 @@ fn an_address_that_is_nobodys_waits_like_an_account() {
     };
     assert_eq!(tries("ana@example.org"), tries("nobody@example.org"));
     assert_eq!(tries("nobody@example.org").last(), Some(&429));
+}
+
+/// Every way to log in to an account: the path and the body.
+fn logins(user: &User, password: &str) -> [(&'static str, Value); 4] {
+    let by_email = json!({"email": user.email, "password": password});
+    let angen_email = json!({"email": user.email, "password": password, "user_agent": "x"});
+    let angen_id = json!({"id": user.id, "password": password, "user_agent": "x"});
+    [
+        ("/v1/auth", by_email.clone()),
+        ("/api/auth", by_email),
+        ("/api/request_token", angen_email),
+        ("/api/request_token", angen_id),
+    ]
+}
+
+#[test]
+fn the_password_of_a_disabled_account_is_answered_and_counted_like_a_wrong_one() {
+    for way in 0..4 {
+        let server = strict("limits.wrong_passwords = \"100000, then 1 per 1s\"");
+        let (ana, ben) = (
+            server.user("ana@example.org"),
+            server.user("ben@example.org"),
+        );
+        let id = UserId::parse(&ana.id).unwrap();
+        let disabled = server.run(server.store().set_disabled(id, true, server.now()));
+        assert_eq!(disabled, Ok(true));
+        let tries = |user: &User, password: &str| -> Vec<(u16, Option<String>, String)> {
+            let (path, login) = &logins(user, password)[way];
+            let ask = |_| {
+                let answer = from(&server, AWAY).post(path, login.clone());
+                let wait = answer.header("retry-after").map(str::to_owned);
+                (answer.status(), wait, answer.text())
+            };
+            (0..7).map(ask).collect()
+        };
+        let refused = tries(&ana, PASSWORD);
+        assert_eq!((refused[0].0, refused[6].0), (401, 429), "{way}");
+        assert_eq!(refused, tries(&ben, "wrong"), "{way}");
+    }
 }
 
 #[test]
