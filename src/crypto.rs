@@ -282,6 +282,13 @@ mod tests {
         passes: 1,
     };
 
+    fn world() -> World {
+        World {
+            clock: Arc::new(SystemClock::start()),
+            random: Arc::new(SystemRandom::default()),
+        }
+    }
+
     #[test]
     fn a_password_is_known_by_its_hash_and_rehashed_when_the_cost_changed() {
         let mut hasher = PasswordHasher::new(CHEAP);
@@ -305,6 +312,29 @@ mod tests {
             hasher.verify(&Secret::new("correct battery"), &phc),
             Verdict::Right
         );
+    }
+
+    #[test]
+    fn the_decoy_costs_what_a_real_hash_does_and_is_nobodys_password() {
+        let cost = HashCost {
+            memory_bytes: 96 * 1024,
+            passes: 3,
+        };
+        let phc = decoy_hash(cost, &world());
+        assert!(phc.starts_with("$argon2id$v=19$m=96,t=3,p=1$"), "{phc}");
+        let mut hasher = PasswordHasher::new(cost);
+        let real = hasher.hash(&Secret::new("correct battery"), [7; 16]);
+        assert_eq!(phc.len(), real.len());
+        let (params, salt, hash) = read_phc(&phc).unwrap();
+        assert_eq!(
+            (params.m_cost(), params.t_cost(), params.p_cost()),
+            (96, 3, 1)
+        );
+        assert_eq!((salt.len(), hash.len()), (16, 32));
+        for password in ["", "correct battery"] {
+            assert_eq!(hasher.verify(&Secret::new(password), &phc), Verdict::Wrong);
+        }
+        assert_eq!(hasher.memory.len(), params.block_count());
     }
 
     #[test]
@@ -357,10 +387,7 @@ mod tests {
 
     #[test]
     fn codes_have_the_promised_length_and_alphabet() {
-        let world = World {
-            clock: Arc::new(SystemClock::start()),
-            random: Arc::new(SystemRandom::default()),
-        };
+        let world = world();
         assert_eq!(random_code(&world).reveal().len(), 43);
         assert_eq!(random_long_code(&world).reveal().len(), 64);
         let text = random_alphanumeric(&world, 64);

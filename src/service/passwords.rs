@@ -162,3 +162,80 @@ impl Queue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use crate::crypto::SystemRandom;
+    use crate::model::{Client, TokenKind};
+    use crate::service::{Login, Services};
+    use crate::store::sled::{Manners, SledStore};
+    use crate::world::{SystemClock, World};
+
+    const SETTINGS: &str = "
+        storage.path = 'data'
+        admin.password = 'the password of the admin'
+        accounts.hash_memory = '1MiB'
+        accounts.hash_passes = 3
+    ";
+
+    /// Services whose passwords nobody compares: the jobs wait.
+    async fn without_hashers(home: &std::path::Path) -> Services {
+        let config = Arc::new(config::parse(SETTINGS, home).unwrap());
+        let world = World {
+            clock: Arc::new(SystemClock::start()),
+            random: Arc::new(SystemRandom::default()),
+        };
+        let store = SledStore::open(&config.storage.path, Manners::default()).await;
+        let store = Arc::new(store.unwrap());
+        let services = Services::start(config, world, store, |_| {}).await.unwrap();
+        let mut services = Arc::into_inner(services).unwrap();
+        services.passwords = Passwords {
+            queue: Arc::default(),
+        };
+        services
+    }
+
+    async fn next_job(queue: &Queue) -> Job {
+        loop {
+            let job = queue.jobs.lock().unwrap().waiting.pop_front();
+            if let Some(job) = job {
+                return job;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn an_unknown_account_is_compared_at_the_configured_cost_and_refused_in_any_case() {
+        let home = tempfile::tempdir().unwrap();
+        let services = without_hashers(home.path()).await;
+        let queue = Arc::clone(&services.passwords.queue);
+        for login in [
+            Login::Email("nobody@example.org"),
+            Login::Email("no address"),
+            Login::Id("c52bf5c1-1120-4e38-b807-f274db281ebc"),
+            Login::Id("no id"),
+        ] {
+            let password = Secret::new("a password");
+            let client = Client::new([192, 0, 2, 1].into(), None);
+            let now = services.world.clock.now();
+            let login = services.log_in_user(TokenKind::Session, login, &password, client, now);
+            let mut login = std::pin::pin!(login);
+            let job = tokio::select! {
+                _ = &mut login => panic!("nothing is compared"),
+                job = next_job(&queue) => job,
+            };
+            let Job::Verify { phc, answer, .. } = job else {
+                panic!("nothing is hashed");
+            };
+            assert!(phc.starts_with("$argon2id$v=19$m=1024,t=3,p=1$"), "{phc}");
+            assert!(crate::crypto::is_password_hash(&phc));
+            assert!(answer.send(Verdict::Right).is_ok());
+            let outcome = login.await;
+            assert!(matches!(outcome, Err(Refusal::BadCredentials)));
+        }
+        services.store.close().await;
+    }
+}
