@@ -295,3 +295,28 @@ impl Worded {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_told_in_whole_seconds_that_are_never_too_few() {
+        let told = |millis| {
+            Failure::new(Code::TooMany)
+                .retry_after(Duration::from_millis(millis))
+                .retry_after_seconds()
+        };
+        for (millis, seconds) in [
+            (0, 1),
+            (1, 1),
+            (1_000, 1),
+            (1_001, 2),
+            (1_200, 2),
+            (2_000, 2),
+        ] {
+            assert_eq!(told(millis), Some(seconds), "{millis} ms");
+        }
+        assert_eq!(Failure::new(Code::BadToken).retry_after_seconds(), None);
+    }
+}
