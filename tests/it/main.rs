@@ -15,6 +15,8 @@ mod erase;
 #[cfg(test)]
 mod export;
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod hub;

@@ -25,9 +25,9 @@ use doorward::store::{Created, Store};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
-type Opening<'a> = Pin<Box<dyn Future<Output = Arc<dyn Store>> + 'a>>;
+pub(crate) type Opening<'a> = Pin<Box<dyn Future<Output = Arc<dyn Store>> + 'a>>;
 /// How a backend is opened in a directory.
-type Open = fn(&Path) -> Opening<'_>;
+pub(crate) type Open = fn(&Path) -> Opening<'_>;
 
 /// Every backend.
 const BACKENDS: &[(&str, Open)] = &[("sled", |path| {
@@ -61,7 +61,7 @@ async fn open_sled(path: &Path) -> Arc<dyn Store> {
 }
 
 /// A store that can be closed and opened again.
-struct Shelf {
+pub(crate) struct Shelf {
     runtime: Runtime,
     directory: TempDir,
     open: Open,
@@ -70,10 +70,15 @@ struct Shelf {
 
 impl Shelf {
     fn new(open: Open) -> Shelf {
+        Shelf::of(tempfile::tempdir().unwrap(), open)
+    }
+
+    /// One over the data that lie in this directory.
+    pub(crate) fn of(directory: TempDir, open: Open) -> Shelf {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let mut shelf = Shelf {
             runtime,
-            directory: tempfile::tempdir().unwrap(),
+            directory,
             open,
             store: None,
         };
@@ -87,7 +92,7 @@ impl Shelf {
         }
     }
 
-    fn reopen(&mut self) {
+    pub(crate) fn reopen(&mut self) {
         self.close();
         self.store = Some(self.runtime.block_on((self.open)(self.directory.path())));
     }
@@ -123,13 +128,13 @@ impl Shelf {
         while self.run(self.store().sweep(now, keep)).more {}
     }
 
-    fn store(&self) -> &dyn Store {
+    pub(crate) fn store(&self) -> &dyn Store {
         self.store.as_deref().unwrap()
     }
 
     /// Runs a verb to its end; errors are for tests of their own.
     #[track_caller]
-    fn run<T>(&self, verb: impl Future<Output = doorward::store::Outcome<T>>) -> T {
+    pub(crate) fn run<T>(&self, verb: impl Future<Output = doorward::store::Outcome<T>>) -> T {
         self.runtime.block_on(verb).unwrap()
     }
 }
@@ -142,30 +147,30 @@ fn every_backend(promise: impl Fn(Shelf)) {
     }
 }
 
-fn at(millis: i64) -> Timestamp {
+pub(crate) fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(1_772_366_400_000 + millis)
 }
 
 /// The digest of something that is told apart by a word and a number.
-fn digest(what: &str, number: u64) -> Digest {
+pub(crate) fn digest(what: &str, number: u64) -> Digest {
     crypto::digest(format!("{what} {number}").as_bytes())
 }
 
-fn bytes(what: &str, number: u64) -> [u8; 16] {
+pub(crate) fn bytes(what: &str, number: u64) -> [u8; 16] {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest(what, number).0[..16]);
     bytes
 }
 
-fn user_id(number: u64) -> UserId {
+pub(crate) fn user_id(number: u64) -> UserId {
     UserId::from_random(bytes("user", number))
 }
 
-fn email(text: &str) -> Email {
+pub(crate) fn email(text: &str) -> Email {
     Email::parse(text).unwrap()
 }
 
-fn new_user(number: u64, address: &str, invite: Option<&str>) -> NewUser {
+pub(crate) fn new_user(number: u64, address: &str, invite: Option<&str>) -> NewUser {
     NewUser {
         id: user_id(number),
         email: email(address),
@@ -176,7 +181,13 @@ fn new_user(number: u64, address: &str, invite: Option<&str>) -> NewUser {
 }
 
 /// A token that lives for an hour, and for another hour in which it can be refreshed.
-fn new_token(number: u64, kind: TokenKind, holder: Holder, epoch: u32, now: Timestamp) -> NewToken {
+pub(crate) fn new_token(
+    number: u64,
+    kind: TokenKind,
+    holder: Holder,
+    epoch: u32,
+    now: Timestamp,
+) -> NewToken {
     let id = TokenId::from_random(bytes("token", number));
     let hour = Duration::from_hours(1);
     let expires_at = now.after(hour);

@@ -1,0 +1,304 @@
+//! Accounts, tokens, codes, mails and facts.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use doorward::crypto;
+use doorward::model::{
+    DueMail, Holder, InviteTerms, Retention, Standing, Token, TokenId, TokenKind, UserNumber,
+};
+use doorward::store::{Created, Fact, Redeemed, Refreshed};
+
+use crate::store::{Shelf, at, digest, new_token, new_user, user_id};
+
+use super::story::{
+    ADMIN_HASH, ANA, BEN, CLEO, CROWD, CROWD_FROM, DORA, HOUR, NOW, RESET_ENDS, SALT, SEED,
+    WELCOME, holder, mails, token, user,
+};
+use super::{golden, twice};
+
+const MILLI: Duration = Duration::from_millis(1);
+const YEARS: Duration = Duration::from_hours(100_000);
+
+#[test]
+fn accounts_are_found_by_id_and_address() {
+    twice(|shelf| {
+        let store = shelf.store();
+        for number in [ANA, BEN, CLEO]
+            .into_iter()
+            .chain(CROWD_FROM..CROWD_FROM + CROWD)
+        {
+            let expected = user(number);
+            let found = shelf.run(store.find_user(expected.id)).unwrap();
+            assert_eq!(*found, expected);
+            // Printing leaves out what comparing sees.
+            assert_eq!(found.password_hash, expected.password_hash);
+            let found = shelf.run(store.find_user_by_email(&expected.email.key()));
+            assert_eq!(found.as_deref(), Some(&expected));
+            let epoch = shelf.run(store.epoch_of(Holder::User(expected.id)));
+            assert_eq!(epoch, if expected.disabled { 0 } else { expected.epoch });
+        }
+        assert_eq!(shelf.run(store.find_user(user_id(DORA))), None);
+        for address in ["dora@example.org", "benny@example.org"] {
+            assert_eq!(shelf.run(store.find_user_by_email(address)), None);
+        }
+    });
+}
+
+#[test]
+fn tokens_are_what_they_were_and_as_good() {
+    twice(|shelf| {
+        let store = shelf.store();
+        let crowd = CROWD_FROM..CROWD_FROM + CROWD;
+        for number in (1..10).chain(crowd) {
+            let expected = token(number);
+            let found = shelf.run(store.find_token(&expected.digest)).unwrap();
+            assert_eq!(*found.token, expected.token, "{number}");
+            let standing = match number {
+                2 | 4 | 9 => Standing::Revoked,
+                _ => Standing::Live,
+            };
+            assert_eq!(found.token.standing(found.epoch, at(NOW)), standing);
+            let acts = matches!(expected.token.holder, Holder::User(_)) && number != 9;
+            assert_eq!(found.user.is_some(), acts, "{number}");
+        }
+        assert!(shelf.run(store.find_token(&digest("token", 10))).is_none());
+    });
+}
+
+#[test]
+fn live_tokens_are_listed_with_their_holders() {
+    twice(|shelf| {
+        for (holder, numbers) in [
+            (Holder::Admin, &[6][..]),
+            (Holder::Hub, &[7]),
+            (holder(ANA), &[1, 3, 5]),
+            (holder(BEN), &[8]),
+            (holder(CLEO), &[]),
+            (holder(DORA), &[]),
+            (holder(CROWD_FROM), &[CROWD_FROM]),
+        ] {
+            let by_id = |tokens: Vec<Token>| -> BTreeMap<TokenId, Token> {
+                tokens.into_iter().map(|it| (it.id, it)).collect()
+            };
+            let live = shelf.run(shelf.store().live_tokens(holder, at(NOW)));
+            let expected = numbers.iter().map(|number| token(*number).token);
+            assert_eq!(by_id(live), by_id(expected.collect()));
+        }
+    });
+}
+
+#[test]
+fn a_pair_is_renewed_with_its_code() {
+    let shelf = golden();
+    let store = shelf.store();
+    let new = || new_token(90, TokenKind::Angen, holder(ANA), 0, at(NOW));
+    let renew = |code| {
+        let old = digest("token", 3);
+        shelf.run(store.renew_token(old, digest("renewal", code), new(), at(NOW)))
+    };
+    assert_eq!(renew(4), None);
+    let renewed = renew(3).unwrap();
+    assert_eq!((renewed.holder, renewed.epoch), (holder(ANA), 1));
+    assert_eq!(renewed.client.user_agent, token(3).token.client.user_agent);
+    assert_eq!(renew(3), None);
+}
+
+#[test]
+fn an_exchanged_token_leads_to_its_successor_and_then_ends_its_family() {
+    let shelf = golden();
+    let store = shelf.store();
+    let refresh = |number, old, millis| {
+        let new = new_token(number, TokenKind::Access, holder(ANA), 0, at(millis));
+        shelf.run(store.refresh_token(digest("token", old), new, at(millis)))
+    };
+    let successor = Box::new(token(5).token);
+    assert_eq!(
+        refresh(90, 4, 4 * HOUR + 9_999),
+        Refreshed::Again(successor)
+    );
+    let Refreshed::Done(newest) = refresh(91, 5, NOW) else {
+        panic!()
+    };
+    assert_eq!(newest.family, token(4).token.id);
+    assert!(matches!(refresh(92, 4, NOW), Refreshed::Reused(_)));
+    for number in [4, 5, 91] {
+        let gone = shelf.run(store.find_token(&digest("token", number)));
+        assert!(gone.is_none(), "{number}");
+    }
+}
+
+#[test]
+fn epochs_know_the_password_of_the_last_start() {
+    let mut shelf = golden();
+    for (holder, print, epoch) in [
+        (Holder::Admin, "second", 1),
+        (Holder::Hub, "third", 2),
+        (Holder::Admin, "first", 2),
+        (Holder::Hub, "first", 3),
+    ] {
+        let before = shelf.run(shelf.store().epoch_of(holder));
+        assert_eq!(
+            before,
+            token(if holder == Holder::Admin { 6 } else { 7 })
+                .token
+                .epoch
+        );
+        assert_eq!(
+            shelf.run(shelf.store().reconcile(holder, print.into())),
+            epoch
+        );
+    }
+    shelf.reopen();
+    for number in [6, 7] {
+        let found = shelf.run(shelf.store().find_token(&digest("token", number)));
+        let found = found.unwrap();
+        assert_eq!(
+            found.token.standing(found.epoch, at(NOW)),
+            Standing::Revoked
+        );
+    }
+}
+
+#[test]
+fn what_is_left_of_an_invite_is_used_once() {
+    let mut shelf = golden();
+    let join = |shelf: &Shelf, number: u64, invite: &str| {
+        let new = new_user(number, &format!("new-{number}@example.org"), Some(invite));
+        let session = new_token(number, TokenKind::Session, holder(number), 0, at(NOW));
+        match shelf.run(shelf.store().create_user(new, session, at(NOW))) {
+            Created::Done(user) => Some(user.number),
+            Created::InviteNotFound => None,
+            Created::EmailTaken => panic!(),
+        }
+    };
+    let next = 4 + u32::try_from(CROWD).unwrap();
+    for (number, joined) in [(500, Some(UserNumber(next))), (501, None)] {
+        let terms = InviteTerms {
+            uses: WELCOME.0,
+            expires_at: Some(at(WELCOME.1)),
+        };
+        let offer = vec![(crypto::digest(b"welcome"), terms)];
+        shelf.run(shelf.store().offer_invites(offer));
+        assert_eq!(join(&shelf, number, "welcome"), joined);
+        shelf.reopen();
+    }
+    assert_eq!(join(&shelf, 502, "for ever"), Some(UserNumber(next + 1)));
+    assert_eq!(join(&shelf, 503, "for ever"), None);
+}
+
+#[test]
+fn a_reset_code_is_redeemed_until_it_ends() {
+    twice(|shelf| {
+        let find = |millis| {
+            let code = digest("code", 1);
+            shelf.run(shelf.store().find_reset(&code, at(millis)))
+        };
+        assert_eq!(find(RESET_ENDS - 1), Some(user_id(ANA)));
+        assert_eq!(find(RESET_ENDS), None);
+    });
+    let shelf = golden();
+    let redeem = || {
+        let code = digest("code", 1);
+        shelf.run(shelf.store().redeem_reset(code, "third".into(), at(NOW)))
+    };
+    assert_eq!(redeem(), Redeemed::Done(user_id(ANA)));
+    assert_eq!(redeem(), Redeemed::Refused);
+    let ana = shelf.run(shelf.store().find_user(user_id(ANA))).unwrap();
+    assert_eq!((ana.password_hash.as_str(), ana.epoch), ("third", 2));
+    assert_eq!(
+        shelf.run(shelf.store().live_tokens(holder(ANA), at(NOW))),
+        []
+    );
+}
+
+#[test]
+fn a_new_code_takes_the_place_of_the_old_one() {
+    let shelf = golden();
+    let store = shelf.store();
+    assert!(shelf.run(store.put_reset(user_id(ANA), digest("code", 2), at(NOW + 1))));
+    assert_eq!(
+        shelf.run(store.find_reset(&digest("code", 1), at(NOW))),
+        None
+    );
+}
+
+#[test]
+fn mails_wait_with_their_attempts() {
+    let [tried, fresh] = mails();
+    twice(|shelf| {
+        let due = |now| shelf.run(shelf.store().due_mails(now));
+        let (early, last) = (fresh.due_at.before(MILLI), tried.due_at);
+        assert_eq!(due(early), (vec![], Some(fresh.due_at)));
+        assert_eq!(due(fresh.due_at), (vec![fresh.clone()], Some(last)));
+        assert_eq!(due(last), (vec![fresh.clone(), tried.clone()], None));
+    });
+    let shelf = golden();
+    let store = shelf.store();
+    let again = DueMail {
+        id: fresh.id,
+        asked_at: at(NOW),
+        due_at: at(NOW),
+        attempts: 0,
+        ..tried.clone()
+    };
+    assert!(shelf.run(store.owe_mail(again.clone())));
+    shelf.run(store.settle_mail(fresh));
+    let waits = DueMail {
+        due_at: tried.due_at,
+        attempts: 2,
+        ..again
+    };
+    assert_eq!(
+        shelf.run(store.due_mails(tried.due_at)),
+        (vec![waits], None)
+    );
+}
+
+#[test]
+fn the_facts_that_were_kept_stay() {
+    twice(|shelf| {
+        for (fact, kept) in [
+            (Fact::SigningSeed, SEED),
+            (Fact::AdminHash, ADMIN_HASH),
+            (Fact::FingerprintSalt, SALT),
+        ] {
+            let store = shelf.store();
+            let found = shelf.run(store.find_fact(fact));
+            assert_eq!(found.as_deref(), Some(kept));
+            assert_eq!(shelf.run(store.keep_fact(fact, vec![1])), kept);
+        }
+    });
+}
+
+#[test]
+fn what_is_over_is_swept_and_nothing_is_left_behind() {
+    let shelf = golden();
+    let sweep = |millis| {
+        let keep = Retention {
+            events: YEARS,
+            counts: YEARS,
+            max_bytes: u64::MAX,
+        };
+        let (mut removed, mut more) = (0, true);
+        while more {
+            let swept = shelf.run(shelf.store().sweep(at(millis), keep));
+            (removed, more) = (removed + swept.removed, swept.more);
+        }
+        removed
+    };
+    for (hours, removed) in [
+        // The first promise. The ids of the events are known for another day.
+        (25, 1),
+        // The ids, the other promise and the reset code.
+        (100, 5),
+        // The session that was used.
+        (723, 1),
+        // All other tokens but those that can still be exchanged.
+        (805, 6 + 110),
+        (905, 2),
+        (9_000, 0),
+    ] {
+        assert_eq!(sweep(hours * HOUR), removed, "{hours}");
+    }
+}

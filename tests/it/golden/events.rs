@@ -1,0 +1,371 @@
+//! Events, what is counted of them, and what keeps them from being stored twice.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use doorward::model::{
+    DiskDay, Erasure, Event, EventCounts, EventQuery, EventRow, Holder, Idempotency, LiveQuery,
+    Mark, Order, Position, Retention, Sketch, Timestamp, UserNumber,
+};
+use doorward::store::{Appended, Heard};
+
+use crate::harness::by_hour_and_name;
+use crate::store::{Shelf, at, digest, user_id};
+
+use super::story::{
+    ANA, BEN, CLEO, CROWD_FROM, DISK_DAYS, DORA, EVER_STORED, HOUR, MINUTE, NOW, Told,
+    counted_name, counts, erasure, events, holder, reports,
+};
+use super::{golden, twice};
+
+const ALL_HOURS: Range<u32> = 0..u32::MAX;
+
+/// Questions that each need something else of what is stored.
+fn questions() -> Vec<EventQuery> {
+    let all = || EventQuery::all(Order::Ascending);
+    let named = |name: &str| EventQuery {
+        name: Some(name.into()),
+        ..all()
+    };
+    let about = |user| EventQuery {
+        subject: Some(user_id(user)),
+        ..all()
+    };
+    let by = |reporter| EventQuery {
+        reporter: Some(reporter),
+        ..all()
+    };
+    let between = |from: i64, to: i64| EventQuery {
+        from: Some(at(from)),
+        to: Some(at(to)),
+        ..all()
+    };
+    vec![
+        all(),
+        named("match_end"),
+        named("secret"),
+        named("kind-00"),
+        named("kind-79"),
+        named("unheard of"),
+        about(ANA),
+        about(CLEO),
+        about(DORA),
+        about(CROWD_FROM + 7),
+        about(500),
+        by(Holder::Admin),
+        by(Holder::Hub),
+        by(holder(BEN)),
+        by(holder(DORA)),
+        between(10 * MINUTE, 30 * MINUTE),
+        between(2 * HOUR, 24 * HOUR),
+        between(90 * MINUTE, 24 * HOUR + 1),
+        EventQuery {
+            subject: Some(user_id(BEN)),
+            reporter: Some(Holder::Admin),
+            ..named("kind-01")
+        },
+    ]
+}
+
+fn answers(query: &EventQuery, event: &Event) -> bool {
+    query.name.as_ref().is_none_or(|it| *it == event.name)
+        && (query.subject.is_none() || query.subject == event.subject)
+        && (query.reporter.is_none() || query.reporter == event.reporter)
+        && query.from.is_none_or(|from| from <= event.at)
+        && query.to.is_none_or(|to| event.at < to)
+}
+
+fn expected(query: &EventQuery) -> Vec<(Position, Event)> {
+    let mut found = events();
+    found.retain(|(_, event)| answers(query, event));
+    if query.order == Order::Descending {
+        found.reverse();
+    }
+    found
+}
+
+/// The answer to a question, read in pages of so many events.
+fn paged(shelf: &Shelf, query: &EventQuery, limit: usize) -> Vec<(Position, Event)> {
+    let mut query = EventQuery {
+        limit,
+        ..query.clone()
+    };
+    let mut found = Vec::new();
+    loop {
+        let page = shelf.run(shelf.store().read_events(query.clone()));
+        assert!(page.events.len() <= limit);
+        assert_eq!(page.damaged_blocks, 0);
+        found.extend(page.events);
+        query.after = page.next;
+        if query.after.is_none() {
+            return found;
+        }
+    }
+}
+
+#[test]
+fn every_event_is_read_in_both_directions_where_it_stood() {
+    twice(|shelf| {
+        for query in questions() {
+            for order in [Order::Ascending, Order::Descending] {
+                let query = EventQuery {
+                    order,
+                    ..query.clone()
+                };
+                for limit in [1_000, 3] {
+                    assert_eq!(paged(shelf, &query, limit), expected(&query), "{query:?}");
+                }
+            }
+        }
+        assert_eq!(shelf.store().damaged_blocks(), 0);
+    });
+}
+
+#[test]
+fn every_event_is_scanned() {
+    twice(|shelf| {
+        for query in questions() {
+            let mut scan = shelf.run(shelf.store().scan_events(query.clone()));
+            let (mut found, mut more) = (Vec::new(), true);
+            while more {
+                let tell = &mut |row: &EventRow<'_>| {
+                    found.push((row.position, row.to_event()));
+                };
+                let advanced = scan.advance(tell).unwrap();
+                assert_eq!(advanced.damaged_blocks, 0);
+                more = advanced.more;
+            }
+            assert_eq!(found, expected(&query), "{query:?}");
+        }
+        let since = shelf.run(shelf.store().events_since(at(24 * HOUR), 100));
+        let expected = events().into_iter().map(|(_, event)| event);
+        let expected: Vec<Event> = expected.filter(|it| it.at >= at(24 * HOUR)).collect();
+        assert_eq!(since, expected);
+    });
+}
+
+#[test]
+fn a_listener_goes_on_behind_a_position_that_it_was_given() {
+    let shelf = golden();
+    let events = events();
+    let query = LiveQuery {
+        after: Some(events[events.len() - 5].0),
+        ..LiveQuery::default()
+    };
+    let mut listener = shelf.run(shelf.store().listen(query)).unwrap();
+    let mut heard = Vec::new();
+    while heard.len() < 4 {
+        match shelf.run(listener.next()) {
+            Heard::Events(events) => heard.extend(events),
+            Heard::Missed(_) => panic!(),
+        }
+    }
+    assert_eq!(heard, events[events.len() - 4..]);
+}
+
+fn count(shelf: &Shelf, hours: Range<u32>, name: Option<&str>) -> EventCounts {
+    shelf.run(shelf.store().event_counts(hours, name))
+}
+
+/// The users whom events are about, as far as a sketch tells them apart.
+fn sketch<'a>(events: impl Iterator<Item = &'a Event>) -> Sketch {
+    let mut sketch = Sketch::default();
+    for event in events {
+        let subject = event.subject.unwrap();
+        let number = (0..500).find(|it| user_id(*it) == subject).unwrap();
+        let number = if number < CROWD_FROM {
+            number - 1
+        } else {
+            number - CROWD_FROM + 4
+        };
+        sketch.add(Mark::of(UserNumber(u32::try_from(number).unwrap())));
+    }
+    sketch
+}
+
+#[test]
+fn counts_are_exact_by_hour_and_name() {
+    twice(|shelf| {
+        assert_eq!(by_hour_and_name(&count(shelf, ALL_HOURS, None)), counts());
+        let hour = at(HOUR).hour();
+        let of_hour = by_hour_and_name(&count(shelf, hour..hour + 1, None));
+        assert_eq!(of_hour.values().sum::<u64>(), 116);
+        for name in ["join", "kind-00", "kind-63", "note", "(other)"] {
+            let mut expected = counts();
+            expected.retain(|(_, it), _| it == name);
+            assert!(!expected.is_empty());
+            assert_eq!(
+                by_hour_and_name(&count(shelf, ALL_HOURS, Some(name))),
+                expected
+            );
+        }
+        for name in ["kind-64", "unheard of"] {
+            assert_eq!(count(shelf, ALL_HOURS, Some(name)), EventCounts::default());
+        }
+    });
+}
+
+#[test]
+fn users_are_those_of_the_sketches() {
+    let events: Vec<Event> = events().into_iter().map(|(_, event)| event).collect();
+    twice(|shelf| {
+        for name in [
+            None,
+            Some("join"),
+            Some("note"),
+            Some("(other)"),
+            Some("secret"),
+        ] {
+            for hour in count(shelf, ALL_HOURS, name).hours {
+                let here = events.iter().filter(|event| {
+                    event.at.hour() == hour.hour
+                        && name.is_none_or(|name| name == counted_name(event))
+                });
+                assert_eq!(hour.users.to_bytes(), sketch(here).to_bytes(), "{name:?}");
+            }
+        }
+        let hour = at(HOUR).hour();
+        let crowded = &count(shelf, hour..hour + 1, None).hours[0];
+        // The dense form, 5 bits a register. Sketches of few users list their registers instead.
+        assert_eq!(crowded.users.to_bytes().len(), 160);
+    });
+}
+
+fn send(shelf: &Shelf, told: &Told, millis: i64) -> Appended {
+    told.with(at(millis), |report| {
+        shelf.run(shelf.store().append_events(report))
+    })
+}
+
+fn ever_stored(shelf: &Shelf) -> u64 {
+    shelf.run(shelf.store().disk_use(at(NOW))).events_stored
+}
+
+#[test]
+fn a_request_that_was_answered_is_answered_alike_and_not_stored() {
+    twice(|shelf| {
+        let reports = reports();
+        for (told, millis) in [(&reports[0], 24 * HOUR - 1), (&reports[6], NOW)] {
+            let answer = Appended::Replayed(told.lines.len());
+            assert_eq!(send(shelf, told, millis), answer);
+        }
+        let mut other = self::reports().remove(6);
+        let promise = other.promise.unwrap();
+        other.promise = Some(Idempotency {
+            body: digest("body", 9),
+            ..promise
+        });
+        assert_eq!(send(shelf, &other, NOW), Appended::KeyReused);
+        assert_eq!(ever_stored(shelf), EVER_STORED);
+    });
+    // The first promise has run out.
+    let shelf = golden();
+    assert_eq!(send(&shelf, &reports()[0], 24 * HOUR), Appended::Stored(5));
+    assert_eq!(ever_stored(&shelf), EVER_STORED + 5);
+}
+
+#[test]
+fn an_event_that_was_stored_today_or_yesterday_is_not_stored_again() {
+    let shelf = golden();
+    let mut joins = reports().remove(1);
+    joins.lines.truncate(1);
+    let later = reports().remove(7);
+    let mut tick = reports().remove(6);
+    tick.lines.remove(0);
+    tick.promise = None;
+    // Whom the first is about is gone; that is asked only of events that are new.
+    for told in [&joins, &later, &tick] {
+        assert_eq!(send(&shelf, told, NOW), Appended::Stored(1));
+    }
+    assert_eq!(ever_stored(&shelf), EVER_STORED);
+    assert_eq!(
+        send(&shelf, &joins, NOW + 24 * HOUR),
+        Appended::UnknownUser(0)
+    );
+    assert_eq!(send(&shelf, &later, NOW + 48 * HOUR), Appended::Stored(1));
+    assert_eq!(ever_stored(&shelf), EVER_STORED + 1);
+    // Ids are a reporter's own.
+    let mut others = reports().remove(7);
+    others.reporter = Holder::Admin;
+    assert_eq!(send(&shelf, &others, NOW), Appended::Stored(1));
+    assert_eq!(ever_stored(&shelf), EVER_STORED + 2);
+}
+
+#[test]
+fn days_of_the_disk_are_told() {
+    twice(|shelf| {
+        // A day of its own for what this test writes.
+        let day = at(NOW).day() + 2;
+        let about = shelf.run(shelf.store().disk_use(Timestamp::of_day(day)));
+        assert_eq!(about.events_stored, EVER_STORED);
+        assert!(about.disk_bytes > 0);
+        let days: Vec<_> = about.days.into_iter().filter(|(it, _)| *it < day).collect();
+        let expected = DISK_DAYS.map(|(day, events, written)| {
+            (
+                day,
+                DiskDay {
+                    events,
+                    written_bytes: Some(written),
+                },
+            )
+        });
+        assert_eq!(days, expected);
+    });
+}
+
+#[test]
+fn what_comes_later_stands_behind_and_merging_changes_nothing() {
+    let mut shelf = golden();
+    assert_eq!(send(&shelf, &reports()[8], NOW), Appended::Stored(1));
+    let all = EventQuery::all(Order::Ascending);
+    let before = paged(&shelf, &all, 1_000);
+    let (newest, stored) = before.split_last().unwrap();
+    assert_eq!(stored, events());
+    assert_eq!((newest.1.at, &newest.1.name[..]), (at(NOW), "note"));
+    while shelf.run(shelf.store().merge_events(at(NOW + 3 * HOUR))) {}
+    shelf.reopen();
+    assert_eq!(paged(&shelf, &all, 1_000), before);
+    assert_eq!(shelf.run(shelf.store().erase_events(erasure(), at(NOW))), 0);
+}
+
+#[test]
+fn events_of_an_account_that_is_gone_are_erased() {
+    let mut shelf = golden();
+    let what = || Erasure {
+        subject: Some(user_id(DORA)),
+        ..Erasure::default()
+    };
+    assert_eq!(shelf.run(shelf.store().erase_events(what(), at(NOW))), 2);
+    shelf.reopen();
+    let mut kept = events();
+    kept.retain(|(_, event)| event.subject != Some(user_id(DORA)));
+    assert_eq!(
+        paged(&shelf, &EventQuery::all(Order::Ascending), 1_000),
+        kept
+    );
+    let counted = by_hour_and_name(&count(&shelf, ALL_HOURS, None));
+    let first = |name: &str| (at(0).hour(), name.to_owned());
+    assert_eq!(counted.get(&first("join")), None);
+    assert_eq!(counted.get(&first("tick")), Some(&1));
+}
+
+#[test]
+fn a_merged_block_is_swept_when_its_last_event_is_too_old() {
+    let shelf = golden();
+    let keep = |hours| Retention {
+        events: Duration::from_hours(hours),
+        counts: Duration::from_hours(1_000),
+        max_bytes: u64::MAX,
+    };
+    let mut kept = events();
+    for (oldest, hours) in [(0, 25), (HOUR, 24)] {
+        while shelf.run(shelf.store().sweep(at(NOW), keep(hours))).more {}
+        kept.retain(|(_, event)| event.at >= at(oldest));
+        assert_eq!(
+            paged(&shelf, &EventQuery::all(Order::Ascending), 1_000),
+            kept
+        );
+    }
+    // What was counted stays.
+    assert_eq!(by_hour_and_name(&count(&shelf, ALL_HOURS, None)), counts());
+}

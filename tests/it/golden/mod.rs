@@ -1,0 +1,45 @@
+//! Opens data directories that earlier versions wrote and checks every value in them: see
+//! `tests/golden/README.md`.
+
+mod accounts;
+mod events;
+mod story;
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use doorward::store::Store;
+use doorward::store::sled::{Manners, SledStore};
+
+use crate::store::{Opening, Shelf};
+
+fn open(path: &Path) -> Opening<'_> {
+    Box::pin(async move {
+        let manners = Manners {
+            memory_budget: 16 << 20,
+            max_names: story::MAX_NAMES,
+            ..Manners::default()
+        };
+        Arc::new(SledStore::open(path, manners).await.unwrap()) as Arc<dyn Store>
+    })
+}
+
+/// The store over a copy of the golden directory.
+fn golden() -> Shelf {
+    let directory = tempfile::tempdir().unwrap();
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/store-1");
+    for entry in fs::read_dir(kept).unwrap() {
+        let file = entry.unwrap();
+        fs::copy(file.path(), directory.path().join(file.file_name())).unwrap();
+    }
+    Shelf::of(directory, open)
+}
+
+/// Checks what only reads, then once more after a clean close.
+fn twice(check: impl Fn(&Shelf)) {
+    let mut shelf = golden();
+    check(&shelf);
+    shelf.reopen();
+    check(&shelf);
+}
