@@ -5,47 +5,10 @@
 //! reads the tree directly, tokens and accounts through bounded caches (`cache`). A file for each noun holds its steps; `verbs`
 //! says which verb is which step.
 
-mod blocks;
-mod cache;
-mod columns;
-mod contents;
-mod counted;
-mod counters;
-mod damage;
-mod durable;
-mod erase;
+mod accounts;
+mod engine;
 mod events;
-mod expiry;
-mod history;
-mod invites;
-mod keys;
-mod live;
-mod lookup;
-mod names;
-mod open;
-mod outbox;
-mod pace;
-mod packs;
-mod queue;
-mod record;
-mod reports;
-mod resets;
-mod resume;
-mod scan;
-mod seen;
-mod shapes;
-mod shelf;
-mod shelves;
-mod sketches;
-mod space;
-mod tally;
-mod tokens;
-mod users;
-mod varint;
 mod verbs;
-mod view;
-mod writer;
-mod written;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -55,21 +18,21 @@ use std::time::Duration;
 use sled::Tree;
 use tokio::sync::{Mutex, RwLock};
 
-use self::cache::{Cache, Lookup};
-use self::damage::Damage;
-use self::events::EventLog;
-use self::keys::{Key, TokenKey, UserKey, meta};
-use self::live::Live;
-use self::names::Names;
-use self::pace::Pace;
-use self::space::{FreeBytes, Needs, Room, STEP_BYTES};
-use self::view::{Read, View};
-use self::writer::{Desk, Writer};
-use self::written::Ledger;
-pub use self::written::Meter;
-use super::{Outcome, StoreError};
 use crate::config::Config;
 use crate::model::{Digest, Holder, Token, User, UserId};
+use crate::store::sled::engine::cache::{Cache, Lookup};
+use crate::store::sled::engine::disk_space::{FreeBytes, Needs, Room, STEP_BYTES};
+use crate::store::sled::engine::group_commit::Pace;
+use crate::store::sled::engine::keys::{Key, TokenKey, UserKey, meta};
+use crate::store::sled::engine::transaction::{Read, View};
+use crate::store::sled::engine::writer::{Desk, Writer};
+use crate::store::sled::events::append::EventLog;
+use crate::store::sled::events::counts::names::Names;
+use crate::store::sled::events::damage::Damage;
+use crate::store::sled::events::disk_writes::Ledger;
+use crate::store::sled::events::live::Live;
+use crate::store::{Outcome, StoreError};
+pub use events::disk_writes::Meter;
 
 /// Part of the memory budget that is sled's: it counts bytes on disk and needs about twice that in memory.
 const CACHE_SHARE: u64 = 4;
@@ -158,7 +121,7 @@ impl Caches {
 impl SledStore {
     /// Opens the store in a directory, making it if there is none, and proves that what it is told reaches the disk.
     pub async fn open(path: &Path, manners: Manners) -> Outcome<SledStore> {
-        let free_bytes = space::free_bytes_of(path);
+        let free_bytes = engine::disk_space::free_bytes_of(path);
         SledStore::open_measuring(path, manners, free_bytes).await
     }
 
@@ -167,7 +130,7 @@ impl SledStore {
         manners: Manners,
         free_bytes: FreeBytes,
     ) -> Outcome<SledStore> {
-        let opened = open::open(path, manners.memory_budget / CACHE_SHARE)?;
+        let opened = engine::open::open(path, manners.memory_budget / CACHE_SHARE)?;
         let names = Arc::new(Names::load(&opened.tree, manners.max_names)?);
         let caches = Arc::new(Caches::new(manners.memory_budget));
         let changed = {
@@ -191,9 +154,11 @@ impl SledStore {
         })?;
         let store = SledStore {
             admin_epoch: AtomicU32::new(
-                tokens::epoch_of(&opened.tree, Holder::Admin)?.unwrap_or(0),
+                accounts::tokens::epoch_of(&opened.tree, Holder::Admin)?.unwrap_or(0),
             ),
-            hub_epoch: AtomicU32::new(tokens::epoch_of(&opened.tree, Holder::Hub)?.unwrap_or(0)),
+            hub_epoch: AtomicU32::new(
+                accounts::tokens::epoch_of(&opened.tree, Holder::Hub)?.unwrap_or(0),
+            ),
             tree: opened.tree,
             writer,
             names,
@@ -268,9 +233,9 @@ mod tests {
 
     use tempfile::TempDir;
 
-    use super::super::{Appended, Fact, Health, Report, Store};
     use super::*;
     use crate::model::{NewEvent, Timestamp};
+    use crate::store::{Appended, Fact, Health, Report, Store};
 
     const MIB: u64 = 1 << 20;
 

@@ -7,23 +7,32 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::super::{
-    Appended, Created, EventListener, EventScan, Fact, Found, Health, Outcome, Redeemed, Refreshed,
-    Report, Store, StoreError, Swept, Updated,
-};
-use super::keys::{Key, PackKey, meta};
-use super::live::Listener;
-use super::lookup::Lookup;
-use super::space::{Room, Scarcity};
-use super::view::{Read, View};
-use super::{
-    SledStore, counted, expiry, invites, outbox, reports, resets, resume, seen, space, tokens,
-    users, written,
-};
 use crate::model::{
     Digest, DiskUse, DueMail, Email, Erasure, Event, EventCounts, EventPage, EventQuery, Holder,
     InviteTerms, LiveQuery, Name, NewToken, NewUser, Retention, Timestamp, Token, TokenId, User,
     UserId,
+};
+use crate::store::sled::SledStore;
+use crate::store::sled::accounts::expiry;
+use crate::store::sled::accounts::invites;
+use crate::store::sled::accounts::outbox;
+use crate::store::sled::accounts::resets;
+use crate::store::sled::accounts::tokens;
+use crate::store::sled::accounts::users;
+use crate::store::sled::engine::disk_space;
+use crate::store::sled::engine::disk_space::{Room, Scarcity};
+use crate::store::sled::engine::keys::{Key, PackKey, meta};
+use crate::store::sled::engine::transaction::{Read, View};
+use crate::store::sled::events::counts::count_query;
+use crate::store::sled::events::dedup;
+use crate::store::sled::events::disk_writes;
+use crate::store::sled::events::live::Listener;
+use crate::store::sled::events::replay;
+use crate::store::sled::events::report;
+use crate::store::sled::events::resolver::Lookup;
+use crate::store::{
+    Appended, Created, EventListener, EventScan, Fact, Found, Health, Outcome, Redeemed, Refreshed,
+    Report, Store, StoreError, Swept, Updated,
 };
 
 /// Where a fact lies.
@@ -244,7 +253,7 @@ impl Store for SledStore {
     }
 
     async fn append_events(&self, report: Report<'_>) -> Outcome<Appended> {
-        for _ in 0..reports::ATTEMPTS {
+        for _ in 0..report::ATTEMPTS {
             if let Some(answer) = self.append_once(&report).await? {
                 return Ok(answer);
             }
@@ -274,7 +283,7 @@ impl Store for SledStore {
         if let Some(after) = resumes {
             // When the writer has answered, whatever had begun before is on the disk.
             self.change(Room::Reclaim, |_| Ok(())).await?;
-            listener.catch_up(self.scan(resume::query(after)));
+            listener.catch_up(self.scan(replay::query(after)));
         }
         Ok(Some(Box::new(listener)))
     }
@@ -285,7 +294,7 @@ impl Store for SledStore {
             number => number.flatten(),
         };
         // Years of hours may have to come from the disk: that must not hold up the requests beside it.
-        self.read_aside(move |reader| counted::read(reader, hours, number))
+        self.read_aside(move |reader| count_query::read(reader, hours, number))
             .await
     }
 
@@ -298,8 +307,8 @@ impl Store for SledStore {
         });
         let (events_stored, days) = counts.await?;
         Ok(DiskUse {
-            disk_bytes: written::disk_bytes(&self.path).unwrap_or(0),
-            free_bytes: space::free_bytes_of(&self.path)(),
+            disk_bytes: disk_writes::disk_bytes(&self.path).unwrap_or(0),
+            free_bytes: disk_space::free_bytes_of(&self.path)(),
             events_stored,
             days,
         })
@@ -342,8 +351,8 @@ impl Store for SledStore {
         let meter = self.meter.clone();
         self.change(Room::Reclaim, move |view| {
             view.events.ledger.sample(&meter, Some(now.day()));
-            written::save(view, false)?;
-            let ids = seen::sweep(view, now)?;
+            disk_writes::save(view, false)?;
+            let ids = dedup::sweep(view, now)?;
             let rest = expiry::sweep(view, now, &keep)?;
             Ok(Swept {
                 removed: ids.removed + rest.removed,
@@ -380,7 +389,7 @@ impl Store for SledStore {
         let meter = self.meter.clone();
         let last = self.change(Room::Reclaim, move |view| {
             view.events.ledger.sample(&meter, None);
-            written::save(view, true)
+            disk_writes::save(view, true)
         });
         if let Err(error) = last.await {
             log::warn!("what was written to the disk is not noted: {error}");

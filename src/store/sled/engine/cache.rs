@@ -1,0 +1,210 @@
+//! A bounded cache that can never answer with what has been changed.
+//!
+//! A reader that misses takes a ticket, reads the database and offers what it found; the offer is taken only if nothing of the
+//! shard was forgotten meanwhile. The writer forgets a key after its change is durable and before anybody is told, so whoever
+//! knows of a change cannot be answered with what was before it.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+const SHARDS: usize = 16;
+
+/// Up to a fixed number of values by their keys; the second chance algorithm (Corbató, 1968) chooses who makes room.
+pub(crate) struct Cache<K, V> {
+    shards: Vec<Mutex<Shard<K, V>>>,
+    shard_entries: usize,
+}
+
+struct Shard<K, V> {
+    values: HashMap<K, Slot<V>, Folding>,
+    /// Keys in the order in which they are asked to make room; a key that was forgotten may linger.
+    ring: std::collections::VecDeque<K>,
+    /// How often something was forgotten.
+    forgotten: u64,
+}
+
+struct Slot<V> {
+    value: V,
+    used: bool,
+}
+
+/// Folds a key into a word. What is cached is stored, and its key was drawn by us or is the digest of something we drew: it is
+/// random already, and nobody can choose many that collide.
+#[derive(Default)]
+struct Fold(u64);
+
+type Folding = BuildHasherDefault<Fold>;
+
+impl Hasher for Fold {
+    fn write(&mut self, bytes: &[u8]) {
+        // An odd number without pattern: the fraction of the golden ratio.
+        const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word.iter_mut()
+                .zip(chunk)
+                .for_each(|(to, from)| *to = *from);
+            self.0 = (self.0 ^ u64::from_le_bytes(word))
+                .wrapping_mul(ODD)
+                .rotate_left(32);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// The state of a shard at the time of a miss.
+pub(crate) struct Ticket(u64);
+
+/// What the cache knows of a key.
+pub(crate) enum Lookup<V> {
+    /// This.
+    Hit(V),
+    /// Nothing: read, then `offer` with the ticket.
+    Miss(Ticket),
+}
+
+impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
+    /// A cache of at most `entries` values.
+    pub(crate) fn new(entries: usize) -> Cache<K, V> {
+        let shard = || Shard {
+            values: HashMap::default(),
+            ring: std::collections::VecDeque::new(),
+            forgotten: 0,
+        };
+        Cache {
+            shards: (0..SHARDS).map(|_| Mutex::new(shard())).collect(),
+            shard_entries: (entries / SHARDS).max(1),
+        }
+    }
+
+    /// Looks a key up.
+    pub(crate) fn look_up(&self, key: &K) -> Lookup<V> {
+        let Some(mut shard) = self.shard(key) else {
+            return Lookup::Miss(Ticket(0));
+        };
+        let ticket = Ticket(shard.forgotten);
+        match shard.values.get_mut(key) {
+            Some(slot) => {
+                slot.used = true;
+                Lookup::Hit(slot.value.clone())
+            }
+            None => Lookup::Miss(ticket),
+        }
+    }
+
+    /// Takes what was read after a miss, unless something changed since.
+    pub(crate) fn offer(&self, key: &K, value: V, ticket: &Ticket) {
+        let Some(mut shard) = self.shard(key) else {
+            return;
+        };
+        if shard.forgotten == ticket.0 {
+            shard.insert(key.clone(), value, self.shard_entries);
+        }
+    }
+
+    /// Forgets a key.
+    pub(crate) fn forget(&self, key: &K) {
+        let Some(mut shard) = self.shard(key) else {
+            return;
+        };
+        shard.forgotten += 1;
+        shard.values.remove(key);
+    }
+
+    fn shard(&self, key: &K) -> Option<MutexGuard<'_, Shard<K, V>>> {
+        // The map in the shard goes by the other end of the hash.
+        let index =
+            usize::try_from((Folding::default().hash_one(key) >> 32) % SHARDS as u64).ok()?;
+        let shard = self.shards.get(index)?;
+        Some(shard.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<K: Hash + Eq + Clone, V> Shard<K, V> {
+    fn insert(&mut self, key: K, value: V, entries: usize) {
+        let slot = Slot { value, used: false };
+        match self.values.entry(key) {
+            Entry::Occupied(mut held) => drop(held.insert(slot)),
+            Entry::Vacant(free) => {
+                self.ring.push_back(free.key().clone());
+                free.insert(slot);
+            }
+        }
+        while self.ring.len() > entries {
+            let Some(oldest) = self.ring.pop_front() else {
+                break;
+            };
+            match self.values.get_mut(&oldest) {
+                Some(slot) if slot.used => {
+                    slot.used = false;
+                    self.ring.push_back(oldest);
+                }
+                _ => drop(self.values.remove(&oldest)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn miss<V: Clone>(cache: &Cache<u32, V>, key: u32) -> Ticket {
+        match cache.look_up(&key) {
+            Lookup::Miss(ticket) => ticket,
+            Lookup::Hit(_) => panic!("{key} is cached"),
+        }
+    }
+
+    #[test]
+    fn an_offer_that_something_overtook_is_refused() {
+        let cache = Cache::new(SHARDS * 4);
+        let ticket = miss(&cache, 1);
+        cache.forget(&1);
+        cache.offer(&1, "stale", &ticket);
+        let ticket = miss(&cache, 1);
+        cache.offer(&1, "fresh", &ticket);
+        assert!(matches!(cache.look_up(&1), Lookup::Hit("fresh")));
+        cache.forget(&1);
+        miss(&cache, 1);
+    }
+
+    #[test]
+    fn it_stays_bounded_and_keeps_what_is_used() {
+        let cache = Cache::new(SHARDS * 4);
+        let ticket = miss(&cache, 0);
+        cache.offer(&0, 0, &ticket);
+        for key in 1..10_000 {
+            let ticket = miss(&cache, key);
+            cache.offer(&key, key, &ticket);
+            assert!(matches!(cache.look_up(&0), Lookup::Hit(0)), "after {key}");
+        }
+        let held: usize = cache
+            .shards
+            .iter()
+            .map(|shard| shard.lock().unwrap().values.len())
+            .sum();
+        assert!(held <= SHARDS * 4, "{held}");
+    }
+
+    #[test]
+    fn a_key_that_comes_and_goes_does_not_pile_up() {
+        let cache = Cache::new(SHARDS * 4);
+        for _ in 0..1_000 {
+            let ticket = miss(&cache, 5);
+            cache.offer(&5, 5, &ticket);
+            cache.forget(&5);
+        }
+        let waiting: usize = cache
+            .shards
+            .iter()
+            .map(|shard| shard.lock().unwrap().ring.len())
+            .sum();
+        assert!(waiting <= 4, "{waiting}");
+    }
+}

@@ -1,0 +1,209 @@
+//! How much of the disk is left, and what may still be written. sled does not survive a full disk without being opened anew, and
+//! opening needs space too, so changes stop while there is some left: events first, then accounts and tokens, and what
+//! makes room, last.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// What a step writes that brings no events: a few records and their indexes.
+pub(crate) const STEP_BYTES: u64 = 1024;
+/// What sled writes for a byte that it is given: the byte in the log, and its share of the pages that are written anew.
+const AMPLIFICATION: u64 = 2;
+const MIB: u64 = 1 << 20;
+
+/// What a step is for, which says how much free disk must be left after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Room {
+    /// For what frees space.
+    Reclaim,
+    /// For accounts, tokens and codes.
+    Change,
+    /// For events.
+    Events,
+}
+
+impl Room {
+    fn free_bytes(self) -> u64 {
+        match self {
+            Room::Reclaim => 2 * MIB,
+            Room::Change => 6 * MIB,
+            Room::Events => 16 * MIB,
+        }
+    }
+
+    /// Whether steps of this kind are taken, given whether they were. They are taken again a bit later than they were
+    /// refused, so that a disk at the mark does not make the log say so all day.
+    fn is_open(self, free: u64, was_open: bool) -> bool {
+        let mark = self.free_bytes();
+        free >= if was_open { mark } else { mark + mark / 8 }
+    }
+}
+
+/// What a step asks for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Needs {
+    /// What for, which says how much must be left.
+    pub(crate) room: Room,
+    /// About how many bytes it is going to write.
+    pub(crate) bytes: u64,
+}
+
+/// What is refused for want of space.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Scarcity {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Events.
+    Events,
+    /// Every change but those that make room.
+    Changes,
+}
+
+impl Scarcity {
+    fn at(free: u64, before: Scarcity) -> Scarcity {
+        if !Room::Change.is_open(free, before < Scarcity::Changes) {
+            Scarcity::Changes
+        } else if !Room::Events.is_open(free, before < Scarcity::Events) {
+            Scarcity::Events
+        } else {
+            Scarcity::Nothing
+        }
+    }
+
+    fn refuses(self, room: Room) -> bool {
+        match room {
+            Room::Reclaim => false,
+            Room::Change => self >= Scarcity::Changes,
+            Room::Events => self >= Scarcity::Events,
+        }
+    }
+}
+
+/// How many bytes are free on a disk, whenever it is asked.
+pub(crate) type FreeBytes = Box<dyn Fn() -> u64 + Send>;
+
+/// Asks the disk of this directory.
+pub(crate) fn free_bytes_of(path: &Path) -> FreeBytes {
+    let path = path.to_owned();
+    Box::new(move || {
+        // Not knowing is no reason to refuse.
+        rustix::fs::statvfs(&path)
+            .map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
+    })
+}
+
+/// What is refused just now, for whoever asks.
+#[derive(Default)]
+pub(crate) struct Gauge(AtomicU8);
+
+impl Gauge {
+    /// What is refused.
+    pub(crate) fn read(&self) -> Scarcity {
+        match self.0.load(Ordering::Relaxed) {
+            0 => Scarcity::Nothing,
+            1 => Scarcity::Events,
+            _ => Scarcity::Changes,
+        }
+    }
+
+    /// Notes how much is free, says in the log what that changes, and returns what a group may write.
+    pub(crate) fn note(&self, free: u64) -> Space {
+        let before = self.read();
+        let scarcity = Scarcity::at(free, before);
+        self.0.store(scarcity as u8, Ordering::Relaxed);
+        tell(before, scarcity, free);
+        Space { free, scarcity }
+    }
+}
+
+fn tell(before: Scarcity, now: Scarcity, free: u64) {
+    let mib = free / MIB;
+    let began = |what| before < what && now >= what;
+    let ended = |what| before >= what && now < what;
+    if began(Scarcity::Events) {
+        log::error!("{mib} MiB are free on the disk: events are refused until there is room again");
+    }
+    if began(Scarcity::Changes) {
+        log::error!(
+            "{mib} MiB are free on the disk: every change is refused until there is room again"
+        );
+    }
+    if ended(Scarcity::Changes) {
+        log::warn!("{mib} MiB are free on the disk: accounts and tokens can be changed again");
+    }
+    if ended(Scarcity::Events) {
+        log::warn!("{mib} MiB are free on the disk: events are taken again");
+    }
+}
+
+/// What the steps of one group may still write.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Space {
+    free: u64,
+    scarcity: Scarcity,
+}
+
+impl Space {
+    /// Takes what a step asks for. False, and nothing is taken: there is too little.
+    pub(crate) fn take(&mut self, needs: Needs) -> bool {
+        let Needs { room, bytes } = needs;
+        let left = self.free.checked_sub(bytes.saturating_mul(AMPLIFICATION));
+        match left.filter(|left| *left >= room.free_bytes()) {
+            Some(left) if !self.scarcity.refuses(room) => {
+                self.free = left;
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_stop_first_then_changes_and_what_makes_room_goes_on() {
+        let gauge = Gauge::default();
+        for (free, taken) in [
+            (64, [true, true, true]),
+            (15, [true, true, false]),
+            (5, [true, false, false]),
+            (1, [false, false, false]),
+            (7, [true, true, false]),
+            (64, [true, true, true]),
+        ] {
+            let mut space = gauge.note(free * MIB);
+            let takes = [Room::Reclaim, Room::Change, Room::Events]
+                .map(|room| space.take(Needs { room, bytes: 1 }));
+            assert_eq!(takes, taken, "{free} MiB");
+        }
+    }
+
+    #[test]
+    fn what_a_group_has_taken_counts() {
+        let mut space = Gauge::default().note(32 * MIB);
+        let mut take = |room, bytes| space.take(Needs { room, bytes });
+        assert!(take(Room::Events, 7 * MIB));
+        assert!(!take(Room::Events, 2 * MIB));
+        assert!(take(Room::Change, 2 * MIB));
+        assert!(!take(Room::Reclaim, u64::MAX));
+    }
+
+    #[test]
+    fn a_disk_at_the_mark_does_not_waver() {
+        let gauge = Gauge::default();
+        let at = |free: u64| {
+            gauge.note(free);
+            gauge.read()
+        };
+        let mark = Room::Events.free_bytes();
+        assert_eq!(at(mark), Scarcity::Nothing);
+        assert_eq!(at(mark - 1), Scarcity::Events);
+        assert_eq!(at(mark), Scarcity::Events);
+        assert_eq!(at(mark + mark / 8), Scarcity::Nothing);
+        assert_eq!(at(mark), Scarcity::Nothing);
+    }
+}

@@ -1,0 +1,94 @@
+//! How long a group waits for company before it is committed. Fewer and larger groups cost less: each is a flush, some pages that
+//! are written anew, and a stir among the threads that write them.
+
+use std::time::Duration;
+
+use crate::store::sled::engine::queue::Patience;
+
+/// From so many clients on a group waits for those who were just answered. Fewer share a flush so seldom that waiting would
+/// cost them more than it saves.
+const CROWD_STEPS: usize = 16;
+/// A group of a crowd waits for so many times what the last one took.
+const TIMES: u32 = 2;
+/// And never longer than this, however slow the disk is.
+const CROWD_WAIT: Duration = Duration::from_millis(4);
+
+/// What the last group was like, and what the owner wants.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Pace {
+    /// What the owner lets a group wait: `storage.commit_delay`.
+    delay: Duration,
+    /// How many steps the last group had.
+    steps: usize,
+    /// How long it took until it was durable.
+    took: Duration,
+}
+
+impl Pace {
+    /// A pace with this delay.
+    pub(crate) fn new(delay: Duration) -> Pace {
+        Pace {
+            delay,
+            ..Pace::default()
+        }
+    }
+
+    /// How long the next group waits when so many steps are there already. Those of the last group were just answered: if they
+    /// are many, most will soon be back.
+    pub(crate) fn patience(&self, waiting: usize) -> Patience {
+        let crowd = self.steps.saturating_add(waiting);
+        if !self.delay.is_zero() {
+            Patience {
+                steps: usize::MAX,
+                at_most: self.delay,
+            }
+        } else if crowd >= CROWD_STEPS {
+            Patience {
+                steps: crowd,
+                at_most: self.took.saturating_mul(TIMES).min(CROWD_WAIT),
+            }
+        } else {
+            Patience::default()
+        }
+    }
+
+    /// Notes what a group was like.
+    pub(crate) fn note(&mut self, steps: usize, took: Duration) {
+        (self.steps, self.took) = (steps, took);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn few_clients_never_wait_for_each_other() {
+        let mut pace = Pace::default();
+        assert_eq!(pace.patience(0), Patience::default());
+        pace.note(1, MS);
+        assert_eq!(pace.patience(1), Patience::default());
+        pace.note(CROWD_STEPS / 2, MS);
+        assert_eq!(pace.patience(CROWD_STEPS / 2 - 1), Patience::default());
+    }
+
+    #[test]
+    fn a_crowd_is_waited_for_as_long_as_it_is_worth() {
+        let mut pace = Pace::default();
+        pace.note(100, MS);
+        let (steps, at_most) = (130, TIMES * MS);
+        assert_eq!(pace.patience(30), Patience { steps, at_most });
+        pace.note(100, 500 * MS);
+        assert_eq!(pace.patience(30).at_most, CROWD_WAIT);
+    }
+
+    #[test]
+    fn a_delay_holds_for_everybody() {
+        let mut pace = Pace::new(50 * MS);
+        assert_eq!(pace.patience(0).at_most, 50 * MS);
+        pace.note(100, MS);
+        assert_eq!(pace.patience(7).at_most, 50 * MS);
+    }
+}

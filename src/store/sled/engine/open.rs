@@ -1,0 +1,247 @@
+//! Opening the database, so that neither a crash nor a power cut at any earlier moment, this one's included, keeps it from opening.
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use sled::{Db, Tree};
+
+use crate::store::sled::engine::keys::{BlockKey, Key, meta};
+use crate::store::sled::engine::record;
+use crate::store::sled::engine::transaction::{Read, broken};
+use crate::store::sled::engine::writer::SEQUENCE;
+use crate::store::{Outcome, StoreError};
+
+/// The layout of keys and records. Another number is another program's, or another age's.
+const FORMAT: u32 = 1;
+/// Where the format lies.
+const FORMAT_KEY: u8 = 0;
+/// After a kill the kernel may take a moment to let go of the lock.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+const IN_USE: &str = "another process has it open";
+
+/// An open database and the number of its last group.
+pub(crate) struct Opened {
+    pub(crate) db: Db,
+    pub(crate) tree: Tree,
+    pub(crate) sequence: u64,
+}
+
+/// Opens the database in `path`, making it if there is none. `cache_bytes` is counted in bytes on disk, not in memory.
+pub(crate) fn open(path: &Path, cache_bytes: u64) -> Outcome<Opened> {
+    make_directory(path).map_err(|error| unusable(path, &error))?;
+    remove_unfinished_snapshots(path, LOCK_PATIENCE)?;
+    let db = open_patiently(path, cache_bytes)?;
+    sync_files(path).map_err(|error| unusable(path, &error))?;
+    let tree = Tree::clone(&db);
+    let sequence = check(&tree)?;
+    Ok(Opened { db, tree, sequence })
+}
+
+fn unusable(path: &Path, error: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Unusable(format!("{}: {error}", path.display()))
+}
+
+fn make_directory(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// A crash while sled writes a snapshot leaves a file that it would read as the newest one, and report as corruption for
+/// ever. The real snapshot is only removed after the new one has its name, so the leftover is never needed.
+///
+/// The lock is held meanwhile: what another process is just writing is no leftover.
+fn remove_unfinished_snapshots(path: &Path, patience: Duration) -> Outcome<()> {
+    let told = |error: io::Error| unusable(path, &error);
+    if unfinished_snapshots(path).map_err(told)?.is_empty() {
+        return Ok(());
+    }
+    let _lock = lock(path, patience)?;
+    for file in unfinished_snapshots(path).map_err(told)? {
+        log::warn!(
+            "removing {}, which an earlier start left unfinished",
+            file.display()
+        );
+        fs::remove_file(file).map_err(told)?;
+    }
+    Ok(())
+}
+
+fn unfinished_snapshots(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let files: Vec<PathBuf> = fs::read_dir(path)?
+        .map(|entry| entry.map(|it| it.path()))
+        .collect::<io::Result<_>>()?;
+    let is_unfinished = |file: &PathBuf| file.extension().is_some_and(|it| it == "generating");
+    Ok(files.into_iter().filter(is_unfinished).collect())
+}
+
+/// The lock that sled takes too; none, and nothing to lock, where there is no database yet. It ends with what is returned.
+fn lock(path: &Path, mut patience: Duration) -> Outcome<Option<File>> {
+    let file = match File::open(path.join("db")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(|error| unusable(path, &error))?,
+    };
+    while let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        if error != Errno::WOULDBLOCK {
+            return Err(unusable(path, &error));
+        }
+        if patience.is_zero() {
+            return Err(unusable(path, &IN_USE));
+        }
+        patience = patience.saturating_sub(LOCK_PAUSE);
+        pause();
+    }
+    Ok(Some(file))
+}
+
+fn open_patiently(path: &Path, cache_bytes: u64) -> Outcome<Db> {
+    let mut patience = LOCK_PATIENCE;
+    loop {
+        match open_once(path, cache_bytes) {
+            Err(error) if is_locked(&error) && !patience.is_zero() => {
+                patience = patience.saturating_sub(LOCK_PAUSE);
+                pause();
+            }
+            Err(error) if is_locked(&error) => {
+                return Err(unusable(path, &IN_USE));
+            }
+            opened => return opened.map_err(|error| unusable(path, &error)),
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "waiting for the kernel to release the lock of a process that was killed"
+)]
+fn pause() {
+    std::thread::sleep(LOCK_PAUSE);
+}
+
+fn open_once(path: &Path, cache_bytes: u64) -> sled::Result<Db> {
+    let config = sled::Config::new().path(path).cache_capacity(cache_bytes);
+    // Opening damaged files can panic.
+    catch_unwind(AssertUnwindSafe(|| config.open())).unwrap_or_else(|_| {
+        Err(sled::Error::ReportableBug(
+            "the files are damaged beyond opening".into(),
+        ))
+    })
+}
+
+fn is_locked(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(error) if error.to_string().contains("could not acquire lock"))
+}
+
+/// sled forces none of what opening has made to the disk: the files, their names, and the name of the directory.
+fn sync_files(path: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let file = entry?.path();
+        if file.is_file() {
+            File::open(file)?.sync_all()?;
+        }
+    }
+    File::open(path)?.sync_all()?;
+    match path.canonicalize()?.parent() {
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+/// Makes sure that the database is ours and whole as far as that can be told: recovery is silent about what it skipped.
+fn check(tree: &Tree) -> Outcome<u64> {
+    match tree.fetch(&meta::<u32>(FORMAT_KEY))? {
+        Some(FORMAT) => {}
+        Some(other) => {
+            let why = format!("the data has format {other}; this version reads format {FORMAT}");
+            return Err(StoreError::Unusable(why));
+        }
+        None if tree.is_empty() => {
+            let key = meta::<u32>(FORMAT_KEY).bytes();
+            let sealed = record::seal(&key, &FORMAT)?;
+            tree.insert(key, sealed).map_err(|error| broken(&error))?;
+        }
+        None => {
+            return Err(StoreError::Unusable(
+                "the data is damaged: its format is missing".into(),
+            ));
+        }
+    }
+    let sequence = tree.fetch(&meta::<u64>(SEQUENCE))?.unwrap_or(0);
+    // The sequence number and everything of its group were one batch: a block from a later group means that a piece of
+    // the log was skipped.
+    let newest = tree.scan_prefix([BlockKey::KIND]).keys().next_back();
+    let newest = newest.transpose().map_err(|error| broken(&error))?;
+    match newest.and_then(|key| BlockKey::parse(&key)) {
+        Some(block) if block.sequence > sequence => {
+            let why = format!(
+                "the data is damaged: group {} without its number",
+                block.sequence
+            );
+            Err(StoreError::Unusable(why))
+        }
+        _ => Ok(sequence),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn what_another_process_is_just_writing_is_no_leftover() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        drop(open(path, 1 << 20).unwrap());
+        let snapshot = path.join("snap.0000000000000001.generating");
+        fs::write(&snapshot, "half of it").unwrap();
+        let other = lock(path, Duration::ZERO).unwrap();
+        let refused = remove_unfinished_snapshots(path, Duration::ZERO);
+        assert_eq!(refused, Err(unusable(path, &IN_USE)));
+        assert!(snapshot.exists());
+        drop(other);
+        drop(open(path, 1 << 20).unwrap());
+        assert!(!snapshot.exists());
+    }
+    #[test]
+    fn a_block_of_a_group_without_its_number_is_damage() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        let tree = open(path, 1 << 20).unwrap().tree;
+        let number = meta::<u64>(SEQUENCE).bytes();
+        tree.insert(&*number, record::seal(&number, &7_u64).unwrap())
+            .unwrap();
+        let put_block = |sequence| {
+            let key = BlockKey {
+                at: crate::model::Timestamp::default(),
+                sequence,
+                index: 0,
+                part: 0,
+            };
+            tree.insert(key.bytes(), &[]).unwrap();
+        };
+        put_block(7);
+        assert_eq!(check(&tree), Ok(7));
+        put_block(8);
+        drop(tree);
+        let refused = open(path, 1 << 20).map(|opened| opened.sequence);
+        let why = "the data is damaged: group 8 without its number";
+        assert_eq!(refused, Err(StoreError::Unusable(why.into())));
+    }
+
+    #[test]
+    fn the_directory_is_for_its_owner_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        // A umask of the tests' own can only take permissions away.
+        let path = directory.path().join("data");
+        drop(open(&path, 1 << 20).unwrap());
+        let mode = path.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
+}

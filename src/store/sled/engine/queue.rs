@@ -1,0 +1,270 @@
+//! The steps that wait for the writer, in order, and how they are cut into groups.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::store::sled::engine::disk_space::{Needs, Room};
+use crate::store::sled::engine::transaction::View;
+use crate::store::{Outcome, StoreError};
+
+/// Steps that may wait: more than there can be connections.
+const QUEUE_STEPS: usize = 16_384;
+/// Steps of one group: it bounds the batch, and how long the first of a group waits for the last.
+const GROUP_STEPS: usize = 1_024;
+/// What the steps of one group may bring: it bounds the batch in memory, and what one flush has to write. A step that brings
+/// more is a group by itself.
+const GROUP_BYTES: u64 = 8 << 20;
+
+/// A step on its way, whatever it returns.
+pub(crate) trait Pending: Send {
+    /// What it asks for.
+    fn needs(&self) -> Needs;
+    /// Runs it; without room only if it turns out to change nothing.
+    fn run(&mut self, view: &mut View<'_>, has_room: bool);
+    /// Tells whoever waits what came of it.
+    fn answer(self: Box<Self>, group: Outcome<()>);
+}
+
+/// The steps of a group.
+pub(crate) type Group = Vec<Box<dyn Pending>>;
+
+/// How long a group waits for company once its first step is there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Patience {
+    /// Until so many steps are there;
+    pub(crate) steps: usize,
+    /// at most so long.
+    pub(crate) at_most: Duration,
+}
+
+/// The queue in front of the writer.
+#[derive(Default)]
+pub(crate) struct Queue {
+    waiting: Mutex<Waiting>,
+    arrived: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    steps: VecDeque<Box<dyn Pending>>,
+    /// What they are going to write together.
+    bytes: u64,
+    /// The writer sleeps until so many steps are there.
+    wanted: usize,
+    /// One of them must not be made to wait for company.
+    hurried: bool,
+    closed: bool,
+}
+
+impl Waiting {
+    /// Whether the writer has waited long enough.
+    fn are_enough(&self) -> bool {
+        let is_group = self.steps.len() >= self.wanted || self.bytes >= GROUP_BYTES;
+        is_group || self.hurried || self.closed
+    }
+
+    fn cut(&mut self, group: &mut Group) {
+        let mut bytes: u64 = 0;
+        while let Some(next) = self.steps.front() {
+            let more = next.needs().bytes;
+            bytes = bytes.saturating_add(more);
+            let is_full = group.len() >= GROUP_STEPS || bytes > GROUP_BYTES;
+            if is_full && !group.is_empty() {
+                break;
+            }
+            group.extend(self.steps.pop_front());
+            self.bytes = self.bytes.saturating_sub(more);
+        }
+        self.hurried &= !self.steps.is_empty();
+    }
+}
+
+impl Queue {
+    /// Adds a step. `Stopped`: nothing is taken any more.
+    pub(crate) fn push(&self, step: Box<dyn Pending>) -> Outcome<()> {
+        let mut waiting = self.lock();
+        if waiting.closed {
+            return Err(StoreError::Stopped("it is closed".into()));
+        }
+        if waiting.steps.len() >= QUEUE_STEPS {
+            return Err(StoreError::Busy);
+        }
+        let Needs { room, bytes } = step.needs();
+        waiting.bytes = waiting.bytes.saturating_add(bytes);
+        // What makes room, and every step of the start, which come one after the other.
+        waiting.hurried |= room == Room::Reclaim;
+        waiting.steps.push_back(step);
+        // Told once: whoever comes while the writer is at work, or about to wake up, has nobody to wake.
+        let wakes = waiting.wanted > 0 && waiting.are_enough();
+        if wakes {
+            waiting.wanted = 0;
+        }
+        drop(waiting);
+        if wakes {
+            self.arrived.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Waits for steps and takes a group of them; false when the queue is closed and empty. `patience` is asked with how many
+    /// steps are there at once.
+    pub(crate) fn take_group(
+        &self,
+        group: &mut Group,
+        patience: impl FnOnce(usize) -> Patience,
+    ) -> bool {
+        let at_once = self.lock();
+        let patience = patience(at_once.steps.len());
+        let mut waiting = self.wait_for_first(at_once);
+        waiting.wanted = patience.steps.min(GROUP_STEPS);
+        if !patience.at_most.is_zero() && !waiting.are_enough() {
+            let waited = self
+                .arrived
+                .wait_timeout_while(waiting, patience.at_most, |it| !it.are_enough());
+            waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        waiting.wanted = 0;
+        waiting.cut(group);
+        !group.is_empty()
+    }
+
+    fn wait_for_first<'a>(
+        &'a self,
+        mut waiting: MutexGuard<'a, Waiting>,
+    ) -> MutexGuard<'a, Waiting> {
+        while waiting.steps.is_empty() && !waiting.closed {
+            waiting.wanted = 1;
+            waiting = self
+                .arrived
+                .wait(waiting)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        waiting
+    }
+
+    /// Takes no further steps; those that wait still happen.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.arrived.notify_one();
+    }
+
+    /// Takes no further steps, and gives back those that wait.
+    pub(crate) fn abandon(&self) -> VecDeque<Box<dyn Pending>> {
+        let mut waiting = self.lock();
+        waiting.closed = true;
+        std::mem::take(&mut waiting.steps)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Weight(u64, Room);
+
+    impl Pending for Weight {
+        fn needs(&self) -> Needs {
+            Needs {
+                room: self.1,
+                bytes: self.0,
+            }
+        }
+        fn run(&mut self, _: &mut View<'_>, _: bool) {}
+        fn answer(self: Box<Self>, _: Outcome<()>) {}
+    }
+
+    fn step(bytes: u64) -> Box<dyn Pending> {
+        Box::new(Weight(bytes, Room::Events))
+    }
+
+    fn groups(weights: &[u64]) -> Vec<Vec<u64>> {
+        let queue = Queue::default();
+        for weight in weights {
+            queue.push(step(*weight)).unwrap();
+        }
+        queue.close();
+        let mut groups = Vec::new();
+        loop {
+            let mut group = Group::new();
+            if !queue.take_group(&mut group, |_| Patience::default()) {
+                return groups;
+            }
+            groups.push(group.iter().map(|step| step.needs().bytes).collect());
+        }
+    }
+
+    #[test]
+    fn a_group_ends_at_its_bytes_and_the_rest_follows_in_order() {
+        let half = GROUP_BYTES / 2;
+        assert_eq!(
+            groups(&[half, half, 1, 3 * half, 2, half, 3]),
+            [vec![half, half], vec![1], vec![3 * half], vec![2, half, 3]]
+        );
+    }
+
+    #[test]
+    fn a_group_ends_at_its_steps() {
+        let groups = groups(&[1; GROUP_STEPS + 5]);
+        let lengths: Vec<usize> = groups.iter().map(Vec::len).collect();
+        assert_eq!(lengths, [GROUP_STEPS, 5]);
+    }
+
+    #[test]
+    fn what_is_too_much_is_refused_and_so_is_what_comes_too_late() {
+        let queue = Queue::default();
+        for _ in 0..QUEUE_STEPS {
+            queue.push(step(1)).unwrap();
+        }
+        assert_eq!(queue.push(step(1)), Err(StoreError::Busy));
+        assert_eq!(queue.abandon().len(), QUEUE_STEPS);
+        let late = queue.push(step(1));
+        assert!(matches!(late, Err(StoreError::Stopped(_))), "{late:?}");
+    }
+
+    /// Begins with one step, lets the writer wait for more with the greatest patience, and says how many it took.
+    fn group_with(company: impl FnOnce(&Queue) + Send) -> usize {
+        let queue = Queue::default();
+        queue.push(step(1)).unwrap();
+        let patience = Patience {
+            steps: 3,
+            at_most: Duration::MAX,
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| company(&queue));
+            let mut group = Group::new();
+            queue.take_group(&mut group, |_| patience);
+            group.len()
+        })
+    }
+
+    #[test]
+    fn a_group_waits_for_company_until_it_is_enough_or_the_queue_is_closed() {
+        let more = |queue: &Queue, weights: &[u64]| {
+            for weight in weights {
+                queue.push(step(*weight)).unwrap();
+            }
+        };
+        assert_eq!(group_with(|queue| more(queue, &[1, 1])), 3);
+        assert_eq!(group_with(|queue| more(queue, &[GROUP_BYTES])), 1);
+        assert_eq!(group_with(Queue::close), 1);
+        let hurry = |queue: &Queue| queue.push(Box::new(Weight(1, Room::Reclaim))).unwrap();
+        assert_eq!(group_with(hurry), 2);
+    }
+
+    #[test]
+    fn a_group_without_company_goes_on_alone_in_the_end() {
+        let queue = Queue::default();
+        queue.push(step(1)).unwrap();
+        let patience = Patience {
+            steps: 2,
+            at_most: Duration::from_millis(1),
+        };
+        let mut group = Group::new();
+        assert!(queue.take_group(&mut group, |_| patience) && group.len() == 1);
+    }
+}

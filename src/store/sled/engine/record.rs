@@ -1,0 +1,103 @@
+//! How a value lies in the database: `version (1) · CRC-32 of key, version and body (4, little-endian) · body`. A body is postcard,
+//! but for blocks of events, which are bytes already.
+//!
+//! The checksum covers the key, so that a value which turns up under another key is found out too.
+
+use sled::IVec;
+
+use crate::store::{Outcome, StoreError};
+
+const HEAD_BYTES: usize = 5;
+
+/// A kind of value that can be stored. A changed shape is a new version.
+pub(crate) trait Record: Sized {
+    /// The version written today.
+    const VERSION: u8 = 1;
+    /// The body.
+    fn to_body(&self) -> Result<Vec<u8>, postcard::Error>;
+    /// What `to_body` was called on.
+    fn from_body(body: &[u8]) -> Result<Self, postcard::Error>;
+}
+
+/// Types that serde knows are stored as postcard.
+macro_rules! postcard_records {
+    ($($type:ty),* $(,)?) => {$(
+        impl $crate::store::sled::engine::record::Record for $type {
+            fn to_body(&self) -> Result<Vec<u8>, postcard::Error> {
+                postcard::to_stdvec(self)
+            }
+            fn from_body(body: &[u8]) -> Result<Self, postcard::Error> {
+                postcard::from_bytes(body)
+            }
+        }
+    )*};
+}
+pub(crate) use postcard_records;
+
+/// The stored form of `record` under `key`.
+pub(crate) fn seal<R: Record>(key: &[u8], record: &R) -> Outcome<IVec> {
+    let body = record
+        .to_body()
+        .map_err(|error| corrupt(key, &error.to_string()))?;
+    let mut sealed = Vec::with_capacity(HEAD_BYTES + body.len());
+    sealed.push(R::VERSION);
+    sealed.extend_from_slice(&checksum(key, R::VERSION, &body).to_le_bytes());
+    sealed.extend_from_slice(&body);
+    Ok(IVec::from(sealed))
+}
+
+/// What `seal` made into `stored`.
+pub(crate) fn open<R: Record>(key: &[u8], stored: &[u8]) -> Outcome<R> {
+    let Some((&[version, a, b, c, d], body)) = stored.split_first_chunk::<HEAD_BYTES>() else {
+        return Err(corrupt(key, "too short"));
+    };
+    if checksum(key, version, body) != u32::from_le_bytes([a, b, c, d]) {
+        return Err(corrupt(key, "wrong checksum"));
+    }
+    if version != R::VERSION {
+        return Err(corrupt(key, &format!("unknown version {version}")));
+    }
+    R::from_body(body).map_err(|error| corrupt(key, &error.to_string()))
+}
+
+/// The body of what `seal` made, unchecked: for a look at what was sealed a moment ago.
+pub(crate) fn body_of(stored: &[u8]) -> &[u8] {
+    stored.get(HEAD_BYTES..).unwrap_or_default()
+}
+
+/// A complaint about what lies under `key`. The key is shown as its kind and its length: it may hold an address.
+pub(crate) fn corrupt(key: &[u8], why: &str) -> StoreError {
+    let kind = key.first().map_or('?', |kind| char::from(*kind));
+    StoreError::Corrupt(format!("kind {kind}, key of {} bytes: {why}", key.len()))
+}
+
+fn checksum(key: &[u8], version: u8, body: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(key);
+    hasher.update(&[version]);
+    hasher.update(body);
+    hasher.finalize()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_flipped_bit_and_any_other_key_is_noticed() {
+        let stored = seal(b"key", &"a value".to_owned()).unwrap();
+        assert_eq!(open::<String>(b"key", &stored).unwrap(), "a value");
+        assert!(open::<String>(b"kez", &stored).is_err());
+        for bit in 0..stored.len() * 8 {
+            let mut bent = stored.to_vec();
+            bent[bit / 8] ^= 1 << (bit % 8);
+            assert!(open::<String>(b"key", &bent).is_err(), "bit {bit}");
+        }
+        for len in 0..stored.len() {
+            assert!(
+                open::<String>(b"key", &stored[..len]).is_err(),
+                "length {len}"
+            );
+        }
+    }
+}

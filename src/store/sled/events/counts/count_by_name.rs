@@ -1,0 +1,34 @@
+//! What a report adds to the counters, made ready where its request runs, so that the one writer has little left to do.
+
+/// How often a report used a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NameCount {
+    pub(crate) name: u32,
+    pub(crate) count: u64,
+}
+
+/// How often each of these names occurs, in their order.
+pub(crate) fn tally(names: &[u32]) -> Vec<NameCount> {
+    let mut sorted = names.to_vec();
+    sorted.sort_unstable();
+    let runs = sorted.chunk_by(|a, b| a == b);
+    let counts = runs.filter_map(|run| {
+        run.first().map(|name| NameCount {
+            name: *name,
+            count: run.len() as u64,
+        })
+    });
+    counts.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_counted_by_name() {
+        let count = |name, count| NameCount { name, count };
+        assert_eq!(tally(&[300, 2, 300, 300, 2]), [count(2, 2), count(300, 3)]);
+        assert_eq!(tally(&[]), []);
+    }
+}

@@ -1,0 +1,117 @@
+//! Reading what was counted: rows of counters and one sketch an hour; of the events only those whose blocks are not merged yet, for
+//! no sketch knows their users.
+
+use std::ops::Range;
+
+use sled::Tree;
+
+use crate::model::{EventCounts, HourCounts, Mark, NameCount};
+use crate::store::Outcome;
+use crate::store::sled::engine::keys::{CountKey, Key};
+use crate::store::sled::engine::record;
+use crate::store::sled::engine::transaction::Read;
+use crate::store::sled::events::counts::counters::{ROW_NAMES, Row, hour_begins};
+use crate::store::sled::events::counts::sketches::{self, ALL_NAMES};
+use crate::store::sled::events::reader::Reader;
+
+/// What was counted in some hours, of one name or of all.
+pub(crate) fn read(reader: &Reader, hours: Range<u32>, name: Option<u32>) -> Outcome<EventCounts> {
+    if hours.is_empty() {
+        return Ok(EventCounts::default());
+    }
+    let tree = reader.tree();
+    let mut users = sketches::range(tree, name.unwrap_or(ALL_NAMES), hours.clone())?;
+    reader.walk_loose(hours.clone(), |event| {
+        if name.is_none_or(|name| event.name == name) {
+            let users = users.entry(event.at.hour()).or_default();
+            users.add(Mark::of(event.subject));
+        }
+    })?;
+    let rows = match name {
+        Some(name) => rows_of(tree, hours, name / ROW_NAMES)?,
+        None => tree.entries(
+            &hour_begins(hours.start),
+            &hour_begins(hours.end),
+            usize::MAX,
+        )?,
+    };
+    let mut places = Places::default();
+    let mut read: Vec<HourCounts> = Vec::new();
+    for (key, Row(counts)) in rows {
+        let numbered = (key.row * ROW_NAMES..).zip(counts);
+        let wanted = numbered
+            .filter(|(number, count)| *count > 0 && name.is_none_or(|name| name == *number));
+        let mut counts = wanted
+            .map(|(number, count)| NameCount {
+                name: places.of(number),
+                count,
+            })
+            .peekable();
+        if counts.peek().is_none() {
+            continue;
+        }
+        match read.last_mut().filter(|last| last.hour == key.hour) {
+            Some(last) => last.counts.extend(counts),
+            None => read.push(HourCounts {
+                hour: key.hour,
+                counts: counts.collect(),
+                users: users.remove(&key.hour).unwrap_or_default(),
+            }),
+        }
+    }
+    Ok(EventCounts {
+        names: places
+            .numbers
+            .into_iter()
+            .map(|it| reader.name_of(it))
+            .collect(),
+        hours: read,
+    })
+}
+
+/// The rows of this number, by leaps from hour to hour: with many names there are many rows between them.
+fn rows_of(tree: &Tree, hours: Range<u32>, row: u32) -> Outcome<Vec<(CountKey, Row)>> {
+    let end = hour_begins(hours.end);
+    let mut next = CountKey {
+        hour: hours.start,
+        row,
+    };
+    let mut rows = Vec::new();
+    while next.hour < hours.end {
+        let Some((bytes, stored)) = tree.raw_range(&next.bytes(), &end, 1)?.pop() else {
+            break;
+        };
+        let found = CountKey::parse(&bytes).ok_or_else(|| record::corrupt(&bytes, "not a key"))?;
+        let is_it = found.row == row;
+        next.hour = found.hour + u32::from(found.row >= row);
+        if is_it {
+            rows.push((found, record::open(&bytes, &stored)?));
+        }
+    }
+    Ok(rows)
+}
+
+/// The numbers of names in the order in which they turned up.
+#[derive(Default)]
+struct Places {
+    numbers: Vec<u32>,
+    /// By number, one more than its place.
+    places: Vec<u32>,
+}
+
+impl Places {
+    fn of(&mut self, number: u32) -> u32 {
+        let index = number as usize;
+        if self.places.len() <= index {
+            self.places.resize(index + 1, 0);
+        }
+        let Some(place) = self.places.get_mut(index) else {
+            return 0;
+        };
+        if *place == 0 {
+            self.numbers.push(number);
+            *place = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
+        }
+        *place - 1
+    }
+}

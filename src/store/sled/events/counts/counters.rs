@@ -1,0 +1,348 @@
+//! Exact counts, hour by hour and name by name, written in the batch that stores the events they count: after any crash they agree.
+//!
+//! Names are numbered as they appear, and the counts of 64 names in an hour share a record, so that a busy group of reports
+//! writes one or two records and not one a name.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use sled::IVec;
+
+use crate::store::sled::engine::keys::{CountKey, Field, Key, SketchKey, prefix};
+use crate::store::sled::engine::record::{self, postcard_records};
+use crate::store::sled::engine::transaction::{Read, View};
+use crate::store::sled::events::counts::count_by_name::NameCount;
+use crate::store::sled::events::counts::sketches::ALL_NAMES;
+use crate::store::{Outcome, Swept};
+
+/// Names that share a record.
+pub(crate) const ROW_NAMES: u32 = 64;
+/// Rows kept in memory between groups. Those of the hour under way are asked for by every group.
+const KEPT_ROWS: usize = 256;
+/// Rows of one sweep, each with as many sketches as it has names: it must not hold up the requests that wait behind it.
+const SWEEP_ROWS: usize = 4;
+
+/// The counts of the names `64 × row` and on, in one hour; trailing zeros are left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Row(pub(crate) Vec<u64>);
+
+postcard_records!(Row);
+
+impl Row {
+    fn add(&mut self, place: usize, count: u64) {
+        if self.0.len() <= place {
+            self.0.resize(place + 1, 0);
+        }
+        if let Some(slot) = self.0.get_mut(place) {
+            *slot += count;
+        }
+    }
+
+    /// True when nothing is left of that name.
+    fn take(&mut self, place: usize, count: u64) -> bool {
+        let Some(slot) = self.0.get_mut(place) else {
+            return true;
+        };
+        *slot = slot.saturating_sub(count);
+        let is_gone = *slot == 0;
+        while self.0.last() == Some(&0) {
+            self.0.pop();
+        }
+        is_gone
+    }
+}
+
+fn row_of(name: u32) -> u32 {
+    name / ROW_NAMES
+}
+
+fn place_of(name: u32) -> usize {
+    (name % ROW_NAMES) as usize
+}
+
+/// The rows the writer works on.
+#[derive(Default)]
+pub(crate) struct Counters {
+    rows: HashMap<(u32, u32), (Row, Dirty)>,
+}
+
+type Dirty = bool;
+
+impl Counters {
+    /// The rows of an hour that must be loaded before these counts can be changed.
+    fn missing(&self, hour: u32, counts: &[NameCount]) -> Vec<CountKey> {
+        let mut rows: Vec<u32> = counts.iter().map(|count| row_of(count.name)).collect();
+        // Counts come in the order of their names.
+        rows.dedup();
+        rows.retain(|row| !self.rows.contains_key(&(hour, *row)));
+        rows.into_iter().map(|row| CountKey { hour, row }).collect()
+    }
+
+    /// Adds what a report counts. Its rows are loaded.
+    pub(crate) fn add(&mut self, hour: u32, counts: &[NameCount]) {
+        for run in counts.chunk_by(|a, b| row_of(a.name) == row_of(b.name)) {
+            let number = run.first().map_or(0, |count| row_of(count.name));
+            let (row, dirty) = self.rows.entry((hour, number)).or_default();
+            for count in run {
+                row.add(place_of(count.name), count.count);
+            }
+            *dirty = true;
+        }
+    }
+
+    /// The rows that changed, as they are to be stored.
+    pub(crate) fn changed(&mut self) -> Outcome<Vec<(Vec<u8>, IVec)>> {
+        let mut changed = Vec::new();
+        for (&(hour, row), (counts, dirty)) in &mut self.rows {
+            if std::mem::take(dirty) {
+                let key = CountKey { hour, row }.bytes();
+                changed.push((key.clone(), record::seal(&key, counts)?));
+            }
+        }
+        if self.rows.len() > KEPT_ROWS {
+            self.rows.clear();
+        }
+        Ok(changed)
+    }
+}
+
+/// Loads what these counts will change. Whatever can fail happens here, before anything is changed.
+pub(crate) fn load(view: &mut View<'_>, hour: u32, counts: &[NameCount]) -> Outcome<()> {
+    for key in view.events.counters.missing(hour, counts) {
+        let row = view.fetch(&key)?.unwrap_or_default();
+        let rows = &mut view.events.counters.rows;
+        rows.entry((key.hour, key.row)).or_insert((row, false));
+    }
+    Ok(())
+}
+
+/// Takes counts of an hour back, because their events are removed in the same step: names in order, each once. A name of which nothing is
+/// left loses its sketch, an hour of which nothing is left loses that of all names; the others still know the
+/// users of events that are gone.
+///
+/// The last thing in a step that can fail: rows in memory are not rolled back.
+pub(crate) fn subtract(view: &mut View<'_>, hour: u32, counts: &[NameCount]) -> Outcome<()> {
+    load(view, hour, counts)?;
+    let stored =
+        view.entries::<CountKey>(&hour_begins(hour), &hour_begins(hour + 1), usize::MAX)?;
+    let counters = &mut view.events.counters;
+    let mut gone = Vec::new();
+    for NameCount { name, count } in counts {
+        let (row, dirty) = counters.rows.entry((hour, row_of(*name))).or_default();
+        if row.take(place_of(*name), *count) {
+            gone.push(*name);
+        }
+        *dirty = true;
+    }
+    let in_memory = |row: u32| counters.rows.get(&(hour, row)).map(|(row, _)| row);
+    let is_empty = |(key, row): &(CountKey, Row)| in_memory(key.row).unwrap_or(row).0.is_empty();
+    let mut others = counters.rows.iter().filter(|((it, _), _)| *it == hour);
+    if stored.iter().all(is_empty) && others.all(|(_, (row, _))| row.0.is_empty()) {
+        gone.push(ALL_NAMES);
+    }
+    for name in gone {
+        view.remove(&SketchKey { name, hour });
+    }
+    Ok(())
+}
+
+/// Removes some of what was counted before an hour, oldest first, a row and its sketches together.
+pub(crate) fn sweep(view: &mut View<'_>, before: u32) -> Outcome<Swept> {
+    let rows = view.entries::<CountKey>(&[CountKey::KIND], &hour_begins(before), SWEEP_ROWS)?;
+    let mut removed = 0;
+    for (key, Row(counts)) in &rows {
+        let (hour, first) = (key.hour, key.row * ROW_NAMES);
+        let counted = (first..).zip(counts).filter(|(_, count)| **count > 0);
+        let names = counted.map(|(name, _)| name).chain([ALL_NAMES]);
+        for key in names.map(|name| SketchKey { name, hour }) {
+            view.remove(&key);
+            removed += 1;
+        }
+        view.remove(key);
+        removed += 1;
+    }
+    let counters = &mut view.events.counters;
+    counters
+        .rows
+        .retain(|(hour, _), (_, dirty)| *dirty || *hour >= before);
+    Ok(Swept {
+        removed,
+        more: rows.len() == SWEEP_ROWS,
+    })
+}
+
+/// The first key of an hour's rows.
+pub(crate) fn hour_begins(hour: u32) -> Vec<u8> {
+    prefix::<CountKey>(|key| hour.write(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use sled::Tree;
+
+    use super::*;
+    use crate::model::{Sketch, Timestamp, UserNumber};
+    use crate::store::sled::events::append::EventLog;
+    use crate::store::sled::events::counts::count_by_name::tally;
+    use crate::store::sled::events::counts::names::Names;
+    use crate::store::sled::events::counts::sketches::Sketches;
+    use crate::store::sled::events::disk_writes::Ledger;
+    use crate::store::sled::events::format::columns::{Packed, Reporter};
+
+    /// A tree, and what the writer keeps in mind.
+    struct Desk {
+        tree: Tree,
+        events: EventLog,
+    }
+
+    impl Desk {
+        fn new() -> Desk {
+            let db = sled::Config::new().temporary(true).open().unwrap();
+            let tree = Tree::clone(&db);
+            let events = Desk::log(&tree);
+            Desk { tree, events }
+        }
+
+        fn log(tree: &Tree) -> EventLog {
+            let names = Names::load(tree, 1_000).unwrap();
+            EventLog::open(tree, Arc::new(names), Ledger::default()).unwrap()
+        }
+
+        /// A group of one step.
+        fn group<T>(&mut self, step: impl FnOnce(&mut View<'_>) -> Outcome<T>) -> T {
+            let mut view = View::new(&self.tree, &mut self.events);
+            let value = step(&mut view).unwrap();
+            let batch = view.finish(1, false).unwrap().batch;
+            self.tree.apply_batch(batch).unwrap();
+            value
+        }
+
+        /// As after a restart.
+        fn forget(&mut self) {
+            self.events = Desk::log(&self.tree);
+        }
+
+        fn add(&mut self, hour: u32, names: &[u32], user: u32) {
+            let counts = tally(names);
+            let mut seen = Sketches::default();
+            for name in names {
+                seen.see(&Packed {
+                    at: Timestamp::from_millis(i64::from(hour) * 3_600_000),
+                    reporter: Reporter::Admin,
+                    name: *name,
+                    literal: None,
+                    subject: UserNumber(user),
+                    details: None,
+                });
+            }
+            let changed = seen.changed(&self.tree).unwrap();
+            self.group(|view| {
+                load(view, hour, &counts)?;
+                view.events.counters.add(hour, &counts);
+                changed.iter().try_for_each(|(key, it)| view.put(key, it))
+            });
+        }
+
+        fn subtract(&mut self, hour: u32, counts: &[(u32, u64)]) {
+            let counts: Vec<NameCount> = counts
+                .iter()
+                .map(|&(name, count)| NameCount { name, count })
+                .collect();
+            self.group(|view| subtract(view, hour, &counts));
+        }
+
+        /// The counts of an hour.
+        fn counts(&self, hour: u32) -> Vec<(u32, u64)> {
+            let (from, to) = (hour_begins(hour), hour_begins(hour + 1));
+            let rows = self.tree.entries::<CountKey>(&from, &to, usize::MAX);
+            let rows = rows.unwrap().into_iter();
+            rows.flat_map(|(key, Row(counts))| (key.row * ROW_NAMES..).zip(counts))
+                .filter(|(_, count)| *count > 0)
+                .collect()
+        }
+
+        fn users(&self, name: u32, hour: u32) -> Option<u64> {
+            let sketch: Option<Sketch> = self.tree.fetch(&SketchKey { name, hour }).unwrap();
+            sketch.map(|it| it.users())
+        }
+    }
+
+    #[test]
+    fn what_is_taken_back_is_not_counted_and_names_without_events_have_no_users() {
+        let mut desk = Desk::new();
+        for restart in [false, true] {
+            desk.add(7, &[3, 3, 70], 1);
+            desk.add(7, &[3, 70], 2);
+            if restart {
+                desk.forget();
+            }
+            desk.subtract(7, &[(3, 2), (70, 2)]);
+            assert_eq!(desk.counts(7), [(3, 1)]);
+            assert_eq!((desk.users(3, 7), desk.users(70, 7)), (Some(2), None));
+            assert_eq!(desk.users(ALL_NAMES, 7), Some(2));
+            // What comes later starts from nothing.
+            desk.add(7, &[70], 5);
+            assert_eq!(desk.users(70, 7), Some(1));
+            if restart {
+                desk.forget();
+            }
+            desk.subtract(7, &[(3, 1), (70, 1)]);
+            assert_eq!(desk.counts(7), []);
+            for name in [3, 70, ALL_NAMES] {
+                assert_eq!(desk.users(name, 7), None);
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_taken_back_and_reported_in_one_group_is_counted() {
+        let mut desk = Desk::new();
+        desk.add(7, &[3], 1);
+        let counts = tally(&[3]);
+        desk.group(|view| {
+            subtract(view, 7, &counts)?;
+            load(view, 7, &counts)?;
+            view.events.counters.add(7, &counts);
+            Ok(())
+        });
+        assert_eq!((desk.counts(7), desk.users(3, 7)), (vec![(3, 1)], None));
+    }
+
+    #[test]
+    fn more_names_than_are_kept_in_memory_are_counted_all_the_same() {
+        let mut desk = Desk::new();
+        let names: Vec<u32> = (0..2_000).collect();
+        desk.add(7, &names, 1);
+        desk.add(7, &names, 2);
+        let expected: Vec<(u32, u64)> = names.iter().map(|name| (*name, 2)).collect();
+        assert_eq!(desk.counts(7), expected);
+        for name in [0, 1_500, 1_999, ALL_NAMES] {
+            assert_eq!(desk.users(name, 7), Some(2), "{name}");
+        }
+    }
+
+    #[test]
+    fn old_hours_are_swept_a_few_rows_at_a_time_with_their_sketches() {
+        let mut desk = Desk::new();
+        for hour in 0..10 {
+            desk.add(hour, &[3, 70], 1);
+        }
+        let mut steps = 0;
+        while desk.group(|view| sweep(view, 8)).more {
+            steps += 1;
+        }
+        assert_eq!(steps, 8 * 2 / SWEEP_ROWS);
+        for hour in 0..10 {
+            let there = if hour < 8 { None } else { Some(1) };
+            for name in [3, 70, ALL_NAMES] {
+                assert_eq!(desk.users(name, hour), there, "{hour}");
+            }
+            assert_eq!(desk.counts(hour).is_empty(), there.is_none());
+        }
+        // What was swept is not remembered either.
+        desk.add(7, &[3], 1);
+        assert_eq!(desk.counts(7), [(3, 1)]);
+    }
+}

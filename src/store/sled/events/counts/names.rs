@@ -1,0 +1,126 @@
+//! The numbers of event names. A name keeps its number for ever. There is room for so many names; further ones are stored with
+//! their events but counted under one name, so that nobody can fill the memory with names.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use sled::Tree;
+
+use crate::model::{NewEvent, limits};
+use crate::store::Outcome;
+use crate::store::sled::engine::keys::{Key, NameKey};
+use crate::store::sled::engine::transaction::{Read, View};
+use crate::store::sled::events::format::columns::OTHER;
+
+/// The names and their numbers.
+pub(crate) struct Names {
+    table: RwLock<NameTable>,
+    /// Names that get a number of their own.
+    most: usize,
+    /// Set when the log was told that there are more.
+    is_told: AtomicBool,
+}
+
+#[derive(Default)]
+struct NameTable {
+    numbers: HashMap<Arc<str>, u32>,
+    /// The name of each number; [`OTHER`] is the first.
+    names: Vec<Arc<str>>,
+}
+
+impl Names {
+    /// Reads the names that are stored. At most `most` get a number.
+    pub(crate) fn load(tree: &Tree, most: usize) -> Outcome<Names> {
+        let names = Names {
+            table: RwLock::default(),
+            most,
+            is_told: AtomicBool::new(false),
+        };
+        names.learn(OTHER, limits::OTHER_NAMES);
+        for (key, name) in tree.under::<NameKey>(&[NameKey::KIND])? {
+            names.learn(key.id, &name);
+        }
+        Ok(names)
+    }
+
+    fn learn(&self, id: u32, name: &str) {
+        let name: Arc<str> = name.into();
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        let place = id as usize;
+        if table.names.len() <= place {
+            table
+                .names
+                .resize(place + 1, Arc::from(limits::OTHER_NAMES));
+        }
+        if let Some(slot) = table.names.get_mut(place) {
+            slot.clone_from(&name);
+        }
+        table.numbers.insert(name, id);
+    }
+
+    /// The numbers of the names of these events, or the names that are to be given one first.
+    pub(crate) fn numbers(&self, events: &[NewEvent<'_>]) -> Result<Vec<u32>, Vec<String>> {
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        let is_full = table.numbers.len() > self.most;
+        let mut numbers = Vec::with_capacity(events.len());
+        let mut unknown: Vec<String> = Vec::new();
+        for event in events {
+            match table.numbers.get(event.name) {
+                Some(number) => numbers.push(*number),
+                None if is_full => numbers.push(OTHER),
+                None => unknown.push(event.name.to_owned()),
+            }
+        }
+        if unknown.is_empty() {
+            Ok(numbers)
+        } else {
+            Err(unknown)
+        }
+    }
+
+    /// The number of a name, if it has one.
+    pub(crate) fn number(&self, name: &str) -> Option<u32> {
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        table.numbers.get(name).copied()
+    }
+
+    /// The name of a number; that of all further names if there is none.
+    pub(crate) fn name(&self, id: u32) -> Arc<str> {
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        match table.names.get(id as usize) {
+            Some(name) => Arc::clone(name),
+            None => Arc::from(limits::OTHER_NAMES),
+        }
+    }
+
+    /// The number of the next name, if there is room for one.
+    fn next(&self) -> Option<u32> {
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        let next = u32::try_from(table.names.len()).ok()?;
+        (table.numbers.len() <= self.most).then_some(next)
+    }
+}
+
+/// Gives numbers to names that have none, as long as there is room.
+pub(crate) fn intern(view: &mut View<'_>, unknown: Vec<String>) -> Outcome<()> {
+    let names = Arc::clone(&view.events.names);
+    for name in unknown {
+        if names.number(&name).is_some() {
+            continue;
+        }
+        let Some(id) = names.next() else {
+            if !names.is_told.swap(true, Ordering::Relaxed) {
+                log::warn!(
+                    "there are more than {} names of events: further ones are counted as {} (events.max_names)",
+                    names.most,
+                    limits::OTHER_NAMES
+                );
+            }
+            break;
+        };
+        view.put(&NameKey { id }, &name)?;
+        names.learn(id, &name);
+    }
+    Ok(())
+}

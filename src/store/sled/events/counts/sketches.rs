@@ -1,0 +1,87 @@
+//! The sketches of users, one for a name and an hour, and one for all names of an hour. A sketch changes with nearly every event of a
+//! quiet hour, so it is not written with each: it is written when blocks are merged, in the same step, and speaks of the users of merged
+//! blocks. Those of loose ones are seen in the blocks themselves. To see a user twice changes nothing.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+
+use crate::model::{Mark, Sketch};
+use crate::store::sled::engine::keys::{Key, SketchKey};
+use crate::store::sled::engine::record::{self, Record};
+use crate::store::sled::engine::transaction::Read;
+use crate::store::sled::events::format::columns::Packed;
+use crate::store::{Outcome, StoreError};
+
+/// Stands for all names together; no name has this number.
+pub(crate) const ALL_NAMES: u32 = u32::MAX;
+
+impl Record for Sketch {
+    fn to_body(&self) -> Result<Vec<u8>, postcard::Error> {
+        Ok(self.to_bytes())
+    }
+    fn from_body(body: &[u8]) -> Result<Sketch, postcard::Error> {
+        Sketch::from_bytes(body).ok_or(postcard::Error::DeserializeBadEncoding)
+    }
+}
+
+/// The users of some events, by name and hour.
+#[derive(Default)]
+pub(crate) struct Sketches(BTreeMap<SketchKey, Sketch>);
+
+impl Sketches {
+    /// Sees whom an event is about.
+    pub(crate) fn see(&mut self, event: &Packed<'_>) {
+        let (hour, mark) = (event.at.hour(), Mark::of(event.subject));
+        for name in [event.name, ALL_NAMES] {
+            self.0
+                .entry(SketchKey { name, hour })
+                .or_default()
+                .add(mark);
+        }
+    }
+
+    /// Sees whom others have seen.
+    pub(crate) fn unite(&mut self, others: &Sketches) {
+        for (key, sketch) in &others.0 {
+            self.0.entry(key.clone()).or_default().unite(sketch);
+        }
+    }
+
+    /// These united with those that are stored, as far as that changes them.
+    pub(crate) fn changed(self, stored: &impl Read) -> Outcome<Vec<(SketchKey, Sketch)>> {
+        let mut changed = Vec::new();
+        for (key, mut sketch) in self.0 {
+            let known = readable(stored.fetch(&key))?.unwrap_or_default();
+            sketch.unite(&known);
+            if sketch != known {
+                changed.push((key, sketch));
+            }
+        }
+        Ok(changed)
+    }
+}
+
+/// The sketches of a name in these hours. A damaged one is as good as none: it is an estimate, and no reason to refuse answers.
+pub(crate) fn range(
+    from: &impl Read,
+    name: u32,
+    hours: Range<u32>,
+) -> Outcome<HashMap<u32, Sketch>> {
+    let key = |hour| SketchKey { name, hour }.bytes();
+    let mut sketches = HashMap::new();
+    for (key, stored) in from.raw_range(&key(hours.start), &key(hours.end), usize::MAX)? {
+        let found = SketchKey::parse(&key).zip(readable(record::open(&key, &stored).map(Some))?);
+        sketches.extend(found.map(|(key, sketch)| (key.hour, sketch)));
+    }
+    Ok(sketches)
+}
+
+fn readable(read: Outcome<Option<Sketch>>) -> Outcome<Option<Sketch>> {
+    match read {
+        Err(StoreError::Corrupt(what)) => {
+            log::error!("users of some hour are counted too low, a sketch is damaged: {what}");
+            Ok(None)
+        }
+        read => read,
+    }
+}

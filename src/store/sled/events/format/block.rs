@@ -1,0 +1,294 @@
+//! Blocks of events as they lie in the database. One value an event would cost a hundred bytes and a page of its own; in a block an
+//! event costs what it says.
+//!
+//! ```text
+//! block := 1 · events · length of body · body (`columns`), as an LZ4 block
+//!        | 2 · events · length of body · body with folded details (`shapes`), as a Zstandard frame
+//! ```
+//!
+//! A report is compressed in the first way while its client waits; the blocks of the past are merged in the second way, which takes
+//! half the space and three times the time. A block is stored in parts of at most 2 KB: sled puts large pages into files of
+//! their own, which it never forces to the disk.
+
+use std::cell::RefCell;
+
+use lz4_flex::block::{
+    CompressTable, compress, compress_into_with_table, decompress, get_maximum_output_size,
+};
+use sled::IVec;
+use zstd::bulk::Decompressor;
+
+use crate::model::Position;
+use crate::store::Outcome;
+use crate::store::sled::engine::keys::{BlockKey, Key, PackKey};
+use crate::store::sled::engine::record::{self, Record, corrupt};
+use crate::store::sled::events::format::columns::{Body, Columns, Packed, Texts, Unfold};
+use crate::store::sled::events::format::templates;
+use crate::store::sled::events::format::varint::{put, take, take_len};
+
+const PLAIN: u8 = 1;
+const FOLDED: u8 = 2;
+/// A body is closed at this size: it compresses to two parts or three.
+pub(crate) const BODY_BYTES: usize = 16 * 1024;
+/// What is well kept by sled: 17 of them share a page, which is written and kept in memory as a whole.
+const PART_BYTES: usize = 2_000;
+/// What a body may claim to be when it is read: one event of the largest kind over a full body, with room to spare.
+const BODY_LIMIT: usize = 4 << 20;
+/// How hard the blocks of the past are pressed: 6 would save another twentieth and take four times as long.
+const ZSTD_LEVEL: i32 = 3;
+
+/// The entries of a block.
+pub(crate) fn entries(key: &PackKey, block: &[u8]) -> Outcome<Vec<(Vec<u8>, IVec)>> {
+    let parts = (0..).zip(block.chunks(PART_BYTES)).map(|(part, bytes)| {
+        let key = key.part(part).bytes();
+        let sealed = record::seal(&key, &Part(bytes.to_vec()))?;
+        Ok((key, sealed))
+    });
+    parts.collect()
+}
+
+/// A part of a block, as bytes.
+pub(crate) struct Part(pub(crate) Vec<u8>);
+
+impl Record for Part {
+    fn to_body(&self) -> Result<Vec<u8>, postcard::Error> {
+        Ok(self.0.clone())
+    }
+    fn from_body(body: &[u8]) -> Result<Part, postcard::Error> {
+        Ok(Part(body.to_vec()))
+    }
+}
+
+/// A block of these columns, pressed as well as can be done while somebody waits.
+pub(crate) fn seal(columns: &Columns, base: Position) -> Vec<u8> {
+    let body = columns.body(base);
+    let mut block = vec![PLAIN];
+    put(&mut block, columns.events() as u64);
+    put(&mut block, body.len() as u64);
+    PRESS.with_borrow_mut(|press| press.append(&body, &mut block));
+    block
+}
+
+/// A block of these columns, pressed as well as is worth while.
+pub(crate) fn seal_for_good(columns: &Columns, base: Position) -> Vec<u8> {
+    let folded = templates::fold(columns.texts()).and_then(|details| {
+        let body = columns.body_with(base, &[], &details);
+        let mut block = vec![FOLDED];
+        put(&mut block, columns.events() as u64);
+        put(&mut block, body.len() as u64);
+        block.extend_from_slice(&zstd::bulk::compress(&body, ZSTD_LEVEL).ok()?);
+        Some(block)
+    });
+    folded.unwrap_or_else(|| seal(columns, base))
+}
+
+thread_local! {
+    /// Each thread keeps its own: to allocate and clear some twenty KiB for every block costs as much as many events.
+    static PRESS: RefCell<Press> = RefCell::default();
+    /// The same on the way back.
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
+/// The working memory of a compression.
+#[derive(Default)]
+struct Press {
+    table: CompressTable,
+    output: Vec<u8>,
+}
+
+impl Press {
+    fn append(&mut self, body: &[u8], block: &mut Vec<u8>) {
+        let most = get_maximum_output_size(body.len());
+        self.output.resize(most.max(self.output.len()), 0);
+        let pressed = compress_into_with_table(body, &mut self.output, &mut self.table);
+        match pressed.ok().and_then(|bytes| self.output.get(..bytes)) {
+            Some(bytes) => block.extend_from_slice(bytes),
+            None => block.extend_from_slice(&compress(body)),
+        }
+    }
+}
+
+fn inflate(frame: &[u8], bytes: usize) -> Option<Vec<u8>> {
+    DECOMPRESSOR.with_borrow_mut(|kept| {
+        let decompressor = match kept {
+            Some(decompressor) => decompressor,
+            None => kept.insert(Decompressor::new().ok()?),
+        };
+        decompressor.decompress(frame, bytes).ok()
+    })
+}
+
+/// What a block takes in the database, with the keys and heads of its parts.
+pub(crate) fn stored_bytes(block: &[u8]) -> usize {
+    const PART_OVERHEAD: usize = 28;
+    block.len() + block.len().div_ceil(PART_BYTES) * PART_OVERHEAD
+}
+
+/// How many events a block holds by its own account, from its first bytes.
+pub(crate) fn events_in(block: &[u8]) -> u64 {
+    let mut rest = block.get(1..).unwrap_or_default();
+    take(&mut rest).unwrap_or_default()
+}
+
+/// A block that is being read.
+pub(crate) struct Block {
+    key: BlockKey,
+    body: Body,
+    unfold: Option<Unfold>,
+}
+
+impl Block {
+    /// Unpacks the joined parts of the block under `key`, whichever its part.
+    pub(crate) fn open(key: BlockKey, block: &[u8]) -> Outcome<Block> {
+        match unpack(block) {
+            Some((body, unfold)) => Ok(Block { key, body, unfold }),
+            None => Err(damaged(&key)),
+        }
+    }
+
+    /// Where its last event stands.
+    pub(crate) fn last(&self) -> Option<Position> {
+        self.body.last(self.key.position())
+    }
+
+    /// Its events and where they stand, in order.
+    pub(crate) fn events<'a>(
+        &'a self,
+        room: &'a mut Texts,
+    ) -> Outcome<Vec<(Position, Packed<'a>)>> {
+        self.events_where(room, |_, _| true)
+    }
+
+    /// The same, of those that are wanted; that is asked before their details are there.
+    pub(crate) fn events_where<'a>(
+        &'a self,
+        room: &'a mut Texts,
+        wants: impl Fn(Position, &Packed<'_>) -> bool,
+    ) -> Outcome<Vec<(Position, Packed<'a>)>> {
+        let base = self.key.position();
+        let events = self.body.events(base, self.unfold, room, wants);
+        events.ok_or_else(|| damaged(&self.key))
+    }
+}
+
+fn unpack(block: &[u8]) -> Option<(Body, Option<Unfold>)> {
+    let (&format, mut rest) = block.split_first()?;
+    let _events = take(&mut rest)?;
+    let bytes = take_len(&mut rest).filter(|bytes| *bytes <= BODY_LIMIT)?;
+    let body = match format {
+        PLAIN => decompress(rest, bytes).ok()?,
+        FOLDED => inflate(rest, bytes)?,
+        _ => return None,
+    };
+    let body = Body::read(body).filter(|body| body.len() == bytes)?;
+    let unfold: Option<Unfold> = (format == FOLDED).then_some(templates::unfold);
+    Some((body, unfold))
+}
+
+fn damaged(key: &BlockKey) -> crate::store::StoreError {
+    corrupt(&key.bytes(), "not a block of events")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Timestamp, UserNumber};
+    use crate::store::sled::events::format::columns::{OTHER, Reporter};
+
+    fn key() -> BlockKey {
+        BlockKey {
+            at: Timestamp::from_millis(1_700_000_000_000),
+            sequence: 12,
+            index: 3,
+            part: 0,
+        }
+    }
+
+    fn columns() -> Columns {
+        let at = key().at;
+        let mut columns = Columns::default();
+        columns.begin(at, Reporter::User(UserNumber(300)), None);
+        columns.push(7, "", UserNumber(300), Some(r#"{"count":12}"#));
+        columns.push(70_000, "", UserNumber(0), None);
+        let mut other = Columns::with_room(1, 10);
+        other.begin(
+            Timestamp::from_millis(at.millis() - 3),
+            Reporter::Hub,
+            Some(Position {
+                sequence: 13,
+                place: 9,
+                ..key().position()
+            }),
+        );
+        other.push(OTHER, "rare", UserNumber(u32::MAX), Some("{}"));
+        columns.append(&other);
+        columns
+    }
+
+    fn sealed() -> [Vec<u8>; 2] {
+        let base = key().position();
+        [seal(&columns(), base), seal_for_good(&columns(), base)]
+    }
+
+    #[test]
+    fn events_come_out_as_they_went_in_and_keep_their_positions() {
+        for sealed in sealed() {
+            let block = Block::open(key(), &sealed).unwrap();
+            let mut room = Texts::default();
+            let events = block.events(&mut room).unwrap();
+            assert_eq!(events_in(&sealed[..4]), 3);
+            let [a, b, c] = [events[0].1, events[1].1, events[2].1];
+            let at: Vec<Position> = events.iter().map(|(position, _)| *position).collect();
+            assert_eq!(
+                (a.name, a.subject.0, a.details),
+                (7, 300, Some(r#"{"count":12}"#))
+            );
+            assert_eq!(
+                (b.name, b.reporter, b.details),
+                (70_000, Reporter::User(UserNumber(300)), None)
+            );
+            assert_eq!(
+                (c.at.millis(), c.reporter, c.subject.0, c.literal),
+                (key().at.millis() - 3, Reporter::Hub, u32::MAX, Some("rare"))
+            );
+            assert_eq!((events.len(), at[0]), (3, key().position()));
+            assert_eq!((at[1].place, at[1].sequence), (1, 12));
+            assert_eq!((at[2].place, at[2].sequence, at[2].index), (9, 13, 3));
+        }
+    }
+
+    #[test]
+    fn what_is_kept_of_a_block_keeps_its_position() {
+        let [sealed, _] = sealed();
+        let block = Block::open(key(), &sealed).unwrap();
+        let mut room = Texts::default();
+        let events = block.events(&mut room).unwrap();
+        let mut kept = Columns::default();
+        for (position, event) in events.iter().skip(1) {
+            kept.keep(*position, event);
+        }
+        let again = seal_for_good(&kept, key().position());
+        let again = Block::open(key(), &again).unwrap();
+        let mut room = Texts::default();
+        assert_eq!(again.events(&mut room).unwrap(), events[1..]);
+    }
+
+    #[test]
+    fn a_damaged_block_is_an_error_and_never_a_panic() {
+        for sealed in sealed() {
+            let read = |bytes: &[u8]| {
+                let mut room = Texts::default();
+                Block::open(key(), bytes)
+                    .and_then(|block| block.events(&mut room).map(|it| it.len()))
+            };
+            for bit in 0..sealed.len() * 8 {
+                let mut bent = sealed.clone();
+                bent[bit / 8] ^= 1 << (bit % 8);
+                let _ = read(&bent);
+            }
+            for len in 0..sealed.len() {
+                assert!(read(&sealed[..len]).is_err(), "{len}");
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What a merged block says about itself, so that a question which it cannot answer need not open it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Position, Timestamp};
+use crate::store::sled::engine::record::postcard_records;
+use crate::store::sled::events::format::columns::Packed;
+
+/// Bits of a set at the most: two KiB, for the users of one block.
+const SET_BITS: u32 = 16_384;
+
+/// A set of numbers that may take others for its own, but never misses one: a bit for each 2^`shift` of them, from `lowest` on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Numbers {
+    lowest: u32,
+    shift: u8,
+    bits: Vec<u8>,
+}
+
+impl Numbers {
+    /// The set of these numbers, as exact as its size allows.
+    pub(crate) fn of(numbers: impl Iterator<Item = u32> + Clone) -> Numbers {
+        let Some((lowest, highest)) = numbers.clone().fold(None, |span, number| {
+            let (low, high) = span.unwrap_or((number, number));
+            Some((number.min(low), number.max(high)))
+        }) else {
+            return Numbers::default();
+        };
+        let span = highest - lowest;
+        let fits = |shift: &u8| span >> shift < SET_BITS;
+        let shift = (0..32).find(fits).unwrap_or(31);
+        let mut bits = vec![0; ((span >> shift) / 8) as usize + 1];
+        for number in numbers {
+            let bit = (number - lowest) >> shift;
+            if let Some(byte) = bits.get_mut((bit / 8) as usize) {
+                *byte |= 1 << (bit % 8);
+            }
+        }
+        Numbers {
+            lowest,
+            shift,
+            bits,
+        }
+    }
+
+    /// Whether the number may be in the set: false is certain.
+    pub(crate) fn may_hold(&self, number: u32) -> bool {
+        let Some(above) = number.checked_sub(self.lowest) else {
+            return false;
+        };
+        let bit = above >> self.shift;
+        let byte = self.bits.get((bit / 8) as usize);
+        byte.is_some_and(|byte| byte & (1 << (bit % 8)) != 0)
+    }
+}
+
+/// What a merged block holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Contents {
+    /// Events.
+    Events {
+        /// What the block takes in the database, in bytes.
+        bytes: u32,
+        /// The first moment of an event, and the last.
+        earliest: Timestamp,
+        latest: Timestamp,
+        /// Where its last event stands.
+        last: Position,
+        /// The numbers of the names, and of the users that the events are about.
+        names: Numbers,
+        subjects: Numbers,
+    },
+    /// A block that could not be read when it was to be merged.
+    Damaged,
+}
+
+postcard_records!(Contents);
+
+impl Contents {
+    /// The contents of a block with these events, which takes so many bytes. None without events.
+    pub(crate) fn of(events: &[(Position, Packed<'_>)], bytes: usize) -> Option<Contents> {
+        let moments = events.iter().map(|(_, event)| event.at);
+        Some(Contents::Events {
+            bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
+            earliest: moments.clone().min()?,
+            latest: moments.max()?,
+            last: events.last()?.0,
+            names: Numbers::of(events.iter().map(|(_, event)| event.name)),
+            subjects: Numbers::of(events.iter().map(|(_, event)| event.subject.0)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_holds_what_was_put_in_and_says_so() {
+        for numbers in [
+            vec![7],
+            vec![0, u32::MAX],
+            (1_000..2_000).step_by(3).collect(),
+            (0..2_000).map(|number| number * 997).collect(),
+        ] {
+            let set = Numbers::of(numbers.iter().copied());
+            assert!(numbers.iter().all(|number| set.may_hold(*number)));
+            assert!(set.bits.len() <= 2_048);
+        }
+        assert!(!Numbers::default().may_hold(0));
+    }
+
+    #[test]
+    fn a_small_range_is_known_exactly() {
+        let set = Numbers::of([5, 9].into_iter());
+        let held: Vec<u32> = (0..100).filter(|number| set.may_hold(*number)).collect();
+        assert_eq!(held, [5, 9]);
+    }
+}

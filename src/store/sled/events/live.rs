@@ -1,0 +1,343 @@
+//! Events for those who listen while they are stored. The writer hands over what it has placed, after it is on the disk and as it lies
+//! there; each listener unpacks it in its own time. One that is slower than the writer has a bounded buffer, and a count of what
+//! did not fit, at its place between the blocks.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::vec;
+
+use async_trait::async_trait;
+use sled::IVec;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use crate::model::{Event, LiveQuery, Position, limits};
+use crate::store::sled::engine::keys::{BlockKey, Key};
+use crate::store::sled::engine::record;
+use crate::store::sled::events::format::block::{self, Block, Part};
+use crate::store::sled::events::format::columns::Texts;
+use crate::store::sled::events::replay::{self, Backlog};
+use crate::store::sled::events::resolver::Lookup;
+use crate::store::sled::events::scan::Scan;
+use crate::store::{EventListener, Heard, Outcome, StoreError};
+
+/// What a block takes in a buffer beside its bytes.
+const OVERHEAD_BYTES: usize = 128;
+/// Events of what was stored before that are told at once: about as many as a block holds.
+const TOLD_AT_ONCE: usize = 128;
+
+/// A block that was just placed.
+pub(crate) struct Fresh {
+    key: BlockKey,
+    parts: Vec<(Vec<u8>, IVec)>,
+    events: u64,
+    bytes: usize,
+}
+
+/// The blocks among the entries that a group places.
+pub(crate) fn fresh(placed: &[(Vec<u8>, IVec)]) -> Vec<Arc<Fresh>> {
+    let mut blocks: Vec<Fresh> = Vec::new();
+    let mut last: Option<BlockKey> = None;
+    for (bytes, stored) in placed {
+        let Some(key) = BlockKey::parse(bytes) else {
+            continue;
+        };
+        if last.as_ref().map(BlockKey::block) != Some(key.block()) {
+            blocks.push(Fresh {
+                key: key.clone(),
+                parts: Vec::new(),
+                events: block::events_in(record::body_of(stored)),
+                bytes: OVERHEAD_BYTES,
+            });
+        }
+        if let Some(block) = blocks.last_mut() {
+            block.bytes += bytes.len() + stored.len();
+            block.parts.push((bytes.clone(), stored.clone()));
+        }
+        last = Some(key);
+    }
+    blocks.into_iter().map(Arc::new).collect()
+}
+
+/// Everybody who listens.
+pub(crate) struct Live {
+    /// The last group that was begun.
+    begun: AtomicU64,
+    listening: AtomicUsize,
+    queues: Mutex<Vec<Arc<Queue>>>,
+}
+
+impl Live {
+    /// Nobody listens; `sequence` is the last group that was written.
+    pub(crate) fn new(sequence: u64) -> Live {
+        Live {
+            begun: AtomicU64::new(sequence),
+            listening: AtomicUsize::new(0),
+            queues: Mutex::default(),
+        }
+    }
+
+    /// Notes that a group is being placed, and says whether anybody will want to hear of it. With nobody listening this is all that
+    /// the writer does for listeners.
+    pub(crate) fn begin(&self, sequence: u64) -> bool {
+        self.begun.store(sequence, Ordering::SeqCst);
+        self.listening.load(Ordering::SeqCst) > 0
+    }
+
+    /// Hands a group's blocks, which are on the disk, to everybody. It never waits for a listener.
+    pub(crate) fn publish(&self, fresh: &[Arc<Fresh>]) {
+        if fresh.is_empty() {
+            return;
+        }
+        for queue in self.queues().iter() {
+            queue.take(fresh);
+        }
+    }
+
+    /// A queue for one more listener, if there may be one.
+    fn register(&self) -> Option<Arc<Queue>> {
+        let mut queues = self.queues();
+        if queues.len() >= limits::LIVE_LISTENERS {
+            return None;
+        }
+        self.listening.store(queues.len() + 1, Ordering::SeqCst);
+        // In this order, and the writer in the other: a group whose number is not seen here has seen that somebody listens.
+        let since = self.begun.load(Ordering::SeqCst);
+        let queue = Arc::new(Queue::new(since));
+        queues.push(Arc::clone(&queue));
+        Some(queue)
+    }
+
+    fn leave(&self, queue: &Arc<Queue>) {
+        let mut queues = self.queues();
+        queues.retain(|known| !Arc::ptr_eq(known, queue));
+        self.listening.store(queues.len(), Ordering::SeqCst);
+    }
+
+    fn queues(&self) -> MutexGuard<'_, Vec<Arc<Queue>>> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What waits for one listener.
+struct Queue {
+    /// Only groups after this one are for it.
+    since: u64,
+    waiting: Mutex<Waiting>,
+    told: Notify,
+}
+
+#[derive(Default)]
+struct Waiting {
+    items: VecDeque<Item>,
+    bytes: usize,
+}
+
+enum Item {
+    Block(Arc<Fresh>),
+    /// So many events did not fit here.
+    Missed(u64),
+}
+
+impl Queue {
+    fn new(since: u64) -> Queue {
+        Queue {
+            since,
+            waiting: Mutex::default(),
+            told: Notify::new(),
+        }
+    }
+
+    fn take(&self, fresh: &[Arc<Fresh>]) {
+        let mut waiting = self.waiting();
+        for block in fresh.iter().filter(|it| it.key.sequence > self.since) {
+            if waiting.bytes + block.bytes <= limits::LIVE_BUFFER_BYTES {
+                waiting.bytes += block.bytes;
+                waiting.items.push_back(Item::Block(Arc::clone(block)));
+            } else if let Some(Item::Missed(count)) = waiting.items.back_mut() {
+                *count += block.events;
+            } else {
+                waiting.items.push_back(Item::Missed(block.events));
+            }
+        }
+        drop(waiting);
+        self.told.notify_one();
+    }
+
+    fn next(&self) -> Option<Item> {
+        let mut waiting = self.waiting();
+        let item = waiting.items.pop_front();
+        if let Some(Item::Block(block)) = &item {
+            waiting.bytes -= block.bytes;
+        }
+        item
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody who listens, until this is dropped.
+pub(crate) struct Listener {
+    live: Arc<Live>,
+    queue: Arc<Queue>,
+    lookup: Lookup,
+    wanted: LiveQuery,
+    /// What was stored before, being read.
+    catching_up: Option<JoinHandle<Outcome<Backlog>>>,
+    /// What was stored before and is still to be told, and how much of it is not.
+    before: vec::IntoIter<(Position, Event)>,
+    missed_before: u64,
+}
+
+impl Listener {
+    /// Begins to listen; none if as many do as may.
+    pub(crate) fn register(
+        live: &Arc<Live>,
+        lookup: Lookup,
+        wanted: LiveQuery,
+    ) -> Option<Listener> {
+        Some(Listener {
+            queue: live.register()?,
+            live: Arc::clone(live),
+            lookup,
+            wanted,
+            catching_up: None,
+            before: Vec::new().into_iter(),
+            missed_before: 0,
+        })
+    }
+
+    /// Reads what was stored before, on a thread of its own. To be called when every group that had begun before the registration is
+    /// on the disk.
+    pub(crate) fn catch_up(&mut self, scan: Scan) {
+        let (wanted, until) = (self.wanted.clone(), self.queue.since);
+        let queue: Weak<Queue> = Arc::downgrade(&self.queue);
+        self.catching_up = Some(tokio::task::spawn_blocking(move || {
+            let given_up = || queue.strong_count() == 0;
+            replay::read(scan, &wanted, until, given_up)
+        }));
+    }
+
+    fn unpack(&mut self, fresh: &Fresh) -> Outcome<Heard> {
+        let mut joined = Vec::with_capacity(fresh.bytes);
+        for (key, stored) in &fresh.parts {
+            let Part(bytes) = record::open(key, stored)?;
+            joined.extend_from_slice(&bytes);
+        }
+        let block = Block::open(fresh.key.clone(), &joined)?;
+        let (wanted, mut events, mut room) = (&self.wanted, Vec::new(), Texts::default());
+        for (position, packed) in block.events(&mut room)? {
+            self.lookup.tell(position, &packed, &mut |row| {
+                if wanted.matches(row) {
+                    events.push((row.position, row.to_event()));
+                }
+            })?;
+        }
+        Ok(Heard::Events(events))
+    }
+}
+
+#[async_trait]
+impl EventListener for Listener {
+    async fn next(&mut self) -> Outcome<Heard> {
+        if let Some(reading) = &mut self.catching_up {
+            let read = reading.await;
+            self.catching_up = None;
+            let backlog = read.map_err(|error| StoreError::Corrupt(error.to_string()))??;
+            self.before = backlog.events.into_iter();
+            self.missed_before = backlog.missed;
+        }
+        if self.before.len() > 0 {
+            let some = self.before.by_ref().take(TOLD_AT_ONCE);
+            return Ok(Heard::Events(some.collect()));
+        }
+        if self.missed_before > 0 {
+            return Ok(Heard::Missed(std::mem::take(&mut self.missed_before)));
+        }
+        loop {
+            match self.queue.next() {
+                Some(Item::Block(block)) => return self.unpack(&block),
+                Some(Item::Missed(count)) => return Ok(Heard::Missed(count)),
+                // What is told between the two lines is kept for this one.
+                None => self.queue.told.notified().await,
+            }
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.live.leave(&self.queue);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Timestamp;
+
+    fn block(sequence: u64, events: u64, bytes: usize) -> Arc<Fresh> {
+        let key = BlockKey {
+            at: Timestamp::default(),
+            sequence,
+            index: 0,
+            part: 0,
+        };
+        Arc::new(Fresh {
+            key,
+            parts: Vec::new(),
+            events,
+            bytes,
+        })
+    }
+
+    fn items(queue: &Queue) -> Vec<(bool, u64)> {
+        std::iter::from_fn(|| queue.next())
+            .map(|item| match item {
+                Item::Block(block) => (true, block.key.sequence),
+                Item::Missed(count) => (false, count),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted_in_its_place() {
+        let queue = Queue::new(0);
+        let half = limits::LIVE_BUFFER_BYTES / 2;
+        queue.take(&[block(1, 5, half), block(2, 5, half)]);
+        queue.take(&[block(3, 7, half), block(4, 8, 1)]);
+        assert!(matches!(queue.next(), Some(Item::Block(_))));
+        queue.take(&[block(5, 2, half), block(6, 3, half)]);
+        assert_eq!(
+            items(&queue),
+            [(true, 2), (false, 15), (true, 5), (false, 3)]
+        );
+        queue.take(&[block(7, 1, 2 * half)]);
+        assert_eq!(items(&queue), [(true, 7)]);
+    }
+
+    #[test]
+    fn a_group_that_began_before_is_not_for_who_comes_after() {
+        let live = Live::new(6);
+        assert!(!live.begin(7));
+        let queue = live.register().unwrap();
+        live.publish(&[block(7, 1, 1)]);
+        assert!(live.begin(8));
+        live.publish(&[block(8, 1, 1)]);
+        assert_eq!(items(&queue), [(true, 8)]);
+        live.leave(&queue);
+        assert!(!live.begin(9));
+    }
+
+    #[test]
+    fn there_may_be_so_many_listeners_and_no_more() {
+        let live = Live::new(0);
+        let queues: Vec<_> = std::iter::from_fn(|| live.register()).take(99).collect();
+        assert_eq!(queues.len(), limits::LIVE_LISTENERS);
+        live.leave(&queues[0]);
+        assert!(live.register().is_some() && live.register().is_none());
+    }
+}

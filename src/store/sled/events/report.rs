@@ -1,0 +1,114 @@
+//! The way of a report into the store: who reports, what of it is new, whom and what its numbers are; then, encoded and compressed,
+//! one step of the writer.
+
+use crate::model::{Holder, NewEvent, UserId, UserNumber};
+use crate::store::sled::SledStore;
+use crate::store::sled::engine::disk_space::{Needs, Room};
+use crate::store::sled::events::append;
+use crate::store::sled::events::counts::names;
+use crate::store::sled::events::dedup::{self, Sifted};
+use crate::store::sled::events::format::columns::Reporter;
+use crate::store::{Appended, Outcome, Report, StoreError};
+
+/// How often a report is prepared anew because another with one of its ids came between. Each time there is less of it left.
+pub(crate) const ATTEMPTS: usize = 8;
+/// What a noted id takes: its key, and its place in a page.
+const ID_BYTES: u64 = 48;
+
+impl SledStore {
+    /// Stores a report; none if something of it was stored by another request meanwhile.
+    pub(crate) async fn append_once(&self, report: &Report<'_>) -> Outcome<Option<Appended>> {
+        let (holder, idempotency, at) = (report.reporter, report.idempotency, report.at);
+        let reporter = self.reporter(holder)?;
+        let sifted = match reporter {
+            Some(reporter) => dedup::sift(&self.tree, reporter, report.events, at)?,
+            None => Sifted::whole(report.events),
+        };
+        let (reporter, subjects) = match (self.subjects(&sifted.events)?, reporter) {
+            (Ok(subjects), Some(reporter)) => (reporter, subjects),
+            (Ok(_), None) => {
+                let refusal = Appended::UnknownReporter;
+                return self.answer_or(report, refusal).await.map(Some);
+            }
+            (Err(place), _) => {
+                let refusal = Appended::UnknownUser(sifted.place(place));
+                return self.answer_or(report, refusal).await.map(Some);
+            }
+        };
+        let names = self.name_numbers(&sifted.events).await?;
+        let prepared = append::prepare(at, reporter, &sifted.events, &names, &subjects)
+            .answered_as(report.events.len());
+        let ids = sifted.keys;
+        let needs = Needs {
+            room: Room::Events,
+            bytes: prepared.bytes() + ids.len() as u64 * ID_BYTES,
+        };
+        self.writer
+            .step(needs, move |view| {
+                // A key that was used up refuses the report, so it comes before the ids are noted.
+                let answer = idempotency.map(|it| append::answer_to(view, holder, it, at));
+                if let Some(answer) = answer.transpose()?.flatten() {
+                    return Ok(Some(answer));
+                }
+                if !dedup::note(view, &ids)? {
+                    return Ok(None);
+                }
+                append::append(view, holder, idempotency, prepared).map(Some)
+            })
+            .await
+    }
+
+    /// A repetition is answered as the first time, even if an account that it names is gone by now; and like the first time,
+    /// after the writer has been asked: what a read shows may not be on the disk yet.
+    async fn answer_or(&self, report: &Report<'_>, refusal: Appended) -> Outcome<Appended> {
+        let (holder, idempotency, at) = (report.reporter, report.idempotency, report.at);
+        let answer = self
+            .change(Room::Events, move |view| {
+                let answer = |it| append::answer_to(view, holder, it, at).transpose();
+                idempotency.and_then(answer).transpose()
+            })
+            .await?;
+        Ok(answer.unwrap_or(refusal))
+    }
+
+    /// Who reports; none if the account is gone.
+    fn reporter(&self, holder: Holder) -> Outcome<Option<Reporter>> {
+        Ok(match holder {
+            Holder::Admin => Some(Reporter::Admin),
+            Holder::Hub => Some(Reporter::Hub),
+            Holder::User(id) => self.user(id)?.map(|user| Reporter::User(user.number)),
+        })
+    }
+
+    /// The numbers of those whom the events are about, or which event is about nobody.
+    fn subjects(&self, events: &[NewEvent<'_>]) -> Outcome<Result<Vec<UserNumber>, usize>> {
+        let mut numbers: Vec<UserNumber> = Vec::with_capacity(events.len());
+        let mut last: Option<(UserId, UserNumber)> = None;
+        for (place, event) in events.iter().enumerate() {
+            let number = match last {
+                Some((id, number)) if id == event.subject => number,
+                _ => match self.user(event.subject)? {
+                    Some(user) => user.number,
+                    None => return Ok(Err(place)),
+                },
+            };
+            last = Some((event.subject, number));
+            numbers.push(number);
+        }
+        Ok(Ok(numbers))
+    }
+
+    /// The numbers of the names of events; a name that is new gets its number first.
+    async fn name_numbers(&self, new: &[NewEvent<'_>]) -> Outcome<Vec<u32>> {
+        match self.names.numbers(new) {
+            Ok(numbers) => Ok(numbers),
+            Err(unknown) => {
+                self.change(Room::Events, move |view| names::intern(view, unknown))
+                    .await?;
+                self.names.numbers(new).map_err(|_| {
+                    StoreError::Corrupt("a name that was given a number has none".into())
+                })
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What the numbers in blocks stand for: names of events, and ids of users.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sled::Tree;
+
+use crate::model::{EventRow, Holder, Position, UserId, UserNumber};
+use crate::store::Outcome;
+use crate::store::sled::engine::keys::NumberKey;
+use crate::store::sled::engine::transaction::Read;
+use crate::store::sled::events::counts::names::Names;
+use crate::store::sled::events::format::columns::{Packed, Reporter};
+
+/// Names and ids that are kept at hand: enough for what is busy at a time, and a few megabytes at the most. When there are more, all are
+/// forgotten and looked up anew.
+const KNOWN: usize = 32 * 1024;
+
+/// What the numbers in blocks stand for. Each is looked up once and not for every event.
+pub(crate) struct Lookup {
+    pub(crate) tree: Tree,
+    pub(crate) names: Arc<Names>,
+    known_names: HashMap<u32, String>,
+    known_users: HashMap<UserNumber, Option<UserId>>,
+}
+
+impl Lookup {
+    pub(crate) fn new(tree: &Tree, names: &Arc<Names>) -> Lookup {
+        Lookup {
+            tree: tree.clone(),
+            names: Arc::clone(names),
+            known_names: HashMap::new(),
+            known_users: HashMap::new(),
+        }
+    }
+
+    /// Tells an event with names and ids in the place of numbers.
+    pub(crate) fn tell(
+        &mut self,
+        position: Position,
+        packed: &Packed<'_>,
+        tell: &mut dyn FnMut(&EventRow<'_>),
+    ) -> Outcome<()> {
+        let subject = self.user(packed.subject)?;
+        let reporter = match packed.reporter {
+            Reporter::Admin => Some(Holder::Admin),
+            Reporter::Hub => Some(Holder::Hub),
+            Reporter::User(number) => self.user(number)?.map(Holder::User),
+        };
+        tell(&EventRow {
+            position,
+            at: packed.at,
+            name: match packed.literal {
+                Some(name) => name,
+                None => self.name(packed.name),
+            },
+            subject,
+            reporter,
+            details: packed.details,
+        });
+        Ok(())
+    }
+
+    fn name(&mut self, number: u32) -> &str {
+        make_room(&mut self.known_names);
+        let names = &self.names;
+        self.known_names
+            .entry(number)
+            .or_insert_with(|| names.name(number).to_string())
+    }
+
+    fn user(&mut self, number: UserNumber) -> Outcome<Option<UserId>> {
+        if let Some(known) = self.known_users.get(&number) {
+            return Ok(*known);
+        }
+        let id = self.tree.fetch(&NumberKey { number })?;
+        make_room(&mut self.known_users);
+        self.known_users.insert(number, id);
+        Ok(id)
+    }
+}
+
+fn make_room<K, V>(known: &mut HashMap<K, V>) {
+    if known.len() >= KNOWN {
+        known.clear();
+    }
+}
