@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use doorward::crypto;
 use doorward::model::{
-    self, Email, Holder, Name, NewEvent, NewToken, NewUser, Retention, Timestamp, Token, TokenId,
-    TokenKind, UserId,
+    self, Email, Name, NewEvent, NewToken, NewUser, Principal, Retention, Timestamp, Token,
+    TokenId, TokenKind, UserId,
 };
 use doorward::store::sled::{Manners, SledStore};
 use doorward::store::{Appended, Created, Report, Store};
@@ -230,7 +230,7 @@ fn token(account: usize, secret: &str, now: Timestamp) -> NewToken {
             id,
             family: id,
             kind: TokenKind::Session,
-            holder: Holder::User(user_id(account)),
+            holder: Principal::User(user_id(account)),
             epoch: 0,
             issued_at: now,
             expires_at,
@@ -267,7 +267,7 @@ async fn append(store: &SledStore, mix: Mix, batch: u64, now: Timestamp) -> Resu
         })
         .collect();
     let report = Report {
-        reporter: Holder::User(user_id(0)),
+        reporter: Principal::User(user_id(0)),
         events: &events,
         idempotency: None,
         at: mix.moment(batch, now),

@@ -98,7 +98,7 @@ impl Call {
         Client::new(self.address, self.user_agent().as_deref())
     }
 
-    /// The token in whichever header it came; two different ones are a bad request. A `Holder` or `User` handler
+    /// The token in whichever header it came; two different ones are a bad request. A `Principal` or `User` handler
     /// has no need to ask.
     pub fn token(&self) -> Result<Option<Presented<'_>>, Failure> {
         presented::find(&self.parts.headers)

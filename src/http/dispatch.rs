@@ -29,7 +29,7 @@ use super::{
     Router, Shape, Takes, UserBearer, Verb, address,
 };
 use crate::config::Config;
-use crate::model::Holder;
+use crate::model::Principal;
 use crate::service::{Bearer, Services};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -207,7 +207,7 @@ impl Dispatcher {
             Handler::Holder(run) => Ok(Admitted::Holder(run, self.bearer(call).await?)),
             Handler::Admin(run) => {
                 let bearer = self.bearer(call).await?;
-                if bearer.token.holder != Holder::Admin {
+                if bearer.token.holder != Principal::Admin {
                     return Err(Failure::new(Code::NotPermitted));
                 }
                 Ok(Admitted::Holder(run, bearer))

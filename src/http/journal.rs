@@ -12,7 +12,7 @@ use hyper::{Method, StatusCode, Uri};
 use super::{Failure, RequestId};
 
 /// Lines that a flood of requests could write come at most so often: the log may be on an SD card.
-const FLOOD_GRAIN: Duration = Duration::from_secs(1);
+const FLOOD_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What the log may know about a request.
 pub(super) struct Visit {
@@ -106,7 +106,7 @@ fn chain(error: &(dyn Error + Send + Sync)) -> String {
     text
 }
 
-/// Lets one line through each `FLOOD_GRAIN`, and counts the others.
+/// Lets one line through each `FLOOD_INTERVAL`, and counts the others.
 #[derive(Default)]
 struct Flood {
     /// In milliseconds; the next line may come then.
@@ -120,7 +120,7 @@ impl Flood {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let next = self.next.load(Ordering::Relaxed);
         let free = millis(now) >= next;
-        let then = millis(now + FLOOD_GRAIN);
+        let then = millis(now + FLOOD_INTERVAL);
         if free
             && self
                 .next

@@ -126,7 +126,7 @@ impl std::fmt::Display for Zone {
 
 /// How long a bucket is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Grain {
+pub enum Granularity {
     /// An hour of UTC, as events are counted.
     Hour,
     /// A day: of 23, 24 or 25 hours.
@@ -135,16 +135,16 @@ pub enum Grain {
     Month,
 }
 
-impl Grain {
+impl Granularity {
     /// Every grain.
-    pub const ALL: [Grain; 3] = [Grain::Hour, Grain::Day, Grain::Month];
+    pub const ALL: [Granularity; 3] = [Granularity::Hour, Granularity::Day, Granularity::Month];
 
     /// Its name.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Grain::Hour => "hour",
-            Grain::Day => "day",
-            Grain::Month => "month",
+            Granularity::Hour => "hour",
+            Granularity::Day => "day",
+            Granularity::Month => "month",
         }
     }
 
@@ -154,12 +154,12 @@ impl Grain {
         let last = Timestamp::from_millis(to.millis().saturating_sub(1));
         let date = zone.date(last);
         let first = match self {
-            Grain::Hour => {
+            Granularity::Hour => {
                 let hour = last.millis().div_euclid(MILLIS_PER_HOUR);
                 return Timestamp::from_millis((hour - 47) * MILLIS_PER_HOUR);
             }
-            Grain::Day => date.checked_sub_days(Days::new(29)),
-            Grain::Month => first_of_month(date).checked_sub_months(Months::new(11)),
+            Granularity::Day => date.checked_sub_days(Days::new(29)),
+            Granularity::Month => first_of_month(date).checked_sub_months(Months::new(11)),
         };
         zone.begin(first.unwrap_or(date))
     }
@@ -175,8 +175,8 @@ impl Grain {
     ) -> Option<Vec<Timestamp>> {
         let mut begins = Vec::new();
         let mut next = match self {
-            Grain::Hour => self.after(zone, Timestamp::from_millis(from.millis() - 1))?,
-            Grain::Day | Grain::Month => from,
+            Granularity::Hour => self.after(zone, Timestamp::from_millis(from.millis() - 1))?,
+            Granularity::Day | Granularity::Month => from,
         };
         while next < to {
             if begins.len() == most {
@@ -190,7 +190,7 @@ impl Grain {
 
     /// Where the next bucket begins, seen from `at`.
     fn after(self, zone: Zone, at: Timestamp) -> Option<Timestamp> {
-        if self == Grain::Hour {
+        if self == Granularity::Hour {
             let hour = at.millis().div_euclid(MILLIS_PER_HOUR) + 1;
             return Some(Timestamp::from_millis(hour * MILLIS_PER_HOUR));
         }
@@ -198,7 +198,7 @@ impl Grain {
         // Where a whole day was skipped, two dates begin at once: the one that never was has no bucket.
         loop {
             date = match self {
-                Grain::Month => first_of_month(date).checked_add_months(Months::new(1))?,
+                Granularity::Month => first_of_month(date).checked_add_months(Months::new(1))?,
                 _ => date.succ_opt()?,
             };
             let begin = zone.begin(date);
@@ -222,9 +222,9 @@ mod tests {
     }
 
     /// The beginnings of the buckets as they are shown.
-    fn shown(grain: Grain, zone: Zone, from: &str, to: &str) -> Vec<String> {
+    fn shown(granularity: Granularity, zone: Zone, from: &str, to: &str) -> Vec<String> {
         let (from, to) = (zone.read(from).unwrap(), zone.read(to).unwrap());
-        let begins = grain.buckets(zone, from, to, 1_000).unwrap();
+        let begins = granularity.buckets(zone, from, to, 1_000).unwrap();
         begins.into_iter().map(|it| zone.rfc3339(it)).collect()
     }
 
@@ -276,7 +276,7 @@ mod tests {
         let berlin = zone("Europe/Berlin");
         let lengths = |from, to| -> Vec<i64> {
             let (from, to) = (berlin.read(from).unwrap(), berlin.read(to).unwrap());
-            let mut begins = Grain::Day.buckets(berlin, from, to, 9).unwrap();
+            let mut begins = Granularity::Day.buckets(berlin, from, to, 9).unwrap();
             begins.push(to);
             let hours = begins.windows(2).map(|it| it[1].since(it[0]).as_secs());
             hours.map(|it| i64::try_from(it / 3_600).unwrap()).collect()
@@ -284,7 +284,7 @@ mod tests {
         assert_eq!(lengths("2026-03-28", "2026-03-31"), [24, 23, 24]);
         assert_eq!(lengths("2026-10-24", "2026-10-27"), [24, 25, 24]);
         assert_eq!(
-            shown(Grain::Day, berlin, "2026-03-29", "2026-03-31"),
+            shown(Granularity::Day, berlin, "2026-03-29", "2026-03-31"),
             ["2026-03-29T00:00:00+01:00", "2026-03-30T00:00:00+02:00"]
         );
     }
@@ -294,7 +294,7 @@ mod tests {
         let utc = Zone::default();
         assert_eq!(
             shown(
-                Grain::Month,
+                Granularity::Month,
                 utc,
                 "2026-01-31T12:00:00Z",
                 "2026-03-01T00:00:00.001Z"
@@ -307,7 +307,7 @@ mod tests {
         );
         assert_eq!(
             shown(
-                Grain::Hour,
+                Granularity::Hour,
                 zone("+05:30"),
                 "2026-01-01",
                 "2026-01-01T01:31:00+05:30"
@@ -315,28 +315,38 @@ mod tests {
             ["2026-01-01T00:30:00+05:30", "2026-01-01T01:30:00+05:30"]
         );
         assert_eq!(
-            shown(Grain::Day, zone("Pacific/Apia"), "2011-12-29", "2012-01-01").len(),
+            shown(
+                Granularity::Day,
+                zone("Pacific/Apia"),
+                "2011-12-29",
+                "2012-01-01"
+            )
+            .len(),
             2
         );
         let (from, to) = (
             utc.read("2026-01-01").unwrap(),
             utc.read("2026-01-11").unwrap(),
         );
-        assert!(Grain::Day.buckets(utc, from, to, 10).is_some());
-        assert!(Grain::Day.buckets(utc, from, to, 9).is_none());
+        assert!(Granularity::Day.buckets(utc, from, to, 10).is_some());
+        assert!(Granularity::Day.buckets(utc, from, to, 9).is_none());
     }
 
     #[test]
     fn the_usual_range_ends_with_the_bucket_under_way() {
         let berlin = zone("Europe/Berlin");
         let now = Timestamp::parse("2026-11-20T22:59:59.999Z").unwrap();
-        let from = |grain: Grain, now| berlin.rfc3339(grain.usual_from(berlin, now));
-        assert_eq!(from(Grain::Hour, now), "2026-11-19T00:00:00+01:00");
-        assert_eq!(from(Grain::Day, now), "2026-10-22T00:00:00+02:00");
-        assert_eq!(from(Grain::Month, now), "2025-12-01T00:00:00+01:00");
+        let from =
+            |granularity: Granularity, now| berlin.rfc3339(granularity.usual_from(berlin, now));
+        assert_eq!(from(Granularity::Hour, now), "2026-11-19T00:00:00+01:00");
+        assert_eq!(from(Granularity::Day, now), "2026-10-22T00:00:00+02:00");
+        assert_eq!(from(Granularity::Month, now), "2025-12-01T00:00:00+01:00");
         let midnight = Timestamp::parse("2026-11-20T23:00:00Z").unwrap();
-        assert_eq!(from(Grain::Day, midnight), "2026-10-22T00:00:00+02:00");
-        let begins = Grain::Day.buckets(berlin, berlin.read("2026-10-22").unwrap(), now, 99);
+        assert_eq!(
+            from(Granularity::Day, midnight),
+            "2026-10-22T00:00:00+02:00"
+        );
+        let begins = Granularity::Day.buckets(berlin, berlin.read("2026-10-22").unwrap(), now, 99);
         assert_eq!(begins.unwrap().len(), 30);
     }
 }

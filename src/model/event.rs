@@ -1,6 +1,6 @@
 //! Telemetry events.
 
-use super::{Digest, EventId, Holder, Invalid, Timestamp, UserId, limits};
+use super::{Digest, EventId, Invalid, Principal, Timestamp, UserId, limits};
 
 /// An event on its way in, borrowed from the request's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub struct Event {
     /// Whom it is about; none if that account's number is no longer known.
     pub subject: Option<UserId>,
     /// Who reported it.
-    pub reporter: Option<Holder>,
+    pub reporter: Option<Principal>,
     /// Its details as they came.
     pub details: Option<String>,
 }

@@ -59,7 +59,7 @@ pub const LIVE_RESUME_BYTES: usize = 1024 * 1024;
 pub const JSON_DEPTH: usize = 128;
 
 /// A token's last use is written at most this often: reads must not become writes.
-pub const LAST_USE_GRAIN: Duration = Duration::from_mins(1);
+pub const LAST_USE_INTERVAL: Duration = Duration::from_mins(1);
 /// Exchanged tokens that a family remembers, so that their reuse is noticed: a day and more of a client that behaves. It
 /// bounds what one that does not can make the store keep.
 pub const RETIRED_PER_FAMILY: usize = 32;

@@ -22,7 +22,7 @@ mod token;
 use std::borrow::Cow;
 
 pub use account::{Invite, InviteTerms, Name, NewUser, Password, User};
-pub use calendar::{Grain, Zone};
+pub use calendar::{Granularity, Zone};
 pub use counts::{EventCounts, HourCounts, NameCount, Retention};
 pub use disk::{DISK_DAYS, DiskDay, DiskUse};
 pub use email::Email;
@@ -34,9 +34,11 @@ pub use query::{Erasure, EventPage, EventQuery, EventRow, LiveQuery, Order, Posi
 pub use reset::ResetCode;
 pub use secret::{Digest, Secret};
 pub use sketch::{Mark, Sketch};
-pub use summary::{Bucket, Summary, Summing};
+pub use summary::{Bucket, Summary, SummaryBuilder};
 pub use time::Timestamp;
-pub use token::{AccessClaims, Client, Holder, NewToken, Retired, Standing, Token, TokenKind};
+pub use token::{
+    AccessClaims, Client, NewToken, Principal, Retired, Token, TokenKind, TokenStatus,
+};
 
 /// A value from outside that breaks a rule: which field, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Holder, Timestamp, UserId};
+use super::{Event, Principal, Timestamp, UserId};
 
 /// Where an event stands: events are ordered by when they were stored, then by their group, their block in it and their place
 /// in the block. No two have the same position, a position never changes, and what is stored later stands behind what was
@@ -64,7 +64,7 @@ pub struct EventQuery {
     /// Those about this user.
     pub subject: Option<UserId>,
     /// Those that this holder reported.
-    pub reporter: Option<Holder>,
+    pub reporter: Option<Principal>,
     /// Those from this moment on.
     pub from: Option<Timestamp>,
     /// Those before this moment.
@@ -128,7 +128,7 @@ pub struct EventRow<'a> {
     /// Whom it is about.
     pub subject: Option<UserId>,
     /// Who reported it.
-    pub reporter: Option<Holder>,
+    pub reporter: Option<Principal>,
     /// Its details as they came.
     pub details: Option<&'a str>,
 }

@@ -33,7 +33,7 @@ pub struct Bucket {
 }
 
 /// A summary in the making. Hours come in the order of time.
-pub struct Summing {
+pub struct SummaryBuilder {
     /// The first hour of each bucket.
     first_hours: Vec<u32>,
     buckets: Vec<Bucket>,
@@ -48,14 +48,14 @@ pub struct Summing {
     cells: usize,
 }
 
-impl Summing {
+impl SummaryBuilder {
     /// An empty summary whose buckets begin here.
-    pub fn new(begins: &[Timestamp]) -> Summing {
+    pub fn new(begins: &[Timestamp]) -> SummaryBuilder {
         let bucket = |from: &Timestamp| Bucket {
             from: *from,
             ..Bucket::default()
         };
-        Summing {
+        SummaryBuilder {
             first_hours: begins.iter().map(|it| it.hour_ahead()).collect(),
             buckets: begins.iter().map(bucket).collect(),
             open: 0,
@@ -201,10 +201,10 @@ mod tests {
 
     #[test]
     fn an_hour_belongs_to_the_bucket_in_which_it_begins() {
-        let mut summing = Summing::new(&[at(10, 1), at(12, 0), at(13, -1), at(20, 0)]);
+        let mut builder = SummaryBuilder::new(&[at(10, 1), at(12, 0), at(13, -1), at(20, 0)]);
         let hours = (9..15).map(|it| hour(it, &[(0, u64::from(it))], 0..1));
-        summing.add(counted(&["a"], hours.collect()));
-        let summary = summing.finish(9);
+        builder.add(counted(&["a"], hours.collect()));
+        let summary = builder.finish(9);
         let counts: Vec<u64> = summary.buckets.iter().map(|it| it.count).collect();
         assert_eq!(counts, [11, 12, 13 + 14, 0]);
         assert_eq!((summary.total, summary.users), (50, 1));
@@ -212,13 +212,13 @@ mod tests {
 
     #[test]
     fn the_most_frequent_names_are_told_and_the_rest_is_counted() {
-        let mut summing = Summing::new(&[at(1, 0), at(2, 0)]);
-        summing.add(counted(&["b", "c"], vec![hour(1, &[(0, 2), (1, 1)], 0..4)]));
+        let mut builder = SummaryBuilder::new(&[at(1, 0), at(2, 0)]);
+        builder.add(counted(&["b", "c"], vec![hour(1, &[(0, 2), (1, 1)], 0..4)]));
         // The same names, numbered otherwise.
         let later = vec![hour(2, &[(0, 1), (1, 2), (2, 1)], 2..6)];
-        summing.add(counted(&["c", "a", "b"], later));
-        assert_eq!(summing.cells(), 2, "the last bucket is not closed yet");
-        let summary = summing.finish(2);
+        builder.add(counted(&["c", "a", "b"], later));
+        assert_eq!(builder.cells(), 2, "the last bucket is not closed yet");
+        let summary = builder.finish(2);
         let names = [("b".to_owned(), 3), ("a".to_owned(), 2)];
         assert_eq!((&summary.names[..], summary.more_names), (&names[..], 1));
         let [first, last] = &summary.buckets[..] else {

@@ -24,7 +24,7 @@ pub enum TokenKind {
 
 /// Who acts with a token. What a token opens follows from this alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Holder {
+pub enum Principal {
     /// The administrator of the configuration file.
     Admin,
     /// Whoever knows a hub password.
@@ -33,12 +33,12 @@ pub enum Holder {
     User(UserId),
 }
 
-impl std::fmt::Display for Holder {
+impl std::fmt::Display for Principal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Holder::Admin => f.write_str("admin"),
-            Holder::Hub => f.write_str("hub"),
-            Holder::User(id) => id.fmt(f),
+            Principal::Admin => f.write_str("admin"),
+            Principal::Hub => f.write_str("hub"),
+            Principal::User(id) => id.fmt(f),
         }
     }
 }
@@ -77,7 +77,7 @@ pub struct Token {
     /// Which API issued it.
     pub kind: TokenKind,
     /// Who acts with it.
-    pub holder: Holder,
+    pub holder: Principal,
     /// The holder's epoch when it was issued.
     pub epoch: u32,
     /// When it was issued.
@@ -117,7 +117,7 @@ pub struct NewToken {
 
 /// What a token that was found is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum TokenStatus {
     /// It opens what its holder may open.
     Live,
     /// It was good once.
@@ -129,22 +129,22 @@ pub enum Standing {
 impl Token {
     /// The one judgement on a token: kind, epoch, exchange and expiry. `epoch` is its holder's now, or `None` when the holder is
     /// gone or disabled. An exchanged token lives on for the refresh grace, so that a second tab is not thrown out.
-    pub fn standing(&self, epoch: Option<u32>, now: Timestamp) -> Standing {
+    pub fn status(&self, epoch: Option<u32>, now: Timestamp) -> TokenStatus {
         let exchanged = self
             .retired
             .is_some_and(|it| now >= it.at.after(limits::REFRESH_GRACE));
         if epoch != Some(self.epoch) || exchanged {
-            Standing::Revoked
+            TokenStatus::Revoked
         } else if now >= self.expires_at {
-            Standing::Expired
+            TokenStatus::Expired
         } else {
-            Standing::Live
+            TokenStatus::Live
         }
     }
 
     /// Whether a use at `now` should be written down.
     pub fn is_worth_touching(&self, now: Timestamp) -> bool {
-        now.since(self.last_used_at) >= limits::LAST_USE_GRAIN
+        now.since(self.last_used_at) >= limits::LAST_USE_INTERVAL
     }
 
     /// The token after a use at `now`; `idle` is how long a session lives without use.
@@ -192,7 +192,7 @@ mod tests {
             id: TokenId(Uuid::nil()),
             family: TokenId(Uuid::nil()),
             kind: TokenKind::Session,
-            holder: Holder::Admin,
+            holder: Principal::Admin,
             epoch: 3,
             issued_at: at(0),
             expires_at: at(100_000),
@@ -207,10 +207,10 @@ mod tests {
     #[test]
     fn a_token_is_live_until_the_moment_it_expires() {
         let at = Timestamp::from_millis;
-        assert_eq!(token().standing(Some(3), at(99_999)), Standing::Live);
-        assert_eq!(token().standing(Some(3), at(100_000)), Standing::Expired);
-        assert_eq!(token().standing(Some(4), at(5)), Standing::Revoked);
-        assert_eq!(token().standing(None, at(5)), Standing::Revoked);
+        assert_eq!(token().status(Some(3), at(99_999)), TokenStatus::Live);
+        assert_eq!(token().status(Some(3), at(100_000)), TokenStatus::Expired);
+        assert_eq!(token().status(Some(4), at(5)), TokenStatus::Revoked);
+        assert_eq!(token().status(None, at(5)), TokenStatus::Revoked);
     }
 
     #[test]
@@ -221,8 +221,8 @@ mod tests {
             successor: Digest([1; 32]),
         });
         let token = Token { retired, ..token() };
-        assert_eq!(token.standing(Some(3), at(59_999)), Standing::Live);
-        assert_eq!(token.standing(Some(3), at(60_000)), Standing::Revoked);
+        assert_eq!(token.status(Some(3), at(59_999)), TokenStatus::Live);
+        assert_eq!(token.status(Some(3), at(60_000)), TokenStatus::Revoked);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::quotas::Volume;
 use super::{Bearer, Refusal, Services};
 use crate::crypto;
-use crate::model::{EventId, Holder, Idempotency, Invalid, NewEvent, Timestamp, UserId, limits};
+use crate::model::{EventId, Idempotency, Invalid, NewEvent, Principal, Timestamp, UserId, limits};
 use crate::store::{Appended, Report};
 
 /// An event as it was reported, unchecked and borrowed from the body.
@@ -92,8 +92,8 @@ fn check<'a>(
         (Some(text), _) => {
             UserId::parse(text).ok_or_else(|| wrong(index, "user_id", "must be a UUID"))?
         }
-        (None, Holder::User(id)) => id,
-        (None, Holder::Admin | Holder::Hub) => {
+        (None, Principal::User(id)) => id,
+        (None, Principal::Admin | Principal::Hub) => {
             return Err(wrong(
                 index,
                 "user_id",

@@ -11,7 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::question::{given, moment, user};
 use super::{Refusal, Services};
 use crate::model::{
-    EventPage, EventQuery, EventRow, Holder, Invalid, Order, Position, Zone, limits,
+    EventPage, EventQuery, EventRow, Invalid, Order, Position, Principal, Zone, limits,
 };
 use crate::store::{Advanced, EventScan, Outcome};
 
@@ -103,9 +103,9 @@ fn parse(question: &EventQuestion<'_>) -> Result<EventQuery, Invalid> {
             .transpose()?,
         reporter: given(question.reporter_id)
             .map(|text| match text {
-                "admin" => Ok(Holder::Admin),
-                "hub" => Ok(Holder::Hub),
-                id => user("reporter_id", id).map(Holder::User),
+                "admin" => Ok(Principal::Admin),
+                "hub" => Ok(Principal::Hub),
+                id => user("reporter_id", id).map(Principal::User),
             })
             .transpose()?,
         from,

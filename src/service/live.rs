@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::question::{given, user};
 use super::{Bearer, Refusal, Services, history};
-use crate::model::{Invalid, LiveQuery, Standing, Timestamp};
+use crate::model::{Invalid, LiveQuery, Timestamp, TokenStatus};
 use crate::store::EventListener;
 
 /// When to come back after as many listened as may.
@@ -34,7 +34,7 @@ impl Services {
     /// Whether a token that was good still is. Looking is no use of it. A store that cannot say counts as no.
     pub async fn is_still_good(&self, bearer: &Bearer, now: Timestamp) -> bool {
         match self.store.find_token(&bearer.digest).await {
-            Ok(Some(found)) => found.token.standing(found.epoch, now) == Standing::Live,
+            Ok(Some(found)) => found.token.status(found.epoch, now) == TokenStatus::Live,
             Ok(None) | Err(_) => false,
         }
     }

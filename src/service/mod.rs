@@ -26,7 +26,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::config::{Config, Credential};
 use crate::crypto::{self, HashCost, PublicKey, Signer};
-use crate::model::{Digest, DiskUse, Holder, InviteTerms, Secret, Timestamp, limits};
+use crate::model::{Digest, DiskUse, InviteTerms, Principal, Secret, Timestamp, limits};
 use crate::store::{Fact, Health, Outcome, Store, StoreError};
 use crate::world::World;
 
@@ -136,8 +136,8 @@ impl Services {
             .fingerprint(std::slice::from_ref(&self.admin_password), &salt)
             .await;
         let hub = self.fingerprint(&self.config.hub.passwords, &salt).await;
-        self.store.reconcile(Holder::Admin, admin).await?;
-        self.store.reconcile(Holder::Hub, hub).await?;
+        self.store.reconcile(Principal::Admin, admin).await?;
+        self.store.reconcile(Principal::Hub, hub).await?;
         Ok(())
     }
 

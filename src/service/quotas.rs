@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Refusal;
 use super::limiter::{lock, make_room};
 use crate::config::Limits;
-use crate::model::{Holder, Invalid};
+use crate::model::{Invalid, Principal};
 
 /// How much a report is.
 #[derive(Debug, Clone, Copy)]
@@ -70,7 +70,7 @@ impl Quota {
 pub(super) struct Quotas {
     quotas: Vec<Quota>,
     /// When each bucket will be empty.
-    buckets: Mutex<HashMap<(Kind, Holder), Duration>>,
+    buckets: Mutex<HashMap<(Kind, Principal), Duration>>,
 }
 
 impl Quotas {
@@ -92,7 +92,12 @@ impl Quotas {
     }
 
     /// Counts a report, or refuses it.
-    pub(super) fn admit(&self, from: Holder, report: Volume, now: Duration) -> Result<(), Refusal> {
+    pub(super) fn admit(
+        &self,
+        from: Principal,
+        report: Volume,
+        now: Duration,
+    ) -> Result<(), Refusal> {
         if self.quotas.is_empty() {
             return Ok(());
         }
@@ -117,7 +122,7 @@ impl Quotas {
     }
 
     /// Takes back what `admit` has counted: nothing was stored.
-    pub(super) fn forgive(&self, from: Holder, report: Volume, now: Duration) {
+    pub(super) fn forgive(&self, from: Principal, report: Volume, now: Duration) {
         let mut buckets = lock(&self.buckets);
         for quota in &self.quotas {
             if let Some(empty_at) = buckets.get_mut(&(quota.kind, from)) {

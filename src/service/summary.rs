@@ -2,7 +2,7 @@
 
 use super::question::{given, moment, zone};
 use super::{Refusal, Services};
-use crate::model::{Grain, Invalid, Summary, Summing, Timestamp, Zone, limits};
+use crate::model::{Granularity, Invalid, Summary, SummaryBuilder, Timestamp, Zone, limits};
 
 /// A question as it is asked, unchecked. What is none or empty asks for nothing in particular.
 #[derive(Debug, Clone, Copy, Default)]
@@ -23,7 +23,7 @@ pub struct SummaryQuestion<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SummaryRange {
     /// How long a bucket is.
-    pub by: Grain,
+    pub by: Granularity,
     /// Where days and months begin at midnight.
     pub zone: Zone,
     /// The first moment.
@@ -44,22 +44,22 @@ impl Services {
     ) -> Result<(SummaryRange, Summary), Refusal> {
         let range = parse(&question, now)?;
         let name = given(question.name);
-        let mut summing = Summing::new(&range.begins);
+        let mut builder = SummaryBuilder::new(&range.begins);
         let (mut next, end) = (range.from.hour_ahead(), range.to.hour_ahead());
         while next < end {
             let until = end.min(next.saturating_add(limits::SUMMARY_HOURS));
-            summing.add(self.store.event_counts(next..until, name).await?);
-            if summing.cells() > limits::SUMMARY_CELLS {
+            builder.add(self.store.event_counts(next..until, name).await?);
+            if builder.cells() > limits::SUMMARY_CELLS {
                 return Err(too_many("names in so many buckets").into());
             }
             next = until;
         }
-        Ok((range, summing.finish(limits::SUMMARY_NAMES)))
+        Ok((range, builder.finish(limits::SUMMARY_NAMES)))
     }
 }
 
 fn parse(question: &SummaryQuestion<'_>, now: Timestamp) -> Result<SummaryRange, Invalid> {
-    let by = grain(question.by)?;
+    let by = granularity(question.by)?;
     let zone = zone(question.tz)?;
     let given = moment("to", question.to, zone)?;
     let to = given.unwrap_or(now);
@@ -82,12 +82,12 @@ fn parse(question: &SummaryQuestion<'_>, now: Timestamp) -> Result<SummaryRange,
     })
 }
 
-fn grain(text: Option<&str>) -> Result<Grain, Invalid> {
+fn granularity(text: Option<&str>) -> Result<Granularity, Invalid> {
     let Some(text) = given(text) else {
-        return Ok(Grain::Day);
+        return Ok(Granularity::Day);
     };
-    let grain = Grain::ALL.into_iter().find(|it| it.as_str() == text);
-    grain.ok_or_else(|| Invalid::new("by", "must be hour, day or month"))
+    let granularity = Granularity::ALL.into_iter().find(|it| it.as_str() == text);
+    granularity.ok_or_else(|| Invalid::new("by", "must be hour, day or month"))
 }
 
 fn too_many(what: &str) -> Invalid {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::{Login, Refusal, Services};
 use crate::crypto;
 use crate::model::{
-    AccessClaims, Client, Digest, Holder, NewToken, Secret, Standing, Timestamp, Token, TokenId,
-    TokenKind, User, UserId,
+    AccessClaims, Client, Digest, NewToken, Principal, Secret, Timestamp, Token, TokenId,
+    TokenKind, TokenStatus, User, UserId,
 };
 use crate::store::{Found, Refreshed};
 
@@ -59,10 +59,10 @@ impl Services {
             .find_token(&digest)
             .await?
             .ok_or(Refusal::BadToken)?;
-        match found.token.standing(found.epoch, now) {
-            Standing::Live => {}
-            Standing::Expired => return Err(Refusal::TokenExpired),
-            Standing::Revoked => return Err(Refusal::BadToken),
+        match found.token.status(found.epoch, now) {
+            TokenStatus::Live => {}
+            TokenStatus::Expired => return Err(Refusal::TokenExpired),
+            TokenStatus::Revoked => return Err(Refusal::BadToken),
         }
         if found.token.is_worth_touching(now) {
             let (store, idle) = (
@@ -89,7 +89,8 @@ impl Services {
         now: Timestamp,
     ) -> Result<Issued, Refusal> {
         self.log_in_admin(username, password, &from).await?;
-        self.grant(TokenKind::Admin, Holder::Admin, from, now).await
+        self.grant(TokenKind::Admin, Principal::Admin, from, now)
+            .await
     }
 
     /// Token API: until when a token of the administrator is good; none if it is not.
@@ -99,7 +100,9 @@ impl Services {
         now: Timestamp,
     ) -> Result<Option<Timestamp>, Refusal> {
         match self.authenticate(shown, now).await {
-            Ok(bearer) if bearer.token.holder == Holder::Admin => Ok(Some(bearer.token.expires_at)),
+            Ok(bearer) if bearer.token.holder == Principal::Admin => {
+                Ok(Some(bearer.token.expires_at))
+            }
             Ok(_) | Err(Refusal::BadToken | Refusal::TokenExpired) => Ok(None),
             Err(other) => Err(other),
         }
@@ -113,7 +116,7 @@ impl Services {
         now: Timestamp,
     ) -> Result<Issued, Refusal> {
         self.log_in_hub(password, &from).await?;
-        self.grant(TokenKind::Hub, Holder::Hub, from, now).await
+        self.grant(TokenKind::Hub, Principal::Hub, from, now).await
     }
 
     /// Hub API: a further token; the one that was shown stays good until its own end.
@@ -126,7 +129,7 @@ impl Services {
         if bearer.token.kind != TokenKind::Hub {
             return Err(Refusal::BadToken);
         }
-        self.grant(TokenKind::Hub, Holder::Hub, from, now).await
+        self.grant(TokenKind::Hub, Principal::Hub, from, now).await
     }
 
     /// A token of `kind` for the account with this password.
@@ -140,7 +143,7 @@ impl Services {
     ) -> Result<Issued, Refusal> {
         let user = self.log_in(login, password, &from).await?;
         // In the epoch that the password was compared in: if it passes before the token is issued, there is no token.
-        let issued = self.draft(kind, Holder::User(user.id), user.epoch, from, now);
+        let issued = self.draft(kind, Principal::User(user.id), user.epoch, from, now);
         self.issue(issued, now).await
     }
 
@@ -228,7 +231,7 @@ impl Services {
     async fn grant(
         &self,
         kind: TokenKind,
-        holder: Holder,
+        holder: Principal,
         from: Client,
         now: Timestamp,
     ) -> Result<Issued, Refusal> {
@@ -253,13 +256,13 @@ impl Services {
 
     /// A session that begins with its account.
     pub(super) fn first_session(&self, user: UserId, from: Client, now: Timestamp) -> Issued {
-        self.draft(TokenKind::Session, Holder::User(user), 0, from, now)
+        self.draft(TokenKind::Session, Principal::User(user), 0, from, now)
     }
 
     fn draft(
         &self,
         kind: TokenKind,
-        holder: Holder,
+        holder: Principal,
         epoch: u32,
         client: Client,
         now: Timestamp,

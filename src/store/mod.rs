@@ -15,7 +15,7 @@ use async_trait::async_trait;
 
 use crate::model::{
     Digest, DiskUse, DueMail, Email, Erasure, Event, EventCounts, EventPage, EventQuery, EventRow,
-    Holder, Idempotency, InviteTerms, LiveQuery, Name, NewEvent, NewToken, NewUser, Position,
+    Idempotency, InviteTerms, LiveQuery, Name, NewEvent, NewToken, NewUser, Position, Principal,
     Retention, Timestamp, Token, TokenId, User, UserId,
 };
 
@@ -125,7 +125,7 @@ pub enum Appended {
 #[derive(Debug, Clone, Copy)]
 pub struct Report<'a> {
     /// Who reports.
-    pub reporter: Holder,
+    pub reporter: Principal,
     /// What, in order.
     pub events: &'a [NewEvent<'a>],
     /// The promise to store it once, if one was asked for.
@@ -205,13 +205,13 @@ pub trait Store: Send + Sync + 'static {
     /// The token with this digest, whatever its standing.
     async fn find_token(&self, digest: &Digest) -> Outcome<Option<Found>>;
     /// The epoch that a holder's tokens must be of; 0 for an account that is gone.
-    async fn epoch_of(&self, holder: Holder) -> Outcome<u32>;
+    async fn epoch_of(&self, holder: Principal) -> Outcome<u32>;
     /// The account with this id.
     async fn find_user(&self, id: UserId) -> Outcome<Option<Arc<User>>>;
     /// The account whose address has this key (`Email::key`).
     async fn find_user_by_email(&self, key: &str) -> Outcome<Option<Arc<User>>>;
     /// The tokens of a holder that are live at `now`, in no order.
-    async fn live_tokens(&self, holder: Holder, now: Timestamp) -> Outcome<Vec<Token>>;
+    async fn live_tokens(&self, holder: Principal, now: Timestamp) -> Outcome<Vec<Token>>;
 
     /// Makes an account with its first session, using the invite up in the same step.
     async fn create_user(
@@ -263,10 +263,10 @@ pub trait Store: Send + Sync + 'static {
     /// Ends a token and its family. False when there is none.
     async fn end_family(&self, digest: Digest) -> Outcome<bool>;
     /// Ends the session of a holder that has this public name. False when there is none.
-    async fn end_token(&self, holder: Holder, id: TokenId) -> Outcome<bool>;
+    async fn end_token(&self, holder: Principal, id: TokenId) -> Outcome<bool>;
     /// Notes the fingerprint of a configured password and says the holder's epoch: a fingerprint other than the last one
     /// raises it, which ends all of the holder's tokens.
-    async fn reconcile(&self, holder: Holder, fingerprint: String) -> Outcome<u32>;
+    async fn reconcile(&self, holder: Principal, fingerprint: String) -> Outcome<u32>;
 
     /// Makes the invites of the configuration known. An invite that is known already keeps its uses.
     async fn offer_invites(&self, invites: Vec<(Digest, InviteTerms)>) -> Outcome<()>;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use doorward::crypto::{HashCost, PasswordHasher, Verdict, digest};
-use doorward::model::{Event, Holder, NameCount, Secret, Standing, Timestamp, UserId};
+use doorward::model::{Event, NameCount, Principal, Secret, Timestamp, TokenStatus, UserId};
 use doorward::store::Store;
 use doorward::store::sled::{Manners, SledStore};
 
@@ -164,7 +164,7 @@ fn recognise<'a>(workers: &'a [Worker], event: &Event) -> Option<(&'a Report, us
     let report = worker.reports.get(number)?;
     let account = worker.accounts.get(report.account)?;
     let id = UserId::parse(&account.id)?;
-    let owned = event.subject == Some(id) && event.reporter == Some(Holder::User(id));
+    let owned = event.subject == Some(id) && event.reporter == Some(Principal::User(id));
     let worded = event
         .details
         .as_ref()
@@ -258,10 +258,10 @@ async fn judge_tokens(account: &Account, store: &SledStore, now: Timestamp) -> O
             .find_token(&digest(secret.as_bytes()))
             .await
             .expect("LOST: a token");
-        let standing = found.map(|it| it.token.standing(it.epoch, now));
-        if (standing == Some(Standing::Live)) != expected {
+        let status = found.map(|it| it.token.status(it.epoch, now));
+        if (status == Some(TokenStatus::Live)) != expected {
             return Some(format!(
-                "LOST: token {secret} should be live: {expected}; it is {standing:?}"
+                "LOST: token {secret} should be live: {expected}; it is {status:?}"
             ));
         }
     }

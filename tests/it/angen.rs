@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use doorward::model::Holder;
+use doorward::model::Principal;
 use serde_json::{Value, json};
 
 use crate::harness::{Actor, PASSWORD, Server, days, hours, seconds};
@@ -176,7 +176,7 @@ fn simple_events_are_stored_as_documented() {
     for event in &events {
         assert_eq!(
             (event.reporter, event.details.as_deref()),
-            (Some(Holder::User(ids[0])), None)
+            (Some(Principal::User(ids[0])), None)
         );
         assert_eq!(event.at, server.now());
     }
@@ -360,7 +360,10 @@ fn a_request_brings_ten_thousand_events_and_eight_megabytes_at_most() {
 fn a_token_without_a_user_must_say_whom_each_event_is_about() {
     let server = Server::start();
     let ana = server.user("ana@example.org");
-    for (actor, holder) in [(server.admin(), Holder::Admin), (server.hub(), Holder::Hub)] {
+    for (actor, holder) in [
+        (server.admin(), Principal::Admin),
+        (server.hub(), Principal::Hub),
+    ] {
         let named = json!({"name": "a", "user_id": ana.id});
         actor
             .post(SIMPLE, json!([named, {"name": "a"}]))

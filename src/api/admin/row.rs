@@ -1,7 +1,7 @@
 //! An event as a line: of JSON, or of CSV (RFC 4180). Both are written straight into the buffer that goes out, for an export is as fast as this
 //! is.
 
-use crate::model::{EventRow, Holder, Timestamp, UserId};
+use crate::model::{EventRow, Principal, Timestamp, UserId};
 use crate::service::position_chars;
 
 /// The first line of CSV.
@@ -28,9 +28,9 @@ impl RowWriter {
         quoted_or_null(row.subject, to);
         to.extend_from_slice(br#","reporter_id":"#);
         match row.reporter {
-            Some(Holder::Admin) => to.extend_from_slice(br#""admin""#),
-            Some(Holder::Hub) => to.extend_from_slice(br#""hub""#),
-            Some(Holder::User(id)) => quoted_or_null(Some(id), to),
+            Some(Principal::Admin) => to.extend_from_slice(br#""admin""#),
+            Some(Principal::Hub) => to.extend_from_slice(br#""hub""#),
+            Some(Principal::User(id)) => quoted_or_null(Some(id), to),
             None => quoted_or_null(None, to),
         }
         to.extend_from_slice(br#","details":"#);
@@ -58,9 +58,9 @@ impl RowWriter {
         }
         to.push(b',');
         match row.reporter {
-            Some(Holder::Admin) => to.extend_from_slice(b"admin"),
-            Some(Holder::Hub) => to.extend_from_slice(b"hub"),
-            Some(Holder::User(id)) => uuid(id, to),
+            Some(Principal::Admin) => to.extend_from_slice(b"admin"),
+            Some(Principal::Hub) => to.extend_from_slice(b"hub"),
+            Some(Principal::User(id)) => uuid(id, to),
             None => {}
         }
         to.push(b',');
@@ -126,7 +126,7 @@ mod tests {
             at,
             name,
             subject: Some(UserId::from_random([7; 16])),
-            reporter: Some(Holder::Hub),
+            reporter: Some(Principal::Hub),
             details,
         }
     }

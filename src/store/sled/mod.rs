@@ -19,7 +19,7 @@ use sled::Tree;
 use tokio::sync::{Mutex, RwLock};
 
 use crate::config::Config;
-use crate::model::{Digest, Holder, Token, User, UserId};
+use crate::model::{Digest, Principal, Token, User, UserId};
 use crate::store::sled::engine::cache::{Cache, Lookup};
 use crate::store::sled::engine::disk_space::{FreeBytes, Needs, Room, STEP_BYTES};
 use crate::store::sled::engine::group_commit::Pace;
@@ -154,10 +154,10 @@ impl SledStore {
         })?;
         let store = SledStore {
             admin_epoch: AtomicU32::new(
-                accounts::tokens::epoch_of(&opened.tree, Holder::Admin)?.unwrap_or(0),
+                accounts::tokens::epoch_of(&opened.tree, Principal::Admin)?.unwrap_or(0),
             ),
             hub_epoch: AtomicU32::new(
-                accounts::tokens::epoch_of(&opened.tree, Holder::Hub)?.unwrap_or(0),
+                accounts::tokens::epoch_of(&opened.tree, Principal::Hub)?.unwrap_or(0),
             ),
             tree: opened.tree,
             writer,
@@ -250,7 +250,7 @@ mod tests {
         let events: [NewEvent<'_>; 0] = [];
         store
             .append_events(Report {
-                reporter: Holder::Admin,
+                reporter: Principal::Admin,
                 events: &events,
                 idempotency: None,
                 at: Timestamp::default(),

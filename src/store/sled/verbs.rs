@@ -8,9 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::model::{
-    Digest, DiskUse, DueMail, Email, Erasure, Event, EventCounts, EventPage, EventQuery, Holder,
-    InviteTerms, LiveQuery, Name, NewToken, NewUser, Retention, Timestamp, Token, TokenId, User,
-    UserId,
+    Digest, DiskUse, DueMail, Email, Erasure, Event, EventCounts, EventPage, EventQuery,
+    InviteTerms, LiveQuery, Name, NewToken, NewUser, Principal, Retention, Timestamp, Token,
+    TokenId, User, UserId,
 };
 use crate::store::sled::SledStore;
 use crate::store::sled::accounts::expiry;
@@ -51,9 +51,9 @@ impl Store for SledStore {
             return Ok(None);
         };
         let (epoch, user) = match token.holder {
-            Holder::Admin => (Some(self.admin_epoch.load(Ordering::Acquire)), None),
-            Holder::Hub => (Some(self.hub_epoch.load(Ordering::Acquire)), None),
-            Holder::User(id) => {
+            Principal::Admin => (Some(self.admin_epoch.load(Ordering::Acquire)), None),
+            Principal::Hub => (Some(self.hub_epoch.load(Ordering::Acquire)), None),
+            Principal::User(id) => {
                 let user = self.user(id)?.filter(|user| !user.disabled);
                 (user.as_ref().map(|user| user.epoch), user)
             }
@@ -61,7 +61,7 @@ impl Store for SledStore {
         Ok(Some(Found { token, epoch, user }))
     }
 
-    async fn epoch_of(&self, holder: Holder) -> Outcome<u32> {
+    async fn epoch_of(&self, holder: Principal) -> Outcome<u32> {
         Ok(tokens::epoch_of(&self.tree, holder)?.unwrap_or(0))
     }
 
@@ -76,7 +76,7 @@ impl Store for SledStore {
         }
     }
 
-    async fn live_tokens(&self, holder: Holder, now: Timestamp) -> Outcome<Vec<Token>> {
+    async fn live_tokens(&self, holder: Principal, now: Timestamp) -> Outcome<Vec<Token>> {
         let live = tokens::live(&self.tree, holder, now)?;
         Ok(live.into_iter().map(|(_, token)| token).collect())
     }
@@ -181,20 +181,20 @@ impl Store for SledStore {
             .await
     }
 
-    async fn end_token(&self, holder: Holder, id: TokenId) -> Outcome<bool> {
+    async fn end_token(&self, holder: Principal, id: TokenId) -> Outcome<bool> {
         self.change(Room::Reclaim, move |view| {
             tokens::end_named(view, holder, id)
         })
         .await
     }
 
-    async fn reconcile(&self, holder: Holder, fingerprint: String) -> Outcome<u32> {
+    async fn reconcile(&self, holder: Principal, fingerprint: String) -> Outcome<u32> {
         let step = move |view: &mut View<'_>| tokens::reconcile(view, holder, fingerprint);
         let epoch = self.change(Room::Reclaim, step).await?;
         match holder {
-            Holder::Admin => self.admin_epoch.store(epoch, Ordering::Release),
-            Holder::Hub => self.hub_epoch.store(epoch, Ordering::Release),
-            Holder::User(_) => {}
+            Principal::Admin => self.admin_epoch.store(epoch, Ordering::Release),
+            Principal::Hub => self.hub_epoch.store(epoch, Ordering::Release),
+            Principal::User(_) => {}
         }
         Ok(epoch)
     }

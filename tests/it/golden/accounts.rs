@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use doorward::crypto;
 use doorward::model::{
-    DueMail, Holder, InviteTerms, Retention, Standing, Token, TokenId, TokenKind, UserNumber,
+    DueMail, InviteTerms, Principal, Retention, Token, TokenId, TokenKind, TokenStatus, UserNumber,
 };
 use doorward::store::{Created, Fact, Redeemed, Refreshed};
 
@@ -35,7 +35,7 @@ fn accounts_are_found_by_id_and_address() {
             assert_eq!(found.password_hash, expected.password_hash);
             let found = shelf.run(store.find_user_by_email(&expected.email.key()));
             assert_eq!(found.as_deref(), Some(&expected));
-            let epoch = shelf.run(store.epoch_of(Holder::User(expected.id)));
+            let epoch = shelf.run(store.epoch_of(Principal::User(expected.id)));
             assert_eq!(epoch, if expected.disabled { 0 } else { expected.epoch });
         }
         assert_eq!(shelf.run(store.find_user(user_id(DORA))), None);
@@ -54,12 +54,12 @@ fn tokens_are_what_they_were_and_as_good() {
             let expected = token(number);
             let found = shelf.run(store.find_token(&expected.digest)).unwrap();
             assert_eq!(*found.token, expected.token, "{number}");
-            let standing = match number {
-                2 | 4 | 9 => Standing::Revoked,
-                _ => Standing::Live,
+            let status = match number {
+                2 | 4 | 9 => TokenStatus::Revoked,
+                _ => TokenStatus::Live,
             };
-            assert_eq!(found.token.standing(found.epoch, at(NOW)), standing);
-            let acts = matches!(expected.token.holder, Holder::User(_)) && number != 9;
+            assert_eq!(found.token.status(found.epoch, at(NOW)), status);
+            let acts = matches!(expected.token.holder, Principal::User(_)) && number != 9;
             assert_eq!(found.user.is_some(), acts, "{number}");
         }
         assert!(shelf.run(store.find_token(&digest("token", 10))).is_none());
@@ -70,8 +70,8 @@ fn tokens_are_what_they_were_and_as_good() {
 fn live_tokens_are_listed_with_their_holders() {
     twice(|shelf| {
         for (holder, numbers) in [
-            (Holder::Admin, &[6][..]),
-            (Holder::Hub, &[7]),
+            (Principal::Admin, &[6][..]),
+            (Principal::Hub, &[7]),
             (holder(ANA), &[1, 3, 5]),
             (holder(BEN), &[8]),
             (holder(CLEO), &[]),
@@ -132,15 +132,15 @@ fn an_exchanged_token_leads_to_its_successor_and_then_ends_its_family() {
 fn epochs_know_the_password_of_the_last_start() {
     let mut shelf = golden();
     for (holder, print, epoch) in [
-        (Holder::Admin, "second", 1),
-        (Holder::Hub, "third", 2),
-        (Holder::Admin, "first", 2),
-        (Holder::Hub, "first", 3),
+        (Principal::Admin, "second", 1),
+        (Principal::Hub, "third", 2),
+        (Principal::Admin, "first", 2),
+        (Principal::Hub, "first", 3),
     ] {
         let before = shelf.run(shelf.store().epoch_of(holder));
         assert_eq!(
             before,
-            token(if holder == Holder::Admin { 6 } else { 7 })
+            token(if holder == Principal::Admin { 6 } else { 7 })
                 .token
                 .epoch
         );
@@ -154,8 +154,8 @@ fn epochs_know_the_password_of_the_last_start() {
         let found = shelf.run(shelf.store().find_token(&digest("token", number)));
         let found = found.unwrap();
         assert_eq!(
-            found.token.standing(found.epoch, at(NOW)),
-            Standing::Revoked
+            found.token.status(found.epoch, at(NOW)),
+            TokenStatus::Revoked
         );
     }
 }

@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::time::Duration;
 
 use doorward::model::{
-    DiskDay, Erasure, Event, EventCounts, EventQuery, EventRow, Holder, Idempotency, LiveQuery,
-    Mark, Order, Position, Retention, Sketch, Timestamp, UserNumber,
+    DiskDay, Erasure, Event, EventCounts, EventQuery, EventRow, Idempotency, LiveQuery, Mark,
+    Order, Position, Principal, Retention, Sketch, Timestamp, UserNumber,
 };
 use doorward::store::{Appended, Heard};
 
@@ -52,8 +52,8 @@ fn questions() -> Vec<EventQuery> {
         about(DORA),
         about(CROWD_FROM + 7),
         about(500),
-        by(Holder::Admin),
-        by(Holder::Hub),
+        by(Principal::Admin),
+        by(Principal::Hub),
         by(holder(BEN)),
         by(holder(DORA)),
         between(10 * MINUTE, 30 * MINUTE),
@@ -61,7 +61,7 @@ fn questions() -> Vec<EventQuery> {
         between(90 * MINUTE, 24 * HOUR + 1),
         EventQuery {
             subject: Some(user_id(BEN)),
-            reporter: Some(Holder::Admin),
+            reporter: Some(Principal::Admin),
             ..named("kind-01")
         },
     ]
@@ -286,7 +286,7 @@ fn an_event_that_was_stored_today_or_yesterday_is_not_stored_again() {
     assert_eq!(ever_stored(&shelf), EVER_STORED + 1);
     // Ids are a reporter's own.
     let mut others = reports().remove(7);
-    others.reporter = Holder::Admin;
+    others.reporter = Principal::Admin;
     assert_eq!(send(&shelf, &others, NOW), Appended::Stored(1));
     assert_eq!(ever_stored(&shelf), EVER_STORED + 2);
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use doorward::model::{
-    Client, DueMail, Erasure, Event, EventId, Holder, Idempotency, MailId, Name, NewEvent,
-    NewToken, Position, Retired, Timestamp, Token, TokenKind, User, UserNumber,
+    Client, DueMail, Erasure, Event, EventId, Idempotency, MailId, Name, NewEvent, NewToken,
+    Position, Principal, Retired, Timestamp, Token, TokenKind, User, UserNumber,
 };
 use doorward::store::Report;
 use uuid::Builder;
@@ -42,8 +42,8 @@ pub(super) const SEED: &[u8] = &[0x5e; 32];
 pub(super) const ADMIN_HASH: &[u8] = b"$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2g";
 pub(super) const SALT: &[u8] = b"a salt of 16 byt";
 
-pub(super) fn holder(user: u64) -> Holder {
-    Holder::User(user_id(user))
+pub(super) fn holder(user: u64) -> Principal {
+    Principal::User(user_id(user))
 }
 
 /// An account as it is in the end.
@@ -94,8 +94,8 @@ pub(super) fn token(number: u64) -> NewToken {
         3 => (Angen, holder(ANA), 1, 3 * HOUR),
         4 => (Access, holder(ANA), 1, 3 * HOUR),
         5 => (Access, holder(ANA), 1, 4 * HOUR),
-        6 => (Admin, Holder::Admin, 1, 3 * HOUR),
-        7 => (Hub, Holder::Hub, 2, 3 * HOUR),
+        6 => (Admin, Principal::Admin, 1, 3 * HOUR),
+        7 => (Hub, Principal::Hub, 2, 3 * HOUR),
         8 => (Session, holder(BEN), 0, 1),
         9 => (Session, holder(CLEO), 0, 2),
         10 => (Session, holder(DORA), 0, 3),
@@ -170,7 +170,7 @@ pub(super) struct Line {
 /// A report, and its place in the log: the moment, the group, and the events of each block.
 pub(super) struct Told {
     pub(super) at: Timestamp,
-    pub(super) reporter: Holder,
+    pub(super) reporter: Principal,
     pub(super) lines: Vec<Line>,
     pub(super) promise: Option<Idempotency>,
     stands: (i64, u64, &'static [u32]),
@@ -223,7 +223,7 @@ pub(super) fn reports() -> Vec<Told> {
     let crowd = CROWD_FROM..CROWD_FROM + CROWD;
     let sent = [
         (0, holder(ANA), matches(), Some(promise(1))),
-        (10 * MINUTE, Holder::Hub, joins(), None),
+        (10 * MINUTE, Principal::Hub, joins(), None),
         (
             20 * MINUTE,
             holder(DORA),
@@ -232,13 +232,13 @@ pub(super) fn reports() -> Vec<Told> {
         ),
         (
             30 * MINUTE,
-            Holder::Admin,
+            Principal::Admin,
             (0..80).map(kind).collect(),
             None,
         ),
         (
             65 * MINUTE,
-            Holder::Hub,
+            Principal::Hub,
             crowd.map(|it| line("join", it, "")).collect(),
             None,
         ),
@@ -251,14 +251,14 @@ pub(super) fn reports() -> Vec<Told> {
         ),
         (
             24 * HOUR + 30 * MINUTE,
-            Holder::Hub,
+            Principal::Hub,
             vec![with_id(line("join", ANA, "{}"), 2)],
             None,
         ),
         // The clock was set back.
         (
             24 * HOUR - MINUTE,
-            Holder::Admin,
+            Principal::Admin,
             vec![line("note", CLEO, r#"{"late":true}"#)],
             None,
         ),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use doorward::model::{
-    Erasure, EventPage, EventQuery, Holder, NewEvent, Order, Position, Retention, Timestamp,
+    Erasure, EventPage, EventQuery, NewEvent, Order, Position, Principal, Retention, Timestamp,
 };
 use doorward::store::Report;
 
@@ -40,7 +40,7 @@ fn report_about(shelf: &Shelf, user: u64, names: &[&str], now: Timestamp) {
         })
         .collect();
     shelf.run(shelf.store().append_events(Report {
-        reporter: Holder::User(user_id(1)),
+        reporter: Principal::User(user_id(1)),
         events: &events,
         idempotency: None,
         at: now,

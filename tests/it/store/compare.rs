@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use doorward::model::{Digest, Holder, Sketch, Standing, Token, UserId};
+use doorward::model::{Digest, Principal, Sketch, Token, TokenStatus, UserId};
 
 use crate::harness::by_hour_and_name;
 
@@ -23,9 +23,9 @@ impl Life {
                 assert_eq!(found.password_hash, known.password_hash);
                 assert_eq!((found.disabled, found.epoch), (known.disabled, known.epoch));
             }
-            self.compare_live(Holder::User(*id));
+            self.compare_live(Principal::User(*id));
         }
-        self.compare_live(Holder::Admin);
+        self.compare_live(Principal::Admin);
         for number in 0..20 {
             let address = email(&format!("user{number}@example.org"));
             let found = self.shelf.run(store.find_user_by_email(&address.key()));
@@ -72,7 +72,7 @@ impl Life {
         }
     }
 
-    fn compare_live(&self, holder: Holder) {
+    fn compare_live(&self, holder: Principal) {
         let live = self
             .shelf
             .run(self.shelf.store().live_tokens(holder, self.now));
@@ -89,22 +89,22 @@ impl Life {
     /// What is dead may be forgotten or not; what is not must be there as it is.
     fn compare_token(&self, digest: &Digest) {
         let found = self.shelf.run(self.shelf.store().find_token(digest));
-        let standing = |token: &Token, epoch| token.standing(epoch, self.now);
+        let status = |token: &Token, epoch| token.status(epoch, self.now);
         let Some(known) = self.reference.tokens.get(digest) else {
-            assert!(found.is_none_or(|it| standing(&it.token, it.epoch) == Standing::Revoked));
+            assert!(found.is_none_or(|it| status(&it.token, it.epoch) == TokenStatus::Revoked));
             return;
         };
-        match (self.reference.standing(known, self.now), found) {
-            (Standing::Live, Some(found)) => {
-                assert_eq!(standing(&found.token, found.epoch), Standing::Live);
+        match (self.reference.status(known, self.now), found) {
+            (TokenStatus::Live, Some(found)) => {
+                assert_eq!(status(&found.token, found.epoch), TokenStatus::Live);
                 assert_eq!(*found.token, *known);
             }
-            (Standing::Live, None) => panic!("a live token is gone"),
+            (TokenStatus::Live, None) => panic!("a live token is gone"),
             (expected, Some(found)) => {
-                assert_eq!(standing(&found.token, found.epoch), expected);
+                assert_eq!(status(&found.token, found.epoch), expected);
             }
-            (Standing::Expired, None) => assert!(known.forgettable_at() <= self.now),
-            (Standing::Revoked, None) => {}
+            (TokenStatus::Expired, None) => assert!(known.forgettable_at() <= self.now),
+            (TokenStatus::Revoked, None) => {}
         }
     }
 

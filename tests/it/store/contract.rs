@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use doorward::model::{DueMail, Holder, InviteTerms, MailId, Retention, Standing, TokenKind};
+use doorward::model::{DueMail, InviteTerms, MailId, Principal, Retention, TokenKind, TokenStatus};
 use doorward::store::{Created, Fact, Health, Redeemed, Refreshed, StoreError, Updated};
 use uuid::Builder;
 
@@ -41,7 +41,7 @@ fn an_account_its_address_and_its_session_begin_together() {
             (user_id(1), 0, at(0))
         );
         let found = shelf.run(store.find_token(&digest("token", 1))).unwrap();
-        assert_eq!(found.token.standing(found.epoch, at(1)), Standing::Live);
+        assert_eq!(found.token.status(found.epoch, at(1)), TokenStatus::Live);
         assert_eq!(found.user.unwrap().id, user_id(1));
         let taken = store.create_user(
             new_user(2, "ANA@example.org", None),
@@ -127,7 +127,7 @@ fn a_hash_is_replaced_only_by_one_of_the_same_password() {
         assert_eq!(hash(), "a hash");
         shelf.run(store.rehash_password(user_id(1), "a hash".into(), "better".into()));
         assert_eq!(hash(), "better");
-        assert_eq!(shelf.run(store.epoch_of(Holder::User(user_id(1)))), 0);
+        assert_eq!(shelf.run(store.epoch_of(Principal::User(user_id(1)))), 0);
     });
 }
 
@@ -144,7 +144,7 @@ fn a_disabled_account_is_dead_until_it_is_enabled_and_its_tokens_stay_dead() {
         assert!(!shelf.run(store.put_reset(user_id(1), digest("code", 1), at(100))));
         assert!(shelf.run(store.set_disabled(user_id(1), false, at(3))));
         let found = shelf.run(store.find_token(&digest("token", 1))).unwrap();
-        assert_eq!(found.token.standing(found.epoch, at(4)), Standing::Revoked);
+        assert_eq!(found.token.status(found.epoch, at(4)), TokenStatus::Revoked);
         assert!(!shelf.run(store.set_disabled(user_id(9), true, at(1))));
     });
 }
@@ -258,7 +258,7 @@ fn the_first_fact_stays() {
 fn another_fingerprint_is_another_epoch() {
     every_backend(|mut shelf| {
         let note = |shelf: &Shelf, print: &str| {
-            shelf.run(shelf.store().reconcile(Holder::Admin, print.into()))
+            shelf.run(shelf.store().reconcile(Principal::Admin, print.into()))
         };
         assert_eq!(
             (note(&shelf, "a"), note(&shelf, "a"), note(&shelf, "b")),
@@ -266,8 +266,8 @@ fn another_fingerprint_is_another_epoch() {
         );
         shelf.reopen();
         assert_eq!((note(&shelf, "b"), note(&shelf, "a")), (1, 2));
-        assert_eq!(shelf.run(shelf.store().epoch_of(Holder::Hub)), 0);
-        let admin = new_token(1, TokenKind::Admin, Holder::Admin, 2, at(0));
+        assert_eq!(shelf.run(shelf.store().epoch_of(Principal::Hub)), 0);
+        let admin = new_token(1, TokenKind::Admin, Principal::Admin, 2, at(0));
         assert!(shelf.run(shelf.store().issue_token(admin, 100, at(0))));
     });
 }

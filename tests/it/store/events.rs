@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use doorward::model::{EventCounts, Holder, Idempotency, NewEvent};
+use doorward::model::{EventCounts, Idempotency, NewEvent, Principal};
 use doorward::store::{Appended, Report};
 
 use crate::harness::by_hour_and_name;
@@ -15,7 +15,7 @@ fn report<'a>(events: &'a [NewEvent<'a>], key: Option<(u64, u64)>, millis: i64) 
         body: digest("body", body),
     });
     Report {
-        reporter: Holder::User(user_id(1)),
+        reporter: Principal::User(user_id(1)),
         events,
         idempotency,
         at: at(millis),

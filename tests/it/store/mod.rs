@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use doorward::crypto;
 use doorward::model::{
-    Client, Digest, Email, Holder, Name, NewToken, NewUser, Retention, Timestamp, Token, TokenId,
-    TokenKind, UserId,
+    Client, Digest, Email, Name, NewToken, NewUser, Principal, Retention, Timestamp, Token,
+    TokenId, TokenKind, UserId,
 };
 use doorward::store::sled::{Manners, SledStore};
 use doorward::store::{Created, Store};
@@ -184,7 +184,7 @@ pub(crate) fn new_user(number: u64, address: &str, invite: Option<&str>) -> NewU
 pub(crate) fn new_token(
     number: u64,
     kind: TokenKind,
-    holder: Holder,
+    holder: Principal,
     epoch: u32,
     now: Timestamp,
 ) -> NewToken {
@@ -218,19 +218,19 @@ fn session(number: u64, user: u64, now: Timestamp) -> NewToken {
     new_token(
         number,
         TokenKind::Session,
-        Holder::User(user_id(user)),
+        Principal::User(user_id(user)),
         0,
         now,
     )
 }
 
 /// An account, the first, with its first session.
-fn ana(shelf: &Shelf) -> Holder {
+fn ana(shelf: &Shelf) -> Principal {
     let created = shelf.run(shelf.store().create_user(
         new_user(1, "ana@example.org", None),
         session(1, 1, at(0)),
         at(0),
     ));
     assert!(matches!(created, Created::Done(_)));
-    Holder::User(user_id(1))
+    Principal::User(user_id(1))
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use doorward::crypto;
 use doorward::model::{
-    Digest, Email, Holder, InviteTerms, NewToken, Retention, Standing, Timestamp, TokenKind, UserId,
+    Digest, Email, InviteTerms, NewToken, Principal, Retention, Timestamp, TokenKind, TokenStatus,
+    UserId,
 };
 
 use super::reference::Reference;
@@ -146,7 +147,7 @@ impl Life {
     pub(super) fn token_of(&mut self, kind: TokenKind) -> Digest {
         let is_it = |it: &&Digest| {
             let known = self.reference.tokens.get(it).filter(|it| it.kind == kind);
-            known.is_some_and(|it| self.reference.standing(it, self.now) != Standing::Revoked)
+            known.is_some_and(|it| self.reference.status(it, self.now) != TokenStatus::Revoked)
         };
         let tokens: Vec<Digest> = self.tokens.iter().filter(is_it).copied().collect();
         if tokens.is_empty() || self.draw(4) == 0 {
@@ -167,7 +168,7 @@ impl Life {
         self.serial
     }
 
-    pub(super) fn new_token(&mut self, holder: Holder, kind: TokenKind, epoch: u32) -> NewToken {
+    pub(super) fn new_token(&mut self, holder: Principal, kind: TokenKind, epoch: u32) -> NewToken {
         let token = new_token(self.next(), kind, holder, epoch, self.now);
         self.tokens.push(token.digest);
         token

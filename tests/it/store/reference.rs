@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use doorward::model::{
-    Digest, Email, Erasure, Holder, Idempotency, InviteTerms, Name, NewToken, NewUser, Retired,
-    Standing, Timestamp, Token, TokenId, TokenKind, UserId, limits,
+    Digest, Email, Erasure, Idempotency, InviteTerms, Name, NewToken, NewUser, Principal, Retired,
+    Timestamp, Token, TokenId, TokenKind, TokenStatus, UserId, limits,
 };
 use doorward::store::{Appended, Created, Redeemed, Refreshed, Updated};
 
@@ -40,19 +40,19 @@ pub(super) struct Reference {
     pub(super) counts: BTreeMap<(u32, String), Vec<UserId>>,
     /// Whom the events of an hour ever were about: a sketch does not forget those whose events are erased.
     pub(super) seen: BTreeMap<u32, BTreeSet<UserId>>,
-    promises: BTreeMap<(Holder, Digest), (Digest, usize, Timestamp)>,
+    promises: BTreeMap<(Principal, Digest), (Digest, usize, Timestamp)>,
 }
 
 impl Reference {
-    pub(super) fn epoch(&self, holder: Holder) -> Option<u32> {
+    pub(super) fn epoch(&self, holder: Principal) -> Option<u32> {
         match holder {
-            Holder::User(id) => self.active(id).map(|user| user.epoch),
-            Holder::Admin | Holder::Hub => Some(0),
+            Principal::User(id) => self.active(id).map(|user| user.epoch),
+            Principal::Admin | Principal::Hub => Some(0),
         }
     }
 
-    pub(super) fn standing(&self, token: &Token, now: Timestamp) -> Standing {
-        token.standing(self.epoch(token.holder), now)
+    pub(super) fn status(&self, token: &Token, now: Timestamp) -> TokenStatus {
+        token.status(self.epoch(token.holder), now)
     }
 
     pub(super) fn owner_of(&self, address: &Email) -> Option<UserId> {
@@ -64,12 +64,12 @@ impl Reference {
     }
 
     /// The digests of a holder's live tokens but those that were exchanged, the least recently used first.
-    pub(super) fn live(&self, holder: Holder, now: Timestamp) -> Vec<Digest> {
+    pub(super) fn live(&self, holder: Principal, now: Timestamp) -> Vec<Digest> {
         let mut live: Vec<_> = self
             .tokens
             .iter()
             .filter(|(_, it)| it.holder == holder && it.retired.is_none())
-            .filter(|(_, it)| self.standing(it, now) == Standing::Live)
+            .filter(|(_, it)| self.status(it, now) == TokenStatus::Live)
             .map(|(digest, it)| (it.last_used_at, it.issued_at, *digest))
             .collect();
         live.sort_unstable();
@@ -144,7 +144,7 @@ impl Reference {
         let epoch = self.set_password(id, hash);
         let mut kept = keep;
         while let Some(token) = kept.and_then(|digest| self.tokens.get_mut(&digest)) {
-            if token.holder != Holder::User(id) {
+            if token.holder != Principal::User(id) {
                 break;
             }
             token.epoch = epoch;
@@ -174,7 +174,7 @@ impl Reference {
     pub(super) fn delete_user(&mut self, id: UserId) -> bool {
         self.resets.remove(&id);
         self.tokens
-            .retain(|_, token| token.holder != Holder::User(id));
+            .retain(|_, token| token.holder != Principal::User(id));
         self.users.remove(&id).is_some()
     }
 
@@ -183,7 +183,7 @@ impl Reference {
         if self.epoch(holder) != Some(new.token.epoch) {
             return false;
         }
-        if matches!(holder, Holder::User(_)) {
+        if matches!(holder, Principal::User(_)) {
             let live = self.live(holder, now);
             for digest in live.iter().take((live.len() + 1).saturating_sub(per_user)) {
                 self.tokens.remove(digest);
@@ -203,7 +203,7 @@ impl Reference {
         let Some(token) = self.tokens.get(&old) else {
             return false;
         };
-        if self.standing(token, now) != Standing::Live || token.renewal != Some(renewal) {
+        if self.status(token, now) != TokenStatus::Live || token.renewal != Some(renewal) {
             return false;
         }
         let NewToken {
@@ -300,7 +300,7 @@ impl Reference {
 
     pub(super) fn append_events(
         &mut self,
-        reporter: Holder,
+        reporter: Principal,
         events: Vec<Stored>,
         promise: Option<Idempotency>,
         now: Timestamp,
@@ -322,7 +322,7 @@ impl Reference {
         {
             return Appended::UnknownUser(index);
         }
-        if let Holder::User(id) = reporter
+        if let Principal::User(id) = reporter
             && !self.users.contains_key(&id)
         {
             return Appended::UnknownReporter;

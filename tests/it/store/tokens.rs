@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use doorward::model::{Standing, TokenKind, limits};
+use doorward::model::{TokenKind, TokenStatus, limits};
 use doorward::store::Refreshed;
 
 use super::{FOR_EVER, HOUR, ana, at, digest, every_backend, new_token};
@@ -21,9 +21,9 @@ fn a_session_that_is_used_outlives_its_first_end_and_leaves_no_note_of_it() {
         assert_eq!(shelf.records(NOTES), 1);
         shelf.sweep(at(HOUR + 1), FOR_EVER);
         let found = shelf.run(shelf.store().find_token(&session)).unwrap();
-        let standing = |now| found.token.standing(found.epoch, at(now));
-        assert_eq!(standing(90 * MINUTE - 1), Standing::Live);
-        assert_eq!(standing(90 * MINUTE), Standing::Expired);
+        let status = |now| found.token.status(found.epoch, at(now));
+        assert_eq!(status(90 * MINUTE - 1), TokenStatus::Live);
+        assert_eq!(status(90 * MINUTE), TokenStatus::Expired);
         shelf.sweep(at(90 * MINUTE + 1), FOR_EVER);
         assert!(shelf.run(shelf.store().find_token(&session)).is_none());
     });

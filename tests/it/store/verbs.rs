@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use doorward::model::{Digest, Erasure, Holder, Idempotency, Name, NewEvent, Standing, TokenKind};
+use doorward::model::{
+    Digest, Erasure, Idempotency, Name, NewEvent, Principal, TokenKind, TokenStatus,
+};
 use doorward::store::{Created, Refreshed, Report};
 
 use super::random::{Life, RETENTION};
@@ -45,7 +47,7 @@ impl Life {
         let invite = (self.draw(3) == 0).then_some(code);
         let mut user = new_user(number, email.shown(), invite.as_deref());
         user.password_hash = format!("hash {number}");
-        let session = self.new_token(Holder::User(user.id), TokenKind::Session, 0);
+        let session = self.new_token(Principal::User(user.id), TokenKind::Session, 0);
         let verb = self
             .shelf
             .store()
@@ -113,9 +115,9 @@ impl Life {
 
     fn issue_token(&mut self) -> &'static str {
         let holder = match self.draw(9) {
-            0 => Holder::Admin,
-            1 => Holder::Hub,
-            _ => Holder::User(self.user()),
+            0 => Principal::Admin,
+            1 => Principal::Hub,
+            _ => Principal::User(self.user()),
         };
         let kinds = [
             TokenKind::Session,
@@ -145,7 +147,7 @@ impl Life {
             .reference
             .tokens
             .get(&old)
-            .map_or(Holder::Hub, |token| token.holder);
+            .map_or(Principal::Hub, |token| token.holder);
         let new = self.new_token(holder, TokenKind::Angen, 0);
         let verb = self
             .shelf
@@ -168,7 +170,7 @@ impl Life {
     fn refresh(&mut self, old: Digest) {
         let known = self.reference.tokens.get(&old);
         let over = known.is_some_and(|it| it.forgettable_at() <= self.now);
-        let holder = known.map_or(Holder::Hub, |token| token.holder);
+        let holder = known.map_or(Principal::Hub, |token| token.holder);
         let new = self.new_token(holder, TokenKind::Access, 0);
         let verb = self.shelf.store().refresh_token(old, new.clone(), self.now);
         let refreshed = self.shelf.run(verb);
@@ -184,7 +186,7 @@ impl Life {
         let digest = self.token();
         // Only a live token is used.
         let token = self.reference.tokens.get(&digest);
-        if token.is_some_and(|it| self.reference.standing(it, self.now) == Standing::Live) {
+        if token.is_some_and(|it| self.reference.status(it, self.now) == TokenStatus::Live) {
             self.shelf
                 .run(self.shelf.store().touch_token(digest, IDLE, self.now));
             self.reference.touch_token(digest, IDLE, self.now);
@@ -244,9 +246,9 @@ impl Life {
 
     fn append_events(&mut self) -> &'static str {
         let reporter = if self.draw(2) == 0 {
-            Holder::Admin
+            Principal::Admin
         } else {
-            Holder::User(self.user())
+            Principal::User(self.user())
         };
         let subject = self.user();
         let count = if self.draw(5) == 0 {

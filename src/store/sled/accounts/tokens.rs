@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Digest, Holder, NewToken, Retired, Standing, Timestamp, Token, TokenId, TokenKind, limits,
+    Digest, NewToken, Principal, Retired, Timestamp, Token, TokenId, TokenKind, TokenStatus, limits,
 };
 use crate::store::sled::accounts::expiry;
 use crate::store::sled::engine::keys::{EpochKey, HeldKey, TokenKey, UserKey, family_of, held_by};
@@ -26,20 +26,24 @@ pub(crate) struct Epoch {
 postcard_records!(Epoch);
 
 /// The epoch of a holder; none when it is an account that is gone or disabled.
-pub(crate) fn epoch_of(from: &impl Read, holder: Holder) -> Outcome<Option<u32>> {
+pub(crate) fn epoch_of(from: &impl Read, holder: Principal) -> Outcome<Option<u32>> {
     match holder {
-        Holder::User(id) => {
+        Principal::User(id) => {
             let user = from.fetch(&UserKey { id })?;
             Ok(user.filter(|user| !user.disabled).map(|user| user.epoch))
         }
-        Holder::Admin | Holder::Hub => Ok(Some(
+        Principal::Admin | Principal::Hub => Ok(Some(
             from.fetch(&EpochKey { holder })?.map_or(0, |it| it.epoch),
         )),
     }
 }
 
 /// Notes a fingerprint; another one than the last raises the epoch.
-pub(crate) fn reconcile(view: &mut View<'_>, holder: Holder, fingerprint: String) -> Outcome<u32> {
+pub(crate) fn reconcile(
+    view: &mut View<'_>,
+    holder: Principal,
+    fingerprint: String,
+) -> Outcome<u32> {
     let key = EpochKey { holder };
     let epoch = match view.fetch(&key)? {
         Some(known) if known.fingerprint == fingerprint => return Ok(known.epoch),
@@ -53,14 +57,15 @@ pub(crate) fn reconcile(view: &mut View<'_>, holder: Holder, fingerprint: String
 /// The live tokens of a holder with their digests.
 pub(crate) fn live(
     from: &impl Read,
-    holder: Holder,
+    holder: Principal,
     now: Timestamp,
 ) -> Outcome<Vec<(Digest, Token)>> {
     let epoch = epoch_of(from, holder)?;
     let mut live = Vec::new();
     for (_, digest) in from.under::<HeldKey>(&held_by(holder))? {
         let token = from.fetch(&TokenKey { digest })?;
-        let counts = |it: &Token| it.retired.is_none() && it.standing(epoch, now) == Standing::Live;
+        let counts =
+            |it: &Token| it.retired.is_none() && it.status(epoch, now) == TokenStatus::Live;
         live.extend(token.filter(counts).map(|it| (digest, it)));
     }
     Ok(live)
@@ -76,7 +81,7 @@ pub(crate) fn issue(
     if epoch_of(view, new.token.holder)? != Some(new.token.epoch) {
         return Ok(false);
     }
-    if matches!(new.token.holder, Holder::User(_)) {
+    if matches!(new.token.holder, Principal::User(_)) {
         make_room(view, new.token.holder, per_user, now)?;
     }
     insert(view, new.digest, &new.token)?;
@@ -84,7 +89,12 @@ pub(crate) fn issue(
 }
 
 /// Ends the least recently used tokens of a user until one more may come, and forgets what is dead.
-fn make_room(view: &mut View<'_>, holder: Holder, per_user: usize, now: Timestamp) -> Outcome<()> {
+fn make_room(
+    view: &mut View<'_>,
+    holder: Principal,
+    per_user: usize,
+    now: Timestamp,
+) -> Outcome<()> {
     let held = view.under::<HeldKey>(&held_by(holder))?;
     if held.len() < per_user {
         return Ok(());
@@ -95,12 +105,12 @@ fn make_room(view: &mut View<'_>, holder: Holder, per_user: usize, now: Timestam
         match view.fetch(&TokenKey { digest })? {
             // An exchanged token takes no room; it stays so that its reuse is noticed.
             Some(token) if token.retired.is_some() && epoch == Some(token.epoch) => {}
-            Some(token) if token.standing(epoch, now) == Standing::Live => {
+            Some(token) if token.status(epoch, now) == TokenStatus::Live => {
                 live.push((digest, token));
             }
             // An expired access token can still be refreshed: it takes no room and stays.
             Some(token)
-                if token.standing(epoch, now) == Standing::Expired
+                if token.status(epoch, now) == TokenStatus::Expired
                     && now < token.refreshable_until => {}
             Some(token) => forget(view, digest, &token),
             None => view.remove(&key),
@@ -148,7 +158,7 @@ pub(crate) fn renew(
         return Ok(None);
     };
     let epoch = epoch_of(view, token.holder)?;
-    if token.standing(epoch, now) != Standing::Live || token.renewal != Some(renewal) {
+    if token.status(epoch, now) != TokenStatus::Live || token.renewal != Some(renewal) {
         return Ok(None);
     }
     new.token
@@ -268,7 +278,7 @@ fn end_family_of(view: &mut View<'_>, token: &Token) -> Outcome<()> {
 }
 
 /// Ends the token of a holder that has this public name.
-pub(crate) fn end_named(view: &mut View<'_>, holder: Holder, id: TokenId) -> Outcome<bool> {
+pub(crate) fn end_named(view: &mut View<'_>, holder: Principal, id: TokenId) -> Outcome<bool> {
     for (key, digest) in view.under::<HeldKey>(&held_by(holder))? {
         if key.id == id {
             return end_family(view, digest);

@@ -2,7 +2,7 @@
 
 use crate::crypto;
 use crate::model::{
-    Digest, Email, Holder, Name, NewToken, NewUser, Timestamp, User, UserId, UserNumber, limits,
+    Digest, Email, Name, NewToken, NewUser, Principal, Timestamp, User, UserId, UserNumber, limits,
 };
 use crate::store::sled::accounts::invites;
 use crate::store::sled::accounts::resets;
@@ -118,7 +118,7 @@ pub(crate) fn change_password(
         let key = crate::store::sled::engine::keys::TokenKey { digest };
         let token = view
             .fetch(&key)?
-            .filter(|token| token.holder == Holder::User(id));
+            .filter(|token| token.holder == Principal::User(id));
         let Some(token) = token else { break };
         kept = token.retired.map(|retired| retired.successor);
         view.put(&key, &crate::model::Token { epoch, ..token })?;
@@ -181,7 +181,7 @@ pub(crate) fn delete(view: &mut View<'_>, id: UserId) -> Outcome<bool> {
         return Ok(false);
     };
     let held =
-        view.under::<crate::store::sled::engine::keys::HeldKey>(&held_by(Holder::User(id)))?;
+        view.under::<crate::store::sled::engine::keys::HeldKey>(&held_by(Principal::User(id)))?;
     for (_, digest) in held {
         tokens::end_family(view, digest)?;
     }

@@ -4,8 +4,8 @@
 use uuid::Uuid;
 
 use crate::model::{
-    Digest, DiskDay, DueMail, EventId, Holder, Invite, MailId, Order, Position, ResetCode, Sketch,
-    Timestamp, Token, TokenId, User, UserId, UserNumber,
+    Digest, DiskDay, DueMail, EventId, Invite, MailId, Order, Position, Principal, ResetCode,
+    Sketch, Timestamp, Token, TokenId, User, UserId, UserNumber,
 };
 use crate::store::sled::accounts::tokens::Epoch;
 use crate::store::sled::engine::record::{Record, postcard_records};
@@ -94,20 +94,20 @@ array_fields! {
         |bytes| Timestamp::from_millis((u64::from_be_bytes(bytes) ^ (1 << 63)).cast_signed());
 }
 
-impl Field for Holder {
+impl Field for Principal {
     fn write(&self, to: &mut Vec<u8>) {
         let (tag, id) = match self {
-            Holder::Admin => (0, Uuid::nil()),
-            Holder::Hub => (1, Uuid::nil()),
-            Holder::User(id) => (2, id.0),
+            Principal::Admin => (0, Uuid::nil()),
+            Principal::Hub => (1, Uuid::nil()),
+            Principal::User(id) => (2, id.0),
         };
         to.push(tag);
         to.extend_from_slice(id.as_bytes());
     }
 
-    fn read(from: &mut Fields<'_>) -> Option<Holder> {
+    fn read(from: &mut Fields<'_>) -> Option<Principal> {
         let (tag, id) = (u8::read(from)?, UserId::read(from)?);
-        [Holder::Admin, Holder::Hub, Holder::User(id)]
+        [Principal::Admin, Principal::Hub, Principal::User(id)]
             .get(usize::from(tag))
             .copied()
     }
@@ -182,9 +182,9 @@ keys! {
     /// A token.
     TokenKey { digest: Digest } b'T' => Token;
     /// The unretired tokens of a holder, family by family.
-    HeldKey { holder: Holder, family: TokenId, id: TokenId } b'H' => Digest;
+    HeldKey { holder: Principal, family: TokenId, id: TokenId } b'H' => Digest;
     /// The epoch of a holder that is no account.
-    EpochKey { holder: Holder } b'P' => Epoch;
+    EpochKey { holder: Principal } b'P' => Epoch;
     /// A reset code.
     ResetKey { digest: Digest } b'R' => ResetCode;
     /// The one reset code of an account.
@@ -196,7 +196,7 @@ keys! {
     /// When the mail that waits for an address is due, and its name.
     MailToKey { key: String } b'o' => (Timestamp, MailId);
     /// A request that is to be stored once.
-    OnceKey { holder: Holder, key: Digest } b'K' => Once;
+    OnceKey { holder: Principal, key: Digest } b'K' => Once;
     /// Something that can be forgotten from then on: the key of what it is.
     ExpiryKey { at: Timestamp, target: Vec<u8> } b'X' => ();
     /// An event name.
@@ -227,7 +227,7 @@ pub(crate) fn prefix<K: Key>(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
 }
 
 /// The keys of everything a holder has.
-pub(crate) fn held_by(holder: Holder) -> Vec<u8> {
+pub(crate) fn held_by(holder: Principal) -> Vec<u8> {
     prefix::<HeldKey>(|to| holder.write(to))
 }
 
@@ -336,7 +336,7 @@ mod tests {
         let digest = Digest([9; 32]);
         let user = UserId::from_random([3; 16]);
         let held = HeldKey {
-            holder: Holder::User(user),
+            holder: Principal::User(user),
             family: TokenId(Uuid::max()),
             id: TokenId(Uuid::nil()),
         };

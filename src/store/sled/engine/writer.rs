@@ -306,7 +306,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::model::{Holder, LiveQuery, NewEvent, Timestamp, UserId, UserNumber};
+    use crate::model::{LiveQuery, NewEvent, Principal, Timestamp, UserId, UserNumber};
     use crate::store::sled::engine::transaction::Read;
     use crate::store::sled::events::counts::names::Names;
     use crate::store::sled::events::disk_writes::Ledger;
@@ -408,7 +408,7 @@ mod tests {
         };
         let (at, reporter) = (Timestamp::default(), Reporter::Admin);
         let report = append::prepare(at, reporter, &[event], &[0], &[UserNumber(1)]);
-        let append = |view: &mut View<'_>| append::append(view, Holder::Admin, None, report);
+        let append = |view: &mut View<'_>| append::append(view, Principal::Admin, None, report);
         writer.step(NEEDS, append).await.unwrap();
         assert_eq!(*was_told.lock().unwrap(), Some(false));
         let told = heard(listener.lock().unwrap().as_mut().unwrap());

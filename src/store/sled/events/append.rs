@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sled::{IVec, Tree};
 
 use crate::model::{
-    Digest, Holder, Idempotency, NewEvent, Position, Timestamp, UserNumber, limits,
+    Digest, Idempotency, NewEvent, Position, Principal, Timestamp, UserNumber, limits,
 };
 use crate::store::sled::accounts::expiry;
 use crate::store::sled::engine::disk_space::STEP_BYTES;
@@ -106,7 +106,7 @@ postcard_records!(Once);
 /// What a report is answered with whose promise was given before; none if it is the first with its key.
 pub(crate) fn answer_to(
     from: &impl Read,
-    holder: Holder,
+    holder: Principal,
     promise: Idempotency,
     at: Timestamp,
 ) -> Outcome<Option<Appended>> {
@@ -126,7 +126,7 @@ pub(crate) fn answer_to(
 /// Stores a report. Its promise, if it has one, is new or has run out: see [`answer_to`].
 pub(crate) fn append(
     view: &mut View<'_>,
-    holder: Holder,
+    holder: Principal,
     idempotency: Option<Idempotency>,
     report: Prepared,
 ) -> Outcome<Appended> {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use sled::Tree;
 
 use crate::model::{
-    Event, EventPage, EventQuery, EventRow, Holder, Order, Position, Timestamp, UserId, UserNumber,
+    Event, EventPage, EventQuery, EventRow, Order, Position, Principal, Timestamp, UserId,
+    UserNumber,
 };
 use crate::store::Outcome;
 use crate::store::sled::engine::keys::{
@@ -212,9 +213,9 @@ impl Reader {
         let subject = subject.transpose()?;
         let reporter = match query.reporter {
             None => None,
-            Some(Holder::Admin) => Some(Some(Reporter::Admin)),
-            Some(Holder::Hub) => Some(Some(Reporter::Hub)),
-            Some(Holder::User(id)) => Some(number_of(self.tree(), id)?.map(Reporter::User)),
+            Some(Principal::Admin) => Some(Some(Reporter::Admin)),
+            Some(Principal::Hub) => Some(Some(Reporter::Hub)),
+            Some(Principal::User(id)) => Some(number_of(self.tree(), id)?.map(Reporter::User)),
         };
         if subject == Some(None) || reporter == Some(None) {
             return Ok(None);

@@ -1,7 +1,7 @@
 //! The way of a report into the store: who reports, what of it is new, whom and what its numbers are; then, encoded and compressed,
 //! one step of the writer.
 
-use crate::model::{Holder, NewEvent, UserId, UserNumber};
+use crate::model::{NewEvent, Principal, UserId, UserNumber};
 use crate::store::sled::SledStore;
 use crate::store::sled::engine::disk_space::{Needs, Room};
 use crate::store::sled::events::append;
@@ -72,11 +72,11 @@ impl SledStore {
     }
 
     /// Who reports; none if the account is gone.
-    fn reporter(&self, holder: Holder) -> Outcome<Option<Reporter>> {
+    fn reporter(&self, holder: Principal) -> Outcome<Option<Reporter>> {
         Ok(match holder {
-            Holder::Admin => Some(Reporter::Admin),
-            Holder::Hub => Some(Reporter::Hub),
-            Holder::User(id) => self.user(id)?.map(|user| Reporter::User(user.number)),
+            Principal::Admin => Some(Reporter::Admin),
+            Principal::Hub => Some(Reporter::Hub),
+            Principal::User(id) => self.user(id)?.map(|user| Reporter::User(user.number)),
         })
     }
 

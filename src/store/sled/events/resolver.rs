@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sled::Tree;
 
-use crate::model::{EventRow, Holder, Position, UserId, UserNumber};
+use crate::model::{EventRow, Position, Principal, UserId, UserNumber};
 use crate::store::Outcome;
 use crate::store::sled::engine::keys::NumberKey;
 use crate::store::sled::engine::transaction::Read;
@@ -43,9 +43,9 @@ impl Lookup {
     ) -> Outcome<()> {
         let subject = self.user(packed.subject)?;
         let reporter = match packed.reporter {
-            Reporter::Admin => Some(Holder::Admin),
-            Reporter::Hub => Some(Holder::Hub),
-            Reporter::User(number) => self.user(number)?.map(Holder::User),
+            Reporter::Admin => Some(Principal::Admin),
+            Reporter::Hub => Some(Principal::Hub),
+            Reporter::User(number) => self.user(number)?.map(Principal::User),
         };
         tell(&EventRow {
             position,
