@@ -14,7 +14,7 @@ use doorward::model::{
     self, Email, Name, NewEvent, NewToken, NewUser, Principal, Retention, Timestamp, Token,
     TokenId, TokenKind, UserId,
 };
-use doorward::store::sled::{Manners, SledStore};
+use doorward::store::sled::{SledStore, StoreOptions};
 use doorward::store::{Appended, Created, Report, Store};
 
 use crate::Outcome;
@@ -112,7 +112,7 @@ pub(crate) fn fill(home: &Home, mix: Mix) -> Outcome<Filled> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let store = Arc::new(SledStore::open(&home.data(), Manners::default()).await?);
+        let store = Arc::new(SledStore::open(&home.data(), StoreOptions::default()).await?);
         let now = now()?;
         let open = move |store: Arc<SledStore>, index| async move {
             sign_up(&store, index as usize, now).await

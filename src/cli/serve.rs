@@ -14,7 +14,7 @@ use crate::http::Dispatcher;
 use crate::server;
 use crate::service::Services;
 use crate::store::Store;
-use crate::store::sled::{Manners, Meter, SledStore};
+use crate::store::sled::{SledStore, StoreOptions, WriteMeter};
 use crate::world::{SystemClock, World};
 
 /// How often the watchdog looks whether the disk still takes what it is given.
@@ -28,7 +28,7 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(30);
 pub(super) fn run(config: &Path) -> Result<(), CliError> {
     let config = Arc::new(read_config(config)?);
     logging::start(&config.log);
-    let meter = Meter::open();
+    let meter = WriteMeter::open();
     harden();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -58,7 +58,7 @@ fn harden() {
     }));
 }
 
-async fn serve(config: Arc<Config>, meter: Meter) -> Result<(), CliError> {
+async fn serve(config: Arc<Config>, meter: WriteMeter) -> Result<(), CliError> {
     let listeners = server::bind(&config)
         .await
         .map_err(|cause| CliError::new(cause.to_string()))?;
@@ -67,7 +67,7 @@ async fn serve(config: Arc<Config>, meter: Meter) -> Result<(), CliError> {
         random: Arc::new(SystemRandom::default()),
     };
     let cannot_open = |cause| CliError::because("cannot open the store", cause);
-    let opened = SledStore::open(&config.storage.path, Manners::of(&config, meter)).await;
+    let opened = SledStore::open(&config.storage.path, StoreOptions::of(&config, meter)).await;
     let store: Arc<dyn Store> = Arc::new(opened.map_err(cannot_open)?);
     let announce = |password: &crate::model::Secret| {
         let username = &config.admin.username;

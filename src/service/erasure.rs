@@ -3,7 +3,7 @@
 use super::question::{moment, user};
 use super::{Refusal, Services};
 use crate::model::{Erasure, Invalid, Timestamp, Zone};
-use crate::store::Outcome;
+use crate::store;
 
 /// What is to be removed, as it is asked for, unchecked.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,7 +27,8 @@ impl Services {
         let what = parse(&request)?;
         let store = self.store.clone();
         let erasing = tokio::spawn(async move { store.erase_events(what, now).await });
-        let erased: Outcome<u64> = erasing.await.map_err(|gone| Refusal::Fault(gone.into()))?;
+        let erased: store::Result<u64> =
+            erasing.await.map_err(|gone| Refusal::Fault(gone.into()))?;
         let erased = erased?;
         log::info!("{erased} events were removed for the administrator");
         Ok(erased)

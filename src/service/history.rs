@@ -13,7 +13,7 @@ use super::{Refusal, Services};
 use crate::model::{
     EventPage, EventQuery, EventRow, Invalid, Order, Position, Principal, Zone, limits,
 };
-use crate::store::{Advanced, EventScan, Outcome};
+use crate::store::{self, EventScan, ScanProgress};
 
 /// When to come back after as many exports ran as may.
 const LATER: Duration = Duration::from_secs(10);
@@ -70,7 +70,7 @@ pub struct Export {
 
 impl Export {
     /// Tells some more events. It blocks: it is for a thread that may wait.
-    pub fn advance(&mut self, mut tell: impl FnMut(&EventRow<'_>)) -> Outcome<Advanced> {
+    pub fn advance(&mut self, mut tell: impl FnMut(&EventRow<'_>)) -> store::Result<ScanProgress> {
         self.scan.advance(&mut tell)
     }
 }

@@ -27,7 +27,7 @@ use tokio::sync::{Notify, Semaphore};
 use crate::config::{Config, Credential};
 use crate::crypto::{self, HashCost, PublicKey, Signer};
 use crate::model::{Digest, DiskUse, InviteTerms, Principal, Secret, Timestamp, limits};
-use crate::store::{Fact, Health, Outcome, Store, StoreError};
+use crate::store::{self, Health, Store, SystemValue};
 use crate::world::World;
 
 pub use accounts::{Login, Signup};
@@ -76,16 +76,18 @@ impl Services {
         world: World,
         store: Arc<dyn Store>,
         announce: impl FnOnce(&Secret) + Send,
-    ) -> Result<Arc<Services>, StoreError> {
+    ) -> Result<Arc<Services>, store::Error> {
         let cost = HashCost {
             memory_bytes: config.accounts.hash_memory,
             passes: config.accounts.hash_passes,
         };
         let passwords = Passwords::start(cost);
         let seed = world.random_bytes::<32>().to_vec();
-        let seed = store.keep_fact(Fact::SigningSeed, seed).await?;
+        let seed = store
+            .keep_system_value(SystemValue::SigningSeed, seed)
+            .await?;
         let signer = Signer::from_seed(&seed)
-            .ok_or_else(|| StoreError::Corrupt("the signing key is no key".into()))?;
+            .ok_or_else(|| store::Error::Corrupt("the signing key is no key".into()))?;
         let admin_password = match &config.admin.password {
             Some(configured) => configured.clone(),
             None => made_password(&world, store.as_ref(), &passwords, announce).await?,
@@ -129,9 +131,12 @@ impl Services {
     }
 
     /// A password in the configuration that is not the one of the last start ends every token that was had with the old one.
-    async fn end_tokens_of_old_passwords(&self) -> Outcome<()> {
+    async fn end_tokens_of_old_passwords(&self) -> store::Result<()> {
         let salt = self.world.random_bytes::<16>().to_vec();
-        let salt = self.store.keep_fact(Fact::FingerprintSalt, salt).await?;
+        let salt = self
+            .store
+            .keep_system_value(SystemValue::FingerprintSalt, salt)
+            .await?;
         let admin = self
             .fingerprint(std::slice::from_ref(&self.admin_password), &salt)
             .await;
@@ -170,7 +175,7 @@ impl Services {
         hashes
     }
 
-    async fn offer_invites(&self) -> Outcome<()> {
+    async fn offer_invites(&self) -> store::Result<()> {
         let offer = |(code, terms): &(String, InviteTerms)| -> (Digest, InviteTerms) {
             (crypto::digest(code.as_bytes()), terms.clone())
         };
@@ -188,17 +193,19 @@ async fn made_password(
     store: &dyn Store,
     passwords: &Passwords,
     announce: impl FnOnce(&Secret) + Send,
-) -> Outcome<Credential> {
-    let kept = if let Some(kept) = store.find_fact(Fact::AdminHash).await? {
+) -> store::Result<Credential> {
+    let kept = if let Some(kept) = store.find_system_value(SystemValue::AdminHash).await? {
         kept
     } else {
         let password = crypto::random_alphanumeric(world, MADE_PASSWORD_CHARS);
         let hash = passwords.hash(&password, world.random_bytes()).await;
-        let hash = hash.map_err(|_| StoreError::Busy)?;
+        let hash = hash.map_err(|_| store::Error::Busy)?;
         announce(&password);
-        store.keep_fact(Fact::AdminHash, hash.into_bytes()).await?
+        store
+            .keep_system_value(SystemValue::AdminHash, hash.into_bytes())
+            .await?
     };
     let phc = String::from_utf8(kept)
-        .map_err(|_| StoreError::Corrupt("the administrator's hash is no text".into()))?;
+        .map_err(|_| store::Error::Corrupt("the administrator's hash is no text".into()))?;
     Ok(Credential::Hash(phc))
 }

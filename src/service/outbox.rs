@@ -38,7 +38,7 @@ impl Services {
         let (due, mut next) = self.store.due_mails(now).await?;
         for mail in due {
             match self.send_reset(&mail, now).await {
-                Ok(()) => self.store.settle_mail(mail).await?,
+                Ok(()) => self.store.remove_mail(mail).await?,
                 Err(fault) => {
                     let again = self.put_off(mail, now, &fault).await?;
                     next = [next, again].into_iter().flatten().min();
@@ -63,7 +63,7 @@ impl Services {
             }
             Retry::GiveUp => {
                 log::error!("a mail could not be sent for half an hour and is given up: {fault}");
-                self.store.settle_mail(mail).await?;
+                self.store.remove_mail(mail).await?;
                 Ok(None)
             }
         }

@@ -170,7 +170,7 @@ mod tests {
     use crate::crypto::SystemRandom;
     use crate::model::{Client, TokenKind};
     use crate::service::{Login, Services};
-    use crate::store::sled::{Manners, SledStore};
+    use crate::store::sled::{SledStore, StoreOptions};
     use crate::world::{SystemClock, World};
 
     const SETTINGS: &str = "
@@ -187,7 +187,7 @@ mod tests {
             clock: Arc::new(SystemClock::start()),
             random: Arc::new(SystemRandom::default()),
         };
-        let store = SledStore::open(&config.storage.path, Manners::default()).await;
+        let store = SledStore::open(&config.storage.path, StoreOptions::default()).await;
         let store = Arc::new(store.unwrap());
         let services = Services::start(config, world, store, |_| {}).await.unwrap();
         let mut services = Arc::into_inner(services).unwrap();

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use crate::model::Invalid;
-use crate::store::StoreError;
+use crate::store;
 
 /// When to come back after the store was busy.
 const SOON: Duration = Duration::from_secs(1);
@@ -47,7 +47,7 @@ pub enum Refusal {
         retry_after: Duration,
     },
     /// The store takes no changes just now.
-    Unavailable(StoreError),
+    Unavailable(store::Error),
     /// Our fault.
     Fault(Box<dyn Error + Send + Sync>),
 }
@@ -58,14 +58,14 @@ impl From<Invalid> for Refusal {
     }
 }
 
-impl From<StoreError> for Refusal {
-    fn from(error: StoreError) -> Refusal {
+impl From<store::Error> for Refusal {
+    fn from(error: store::Error) -> Refusal {
         match error {
-            StoreError::Busy => Refusal::Busy { retry_after: SOON },
-            StoreError::Full | StoreError::Stopped(_) | StoreError::Unusable(_) => {
+            store::Error::Busy => Refusal::Busy { retry_after: SOON },
+            store::Error::Full | store::Error::Stopped(_) | store::Error::Unusable(_) => {
                 Refusal::Unavailable(error)
             }
-            StoreError::Corrupt(_) => Refusal::Fault(Box::new(error)),
+            store::Error::Corrupt(_) => Refusal::Fault(Box::new(error)),
         }
     }
 }

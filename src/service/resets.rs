@@ -51,7 +51,7 @@ impl Services {
             due_at: now,
             attempts: 0,
         };
-        if self.store.owe_mail(mail).await? {
+        if self.store.enqueue_mail(mail).await? {
             self.mail_is_due.notify_one();
         } else {
             log::warn!("the outbox is full: a reset mail is not sent");

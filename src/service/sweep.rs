@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Services;
 use crate::model::{Retention, Timestamp};
-use crate::store::{Outcome, StoreError};
+use crate::store;
 
 /// The pause between two sweeps that found nothing more.
 const PAUSE: Duration = Duration::from_secs(30);
@@ -27,11 +27,11 @@ impl Services {
     }
 
     /// One step: whether more waits to be removed.
-    pub async fn sweep(&self, now: Timestamp) -> Outcome<bool> {
+    pub async fn sweep(&self, now: Timestamp) -> store::Result<bool> {
         let events = &self.config.events;
         // Merging needs room before it makes some; sweeping needs none.
         let merged = match self.store.merge_events(now).await {
-            Err(StoreError::Full) => false,
+            Err(store::Error::Full) => false,
             merged => merged?,
         };
         let keep = Retention {

@@ -21,7 +21,7 @@ use crate::model::{
 
 /// Why the store did not do what it was asked to. Outcomes that a caller can bring about are values, not errors.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StoreError {
+pub enum Error {
     /// Too many changes wait already: try again in a moment.
     Busy,
     /// The disk is (nearly) full: changes are refused until there is room again, reads go on.
@@ -34,22 +34,22 @@ pub enum StoreError {
     Unusable(String),
 }
 
-impl fmt::Display for StoreError {
+impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            StoreError::Busy => f.write_str("too many changes are waiting for the disk"),
-            StoreError::Full => f.write_str("the disk is full"),
-            StoreError::Stopped(why) => write!(f, "the database has stopped: {why}"),
-            StoreError::Corrupt(what) => write!(f, "a stored record is damaged: {what}"),
-            StoreError::Unusable(why) => write!(f, "the database cannot be used: {why}"),
+            Error::Busy => f.write_str("too many changes are waiting for the disk"),
+            Error::Full => f.write_str("the disk is full"),
+            Error::Stopped(why) => write!(f, "the database has stopped: {why}"),
+            Error::Corrupt(what) => write!(f, "a stored record is damaged: {what}"),
+            Error::Unusable(why) => write!(f, "the database cannot be used: {why}"),
         }
     }
 }
 
-impl std::error::Error for StoreError {}
+impl std::error::Error for Error {}
 
 /// What every verb returns.
-pub type Outcome<T> = Result<T, StoreError>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A token that was found, with what its standing depends on.
 #[derive(Debug, Clone)]
@@ -136,7 +136,7 @@ pub struct Report<'a> {
 
 /// A single value the service remembers for itself. The first to be kept stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fact {
+pub enum SystemValue {
     /// The seed of the key that signs access tokens.
     SigningSeed,
     /// The hash of the administrator's password that was made at the first start.
@@ -157,12 +157,12 @@ pub struct Swept {
 /// A reading of many events from one end to the other, which holds little of them at a time.
 pub trait EventScan: Send {
     /// Tells some more events, in order. It blocks: it is for a thread that may wait.
-    fn advance(&mut self, tell: &mut dyn FnMut(&EventRow<'_>)) -> Outcome<Advanced>;
+    fn advance(&mut self, tell: &mut dyn FnMut(&EventRow<'_>)) -> Result<ScanProgress>;
 }
 
 /// What came of some more reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Advanced {
+pub struct ScanProgress {
     /// Whether further events may follow.
     pub more: bool,
     /// Blocks that could not be read, somewhere among the events that were told: theirs were not.
@@ -171,7 +171,7 @@ pub struct Advanced {
 
 /// What a listener hears.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Heard {
+pub enum Delivery {
     /// Events that were stored, as far as they are listened for; perhaps none.
     Events(Vec<(Position, Event)>),
     /// So many events were stored at this place that were not looked at, listened for or not.
@@ -183,7 +183,7 @@ pub enum Heard {
 #[async_trait]
 pub trait EventListener: Send {
     /// What was stored next. A future that is dropped loses nothing.
-    async fn next(&mut self) -> Outcome<Heard>;
+    async fn next(&mut self) -> Result<Delivery>;
 }
 
 /// How the store is.
@@ -203,15 +203,15 @@ pub enum Health {
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// The token with this digest, whatever its standing.
-    async fn find_token(&self, digest: &Digest) -> Outcome<Option<Found>>;
+    async fn find_token(&self, digest: &Digest) -> Result<Option<Found>>;
     /// The epoch that a holder's tokens must be of; 0 for an account that is gone.
-    async fn epoch_of(&self, holder: Principal) -> Outcome<u32>;
+    async fn epoch_of(&self, holder: Principal) -> Result<u32>;
     /// The account with this id.
-    async fn find_user(&self, id: UserId) -> Outcome<Option<Arc<User>>>;
+    async fn find_user(&self, id: UserId) -> Result<Option<Arc<User>>>;
     /// The account whose address has this key (`Email::key`).
-    async fn find_user_by_email(&self, key: &str) -> Outcome<Option<Arc<User>>>;
+    async fn find_user_by_email(&self, key: &str) -> Result<Option<Arc<User>>>;
     /// The tokens of a holder that are live at `now`, in no order.
-    async fn live_tokens(&self, holder: Principal, now: Timestamp) -> Outcome<Vec<Token>>;
+    async fn live_tokens(&self, holder: Principal, now: Timestamp) -> Result<Vec<Token>>;
 
     /// Makes an account with its first session, using the invite up in the same step.
     async fn create_user(
@@ -219,7 +219,7 @@ pub trait Store: Send + Sync + 'static {
         user: NewUser,
         session: NewToken,
         now: Timestamp,
-    ) -> Outcome<Created>;
+    ) -> Result<Created>;
     /// Changes name and address.
     async fn update_user(
         &self,
@@ -227,7 +227,7 @@ pub trait Store: Send + Sync + 'static {
         name: Name,
         email: Email,
         now: Timestamp,
-    ) -> Outcome<Updated>;
+    ) -> Result<Updated>;
     /// Sets a password if the account is still in `epoch`, and ends all its tokens but `keep`.
     async fn change_password(
         &self,
@@ -236,17 +236,17 @@ pub trait Store: Send + Sync + 'static {
         password_hash: String,
         keep: Option<Digest>,
         now: Timestamp,
-    ) -> Outcome<Updated>;
+    ) -> Result<Updated>;
     /// Puts a new hash of the same password in the place of `old`, if that is still the one.
-    async fn rehash_password(&self, id: UserId, old: String, new: String) -> Outcome<()>;
+    async fn rehash_password(&self, id: UserId, old: String, new: String) -> Result<()>;
     /// Disables an account, which ends its tokens, or enables it again. False when there is none.
-    async fn set_disabled(&self, id: UserId, disabled: bool, now: Timestamp) -> Outcome<bool>;
+    async fn set_disabled(&self, id: UserId, disabled: bool, now: Timestamp) -> Result<bool>;
     /// Removes an account with its tokens and codes. False when there is none.
-    async fn delete_user(&self, id: UserId) -> Outcome<bool>;
+    async fn delete_user(&self, id: UserId) -> Result<bool>;
 
     /// Issues a token if its holder is still in the token's epoch; at most `per_user` live tokens a user, the one least
     /// recently used makes room. False: the holder's epoch has passed.
-    async fn issue_token(&self, new: NewToken, per_user: usize, now: Timestamp) -> Outcome<bool>;
+    async fn issue_token(&self, new: NewToken, per_user: usize, now: Timestamp) -> Result<bool>;
     /// Ends the token `old` and issues `new` for the same holder, if `old` is live and `renewal` is its renewal code.
     async fn renew_token(
         &self,
@@ -254,77 +254,76 @@ pub trait Store: Send + Sync + 'static {
         renewal: Digest,
         new: NewToken,
         now: Timestamp,
-    ) -> Outcome<Option<Token>>;
+    ) -> Result<Option<Token>>;
     /// Exchanges the access token `old` for `new`, in the same family.
-    async fn refresh_token(&self, old: Digest, new: NewToken, now: Timestamp)
-    -> Outcome<Refreshed>;
+    async fn refresh_token(&self, old: Digest, new: NewToken, now: Timestamp) -> Result<Refreshed>;
     /// Writes down that a token was used.
-    async fn touch_token(&self, digest: Digest, idle: Duration, now: Timestamp) -> Outcome<()>;
+    async fn touch_token(&self, digest: Digest, idle: Duration, now: Timestamp) -> Result<()>;
     /// Ends a token and its family. False when there is none.
-    async fn end_family(&self, digest: Digest) -> Outcome<bool>;
+    async fn end_family(&self, digest: Digest) -> Result<bool>;
     /// Ends the session of a holder that has this public name. False when there is none.
-    async fn end_token(&self, holder: Principal, id: TokenId) -> Outcome<bool>;
+    async fn end_token(&self, holder: Principal, id: TokenId) -> Result<bool>;
     /// Notes the fingerprint of a configured password and says the holder's epoch: a fingerprint other than the last one
     /// raises it, which ends all of the holder's tokens.
-    async fn reconcile(&self, holder: Principal, fingerprint: String) -> Outcome<u32>;
+    async fn reconcile(&self, holder: Principal, fingerprint: String) -> Result<u32>;
 
     /// Makes the invites of the configuration known. An invite that is known already keeps its uses.
-    async fn offer_invites(&self, invites: Vec<(Digest, InviteTerms)>) -> Outcome<()>;
+    async fn offer_invites(&self, invites: Vec<(Digest, InviteTerms)>) -> Result<()>;
 
     /// Puts a mail into the outbox, in place of one that waits for the same address, whose attempts and wait it takes over. False:
     /// the outbox is full.
-    async fn owe_mail(&self, mail: DueMail) -> Outcome<bool>;
+    async fn enqueue_mail(&self, mail: DueMail) -> Result<bool>;
     /// The mails that are due at `now`, the longest due first, and when the next one after them is.
-    async fn due_mails(&self, now: Timestamp) -> Outcome<(Vec<DueMail>, Option<Timestamp>)>;
+    async fn due_mails(&self, now: Timestamp) -> Result<(Vec<DueMail>, Option<Timestamp>)>;
     /// Takes a mail out: it is sent, or given up.
-    async fn settle_mail(&self, mail: DueMail) -> Outcome<()>;
+    async fn remove_mail(&self, mail: DueMail) -> Result<()>;
     /// Puts a mail back for another attempt.
-    async fn postpone_mail(&self, mail: DueMail, due_at: Timestamp) -> Outcome<()>;
+    async fn postpone_mail(&self, mail: DueMail, due_at: Timestamp) -> Result<()>;
 
     /// Makes `code` the only reset code of an account.
-    async fn put_reset(&self, user: UserId, code: Digest, expires_at: Timestamp) -> Outcome<bool>;
+    async fn put_reset(&self, user: UserId, code: Digest, expires_at: Timestamp) -> Result<bool>;
     /// Whether a code could be redeemed at `now`, and for whom.
-    async fn find_reset(&self, code: &Digest, now: Timestamp) -> Outcome<Option<UserId>>;
+    async fn find_reset(&self, code: &Digest, now: Timestamp) -> Result<Option<UserId>>;
     /// Uses a code up, sets the password and ends the account's tokens.
     async fn redeem_reset(
         &self,
         code: Digest,
         password_hash: String,
         now: Timestamp,
-    ) -> Outcome<Redeemed>;
+    ) -> Result<Redeemed>;
 
     /// Stores all events of a report, or none.
-    async fn append_events(&self, report: Report<'_>) -> Outcome<Appended>;
+    async fn append_events(&self, report: Report<'_>) -> Result<Appended>;
     /// Up to `limit` events from `from` on, oldest first.
-    async fn events_since(&self, from: Timestamp, limit: usize) -> Outcome<Vec<Event>>;
+    async fn events_since(&self, from: Timestamp, limit: usize) -> Result<Vec<Event>>;
     /// A page of the events that are asked for.
-    async fn read_events(&self, query: EventQuery) -> Outcome<EventPage>;
+    async fn read_events(&self, query: EventQuery) -> Result<EventPage>;
     /// Begins to read all events that are asked for, whatever the query's limit.
-    async fn scan_events(&self, query: EventQuery) -> Outcome<Box<dyn EventScan>>;
+    async fn scan_events(&self, query: EventQuery) -> Result<Box<dyn EventScan>>;
     /// Begins to listen to what is stored from now on, or, behind `query.after`, was stored since; each event is told once, in the order in
     /// which they were written. None: as many listen as may.
-    async fn listen(&self, query: LiveQuery) -> Outcome<Option<Box<dyn EventListener>>>;
+    async fn listen(&self, query: LiveQuery) -> Result<Option<Box<dyn EventListener>>>;
     /// What was counted in these hours (since the epoch), of one name or of all. The answer is built in memory: ask for many
     /// hours piece by piece.
-    async fn event_counts(&self, hours: Range<u32>, name: Option<&str>) -> Outcome<EventCounts>;
+    async fn event_counts(&self, hours: Range<u32>, name: Option<&str>) -> Result<EventCounts>;
 
     /// What the data take of the disk, and what was written to it on each of the last days.
-    async fn disk_use(&self, now: Timestamp) -> Outcome<DiskUse>;
+    async fn disk_use(&self, now: Timestamp) -> Result<DiskUse>;
 
     /// Keeps `value` unless something is kept already, and returns what is kept.
-    async fn keep_fact(&self, fact: Fact, value: Vec<u8>) -> Outcome<Vec<u8>>;
+    async fn keep_system_value(&self, fact: SystemValue, value: Vec<u8>) -> Result<Vec<u8>>;
     /// What is kept.
-    async fn find_fact(&self, fact: Fact) -> Outcome<Option<Vec<u8>>>;
+    async fn find_system_value(&self, fact: SystemValue) -> Result<Option<Vec<u8>>>;
 
     /// Removes all events that are meant and were stored before, also of accounts that are gone, and takes them out of the
     /// counters: how many there were. Should it be dropped half-way, asking again removes the rest.
-    async fn erase_events(&self, what: Erasure, now: Timestamp) -> Outcome<u64>;
+    async fn erase_events(&self, what: Erasure, now: Timestamp) -> Result<u64>;
     /// Merges some of the small blocks of events; whether there may be more to merge. Nobody can tell the difference, but
     /// by the space.
-    async fn merge_events(&self, now: Timestamp) -> Outcome<bool>;
+    async fn merge_events(&self, now: Timestamp) -> Result<bool>;
 
     /// Removes some of what has expired at `now`, and of the events that are not kept any longer.
-    async fn sweep(&self, now: Timestamp, keep: Retention) -> Outcome<Swept>;
+    async fn sweep(&self, now: Timestamp, keep: Retention) -> Result<Swept>;
     /// The blocks of events that were found damaged since the start.
     fn damaged_blocks(&self) -> usize;
     /// The group of changes that is on its way to the disk, if one is. The same answer for a long time means that the

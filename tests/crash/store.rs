@@ -6,7 +6,7 @@ use std::path::Path;
 use doorward::crypto::{HashCost, PasswordHasher, Verdict, digest};
 use doorward::model::{Event, NameCount, Principal, Secret, Timestamp, TokenStatus, UserId};
 use doorward::store::Store;
-use doorward::store::sled::{Manners, SledStore};
+use doorward::store::sled::{SledStore, StoreOptions};
 
 use crate::ledger::{Account, Fate, Report, Worker};
 use crate::moment;
@@ -37,7 +37,7 @@ impl Books {
             .build()
             .unwrap();
         runtime.block_on(async {
-            let store = SledStore::open(data, Manners::default()).await;
+            let store = SledStore::open(data, StoreOptions::default()).await;
             let store =
                 store.unwrap_or_else(|error| panic!("LOST: the store does not open: {error}"));
             let events = store

@@ -10,7 +10,7 @@ use super::row::RowWriter;
 use crate::http::{Call, Failure, Feed, Gives, Handler, Reply, Route, Takes, Verb};
 use crate::model::EventRow;
 use crate::service::{Bearer, LiveQuestion, Services, position_chars};
-use crate::store::{EventListener, Heard, StoreError};
+use crate::store::{self, Delivery, EventListener};
 
 const EVENT_STREAM: &str = "text/event-stream";
 /// What a live stream comes as.
@@ -98,7 +98,7 @@ impl Live {
     }
 
     /// What is to be said next; none when the token has ended.
-    async fn next(&mut self, writer: &mut RowWriter) -> Result<Option<Vec<u8>>, StoreError> {
+    async fn next(&mut self, writer: &mut RowWriter) -> Result<Option<Vec<u8>>, store::Error> {
         loop {
             let heard = tokio::select! {
                 biased;
@@ -119,10 +119,10 @@ impl Live {
 }
 
 /// What was heard, as it goes over the wire.
-fn say(heard: &Heard, writer: &mut RowWriter) -> Vec<u8> {
+fn say(heard: &Delivery, writer: &mut RowWriter) -> Vec<u8> {
     let mut chunk = Vec::new();
     match heard {
-        Heard::Events(events) => {
+        Delivery::Events(events) => {
             for (position, event) in events {
                 chunk.extend_from_slice(b"event: event\nid: ");
                 chunk.extend_from_slice(&position_chars(*position));
@@ -131,7 +131,7 @@ fn say(heard: &Heard, writer: &mut RowWriter) -> Vec<u8> {
                 chunk.extend_from_slice(b"\n\n");
             }
         }
-        Heard::Missed(count) => {
+        Delivery::Missed(count) => {
             let text = format!("event: missed\ndata: {{\"missed\":{count}}}\n\n");
             chunk.extend_from_slice(text.as_bytes());
         }

@@ -20,9 +20,9 @@ use crate::store::sled::accounts::resets;
 use crate::store::sled::accounts::tokens;
 use crate::store::sled::accounts::users;
 use crate::store::sled::engine::disk_space;
-use crate::store::sled::engine::disk_space::{Room, Scarcity};
-use crate::store::sled::engine::keys::{Key, PackKey, meta};
-use crate::store::sled::engine::transaction::{Read, View};
+use crate::store::sled::engine::disk_space::{DiskPressure, WriteClass};
+use crate::store::sled::engine::keys::{BlockKey, Key, meta};
+use crate::store::sled::engine::transaction::{Read, Transaction};
 use crate::store::sled::events::counts::count_query;
 use crate::store::sled::events::dedup;
 use crate::store::sled::events::disk_writes;
@@ -31,22 +31,22 @@ use crate::store::sled::events::replay;
 use crate::store::sled::events::report;
 use crate::store::sled::events::resolver::Lookup;
 use crate::store::{
-    Appended, Created, EventListener, EventScan, Fact, Found, Health, Outcome, Redeemed, Refreshed,
-    Report, Store, StoreError, Swept, Updated,
+    Appended, Created, Error, EventListener, EventScan, Found, Health, Redeemed, Refreshed, Report,
+    Result, Store, Swept, SystemValue, Updated,
 };
 
 /// Where a fact lies.
-fn place_of(fact: Fact) -> u8 {
+fn slot_of(fact: SystemValue) -> u8 {
     match fact {
-        Fact::SigningSeed => 16,
-        Fact::AdminHash => 17,
-        Fact::FingerprintSalt => 18,
+        SystemValue::SigningSeed => 16,
+        SystemValue::AdminHash => 17,
+        SystemValue::FingerprintSalt => 18,
     }
 }
 
 #[async_trait]
 impl Store for SledStore {
-    async fn find_token(&self, digest: &Digest) -> Outcome<Option<Found>> {
+    async fn find_token(&self, digest: &Digest) -> Result<Option<Found>> {
         let Some(token) = self.token(*digest)? else {
             return Ok(None);
         };
@@ -61,22 +61,22 @@ impl Store for SledStore {
         Ok(Some(Found { token, epoch, user }))
     }
 
-    async fn epoch_of(&self, holder: Principal) -> Outcome<u32> {
+    async fn epoch_of(&self, holder: Principal) -> Result<u32> {
         Ok(tokens::epoch_of(&self.tree, holder)?.unwrap_or(0))
     }
 
-    async fn find_user(&self, id: UserId) -> Outcome<Option<Arc<User>>> {
+    async fn find_user(&self, id: UserId) -> Result<Option<Arc<User>>> {
         self.user(id)
     }
 
-    async fn find_user_by_email(&self, key: &str) -> Outcome<Option<Arc<User>>> {
+    async fn find_user_by_email(&self, key: &str) -> Result<Option<Arc<User>>> {
         match users::by_email(&self.tree, key)? {
             Some(id) => self.user(id),
             None => Ok(None),
         }
     }
 
-    async fn live_tokens(&self, holder: Principal, now: Timestamp) -> Outcome<Vec<Token>> {
+    async fn live_tokens(&self, holder: Principal, now: Timestamp) -> Result<Vec<Token>> {
         let live = tokens::live(&self.tree, holder, now)?;
         Ok(live.into_iter().map(|(_, token)| token).collect())
     }
@@ -86,9 +86,9 @@ impl Store for SledStore {
         user: NewUser,
         session: NewToken,
         now: Timestamp,
-    ) -> Outcome<Created> {
-        self.change(Room::Change, move |view| {
-            users::create(view, user, &session, now)
+    ) -> Result<Created> {
+        self.change(WriteClass::Change, move |tx| {
+            users::create(tx, user, &session, now)
         })
         .await
     }
@@ -99,9 +99,9 @@ impl Store for SledStore {
         name: Name,
         email: Email,
         now: Timestamp,
-    ) -> Outcome<Updated> {
-        self.change(Room::Change, move |view| {
-            users::update(view, id, name, email, now)
+    ) -> Result<Updated> {
+        self.change(WriteClass::Change, move |tx| {
+            users::update(tx, id, name, email, now)
         })
         .await
     }
@@ -113,33 +113,35 @@ impl Store for SledStore {
         password_hash: String,
         keep: Option<Digest>,
         now: Timestamp,
-    ) -> Outcome<Updated> {
-        self.change(Room::Change, move |view| {
-            users::change_password(view, id, epoch, password_hash, keep, now)
+    ) -> Result<Updated> {
+        self.change(WriteClass::Change, move |tx| {
+            users::change_password(tx, id, epoch, password_hash, keep, now)
         })
         .await
     }
 
-    async fn rehash_password(&self, id: UserId, old: String, new: String) -> Outcome<()> {
-        self.change(Room::Change, move |view| users::rehash(view, id, &old, new))
-            .await
-    }
-
-    async fn set_disabled(&self, id: UserId, disabled: bool, now: Timestamp) -> Outcome<bool> {
-        self.change(Room::Change, move |view| {
-            users::set_disabled(view, id, disabled, now)
+    async fn rehash_password(&self, id: UserId, old: String, new: String) -> Result<()> {
+        self.change(WriteClass::Change, move |tx| {
+            users::rehash(tx, id, &old, new)
         })
         .await
     }
 
-    async fn delete_user(&self, id: UserId) -> Outcome<bool> {
-        self.change(Room::Reclaim, move |view| users::delete(view, id))
+    async fn set_disabled(&self, id: UserId, disabled: bool, now: Timestamp) -> Result<bool> {
+        self.change(WriteClass::Change, move |tx| {
+            users::set_disabled(tx, id, disabled, now)
+        })
+        .await
+    }
+
+    async fn delete_user(&self, id: UserId) -> Result<bool> {
+        self.change(WriteClass::Reclaim, move |tx| users::delete(tx, id))
             .await
     }
 
-    async fn issue_token(&self, new: NewToken, per_user: usize, now: Timestamp) -> Outcome<bool> {
-        self.change(Room::Change, move |view| {
-            tokens::issue(view, &new, per_user, now)
+    async fn issue_token(&self, new: NewToken, per_user: usize, now: Timestamp) -> Result<bool> {
+        self.change(WriteClass::Change, move |tx| {
+            tokens::issue(tx, &new, per_user, now)
         })
         .await
     }
@@ -150,47 +152,44 @@ impl Store for SledStore {
         renewal: Digest,
         new: NewToken,
         now: Timestamp,
-    ) -> Outcome<Option<Token>> {
-        self.change(Room::Change, move |view| {
-            tokens::renew(view, old, renewal, new, now)
+    ) -> Result<Option<Token>> {
+        self.change(WriteClass::Change, move |tx| {
+            tokens::renew(tx, old, renewal, new, now)
         })
         .await
     }
 
-    async fn refresh_token(
-        &self,
-        old: Digest,
-        new: NewToken,
-        now: Timestamp,
-    ) -> Outcome<Refreshed> {
-        self.change(Room::Change, move |view| {
-            tokens::refresh(view, old, new, now)
+    async fn refresh_token(&self, old: Digest, new: NewToken, now: Timestamp) -> Result<Refreshed> {
+        self.change(WriteClass::Change, move |tx| {
+            tokens::refresh(tx, old, new, now)
         })
         .await
     }
 
-    async fn touch_token(&self, digest: Digest, idle: Duration, now: Timestamp) -> Outcome<()> {
-        self.change(Room::Change, move |view| {
-            tokens::touch(view, digest, idle, now)
+    async fn touch_token(&self, digest: Digest, idle: Duration, now: Timestamp) -> Result<()> {
+        self.change(WriteClass::Change, move |tx| {
+            tokens::touch(tx, digest, idle, now)
         })
         .await
     }
 
-    async fn end_family(&self, digest: Digest) -> Outcome<bool> {
-        self.change(Room::Reclaim, move |view| tokens::end_family(view, digest))
-            .await
-    }
-
-    async fn end_token(&self, holder: Principal, id: TokenId) -> Outcome<bool> {
-        self.change(Room::Reclaim, move |view| {
-            tokens::end_named(view, holder, id)
+    async fn end_family(&self, digest: Digest) -> Result<bool> {
+        self.change(WriteClass::Reclaim, move |tx| {
+            tokens::end_family(tx, digest)
         })
         .await
     }
 
-    async fn reconcile(&self, holder: Principal, fingerprint: String) -> Outcome<u32> {
-        let step = move |view: &mut View<'_>| tokens::reconcile(view, holder, fingerprint);
-        let epoch = self.change(Room::Reclaim, step).await?;
+    async fn end_token(&self, holder: Principal, id: TokenId) -> Result<bool> {
+        self.change(WriteClass::Reclaim, move |tx| {
+            tokens::end_named(tx, holder, id)
+        })
+        .await
+    }
+
+    async fn reconcile(&self, holder: Principal, fingerprint: String) -> Result<u32> {
+        let step = move |tx: &mut Transaction<'_>| tokens::reconcile(tx, holder, fingerprint);
+        let epoch = self.change(WriteClass::Reclaim, step).await?;
         match holder {
             Principal::Admin => self.admin_epoch.store(epoch, Ordering::Release),
             Principal::Hub => self.hub_epoch.store(epoch, Ordering::Release),
@@ -199,44 +198,44 @@ impl Store for SledStore {
         Ok(epoch)
     }
 
-    async fn offer_invites(&self, invites: Vec<(Digest, InviteTerms)>) -> Outcome<()> {
-        self.change(Room::Change, move |view| {
+    async fn offer_invites(&self, invites: Vec<(Digest, InviteTerms)>) -> Result<()> {
+        self.change(WriteClass::Change, move |tx| {
             invites
                 .iter()
-                .try_for_each(|(code, terms)| invites::offer(view, *code, terms))
+                .try_for_each(|(code, terms)| invites::offer(tx, *code, terms))
         })
         .await
     }
 
-    async fn owe_mail(&self, mail: DueMail) -> Outcome<bool> {
-        self.change(Room::Change, move |view| outbox::owe(view, mail))
+    async fn enqueue_mail(&self, mail: DueMail) -> Result<bool> {
+        self.change(WriteClass::Change, move |tx| outbox::enqueue(tx, mail))
             .await
     }
 
-    async fn due_mails(&self, now: Timestamp) -> Outcome<(Vec<DueMail>, Option<Timestamp>)> {
+    async fn due_mails(&self, now: Timestamp) -> Result<(Vec<DueMail>, Option<Timestamp>)> {
         outbox::due(&self.tree, now)
     }
 
-    async fn settle_mail(&self, mail: DueMail) -> Outcome<()> {
-        self.change(Room::Reclaim, move |view| outbox::settle(view, &mail))
+    async fn remove_mail(&self, mail: DueMail) -> Result<()> {
+        self.change(WriteClass::Reclaim, move |tx| outbox::remove(tx, &mail))
             .await
     }
 
-    async fn postpone_mail(&self, mail: DueMail, due_at: Timestamp) -> Outcome<()> {
-        self.change(Room::Reclaim, move |view| {
-            outbox::postpone(view, mail, due_at)
+    async fn postpone_mail(&self, mail: DueMail, due_at: Timestamp) -> Result<()> {
+        self.change(WriteClass::Reclaim, move |tx| {
+            outbox::postpone(tx, mail, due_at)
         })
         .await
     }
 
-    async fn put_reset(&self, user: UserId, code: Digest, expires_at: Timestamp) -> Outcome<bool> {
-        self.change(Room::Change, move |view| {
-            resets::put(view, user, code, expires_at)
+    async fn put_reset(&self, user: UserId, code: Digest, expires_at: Timestamp) -> Result<bool> {
+        self.change(WriteClass::Change, move |tx| {
+            resets::put(tx, user, code, expires_at)
         })
         .await
     }
 
-    async fn find_reset(&self, code: &Digest, now: Timestamp) -> Outcome<Option<UserId>> {
+    async fn find_reset(&self, code: &Digest, now: Timestamp) -> Result<Option<UserId>> {
         resets::find(&self.tree, *code, now)
     }
 
@@ -245,36 +244,36 @@ impl Store for SledStore {
         code: Digest,
         password_hash: String,
         now: Timestamp,
-    ) -> Outcome<Redeemed> {
-        self.change(Room::Change, move |view| {
-            resets::redeem(view, code, password_hash, now)
+    ) -> Result<Redeemed> {
+        self.change(WriteClass::Change, move |tx| {
+            resets::redeem(tx, code, password_hash, now)
         })
         .await
     }
 
-    async fn append_events(&self, report: Report<'_>) -> Outcome<Appended> {
+    async fn append_events(&self, report: Report<'_>) -> Result<Appended> {
         for _ in 0..report::ATTEMPTS {
             if let Some(answer) = self.append_once(&report).await? {
                 return Ok(answer);
             }
         }
-        Err(StoreError::Busy)
+        Err(Error::Busy)
     }
 
-    async fn events_since(&self, from: Timestamp, limit: usize) -> Outcome<Vec<Event>> {
+    async fn events_since(&self, from: Timestamp, limit: usize) -> Result<Vec<Event>> {
         self.read_aside(move |reader| reader.since(from, limit))
             .await
     }
 
-    async fn read_events(&self, query: EventQuery) -> Outcome<EventPage> {
+    async fn read_events(&self, query: EventQuery) -> Result<EventPage> {
         self.read_aside(move |reader| reader.page(&query)).await
     }
 
-    async fn scan_events(&self, query: EventQuery) -> Outcome<Box<dyn EventScan>> {
+    async fn scan_events(&self, query: EventQuery) -> Result<Box<dyn EventScan>> {
         Ok(Box::new(self.scan(query)))
     }
 
-    async fn listen(&self, query: LiveQuery) -> Outcome<Option<Box<dyn EventListener>>> {
+    async fn listen(&self, query: LiveQuery) -> Result<Option<Box<dyn EventListener>>> {
         let resumes = query.after;
         let lookup = Lookup::new(&self.tree, &self.names);
         let Some(mut listener) = Listener::register(&self.live, lookup, query) else {
@@ -282,13 +281,13 @@ impl Store for SledStore {
         };
         if let Some(after) = resumes {
             // When the writer has answered, whatever had begun before is on the disk.
-            self.change(Room::Reclaim, |_| Ok(())).await?;
+            self.change(WriteClass::Reclaim, |_| Ok(())).await?;
             listener.catch_up(self.scan(replay::query(after)));
         }
         Ok(Some(Box::new(listener)))
     }
 
-    async fn event_counts(&self, hours: Range<u32>, name: Option<&str>) -> Outcome<EventCounts> {
+    async fn event_counts(&self, hours: Range<u32>, name: Option<&str>) -> Result<EventCounts> {
         let number = match name.map(|name| self.names.number(name)) {
             Some(None) => return Ok(EventCounts::default()),
             number => number.flatten(),
@@ -298,12 +297,12 @@ impl Store for SledStore {
             .await
     }
 
-    async fn disk_use(&self, now: Timestamp) -> Outcome<DiskUse> {
+    async fn disk_use(&self, now: Timestamp) -> Result<DiskUse> {
         let meter = self.meter.clone();
         // Nothing is put, so this costs no write, and is answered on a full disk too.
-        let counts = self.change(Room::Reclaim, move |view| {
-            view.events.ledger.sample(&meter, Some(now.day()));
-            Ok((view.events.totals.events, view.events.ledger.days()))
+        let counts = self.change(WriteClass::Reclaim, move |tx| {
+            tx.events.daily_writes.sample(&meter, Some(now.day()));
+            Ok((tx.events.totals.events, tx.events.daily_writes.days()))
         });
         let (events_stored, days) = counts.await?;
         Ok(DiskUse {
@@ -314,25 +313,25 @@ impl Store for SledStore {
         })
     }
 
-    async fn keep_fact(&self, fact: Fact, value: Vec<u8>) -> Outcome<Vec<u8>> {
-        self.change(Room::Reclaim, move |view| {
-            let key = meta::<Vec<u8>>(place_of(fact));
-            match view.fetch(&key)? {
+    async fn keep_system_value(&self, fact: SystemValue, value: Vec<u8>) -> Result<Vec<u8>> {
+        self.change(WriteClass::Reclaim, move |tx| {
+            let key = meta::<Vec<u8>>(slot_of(fact));
+            match tx.fetch(&key)? {
                 Some(kept) => Ok(kept),
-                None => view.put(&key, &value).map(|()| value),
+                None => tx.put(&key, &value).map(|()| value),
             }
         })
         .await
     }
 
-    async fn find_fact(&self, fact: Fact) -> Outcome<Option<Vec<u8>>> {
-        self.tree.fetch(&meta::<Vec<u8>>(place_of(fact)))
+    async fn find_system_value(&self, fact: SystemValue) -> Result<Option<Vec<u8>>> {
+        self.tree.fetch(&meta::<Vec<u8>>(slot_of(fact)))
     }
 
-    async fn erase_events(&self, what: Erasure, now: Timestamp) -> Outcome<u64> {
+    async fn erase_events(&self, what: Erasure, now: Timestamp) -> Result<u64> {
         while self.merge_some(now, true).await? {}
         let what = Arc::new(what);
-        let (mut erased, mut from) = (0, Some(vec![PackKey::KIND]));
+        let (mut erased, mut from) = (0, Some(vec![BlockKey::KIND]));
         while let Some(key) = from {
             let (events, next) = self.erase_some(&what, key).await?;
             erased += events;
@@ -341,19 +340,19 @@ impl Store for SledStore {
         Ok(erased)
     }
 
-    async fn merge_events(&self, now: Timestamp) -> Outcome<bool> {
+    async fn merge_events(&self, now: Timestamp) -> Result<bool> {
         self.merge_some(now, false).await
     }
 
-    async fn sweep(&self, now: Timestamp, keep: Retention) -> Outcome<Swept> {
-        let _only = self.changing.lock().await;
-        let _alone = self.shelves.write().await;
+    async fn sweep(&self, now: Timestamp, keep: Retention) -> Result<Swept> {
+        let _one_at_a_time = self.compaction_lock.lock().await;
+        let _exclusive = self.block_lock.write().await;
         let meter = self.meter.clone();
-        self.change(Room::Reclaim, move |view| {
-            view.events.ledger.sample(&meter, Some(now.day()));
-            disk_writes::save(view, false)?;
-            let ids = dedup::sweep(view, now)?;
-            let rest = expiry::sweep(view, now, &keep)?;
+        self.change(WriteClass::Reclaim, move |tx| {
+            tx.events.daily_writes.sample(&meter, Some(now.day()));
+            disk_writes::save(tx, false)?;
+            let ids = dedup::sweep(tx, now)?;
+            let rest = expiry::sweep(tx, now, &keep)?;
             Ok(Swept {
                 removed: ids.removed + rest.removed,
                 more: ids.more || rest.more,
@@ -373,10 +372,10 @@ impl Store for SledStore {
     fn health(&self) -> Health {
         match self.writer.shared.failure() {
             Some(why) => Health::Stopped(why.to_owned()),
-            None => match self.writer.shared.scarcity() {
-                Scarcity::Nothing => Health::Fine,
-                Scarcity::Events => Health::NoEvents,
-                Scarcity::Changes => Health::Full,
+            None => match self.writer.shared.pressure() {
+                DiskPressure::Nothing => Health::Fine,
+                DiskPressure::Events => Health::NoEvents,
+                DiskPressure::Changes => Health::Full,
             },
         }
     }
@@ -387,9 +386,9 @@ impl Store for SledStore {
 
     async fn close(&self) {
         let meter = self.meter.clone();
-        let last = self.change(Room::Reclaim, move |view| {
-            view.events.ledger.sample(&meter, None);
-            disk_writes::save(view, true)
+        let last = self.change(WriteClass::Reclaim, move |tx| {
+            tx.events.daily_writes.sample(&meter, None);
+            disk_writes::save(tx, true)
         });
         if let Err(error) = last.await {
             log::warn!("what was written to the disk is not noted: {error}");

@@ -7,7 +7,7 @@ use doorward::crypto;
 use doorward::model::{
     DueMail, InviteTerms, Principal, Retention, Token, TokenId, TokenKind, TokenStatus, UserNumber,
 };
-use doorward::store::{Created, Fact, Redeemed, Refreshed};
+use doorward::store::{Created, Redeemed, Refreshed, SystemValue};
 
 use crate::store::{Shelf, at, digest, new_token, new_user, user_id};
 
@@ -242,8 +242,8 @@ fn mails_wait_with_their_attempts() {
         attempts: 0,
         ..tried.clone()
     };
-    assert!(shelf.run(store.owe_mail(again.clone())));
-    shelf.run(store.settle_mail(fresh));
+    assert!(shelf.run(store.enqueue_mail(again.clone())));
+    shelf.run(store.remove_mail(fresh));
     let waits = DueMail {
         due_at: tried.due_at,
         attempts: 2,
@@ -259,14 +259,14 @@ fn mails_wait_with_their_attempts() {
 fn the_facts_that_were_kept_stay() {
     twice(|shelf| {
         for (fact, kept) in [
-            (Fact::SigningSeed, SEED),
-            (Fact::AdminHash, ADMIN_HASH),
-            (Fact::FingerprintSalt, SALT),
+            (SystemValue::SigningSeed, SEED),
+            (SystemValue::AdminHash, ADMIN_HASH),
+            (SystemValue::FingerprintSalt, SALT),
         ] {
             let store = shelf.store();
-            let found = shelf.run(store.find_fact(fact));
+            let found = shelf.run(store.find_system_value(fact));
             assert_eq!(found.as_deref(), Some(kept));
-            assert_eq!(shelf.run(store.keep_fact(fact, vec![1])), kept);
+            assert_eq!(shelf.run(store.keep_system_value(fact, vec![1])), kept);
         }
     });
 }

@@ -7,7 +7,7 @@ use doorward::model::{
     DiskDay, Erasure, Event, EventCounts, EventQuery, EventRow, Idempotency, LiveQuery, Mark,
     Order, Position, Principal, Retention, Sketch, Timestamp, UserNumber,
 };
-use doorward::store::{Appended, Heard};
+use doorward::store::{Appended, Delivery};
 
 use crate::harness::by_hour_and_name;
 use crate::store::{Shelf, at, digest, user_id};
@@ -156,8 +156,8 @@ fn a_listener_goes_on_behind_a_position_that_it_was_given() {
     let mut heard = Vec::new();
     while heard.len() < 4 {
         match shelf.run(listener.next()) {
-            Heard::Events(events) => heard.extend(events),
-            Heard::Missed(_) => panic!(),
+            Delivery::Events(events) => heard.extend(events),
+            Delivery::Missed(_) => panic!(),
         }
     }
     assert_eq!(heard, events[events.len() - 4..]);

@@ -10,16 +10,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use doorward::store::Store;
-use doorward::store::sled::{Manners, SledStore};
+use doorward::store::sled::{SledStore, StoreOptions};
 
 use crate::store::{Opening, Shelf};
 
 fn open(path: &Path) -> Opening<'_> {
     Box::pin(async move {
-        let manners = Manners {
+        let manners = StoreOptions {
             memory_budget: 16 << 20,
             max_names: story::MAX_NAMES,
-            ..Manners::default()
+            ..StoreOptions::default()
         };
         Arc::new(SledStore::open(path, manners).await.unwrap()) as Arc<dyn Store>
     })

@@ -24,7 +24,7 @@ use doorward::model::{Event, EventCounts, Secret, Timestamp, UserId};
 use doorward::server;
 use doorward::service::Services;
 use doorward::store::Store;
-use doorward::store::sled::{Manners, Meter, SledStore};
+use doorward::store::sled::{SledStore, StoreOptions, WriteMeter};
 use doorward::world::World;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Handle};
@@ -353,7 +353,11 @@ async fn open(
     announced: &Mutex<Option<String>>,
 ) -> (server::Listeners, Dispatcher, Arc<dyn Store>, Arc<Services>) {
     let listeners = server::bind(config).await.unwrap();
-    let opened = SledStore::open(&config.storage.path, Manners::of(config, Meter::open())).await;
+    let opened = SledStore::open(
+        &config.storage.path,
+        StoreOptions::of(config, WriteMeter::open()),
+    )
+    .await;
     let store: Arc<dyn Store> = Arc::new(opened.unwrap());
     let announce = |password: &Secret| {
         *announced.lock().unwrap() = Some(password.reveal().to_owned());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use doorward::model::{DueMail, InviteTerms, MailId, Principal, Retention, TokenKind, TokenStatus};
-use doorward::store::{Created, Fact, Health, Redeemed, Refreshed, StoreError, Updated};
+use doorward::store::{Created, Error, Health, Redeemed, Refreshed, SystemValue, Updated};
 use uuid::Builder;
 
 use super::{
@@ -218,7 +218,7 @@ fn a_reset_code_is_the_only_one_and_is_used_once() {
 fn one_mail_waits_for_each_address() {
     every_backend(|mut shelf| {
         for (number, key, due) in [(1, "a@x.org", 5), (2, "b@x.org", 3), (3, "a@x.org", 7)] {
-            assert!(shelf.run(shelf.store().owe_mail(mail(number, key, due))));
+            assert!(shelf.run(shelf.store().enqueue_mail(mail(number, key, due))));
         }
         shelf.reopen();
         let store = shelf.store();
@@ -226,7 +226,7 @@ fn one_mail_waits_for_each_address() {
         assert_eq!(due(2), (vec![], Some(at(3))));
         assert_eq!(due(6), (vec![mail(2, "b@x.org", 3)], Some(at(7))));
         // It was replaced: settling the old one leaves the new one.
-        shelf.run(store.settle_mail(mail(1, "a@x.org", 5)));
+        shelf.run(store.remove_mail(mail(1, "a@x.org", 5)));
         shelf.run(store.postpone_mail(mail(2, "b@x.org", 3), at(9)));
         let put_off = DueMail {
             due_at: at(9),
@@ -234,8 +234,8 @@ fn one_mail_waits_for_each_address() {
             ..mail(2, "b@x.org", 3)
         };
         assert_eq!(due(9), (vec![mail(3, "a@x.org", 7), put_off.clone()], None));
-        shelf.run(store.settle_mail(mail(3, "a@x.org", 7)));
-        shelf.run(store.settle_mail(put_off));
+        shelf.run(store.remove_mail(mail(3, "a@x.org", 7)));
+        shelf.run(store.remove_mail(put_off));
         assert_eq!(due(99), (vec![], None));
     });
 }
@@ -244,13 +244,23 @@ fn one_mail_waits_for_each_address() {
 fn the_first_fact_stays() {
     every_backend(|mut shelf| {
         let keep = |shelf: &Shelf, value: &[u8]| {
-            shelf.run(shelf.store().keep_fact(Fact::SigningSeed, value.to_vec()))
+            shelf.run(
+                shelf
+                    .store()
+                    .keep_system_value(SystemValue::SigningSeed, value.to_vec()),
+            )
         };
-        assert_eq!(shelf.run(shelf.store().find_fact(Fact::SigningSeed)), None);
+        assert_eq!(
+            shelf.run(shelf.store().find_system_value(SystemValue::SigningSeed)),
+            None
+        );
         assert_eq!(keep(&shelf, b"first"), b"first");
         shelf.reopen();
         assert_eq!(keep(&shelf, b"second"), b"first");
-        assert_eq!(shelf.run(shelf.store().find_fact(Fact::AdminHash)), None);
+        assert_eq!(
+            shelf.run(shelf.store().find_system_value(SystemValue::AdminHash)),
+            None
+        );
     });
 }
 
@@ -322,7 +332,7 @@ fn a_closed_store_refuses_changes() {
         assert_eq!((store.health(), store.under_way()), (Health::Fine, None));
         shelf.runtime.block_on(store.close());
         let refused = shelf.runtime.block_on(store.delete_user(user_id(1)));
-        assert!(matches!(refused, Err(StoreError::Stopped(_))));
+        assert!(matches!(refused, Err(Error::Stopped(_))));
         shelf.runtime.block_on(store.close());
     });
 }
@@ -351,9 +361,9 @@ fn an_address_that_changes_hands_is_free_at_once() {
 fn asking_again_for_a_mail_that_was_tried_in_vain_does_not_hurry_it() {
     every_backend(|shelf| {
         let store = shelf.store();
-        assert!(shelf.run(store.owe_mail(mail(1, "a@x.org", 5))));
+        assert!(shelf.run(store.enqueue_mail(mail(1, "a@x.org", 5))));
         shelf.run(store.postpone_mail(mail(1, "a@x.org", 5), at(9)));
-        assert!(shelf.run(store.owe_mail(mail(2, "a@x.org", 7))));
+        assert!(shelf.run(store.enqueue_mail(mail(2, "a@x.org", 7))));
         let waits = DueMail {
             attempts: 1,
             ..mail(2, "a@x.org", 9)

@@ -20,7 +20,7 @@ use doorward::model::{
     Client, Digest, Email, Name, NewToken, NewUser, Principal, Retention, Timestamp, Token,
     TokenId, TokenKind, UserId,
 };
-use doorward::store::sled::{Manners, SledStore};
+use doorward::store::sled::{SledStore, StoreOptions};
 use doorward::store::{Created, Store};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
@@ -49,10 +49,10 @@ async fn open_sled(path: &Path) -> Arc<dyn Store> {
     Arc::new(
         SledStore::open(
             path,
-            Manners {
+            StoreOptions {
                 memory_budget: 16 << 20,
                 max_names: MAX_NAMES,
-                ..Manners::default()
+                ..StoreOptions::default()
             },
         )
         .await
@@ -134,7 +134,7 @@ impl Shelf {
 
     /// Runs a verb to its end; errors are for tests of their own.
     #[track_caller]
-    pub(crate) fn run<T>(&self, verb: impl Future<Output = doorward::store::Outcome<T>>) -> T {
+    pub(crate) fn run<T>(&self, verb: impl Future<Output = doorward::store::Result<T>>) -> T {
         self.runtime.block_on(verb).unwrap()
     }
 }

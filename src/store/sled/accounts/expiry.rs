@@ -4,13 +4,13 @@
 use crate::model::{Retention, Timestamp, Token};
 use crate::store::sled::accounts::tokens;
 use crate::store::sled::engine::keys::{
-    ExpiryKey, Key, OnceKey, PackKey, ResetKey, ResetOfKey, TokenKey, from_moment,
+    BlockKey, ExpiryKey, IdempotencyKey, Key, ResetKey, ResetOfKey, TokenKey, from_moment,
 };
 use crate::store::sled::engine::record;
-use crate::store::sled::engine::transaction::{Change, Read, View, after_prefix};
+use crate::store::sled::engine::transaction::{Change, Read, Transaction, after_prefix};
 use crate::store::sled::events::counts::counters;
-use crate::store::sled::events::format::block_stats::Contents;
-use crate::store::{Outcome, StoreError, Swept};
+use crate::store::sled::events::format::block_stats::BlockStats;
+use crate::store::{Error, Result, Swept};
 
 /// Records of one sweep: it must not hold up the requests that wait behind it.
 const SWEEP_RECORDS: usize = 256;
@@ -19,8 +19,8 @@ const SWEEP_RECORDS: usize = 256;
 const SWEEP_BLOCKS: usize = 32;
 
 /// Notes that what lies under `key` can be forgotten from `at` on.
-pub(crate) fn note<K: Key>(view: &mut View<'_>, at: Timestamp, key: &K) -> Outcome<()> {
-    view.put(
+pub(crate) fn note<K: Key>(tx: &mut Transaction<'_>, at: Timestamp, key: &K) -> Result<()> {
+    tx.put(
         &ExpiryKey {
             at,
             target: key.bytes(),
@@ -30,27 +30,27 @@ pub(crate) fn note<K: Key>(view: &mut View<'_>, at: Timestamp, key: &K) -> Outco
 }
 
 /// Takes such a note back.
-pub(crate) fn cancel<K: Key>(view: &mut View<'_>, at: Timestamp, key: &K) {
-    view.remove(&ExpiryKey {
+pub(crate) fn cancel<K: Key>(tx: &mut Transaction<'_>, at: Timestamp, key: &K) {
+    tx.remove(&ExpiryKey {
         at,
         target: key.bytes(),
     });
 }
 
 /// Removes some of what can be forgotten at `now`, and some of the events that are too old or too many.
-pub(crate) fn sweep(view: &mut View<'_>, now: Timestamp, keep: &Retention) -> Outcome<Swept> {
+pub(crate) fn sweep(tx: &mut Transaction<'_>, now: Timestamp, keep: &Retention) -> Result<Swept> {
     let due = from_moment::<ExpiryKey>(now);
-    let expired = view.raw_range(&[ExpiryKey::KIND], &due, SWEEP_RECORDS)?;
+    let expired = tx.raw_range(&[ExpiryKey::KIND], &due, SWEEP_RECORDS)?;
     for (key, _) in &expired {
-        view.change(key.clone(), Change::Remove);
+        tx.change(key.clone(), Change::Remove);
         // A note is all in its key. What is damaged must not keep the rest: it stays where it is, and nothing finds it good.
-        match ExpiryKey::parse(key).map_or(Ok(()), |note| remove_expired(view, &note)) {
-            Err(StoreError::Corrupt(what)) => log::error!("what has expired is damaged: {what}"),
+        match ExpiryKey::parse(key).map_or(Ok(()), |note| remove_expired(tx, &note)) {
+            Err(Error::Corrupt(what)) => log::error!("what has expired is damaged: {what}"),
             removed => removed?,
         }
     }
-    let blocks = sweep_events(view, now, keep)?;
-    let counts = counters::sweep(view, now.before(keep.counts).hour())?;
+    let blocks = sweep_events(tx, now, keep)?;
+    let counts = counters::sweep(tx, now.before(keep.counts).hour())?;
     Ok(Swept {
         removed: expired.len() + blocks + counts.removed,
         more: expired.len() == SWEEP_RECORDS || blocks > 0 || counts.more,
@@ -59,48 +59,48 @@ pub(crate) fn sweep(view: &mut View<'_>, now: Timestamp, keep: &Retention) -> Ou
 
 /// Removes some of the merged blocks whose events are all too old, and the oldest ones while all together are too large.
 /// Loose blocks are merged first: within two hours of their arrival at the latest.
-fn sweep_events(view: &mut View<'_>, now: Timestamp, keep: &Retention) -> Outcome<usize> {
+fn sweep_events(tx: &mut Transaction<'_>, now: Timestamp, keep: &Retention) -> Result<usize> {
     let oldest = now.before(keep.events);
-    let end = after_prefix(&[PackKey::KIND]);
-    let entries = view.raw_range(&[PackKey::KIND], &end, SWEEP_BLOCKS)?;
+    let end = after_prefix(&[BlockKey::KIND]);
+    let entries = tx.raw_range(&[BlockKey::KIND], &end, SWEEP_BLOCKS)?;
     let mut removed = 0;
     for (key, stored) in entries {
-        let Some(key) = PackKey::parse(&key) else {
+        let Some(key) = BlockKey::parse(&key) else {
             continue;
         };
         // What cannot be read is as old as its key says.
         let (latest, bytes) = match record::open(&key.bytes(), &stored) {
-            Ok(Contents::Events { latest, bytes, .. }) => (latest, u64::from(bytes)),
-            Ok(Contents::Damaged) | Err(_) => (key.at, 0),
+            Ok(BlockStats::Events { latest, bytes, .. }) => (latest, u64::from(bytes)),
+            Ok(BlockStats::Damaged) | Err(_) => (key.at, 0),
         };
-        let totals = view.events.totals;
+        let totals = tx.events.totals;
         if latest >= oldest && totals.bytes <= keep.max_bytes {
             continue;
         }
-        let parts = view.raw_range(&key.part(0).bytes(), &key.behind(), usize::MAX)?;
+        let parts = tx.raw_range(&key.part(0).bytes(), &key.behind(), usize::MAX)?;
         for (part, _) in parts {
-            view.change(part, Change::Remove);
+            tx.change(part, Change::Remove);
         }
-        view.remove(&key);
-        view.events.totals.bytes = totals.bytes.saturating_sub(bytes);
+        tx.remove(&key);
+        tx.events.totals.bytes = totals.bytes.saturating_sub(bytes);
         removed += 1;
     }
     Ok(removed)
 }
 
-fn remove_expired(view: &mut View<'_>, note: &ExpiryKey) -> Outcome<()> {
+fn remove_expired(tx: &mut Transaction<'_>, note: &ExpiryKey) -> Result<()> {
     if let Some(key) = TokenKey::parse(&note.target) {
-        let token: Option<Token> = view.fetch(&key)?;
+        let token: Option<Token> = tx.fetch(&key)?;
         if let Some(token) = token {
-            tokens::forget(view, key.digest, &token);
+            tokens::forget(tx, key.digest, &token);
         }
     } else if let Some(key) = ResetKey::parse(&note.target) {
-        if let Some(code) = view.fetch(&key)? {
-            view.remove(&ResetOfKey { user: code.user });
+        if let Some(code) = tx.fetch(&key)? {
+            tx.remove(&ResetOfKey { user: code.user });
         }
-        view.remove(&key);
-    } else if let Some(key) = OnceKey::parse(&note.target) {
-        view.remove(&key);
+        tx.remove(&key);
+    } else if let Some(key) = IdempotencyKey::parse(&note.target) {
+        tx.remove(&key);
     }
     Ok(())
 }

@@ -1,14 +1,14 @@
 //! Invites, under the digests of their codes.
 
 use crate::model::{Digest, Invite, InviteTerms, Timestamp};
-use crate::store::Outcome;
+use crate::store::Result;
 use crate::store::sled::engine::keys::InviteKey;
-use crate::store::sled::engine::transaction::{Read, View};
+use crate::store::sled::engine::transaction::{Read, Transaction};
 
 /// Makes an invite known, or gives a known one new terms; what it was used for stays counted.
-pub(crate) fn offer(view: &mut View<'_>, digest: Digest, terms: &InviteTerms) -> Outcome<()> {
+pub(crate) fn offer(tx: &mut Transaction<'_>, digest: Digest, terms: &InviteTerms) -> Result<()> {
     let key = InviteKey { digest };
-    let known = view.fetch(&key)?;
+    let known = tx.fetch(&key)?;
     let used = known.as_ref().map_or(0, |invite| invite.used);
     let invite = Invite {
         uses: terms.uses,
@@ -19,16 +19,16 @@ pub(crate) fn offer(view: &mut View<'_>, digest: Digest, terms: &InviteTerms) ->
     if known.as_ref() == Some(&invite) {
         Ok(())
     } else {
-        view.put(&key, &invite)
+        tx.put(&key, &invite)
     }
 }
 
 /// Uses an invite once. False: it is unknown, used up or expired.
-pub(crate) fn use_up(view: &mut View<'_>, digest: Digest, now: Timestamp) -> Outcome<bool> {
+pub(crate) fn use_up(tx: &mut Transaction<'_>, digest: Digest, now: Timestamp) -> Result<bool> {
     let key = InviteKey { digest };
-    match view.fetch(&key)? {
+    match tx.fetch(&key)? {
         Some(invite) if invite.is_open(now) => {
-            view.put(
+            tx.put(
                 &key,
                 &Invite {
                     used: invite.used + 1,

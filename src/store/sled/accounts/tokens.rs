@@ -11,8 +11,8 @@ use crate::model::{
 use crate::store::sled::accounts::expiry;
 use crate::store::sled::engine::keys::{EpochKey, HeldKey, TokenKey, UserKey, family_of, held_by};
 use crate::store::sled::engine::record::postcard_records;
-use crate::store::sled::engine::transaction::{Read, View};
-use crate::store::{Outcome, Refreshed};
+use crate::store::sled::engine::transaction::{Read, Transaction};
+use crate::store::{Refreshed, Result};
 
 /// The epoch of the administrator or the hub.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ pub(crate) struct Epoch {
 postcard_records!(Epoch);
 
 /// The epoch of a holder; none when it is an account that is gone or disabled.
-pub(crate) fn epoch_of(from: &impl Read, holder: Principal) -> Outcome<Option<u32>> {
+pub(crate) fn epoch_of(from: &impl Read, holder: Principal) -> Result<Option<u32>> {
     match holder {
         Principal::User(id) => {
             let user = from.fetch(&UserKey { id })?;
@@ -40,17 +40,17 @@ pub(crate) fn epoch_of(from: &impl Read, holder: Principal) -> Outcome<Option<u3
 
 /// Notes a fingerprint; another one than the last raises the epoch.
 pub(crate) fn reconcile(
-    view: &mut View<'_>,
+    tx: &mut Transaction<'_>,
     holder: Principal,
     fingerprint: String,
-) -> Outcome<u32> {
+) -> Result<u32> {
     let key = EpochKey { holder };
-    let epoch = match view.fetch(&key)? {
+    let epoch = match tx.fetch(&key)? {
         Some(known) if known.fingerprint == fingerprint => return Ok(known.epoch),
         Some(known) => known.epoch + 1,
         None => 0,
     };
-    view.put(&key, &Epoch { epoch, fingerprint })?;
+    tx.put(&key, &Epoch { epoch, fingerprint })?;
     Ok(epoch)
 }
 
@@ -59,7 +59,7 @@ pub(crate) fn live(
     from: &impl Read,
     holder: Principal,
     now: Timestamp,
-) -> Outcome<Vec<(Digest, Token)>> {
+) -> Result<Vec<(Digest, Token)>> {
     let epoch = epoch_of(from, holder)?;
     let mut live = Vec::new();
     for (_, digest) in from.under::<HeldKey>(&held_by(holder))? {
@@ -73,36 +73,36 @@ pub(crate) fn live(
 
 /// Issues a token unless its epoch has passed.
 pub(crate) fn issue(
-    view: &mut View<'_>,
+    tx: &mut Transaction<'_>,
     new: &NewToken,
     per_user: usize,
     now: Timestamp,
-) -> Outcome<bool> {
-    if epoch_of(view, new.token.holder)? != Some(new.token.epoch) {
+) -> Result<bool> {
+    if epoch_of(tx, new.token.holder)? != Some(new.token.epoch) {
         return Ok(false);
     }
     if matches!(new.token.holder, Principal::User(_)) {
-        make_room(view, new.token.holder, per_user, now)?;
+        make_room(tx, new.token.holder, per_user, now)?;
     }
-    insert(view, new.digest, &new.token)?;
+    insert(tx, new.digest, &new.token)?;
     Ok(true)
 }
 
 /// Ends the least recently used tokens of a user until one more may come, and forgets what is dead.
 fn make_room(
-    view: &mut View<'_>,
+    tx: &mut Transaction<'_>,
     holder: Principal,
     per_user: usize,
     now: Timestamp,
-) -> Outcome<()> {
-    let held = view.under::<HeldKey>(&held_by(holder))?;
+) -> Result<()> {
+    let held = tx.under::<HeldKey>(&held_by(holder))?;
     if held.len() < per_user {
         return Ok(());
     }
-    let epoch = epoch_of(view, holder)?;
+    let epoch = epoch_of(tx, holder)?;
     let mut live = Vec::new();
     for (key, digest) in held {
-        match view.fetch(&TokenKey { digest })? {
+        match tx.fetch(&TokenKey { digest })? {
             // An exchanged token takes no room; it stays so that its reuse is noticed.
             Some(token) if token.retired.is_some() && epoch == Some(token.epoch) => {}
             Some(token) if token.status(epoch, now) == TokenStatus::Live => {
@@ -112,30 +112,30 @@ fn make_room(
             Some(token)
                 if token.status(epoch, now) == TokenStatus::Expired
                     && now < token.refreshable_until => {}
-            Some(token) => forget(view, digest, &token),
-            None => view.remove(&key),
+            Some(token) => forget(tx, digest, &token),
+            None => tx.remove(&key),
         }
     }
     live.sort_by_key(|(_, token)| (token.last_used_at, token.issued_at));
     let surplus = (live.len() + 1).saturating_sub(per_user);
     for (digest, token) in live.into_iter().take(surplus) {
-        forget(view, digest, &token);
+        forget(tx, digest, &token);
     }
     Ok(())
 }
 
 /// Writes a token with its place in the lists.
-pub(crate) fn insert(view: &mut View<'_>, digest: Digest, token: &Token) -> Outcome<()> {
-    view.put(&held_key(token), &digest)?;
-    view.put(&TokenKey { digest }, token)?;
-    expiry::note(view, token.forgettable_at(), &TokenKey { digest })
+pub(crate) fn insert(tx: &mut Transaction<'_>, digest: Digest, token: &Token) -> Result<()> {
+    tx.put(&held_key(token), &digest)?;
+    tx.put(&TokenKey { digest }, token)?;
+    expiry::note(tx, token.forgettable_at(), &TokenKey { digest })
 }
 
 /// Removes a token and its places in the lists.
-pub(crate) fn forget(view: &mut View<'_>, digest: Digest, token: &Token) {
-    view.remove(&TokenKey { digest });
-    view.remove(&held_key(token));
-    expiry::cancel(view, token.forgettable_at(), &TokenKey { digest });
+pub(crate) fn forget(tx: &mut Transaction<'_>, digest: Digest, token: &Token) {
+    tx.remove(&TokenKey { digest });
+    tx.remove(&held_key(token));
+    expiry::cancel(tx, token.forgettable_at(), &TokenKey { digest });
 }
 
 fn held_key(token: &Token) -> HeldKey {
@@ -148,16 +148,16 @@ fn held_key(token: &Token) -> HeldKey {
 
 /// Ends a live token with its renewal code and issues another.
 pub(crate) fn renew(
-    view: &mut View<'_>,
+    tx: &mut Transaction<'_>,
     old: Digest,
     renewal: Digest,
     mut new: NewToken,
     now: Timestamp,
-) -> Outcome<Option<Token>> {
-    let Some(token) = view.fetch(&TokenKey { digest: old })? else {
+) -> Result<Option<Token>> {
+    let Some(token) = tx.fetch(&TokenKey { digest: old })? else {
         return Ok(None);
     };
-    let epoch = epoch_of(view, token.holder)?;
+    let epoch = epoch_of(tx, token.holder)?;
     if token.status(epoch, now) != TokenStatus::Live || token.renewal != Some(renewal) {
         return Ok(None);
     }
@@ -170,33 +170,33 @@ pub(crate) fn renew(
         holder: token.holder,
         ..new.token
     };
-    forget(view, old, &token);
-    insert(view, new.digest, &new.token)?;
+    forget(tx, old, &token);
+    insert(tx, new.digest, &new.token)?;
     Ok(Some(new.token))
 }
 
 /// Exchanges an access token. `Reused` ends the family in the same step.
 pub(crate) fn refresh(
-    view: &mut View<'_>,
+    tx: &mut Transaction<'_>,
     old: Digest,
     mut new: NewToken,
     now: Timestamp,
-) -> Outcome<Refreshed> {
+) -> Result<Refreshed> {
     let key = TokenKey { digest: old };
-    let Some(mut token) = view.fetch(&key)? else {
+    let Some(mut token) = tx.fetch(&key)? else {
         return Ok(Refreshed::Refused);
     };
-    if token.kind != TokenKind::Access || epoch_of(view, token.holder)? != Some(token.epoch) {
+    if token.kind != TokenKind::Access || epoch_of(tx, token.holder)? != Some(token.epoch) {
         return Ok(Refreshed::Refused);
     }
     if let Some(retired) = token.retired {
         if now < retired.at.after(limits::REFRESH_GRACE) {
-            let successor = view.fetch(&TokenKey {
+            let successor = tx.fetch(&TokenKey {
                 digest: retired.successor,
             })?;
             return Ok(successor.map_or(Refreshed::Refused, |it| Refreshed::Again(Box::new(it))));
         }
-        end_family_of(view, &token)?;
+        end_family_of(tx, &token)?;
         return Ok(Refreshed::Reused(Box::new(token)));
     }
     if now >= token.refreshable_until {
@@ -212,17 +212,17 @@ pub(crate) fn refresh(
         at: now,
         successor: new.digest,
     });
-    view.put(&key, &token)?;
-    forget_long_retired(view, &token)?;
-    insert(view, new.digest, &new.token)?;
+    tx.put(&key, &token)?;
+    forget_long_retired(tx, &token)?;
+    insert(tx, new.digest, &new.token)?;
     Ok(Refreshed::Done(Box::new(new.token)))
 }
 
 /// Keeps the exchanged tokens of a family within their bound: the oldest are forgotten, and are strangers from then on.
-fn forget_long_retired(view: &mut View<'_>, member: &Token) -> Outcome<()> {
+fn forget_long_retired(tx: &mut Transaction<'_>, member: &Token) -> Result<()> {
     let mut retired = Vec::new();
-    for (_, digest) in view.under::<HeldKey>(&family_of(member))? {
-        let token = view.fetch(&TokenKey { digest })?;
+    for (_, digest) in tx.under::<HeldKey>(&family_of(member))? {
+        let token = tx.fetch(&TokenKey { digest })?;
         retired.extend(
             token
                 .filter(|it| it.retired.is_some())
@@ -232,56 +232,56 @@ fn forget_long_retired(view: &mut View<'_>, member: &Token) -> Outcome<()> {
     retired.sort_by_key(|(_, token)| token.retired.map(|retired| retired.at));
     let surplus = retired.len().saturating_sub(limits::RETIRED_PER_FAMILY);
     for (digest, token) in retired.into_iter().take(surplus) {
-        forget(view, digest, &token);
+        forget(tx, digest, &token);
     }
     Ok(())
 }
 
 /// Writes a use down, unless the token has ended or another use was faster.
 pub(crate) fn touch(
-    view: &mut View<'_>,
+    tx: &mut Transaction<'_>,
     digest: Digest,
     idle: Duration,
     now: Timestamp,
-) -> Outcome<()> {
+) -> Result<()> {
     let key = TokenKey { digest };
-    let Some(token) = view.fetch(&key)? else {
+    let Some(token) = tx.fetch(&key)? else {
         return Ok(());
     };
     if token.retired.is_some() || !token.is_worth_touching(now) {
         return Ok(());
     }
     let touched = token.touched(now, idle);
-    expiry::cancel(view, token.forgettable_at(), &key);
-    expiry::note(view, touched.forgettable_at(), &key)?;
-    view.put(&key, &touched)
+    expiry::cancel(tx, token.forgettable_at(), &key);
+    expiry::note(tx, touched.forgettable_at(), &key)?;
+    tx.put(&key, &touched)
 }
 
 /// Ends a token and those it came from or went to.
-pub(crate) fn end_family(view: &mut View<'_>, digest: Digest) -> Outcome<bool> {
-    let Some(token) = view.fetch(&TokenKey { digest })? else {
+pub(crate) fn end_family(tx: &mut Transaction<'_>, digest: Digest) -> Result<bool> {
+    let Some(token) = tx.fetch(&TokenKey { digest })? else {
         return Ok(false);
     };
-    end_family_of(view, &token)?;
-    forget(view, digest, &token);
+    end_family_of(tx, &token)?;
+    forget(tx, digest, &token);
     Ok(true)
 }
 
-fn end_family_of(view: &mut View<'_>, token: &Token) -> Outcome<()> {
-    for (key, digest) in view.under::<HeldKey>(&family_of(token))? {
-        match view.fetch(&TokenKey { digest })? {
-            Some(member) => forget(view, digest, &member),
-            None => view.remove(&key),
+fn end_family_of(tx: &mut Transaction<'_>, token: &Token) -> Result<()> {
+    for (key, digest) in tx.under::<HeldKey>(&family_of(token))? {
+        match tx.fetch(&TokenKey { digest })? {
+            Some(member) => forget(tx, digest, &member),
+            None => tx.remove(&key),
         }
     }
     Ok(())
 }
 
 /// Ends the token of a holder that has this public name.
-pub(crate) fn end_named(view: &mut View<'_>, holder: Principal, id: TokenId) -> Outcome<bool> {
-    for (key, digest) in view.under::<HeldKey>(&held_by(holder))? {
+pub(crate) fn end_named(tx: &mut Transaction<'_>, holder: Principal, id: TokenId) -> Result<bool> {
+    for (key, digest) in tx.under::<HeldKey>(&held_by(holder))? {
         if key.id == id {
-            return end_family(view, digest);
+            return end_family(tx, digest);
         }
     }
     Ok(false)

@@ -13,7 +13,7 @@ const MIB: u64 = 1 << 20;
 
 /// What a step is for, which says how much free disk must be left after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Room {
+pub(crate) enum WriteClass {
     /// For what frees space.
     Reclaim,
     /// For accounts, tokens and codes.
@@ -22,12 +22,12 @@ pub(crate) enum Room {
     Events,
 }
 
-impl Room {
+impl WriteClass {
     fn free_bytes(self) -> u64 {
         match self {
-            Room::Reclaim => 2 * MIB,
-            Room::Change => 6 * MIB,
-            Room::Events => 16 * MIB,
+            WriteClass::Reclaim => 2 * MIB,
+            WriteClass::Change => 6 * MIB,
+            WriteClass::Events => 16 * MIB,
         }
     }
 
@@ -41,9 +41,9 @@ impl Room {
 
 /// What a step asks for.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Needs {
+pub(crate) struct WriteCost {
     /// What for, which says how much must be left.
-    pub(crate) room: Room,
+    pub(crate) room: WriteClass,
     /// About how many bytes it is going to write.
     pub(crate) bytes: u64,
 }
@@ -51,7 +51,7 @@ pub(crate) struct Needs {
 /// What is refused for want of space.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub(crate) enum Scarcity {
+pub(crate) enum DiskPressure {
     /// Nothing.
     #[default]
     Nothing,
@@ -61,22 +61,22 @@ pub(crate) enum Scarcity {
     Changes,
 }
 
-impl Scarcity {
-    fn at(free: u64, before: Scarcity) -> Scarcity {
-        if !Room::Change.is_open(free, before < Scarcity::Changes) {
-            Scarcity::Changes
-        } else if !Room::Events.is_open(free, before < Scarcity::Events) {
-            Scarcity::Events
+impl DiskPressure {
+    fn at(free: u64, before: DiskPressure) -> DiskPressure {
+        if !WriteClass::Change.is_open(free, before < DiskPressure::Changes) {
+            DiskPressure::Changes
+        } else if !WriteClass::Events.is_open(free, before < DiskPressure::Events) {
+            DiskPressure::Events
         } else {
-            Scarcity::Nothing
+            DiskPressure::Nothing
         }
     }
 
-    fn refuses(self, room: Room) -> bool {
+    fn refuses(self, room: WriteClass) -> bool {
         match room {
-            Room::Reclaim => false,
-            Room::Change => self >= Scarcity::Changes,
-            Room::Events => self >= Scarcity::Events,
+            WriteClass::Reclaim => false,
+            WriteClass::Change => self >= DiskPressure::Changes,
+            WriteClass::Events => self >= DiskPressure::Events,
         }
     }
 }
@@ -96,62 +96,62 @@ pub(crate) fn free_bytes_of(path: &Path) -> FreeBytes {
 
 /// What is refused just now, for whoever asks.
 #[derive(Default)]
-pub(crate) struct Gauge(AtomicU8);
+pub(crate) struct DiskMonitor(AtomicU8);
 
-impl Gauge {
+impl DiskMonitor {
     /// What is refused.
-    pub(crate) fn read(&self) -> Scarcity {
+    pub(crate) fn read(&self) -> DiskPressure {
         match self.0.load(Ordering::Relaxed) {
-            0 => Scarcity::Nothing,
-            1 => Scarcity::Events,
-            _ => Scarcity::Changes,
+            0 => DiskPressure::Nothing,
+            1 => DiskPressure::Events,
+            _ => DiskPressure::Changes,
         }
     }
 
     /// Notes how much is free, says in the log what that changes, and returns what a group may write.
-    pub(crate) fn note(&self, free: u64) -> Space {
+    pub(crate) fn note(&self, free: u64) -> DiskBudget {
         let before = self.read();
-        let scarcity = Scarcity::at(free, before);
-        self.0.store(scarcity as u8, Ordering::Relaxed);
-        tell(before, scarcity, free);
-        Space { free, scarcity }
+        let pressure = DiskPressure::at(free, before);
+        self.0.store(pressure as u8, Ordering::Relaxed);
+        emit(before, pressure, free);
+        DiskBudget { free, pressure }
     }
 }
 
-fn tell(before: Scarcity, now: Scarcity, free: u64) {
+fn emit(before: DiskPressure, now: DiskPressure, free: u64) {
     let mib = free / MIB;
     let began = |what| before < what && now >= what;
     let ended = |what| before >= what && now < what;
-    if began(Scarcity::Events) {
+    if began(DiskPressure::Events) {
         log::error!("{mib} MiB are free on the disk: events are refused until there is room again");
     }
-    if began(Scarcity::Changes) {
+    if began(DiskPressure::Changes) {
         log::error!(
             "{mib} MiB are free on the disk: every change is refused until there is room again"
         );
     }
-    if ended(Scarcity::Changes) {
+    if ended(DiskPressure::Changes) {
         log::warn!("{mib} MiB are free on the disk: accounts and tokens can be changed again");
     }
-    if ended(Scarcity::Events) {
+    if ended(DiskPressure::Events) {
         log::warn!("{mib} MiB are free on the disk: events are taken again");
     }
 }
 
 /// What the steps of one group may still write.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Space {
+pub(crate) struct DiskBudget {
     free: u64,
-    scarcity: Scarcity,
+    pressure: DiskPressure,
 }
 
-impl Space {
+impl DiskBudget {
     /// Takes what a step asks for. False, and nothing is taken: there is too little.
-    pub(crate) fn take(&mut self, needs: Needs) -> bool {
-        let Needs { room, bytes } = needs;
+    pub(crate) fn take(&mut self, cost: WriteCost) -> bool {
+        let WriteCost { room, bytes } = cost;
         let left = self.free.checked_sub(bytes.saturating_mul(AMPLIFICATION));
         match left.filter(|left| *left >= room.free_bytes()) {
-            Some(left) if !self.scarcity.refuses(room) => {
+            Some(left) if !self.pressure.refuses(room) => {
                 self.free = left;
                 true
             }
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn events_stop_first_then_changes_and_what_makes_room_goes_on() {
-        let gauge = Gauge::default();
+        let disk_monitor = DiskMonitor::default();
         for (free, taken) in [
             (64, [true, true, true]),
             (15, [true, true, false]),
@@ -175,35 +175,35 @@ mod tests {
             (7, [true, true, false]),
             (64, [true, true, true]),
         ] {
-            let mut space = gauge.note(free * MIB);
-            let takes = [Room::Reclaim, Room::Change, Room::Events]
-                .map(|room| space.take(Needs { room, bytes: 1 }));
+            let mut space = disk_monitor.note(free * MIB);
+            let takes = [WriteClass::Reclaim, WriteClass::Change, WriteClass::Events]
+                .map(|room| space.take(WriteCost { room, bytes: 1 }));
             assert_eq!(takes, taken, "{free} MiB");
         }
     }
 
     #[test]
     fn what_a_group_has_taken_counts() {
-        let mut space = Gauge::default().note(32 * MIB);
-        let mut take = |room, bytes| space.take(Needs { room, bytes });
-        assert!(take(Room::Events, 7 * MIB));
-        assert!(!take(Room::Events, 2 * MIB));
-        assert!(take(Room::Change, 2 * MIB));
-        assert!(!take(Room::Reclaim, u64::MAX));
+        let mut space = DiskMonitor::default().note(32 * MIB);
+        let mut take = |room, bytes| space.take(WriteCost { room, bytes });
+        assert!(take(WriteClass::Events, 7 * MIB));
+        assert!(!take(WriteClass::Events, 2 * MIB));
+        assert!(take(WriteClass::Change, 2 * MIB));
+        assert!(!take(WriteClass::Reclaim, u64::MAX));
     }
 
     #[test]
     fn a_disk_at_the_mark_does_not_waver() {
-        let gauge = Gauge::default();
+        let disk_monitor = DiskMonitor::default();
         let at = |free: u64| {
-            gauge.note(free);
-            gauge.read()
+            disk_monitor.note(free);
+            disk_monitor.read()
         };
-        let mark = Room::Events.free_bytes();
-        assert_eq!(at(mark), Scarcity::Nothing);
-        assert_eq!(at(mark - 1), Scarcity::Events);
-        assert_eq!(at(mark), Scarcity::Events);
-        assert_eq!(at(mark + mark / 8), Scarcity::Nothing);
-        assert_eq!(at(mark), Scarcity::Nothing);
+        let mark = WriteClass::Events.free_bytes();
+        assert_eq!(at(mark), DiskPressure::Nothing);
+        assert_eq!(at(mark - 1), DiskPressure::Events);
+        assert_eq!(at(mark), DiskPressure::Events);
+        assert_eq!(at(mark + mark / 8), DiskPressure::Nothing);
+        assert_eq!(at(mark), DiskPressure::Nothing);
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::store::sled::engine::queue::Patience;
+use crate::store::sled::engine::queue::WaitPolicy;
 
 /// From so many clients on a group waits for those who were just answered. Fewer share a flush so seldom that waiting would
 /// cost them more than it saves.
@@ -15,7 +15,7 @@ const CROWD_WAIT: Duration = Duration::from_millis(4);
 
 /// What the last group was like, and what the owner wants.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Pace {
+pub(crate) struct GroupCommit {
     /// What the owner lets a group wait: `storage.commit_delay`.
     delay: Duration,
     /// How many steps the last group had.
@@ -24,31 +24,31 @@ pub(crate) struct Pace {
     took: Duration,
 }
 
-impl Pace {
+impl GroupCommit {
     /// A pace with this delay.
-    pub(crate) fn new(delay: Duration) -> Pace {
-        Pace {
+    pub(crate) fn new(delay: Duration) -> GroupCommit {
+        GroupCommit {
             delay,
-            ..Pace::default()
+            ..GroupCommit::default()
         }
     }
 
     /// How long the next group waits when so many steps are there already. Those of the last group were just answered: if they
     /// are many, most will soon be back.
-    pub(crate) fn patience(&self, waiting: usize) -> Patience {
+    pub(crate) fn wait_policy(&self, waiting: usize) -> WaitPolicy {
         let crowd = self.steps.saturating_add(waiting);
         if !self.delay.is_zero() {
-            Patience {
+            WaitPolicy {
                 steps: usize::MAX,
                 at_most: self.delay,
             }
         } else if crowd >= CROWD_STEPS {
-            Patience {
+            WaitPolicy {
                 steps: crowd,
                 at_most: self.took.saturating_mul(TIMES).min(CROWD_WAIT),
             }
         } else {
-            Patience::default()
+            WaitPolicy::default()
         }
     }
 
@@ -66,29 +66,29 @@ mod tests {
 
     #[test]
     fn few_clients_never_wait_for_each_other() {
-        let mut pace = Pace::default();
-        assert_eq!(pace.patience(0), Patience::default());
+        let mut pace = GroupCommit::default();
+        assert_eq!(pace.wait_policy(0), WaitPolicy::default());
         pace.note(1, MS);
-        assert_eq!(pace.patience(1), Patience::default());
+        assert_eq!(pace.wait_policy(1), WaitPolicy::default());
         pace.note(CROWD_STEPS / 2, MS);
-        assert_eq!(pace.patience(CROWD_STEPS / 2 - 1), Patience::default());
+        assert_eq!(pace.wait_policy(CROWD_STEPS / 2 - 1), WaitPolicy::default());
     }
 
     #[test]
     fn a_crowd_is_waited_for_as_long_as_it_is_worth() {
-        let mut pace = Pace::default();
+        let mut pace = GroupCommit::default();
         pace.note(100, MS);
         let (steps, at_most) = (130, TIMES * MS);
-        assert_eq!(pace.patience(30), Patience { steps, at_most });
+        assert_eq!(pace.wait_policy(30), WaitPolicy { steps, at_most });
         pace.note(100, 500 * MS);
-        assert_eq!(pace.patience(30).at_most, CROWD_WAIT);
+        assert_eq!(pace.wait_policy(30).at_most, CROWD_WAIT);
     }
 
     #[test]
     fn a_delay_holds_for_everybody() {
-        let mut pace = Pace::new(50 * MS);
-        assert_eq!(pace.patience(0).at_most, 50 * MS);
+        let mut pace = GroupCommit::new(50 * MS);
+        assert_eq!(pace.wait_policy(0).at_most, 50 * MS);
         pace.note(100, MS);
-        assert_eq!(pace.patience(7).at_most, 50 * MS);
+        assert_eq!(pace.wait_policy(7).at_most, 50 * MS);
     }
 }

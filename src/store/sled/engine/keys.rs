@@ -9,10 +9,10 @@ use crate::model::{
 };
 use crate::store::sled::accounts::tokens::Epoch;
 use crate::store::sled::engine::record::{Record, postcard_records};
-use crate::store::sled::events::append::Once;
-use crate::store::sled::events::counts::counters::Row;
+use crate::store::sled::events::append::IdempotencyRecord;
+use crate::store::sled::events::counts::counters::CountRow;
 use crate::store::sled::events::format::block::Part;
-use crate::store::sled::events::format::block_stats::Contents;
+use crate::store::sled::events::format::block_stats::BlockStats;
 
 /// A typed key and the type of the value under it.
 pub(crate) trait Key: Sized {
@@ -196,23 +196,23 @@ keys! {
     /// When the mail that waits for an address is due, and its name.
     MailToKey { key: String } b'o' => (Timestamp, MailId);
     /// A request that is to be stored once.
-    OnceKey { holder: Principal, key: Digest } b'K' => Once;
+    IdempotencyKey { holder: Principal, key: Digest } b'K' => IdempotencyRecord;
     /// Something that can be forgotten from then on: the key of what it is.
     ExpiryKey { at: Timestamp, target: Vec<u8> } b'X' => ();
     /// An event name.
     NameKey { id: u32 } b'D' => String;
     /// The counters of 64 names in an hour.
-    CountKey { hour: u32, row: u32 } b'C' => Row;
+    CountKey { hour: u32, row: u32 } b'C' => CountRow;
     /// The users of a name in an hour, as far as merged blocks know them: name by name, so that many hours of one lie side by side.
     SketchKey { name: u32, hour: u32 } b'S' => Sketch;
     /// An event that was stored: its day, its reporter, and the id that the reporter gave it.
-    SeenKey { day: u32, kind: u8, number: u32, id: EventId } b'J' => ();
+    EventIdKey { day: u32, kind: u8, number: u32, id: EventId } b'J' => ();
     /// What was stored and written on a day.
     WrittenKey { day: u32 } b'W' => DiskDay;
     /// A part of a block of events: in the order of time, then of arrival.
-    BlockKey { at: Timestamp, sequence: u64, index: u32, part: u16 } b'B' => Part;
+    BlockPartKey { at: Timestamp, sequence: u64, index: u32, part: u16 } b'B' => Part;
     /// What a merged block holds.
-    PackKey { at: Timestamp, sequence: u64, index: u32 } b'A' => Contents;
+    BlockKey { at: Timestamp, sequence: u64, index: u32 } b'A' => BlockStats;
 }
 
 postcard_records! {
@@ -251,10 +251,10 @@ pub(crate) fn after(key: &[u8]) -> Vec<u8> {
     next
 }
 
-impl BlockKey {
+impl BlockPartKey {
     /// The block, whichever its part.
-    pub(crate) fn block(&self) -> PackKey {
-        PackKey {
+    pub(crate) fn block(&self) -> BlockKey {
+        BlockKey {
             at: self.at,
             sequence: self.sequence,
             index: self.index,
@@ -267,7 +267,7 @@ impl BlockKey {
     }
 }
 
-impl std::fmt::Display for PackKey {
+impl std::fmt::Display for BlockKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
@@ -279,7 +279,7 @@ impl std::fmt::Display for PackKey {
     }
 }
 
-impl PackKey {
+impl BlockKey {
     /// Where the first event of the block stood when it was stored.
     pub(crate) fn position(&self) -> Position {
         Position {
@@ -291,8 +291,8 @@ impl PackKey {
     }
 
     /// The key of a part.
-    pub(crate) fn part(&self, part: u16) -> BlockKey {
-        BlockKey {
+    pub(crate) fn part(&self, part: u16) -> BlockPartKey {
+        BlockPartKey {
             at: self.at,
             sequence: self.sequence,
             index: self.index,
@@ -301,8 +301,8 @@ impl PackKey {
     }
 
     /// The block of a position, as it was when the position was given.
-    pub(crate) fn of(position: Position) -> PackKey {
-        PackKey {
+    pub(crate) fn of(position: Position) -> BlockKey {
+        BlockKey {
             at: position.at,
             sequence: position.sequence,
             index: position.index,
@@ -357,7 +357,7 @@ mod tests {
     #[test]
     fn the_order_of_the_bytes_is_the_order_of_time() {
         let key = |millis| {
-            BlockKey {
+            BlockPartKey {
                 at: Timestamp::from_millis(millis),
                 sequence: 1,
                 index: 0,

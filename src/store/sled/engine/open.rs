@@ -11,11 +11,11 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use sled::{Db, Tree};
 
-use crate::store::sled::engine::keys::{BlockKey, Key, meta};
+use crate::store::sled::engine::keys::{BlockPartKey, Key, meta};
 use crate::store::sled::engine::record;
 use crate::store::sled::engine::transaction::{Read, broken};
 use crate::store::sled::engine::writer::SEQUENCE;
-use crate::store::{Outcome, StoreError};
+use crate::store::{Error, Result};
 
 /// The layout of keys and records. Another number is another program's, or another age's.
 const FORMAT: u32 = 1;
@@ -34,7 +34,7 @@ pub(crate) struct Opened {
 }
 
 /// Opens the database in `path`, making it if there is none. `cache_bytes` is counted in bytes on disk, not in memory.
-pub(crate) fn open(path: &Path, cache_bytes: u64) -> Outcome<Opened> {
+pub(crate) fn open(path: &Path, cache_bytes: u64) -> Result<Opened> {
     make_directory(path).map_err(|error| unusable(path, &error))?;
     remove_unfinished_snapshots(path, LOCK_PATIENCE)?;
     let db = open_patiently(path, cache_bytes)?;
@@ -44,8 +44,8 @@ pub(crate) fn open(path: &Path, cache_bytes: u64) -> Outcome<Opened> {
     Ok(Opened { db, tree, sequence })
 }
 
-fn unusable(path: &Path, error: &dyn std::fmt::Display) -> StoreError {
-    StoreError::Unusable(format!("{}: {error}", path.display()))
+fn unusable(path: &Path, error: &dyn std::fmt::Display) -> Error {
+    Error::Unusable(format!("{}: {error}", path.display()))
 }
 
 fn make_directory(path: &Path) -> io::Result<()> {
@@ -56,12 +56,12 @@ fn make_directory(path: &Path) -> io::Result<()> {
 /// ever. The real snapshot is only removed after the new one has its name, so the leftover is never needed.
 ///
 /// The lock is held meanwhile: what another process is just writing is no leftover.
-fn remove_unfinished_snapshots(path: &Path, patience: Duration) -> Outcome<()> {
+fn remove_unfinished_snapshots(path: &Path, wait_policy: Duration) -> Result<()> {
     let told = |error: io::Error| unusable(path, &error);
     if unfinished_snapshots(path).map_err(told)?.is_empty() {
         return Ok(());
     }
-    let _lock = lock(path, patience)?;
+    let _lock = lock(path, wait_policy)?;
     for file in unfinished_snapshots(path).map_err(told)? {
         log::warn!(
             "removing {}, which an earlier start left unfinished",
@@ -81,7 +81,7 @@ fn unfinished_snapshots(path: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// The lock that sled takes too; none, and nothing to lock, where there is no database yet. It ends with what is returned.
-fn lock(path: &Path, mut patience: Duration) -> Outcome<Option<File>> {
+fn lock(path: &Path, mut wait_policy: Duration) -> Result<Option<File>> {
     let file = match File::open(path.join("db")) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(|error| unusable(path, &error))?,
@@ -90,21 +90,21 @@ fn lock(path: &Path, mut patience: Duration) -> Outcome<Option<File>> {
         if error != Errno::WOULDBLOCK {
             return Err(unusable(path, &error));
         }
-        if patience.is_zero() {
+        if wait_policy.is_zero() {
             return Err(unusable(path, &IN_USE));
         }
-        patience = patience.saturating_sub(LOCK_PAUSE);
+        wait_policy = wait_policy.saturating_sub(LOCK_PAUSE);
         pause();
     }
     Ok(Some(file))
 }
 
-fn open_patiently(path: &Path, cache_bytes: u64) -> Outcome<Db> {
-    let mut patience = LOCK_PATIENCE;
+fn open_patiently(path: &Path, cache_bytes: u64) -> Result<Db> {
+    let mut wait_policy = LOCK_PATIENCE;
     loop {
         match open_once(path, cache_bytes) {
-            Err(error) if is_locked(&error) && !patience.is_zero() => {
-                patience = patience.saturating_sub(LOCK_PAUSE);
+            Err(error) if is_locked(&error) && !wait_policy.is_zero() => {
+                wait_policy = wait_policy.saturating_sub(LOCK_PAUSE);
                 pause();
             }
             Err(error) if is_locked(&error) => {
@@ -153,12 +153,12 @@ fn sync_files(path: &Path) -> io::Result<()> {
 }
 
 /// Makes sure that the database is ours and whole as far as that can be told: recovery is silent about what it skipped.
-fn check(tree: &Tree) -> Outcome<u64> {
+fn check(tree: &Tree) -> Result<u64> {
     match tree.fetch(&meta::<u32>(FORMAT_KEY))? {
         Some(FORMAT) => {}
         Some(other) => {
             let why = format!("the data has format {other}; this version reads format {FORMAT}");
-            return Err(StoreError::Unusable(why));
+            return Err(Error::Unusable(why));
         }
         None if tree.is_empty() => {
             let key = meta::<u32>(FORMAT_KEY).bytes();
@@ -166,7 +166,7 @@ fn check(tree: &Tree) -> Outcome<u64> {
             tree.insert(key, sealed).map_err(|error| broken(&error))?;
         }
         None => {
-            return Err(StoreError::Unusable(
+            return Err(Error::Unusable(
                 "the data is damaged: its format is missing".into(),
             ));
         }
@@ -174,15 +174,15 @@ fn check(tree: &Tree) -> Outcome<u64> {
     let sequence = tree.fetch(&meta::<u64>(SEQUENCE))?.unwrap_or(0);
     // The sequence number and everything of its group were one batch: a block from a later group means that a piece of
     // the log was skipped.
-    let newest = tree.scan_prefix([BlockKey::KIND]).keys().next_back();
+    let newest = tree.scan_prefix([BlockPartKey::KIND]).keys().next_back();
     let newest = newest.transpose().map_err(|error| broken(&error))?;
-    match newest.and_then(|key| BlockKey::parse(&key)) {
+    match newest.and_then(|key| BlockPartKey::parse(&key)) {
         Some(block) if block.sequence > sequence => {
             let why = format!(
                 "the data is damaged: group {} without its number",
                 block.sequence
             );
-            Err(StoreError::Unusable(why))
+            Err(Error::Unusable(why))
         }
         _ => Ok(sequence),
     }
@@ -218,7 +218,7 @@ mod tests {
         tree.insert(&*number, record::seal(&number, &7_u64).unwrap())
             .unwrap();
         let put_block = |sequence| {
-            let key = BlockKey {
+            let key = BlockPartKey {
                 at: crate::model::Timestamp::default(),
                 sequence,
                 index: 0,
@@ -232,7 +232,7 @@ mod tests {
         drop(tree);
         let refused = open(path, 1 << 20).map(|opened| opened.sequence);
         let why = "the data is damaged: group 8 without its number";
-        assert_eq!(refused, Err(StoreError::Unusable(why.into())));
+        assert_eq!(refused, Err(Error::Unusable(why.into())));
     }
 
     #[test]

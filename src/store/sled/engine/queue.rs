@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::store::sled::engine::disk_space::{Needs, Room};
-use crate::store::sled::engine::transaction::View;
-use crate::store::{Outcome, StoreError};
+use crate::store::sled::engine::disk_space::{WriteClass, WriteCost};
+use crate::store::sled::engine::transaction::Transaction;
+use crate::store::{Error, Result};
 
 /// Steps that may wait: more than there can be connections.
 const QUEUE_STEPS: usize = 16_384;
@@ -17,21 +17,21 @@ const GROUP_STEPS: usize = 1_024;
 const GROUP_BYTES: u64 = 8 << 20;
 
 /// A step on its way, whatever it returns.
-pub(crate) trait Pending: Send {
+pub(crate) trait QueuedStep: Send {
     /// What it asks for.
-    fn needs(&self) -> Needs;
+    fn cost(&self) -> WriteCost;
     /// Runs it; without room only if it turns out to change nothing.
-    fn run(&mut self, view: &mut View<'_>, has_room: bool);
+    fn run(&mut self, tx: &mut Transaction<'_>, has_room: bool);
     /// Tells whoever waits what came of it.
-    fn answer(self: Box<Self>, group: Outcome<()>);
+    fn answer(self: Box<Self>, group: Result<()>);
 }
 
 /// The steps of a group.
-pub(crate) type Group = Vec<Box<dyn Pending>>;
+pub(crate) type Group = Vec<Box<dyn QueuedStep>>;
 
 /// How long a group waits for company once its first step is there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Patience {
+pub(crate) struct WaitPolicy {
     /// Until so many steps are there;
     pub(crate) steps: usize,
     /// at most so long.
@@ -47,11 +47,11 @@ pub(crate) struct Queue {
 
 #[derive(Default)]
 struct Waiting {
-    steps: VecDeque<Box<dyn Pending>>,
+    steps: VecDeque<Box<dyn QueuedStep>>,
     /// What they are going to write together.
     bytes: u64,
     /// The writer sleeps until so many steps are there.
-    wanted: usize,
+    filter: usize,
     /// One of them must not be made to wait for company.
     hurried: bool,
     closed: bool,
@@ -60,14 +60,14 @@ struct Waiting {
 impl Waiting {
     /// Whether the writer has waited long enough.
     fn are_enough(&self) -> bool {
-        let is_group = self.steps.len() >= self.wanted || self.bytes >= GROUP_BYTES;
+        let is_group = self.steps.len() >= self.filter || self.bytes >= GROUP_BYTES;
         is_group || self.hurried || self.closed
     }
 
     fn cut(&mut self, group: &mut Group) {
         let mut bytes: u64 = 0;
         while let Some(next) = self.steps.front() {
-            let more = next.needs().bytes;
+            let more = next.cost().bytes;
             bytes = bytes.saturating_add(more);
             let is_full = group.len() >= GROUP_STEPS || bytes > GROUP_BYTES;
             if is_full && !group.is_empty() {
@@ -82,23 +82,23 @@ impl Waiting {
 
 impl Queue {
     /// Adds a step. `Stopped`: nothing is taken any more.
-    pub(crate) fn push(&self, step: Box<dyn Pending>) -> Outcome<()> {
+    pub(crate) fn push(&self, step: Box<dyn QueuedStep>) -> Result<()> {
         let mut waiting = self.lock();
         if waiting.closed {
-            return Err(StoreError::Stopped("it is closed".into()));
+            return Err(Error::Stopped("it is closed".into()));
         }
         if waiting.steps.len() >= QUEUE_STEPS {
-            return Err(StoreError::Busy);
+            return Err(Error::Busy);
         }
-        let Needs { room, bytes } = step.needs();
+        let WriteCost { room, bytes } = step.cost();
         waiting.bytes = waiting.bytes.saturating_add(bytes);
         // What makes room, and every step of the start, which come one after the other.
-        waiting.hurried |= room == Room::Reclaim;
+        waiting.hurried |= room == WriteClass::Reclaim;
         waiting.steps.push_back(step);
         // Told once: whoever comes while the writer is at work, or about to wake up, has nobody to wake.
-        let wakes = waiting.wanted > 0 && waiting.are_enough();
+        let wakes = waiting.filter > 0 && waiting.are_enough();
         if wakes {
-            waiting.wanted = 0;
+            waiting.filter = 0;
         }
         drop(waiting);
         if wakes {
@@ -107,24 +107,24 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits for steps and takes a group of them; false when the queue is closed and empty. `patience` is asked with how many
+    /// Waits for steps and takes a group of them; false when the queue is closed and empty. `wait_policy` is asked with how many
     /// steps are there at once.
     pub(crate) fn take_group(
         &self,
         group: &mut Group,
-        patience: impl FnOnce(usize) -> Patience,
+        wait_policy: impl FnOnce(usize) -> WaitPolicy,
     ) -> bool {
         let at_once = self.lock();
-        let patience = patience(at_once.steps.len());
+        let wait_policy = wait_policy(at_once.steps.len());
         let mut waiting = self.wait_for_first(at_once);
-        waiting.wanted = patience.steps.min(GROUP_STEPS);
-        if !patience.at_most.is_zero() && !waiting.are_enough() {
+        waiting.filter = wait_policy.steps.min(GROUP_STEPS);
+        if !wait_policy.at_most.is_zero() && !waiting.are_enough() {
             let waited = self
                 .arrived
-                .wait_timeout_while(waiting, patience.at_most, |it| !it.are_enough());
+                .wait_timeout_while(waiting, wait_policy.at_most, |it| !it.are_enough());
             waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        waiting.wanted = 0;
+        waiting.filter = 0;
         waiting.cut(group);
         !group.is_empty()
     }
@@ -134,7 +134,7 @@ impl Queue {
         mut waiting: MutexGuard<'a, Waiting>,
     ) -> MutexGuard<'a, Waiting> {
         while waiting.steps.is_empty() && !waiting.closed {
-            waiting.wanted = 1;
+            waiting.filter = 1;
             waiting = self
                 .arrived
                 .wait(waiting)
@@ -150,7 +150,7 @@ impl Queue {
     }
 
     /// Takes no further steps, and gives back those that wait.
-    pub(crate) fn abandon(&self) -> VecDeque<Box<dyn Pending>> {
+    pub(crate) fn abandon(&self) -> VecDeque<Box<dyn QueuedStep>> {
         let mut waiting = self.lock();
         waiting.closed = true;
         std::mem::take(&mut waiting.steps)
@@ -165,21 +165,21 @@ impl Queue {
 mod tests {
     use super::*;
 
-    struct Weight(u64, Room);
+    struct Weight(u64, WriteClass);
 
-    impl Pending for Weight {
-        fn needs(&self) -> Needs {
-            Needs {
+    impl QueuedStep for Weight {
+        fn cost(&self) -> WriteCost {
+            WriteCost {
                 room: self.1,
                 bytes: self.0,
             }
         }
-        fn run(&mut self, _: &mut View<'_>, _: bool) {}
-        fn answer(self: Box<Self>, _: Outcome<()>) {}
+        fn run(&mut self, _: &mut Transaction<'_>, _: bool) {}
+        fn answer(self: Box<Self>, _: Result<()>) {}
     }
 
-    fn step(bytes: u64) -> Box<dyn Pending> {
-        Box::new(Weight(bytes, Room::Events))
+    fn step(bytes: u64) -> Box<dyn QueuedStep> {
+        Box::new(Weight(bytes, WriteClass::Events))
     }
 
     fn groups(weights: &[u64]) -> Vec<Vec<u64>> {
@@ -191,10 +191,10 @@ mod tests {
         let mut groups = Vec::new();
         loop {
             let mut group = Group::new();
-            if !queue.take_group(&mut group, |_| Patience::default()) {
+            if !queue.take_group(&mut group, |_| WaitPolicy::default()) {
                 return groups;
             }
-            groups.push(group.iter().map(|step| step.needs().bytes).collect());
+            groups.push(group.iter().map(|step| step.cost().bytes).collect());
         }
     }
 
@@ -220,24 +220,24 @@ mod tests {
         for _ in 0..QUEUE_STEPS {
             queue.push(step(1)).unwrap();
         }
-        assert_eq!(queue.push(step(1)), Err(StoreError::Busy));
+        assert_eq!(queue.push(step(1)), Err(Error::Busy));
         assert_eq!(queue.abandon().len(), QUEUE_STEPS);
         let late = queue.push(step(1));
-        assert!(matches!(late, Err(StoreError::Stopped(_))), "{late:?}");
+        assert!(matches!(late, Err(Error::Stopped(_))), "{late:?}");
     }
 
     /// Begins with one step, lets the writer wait for more with the greatest patience, and says how many it took.
-    fn group_with(company: impl FnOnce(&Queue) + Send) -> usize {
+    fn group_with(more: impl FnOnce(&Queue) + Send) -> usize {
         let queue = Queue::default();
         queue.push(step(1)).unwrap();
-        let patience = Patience {
+        let wait_policy = WaitPolicy {
             steps: 3,
             at_most: Duration::MAX,
         };
         std::thread::scope(|scope| {
-            scope.spawn(|| company(&queue));
+            scope.spawn(|| more(&queue));
             let mut group = Group::new();
-            queue.take_group(&mut group, |_| patience);
+            queue.take_group(&mut group, |_| wait_policy);
             group.len()
         })
     }
@@ -252,7 +252,11 @@ mod tests {
         assert_eq!(group_with(|queue| more(queue, &[1, 1])), 3);
         assert_eq!(group_with(|queue| more(queue, &[GROUP_BYTES])), 1);
         assert_eq!(group_with(Queue::close), 1);
-        let hurry = |queue: &Queue| queue.push(Box::new(Weight(1, Room::Reclaim))).unwrap();
+        let hurry = |queue: &Queue| {
+            queue
+                .push(Box::new(Weight(1, WriteClass::Reclaim)))
+                .unwrap()
+        };
         assert_eq!(group_with(hurry), 2);
     }
 
@@ -260,11 +264,11 @@ mod tests {
     fn a_group_without_company_goes_on_alone_in_the_end() {
         let queue = Queue::default();
         queue.push(step(1)).unwrap();
-        let patience = Patience {
+        let wait_policy = WaitPolicy {
             steps: 2,
             at_most: Duration::from_millis(1),
         };
         let mut group = Group::new();
-        assert!(queue.take_group(&mut group, |_| patience) && group.len() == 1);
+        assert!(queue.take_group(&mut group, |_| wait_policy) && group.len() == 1);
     }
 }

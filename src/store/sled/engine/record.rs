@@ -5,7 +5,7 @@
 
 use sled::IVec;
 
-use crate::store::{Outcome, StoreError};
+use crate::store::{Error, Result};
 
 const HEAD_BYTES: usize = 5;
 
@@ -35,7 +35,7 @@ macro_rules! postcard_records {
 pub(crate) use postcard_records;
 
 /// The stored form of `record` under `key`.
-pub(crate) fn seal<R: Record>(key: &[u8], record: &R) -> Outcome<IVec> {
+pub(crate) fn seal<R: Record>(key: &[u8], record: &R) -> Result<IVec> {
     let body = record
         .to_body()
         .map_err(|error| corrupt(key, &error.to_string()))?;
@@ -47,7 +47,7 @@ pub(crate) fn seal<R: Record>(key: &[u8], record: &R) -> Outcome<IVec> {
 }
 
 /// What `seal` made into `stored`.
-pub(crate) fn open<R: Record>(key: &[u8], stored: &[u8]) -> Outcome<R> {
+pub(crate) fn open<R: Record>(key: &[u8], stored: &[u8]) -> Result<R> {
     let Some((&[version, a, b, c, d], body)) = stored.split_first_chunk::<HEAD_BYTES>() else {
         return Err(corrupt(key, "too short"));
     };
@@ -66,9 +66,9 @@ pub(crate) fn body_of(stored: &[u8]) -> &[u8] {
 }
 
 /// A complaint about what lies under `key`. The key is shown as its kind and its length: it may hold an address.
-pub(crate) fn corrupt(key: &[u8], why: &str) -> StoreError {
+pub(crate) fn corrupt(key: &[u8], why: &str) -> Error {
     let kind = key.first().map_or('?', |kind| char::from(*kind));
-    StoreError::Corrupt(format!("kind {kind}, key of {} bytes: {why}", key.len()))
+    Error::Corrupt(format!("kind {kind}, key of {} bytes: {why}", key.len()))
 }
 
 fn checksum(key: &[u8], version: u8, body: &[u8]) -> u32 {

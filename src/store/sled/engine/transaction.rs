@@ -10,8 +10,8 @@ use sled::{Batch, IVec, Tree};
 use crate::store::sled::engine::keys::Key;
 use crate::store::sled::engine::record;
 use crate::store::sled::events::append::EventLog;
-use crate::store::sled::events::live::{self, Fresh};
-use crate::store::{Outcome, StoreError};
+use crate::store::sled::events::live::{self, CommittedBlock};
+use crate::store::{Error, Result};
 
 /// A key and its value as they are stored.
 pub(crate) type Raw = (Vec<u8>, IVec);
@@ -19,12 +19,12 @@ pub(crate) type Raw = (Vec<u8>, IVec);
 /// Typed reading, from the tree alone or from a step's view of it.
 pub(crate) trait Read {
     /// What lies under a key.
-    fn raw(&self, key: &[u8]) -> Outcome<Option<IVec>>;
+    fn raw(&self, key: &[u8]) -> Result<Option<IVec>>;
     /// Up to `limit` entries with keys in `from..to`, in order.
-    fn raw_range(&self, from: &[u8], to: &[u8], limit: usize) -> Outcome<Vec<Raw>>;
+    fn raw_range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Raw>>;
 
     /// The record under a key.
-    fn fetch<K: Key>(&self, key: &K) -> Outcome<Option<K::Value>> {
+    fn fetch<K: Key>(&self, key: &K) -> Result<Option<K::Value>> {
         let bytes = key.bytes();
         self.raw(&bytes)?
             .map(|stored| record::open(&bytes, &stored))
@@ -32,7 +32,7 @@ pub(crate) trait Read {
     }
 
     /// Up to `limit` keys of kind `K` in `from..to`, with their records, in order.
-    fn entries<K: Key>(&self, from: &[u8], to: &[u8], limit: usize) -> Outcome<Vec<(K, K::Value)>> {
+    fn entries<K: Key>(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<(K, K::Value)>> {
         let entries = self.raw_range(from, to, limit)?;
         let typed = entries.into_iter().map(|(key, stored)| {
             let parsed = K::parse(&key).ok_or_else(|| record::corrupt(&key, "not a key"))?;
@@ -42,7 +42,7 @@ pub(crate) trait Read {
     }
 
     /// Everything of kind `K` whose key begins with `prefix`, which names the kind too.
-    fn under<K: Key>(&self, prefix: &[u8]) -> Outcome<Vec<(K, K::Value)>> {
+    fn under<K: Key>(&self, prefix: &[u8]) -> Result<Vec<(K, K::Value)>> {
         self.entries(prefix, &after_prefix(prefix), usize::MAX)
     }
 }
@@ -60,19 +60,19 @@ pub(crate) fn after_prefix(prefix: &[u8]) -> Vec<u8> {
 }
 
 /// An error of sled's in our words.
-pub(crate) fn broken(error: &sled::Error) -> StoreError {
+pub(crate) fn broken(error: &sled::Error) -> Error {
     match error {
-        sled::Error::Corruption { .. } => StoreError::Corrupt(error.to_string()),
-        other => StoreError::Stopped(other.to_string()),
+        sled::Error::Corruption { .. } => Error::Corrupt(error.to_string()),
+        other => Error::Stopped(other.to_string()),
     }
 }
 
 impl Read for Tree {
-    fn raw(&self, key: &[u8]) -> Outcome<Option<IVec>> {
+    fn raw(&self, key: &[u8]) -> Result<Option<IVec>> {
         self.get(key).map_err(|error| broken(&error))
     }
 
-    fn raw_range(&self, from: &[u8], to: &[u8], limit: usize) -> Outcome<Vec<Raw>> {
+    fn raw_range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Raw>> {
         let entries = Tree::range(self, from..to).take(limit);
         let owned = entries.map(|entry| entry.map(|(key, stored)| (key.to_vec(), stored)));
         owned
@@ -100,14 +100,14 @@ impl Change {
 }
 
 /// A group that is ready to be written.
-pub(crate) struct Finished {
+pub(crate) struct CommitBatch {
     pub(crate) batch: Batch,
     pub(crate) keys: Vec<Vec<u8>>,
-    pub(crate) fresh: Vec<Arc<Fresh>>,
+    pub(crate) committed_blocks: Vec<Arc<CommittedBlock>>,
 }
 
 /// A group of steps in the making.
-pub(crate) struct View<'a> {
+pub(crate) struct Transaction<'a> {
     tree: &'a Tree,
     /// What the group has done so far.
     changes: BTreeMap<Vec<u8>, Change>,
@@ -117,9 +117,9 @@ pub(crate) struct View<'a> {
     pub(crate) events: &'a mut EventLog,
 }
 
-impl<'a> View<'a> {
-    pub(crate) fn new(tree: &'a Tree, events: &'a mut EventLog) -> View<'a> {
-        View {
+impl<'a> Transaction<'a> {
+    pub(crate) fn new(tree: &'a Tree, events: &'a mut EventLog) -> Transaction<'a> {
+        Transaction {
             tree,
             changes: BTreeMap::new(),
             undo: Vec::new(),
@@ -128,7 +128,7 @@ impl<'a> View<'a> {
     }
 
     /// Puts a record in the place of whatever lies under its key.
-    pub(crate) fn put<K: Key>(&mut self, key: &K, value: &K::Value) -> Outcome<()> {
+    pub(crate) fn put<K: Key>(&mut self, key: &K, value: &K::Value) -> Result<()> {
         let bytes = key.bytes();
         let sealed = record::seal(&bytes, value)?;
         self.change(bytes, Change::Put(sealed));
@@ -173,10 +173,10 @@ impl<'a> View<'a> {
 
     /// Places the group's events and hands everything over as one batch, with the keys that it changes; and, if somebody listens, the
     /// blocks of its events.
-    pub(crate) fn finish(mut self, sequence: u64, is_heard: bool) -> Outcome<Finished> {
+    pub(crate) fn finish(mut self, sequence: u64, has_listeners: bool) -> Result<CommitBatch> {
         let placed = self.events.place(sequence)?;
-        let fresh = if is_heard {
-            live::fresh(&placed)
+        let committed_blocks = if has_listeners {
+            live::committed_blocks(&placed)
         } else {
             Vec::new()
         };
@@ -194,19 +194,23 @@ impl<'a> View<'a> {
             }
             keys.push(key);
         }
-        Ok(Finished { batch, keys, fresh })
+        Ok(CommitBatch {
+            batch,
+            keys,
+            committed_blocks,
+        })
     }
 }
 
-impl Read for View<'_> {
-    fn raw(&self, key: &[u8]) -> Outcome<Option<IVec>> {
+impl Read for Transaction<'_> {
+    fn raw(&self, key: &[u8]) -> Result<Option<IVec>> {
         match self.changes.get(key) {
             Some(change) => Ok(change.value().cloned()),
             None => self.tree.raw(key),
         }
     }
 
-    fn raw_range(&self, from: &[u8], to: &[u8], limit: usize) -> Outcome<Vec<Raw>> {
+    fn raw_range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Raw>> {
         if from >= to {
             return Ok(Vec::new());
         }

@@ -14,16 +14,18 @@ use std::time::Instant;
 use sled::{Db, Tree};
 use tokio::sync::{Notify, oneshot};
 
-use crate::store::sled::engine::disk_space::{FreeBytes, Gauge, Needs, Room, Scarcity};
+use crate::store::sled::engine::disk_space::{
+    DiskMonitor, DiskPressure, FreeBytes, WriteClass, WriteCost,
+};
 use crate::store::sled::engine::fdatasync;
-use crate::store::sled::engine::group_commit::Pace;
+use crate::store::sled::engine::group_commit::GroupCommit;
 use crate::store::sled::engine::keys::{Key, meta};
-use crate::store::sled::engine::queue::{Group, Pending, Queue};
+use crate::store::sled::engine::queue::{Group, Queue, QueuedStep};
 use crate::store::sled::engine::record;
-use crate::store::sled::engine::transaction::{Finished, View, broken};
+use crate::store::sled::engine::transaction::{CommitBatch, Transaction, broken};
 use crate::store::sled::events::append::EventLog;
 use crate::store::sled::events::live::Live;
-use crate::store::{Outcome, StoreError};
+use crate::store::{Error, Result};
 
 /// Where the sequence number of the last group lies.
 pub(crate) const SEQUENCE: u8 = 1;
@@ -37,7 +39,7 @@ pub(crate) struct Shared {
     /// Told when it stops.
     failed: Notify,
     /// What is refused for want of space.
-    gauge: Gauge,
+    disk_monitor: DiskMonitor,
     /// Groups begun and groups finished: they differ while one is under way.
     begun: AtomicU64,
     finished: AtomicU64,
@@ -49,13 +51,13 @@ impl Shared {
         self.failure.get().map(String::as_str)
     }
 
-    fn gone(&self) -> StoreError {
-        StoreError::Stopped(self.failure().unwrap_or("it is closed").to_owned())
+    fn gone(&self) -> Error {
+        Error::Stopped(self.failure().unwrap_or("it is closed").to_owned())
     }
 
     /// What is refused for want of space.
-    pub(crate) fn scarcity(&self) -> Scarcity {
-        self.gauge.read()
+    pub(crate) fn pressure(&self) -> DiskPressure {
+        self.disk_monitor.read()
     }
 
     /// The number of the group under way, if one is: the same answer for a long time means that the disk hangs.
@@ -84,40 +86,40 @@ impl Shared {
 }
 
 struct Step<T, F> {
-    needs: Needs,
+    cost: WriteCost,
     run: Option<F>,
-    outcome: Outcome<T>,
-    answer: oneshot::Sender<Outcome<T>>,
+    outcome: Result<T>,
+    answer: oneshot::Sender<Result<T>>,
 }
 
-impl<T, F> Pending for Step<T, F>
+impl<T, F> QueuedStep for Step<T, F>
 where
     T: Send,
-    F: FnOnce(&mut View<'_>) -> Outcome<T> + Send,
+    F: FnOnce(&mut Transaction<'_>) -> Result<T> + Send,
 {
-    fn needs(&self) -> Needs {
-        self.needs
+    fn cost(&self) -> WriteCost {
+        self.cost
     }
 
-    fn run(&mut self, view: &mut View<'_>, has_room: bool) {
+    fn run(&mut self, tx: &mut Transaction<'_>, has_room: bool) {
         let Some(run) = self.run.take() else { return };
-        if !has_room && self.needs.room == Room::Events {
+        if !has_room && self.cost.room == WriteClass::Events {
             // Events cannot be taken back once they are in the group.
-            self.outcome = Err(StoreError::Full);
+            self.outcome = Err(Error::Full);
             return;
         }
-        self.outcome = match catch_unwind(AssertUnwindSafe(|| run(view))) {
-            Ok(Ok(_)) if !has_room && view.step_has_changes() => Err(StoreError::Full),
+        self.outcome = match catch_unwind(AssertUnwindSafe(|| run(tx))) {
+            Ok(Ok(_)) if !has_room && tx.step_has_changes() => Err(Error::Full),
             Ok(outcome) => outcome,
-            Err(_) => Err(StoreError::Corrupt("a step panicked; see the log".into())),
+            Err(_) => Err(Error::Corrupt("a step panicked; see the log".into())),
         };
         match self.outcome {
-            Ok(_) => view.keep(),
-            Err(_) => view.roll_back(),
+            Ok(_) => tx.keep(),
+            Err(_) => tx.roll_back(),
         }
     }
 
-    fn answer(self: Box<Self>, group: Outcome<()>) {
+    fn answer(self: Box<Self>, group: Result<()>) {
         // Nobody may be listening any more: the client went away. The step has happened all the same.
         let _ = self.answer.send(group.and(self.outcome));
     }
@@ -135,7 +137,7 @@ pub(crate) struct Writer {
 pub(crate) type OnChange = Box<dyn Fn(&[Vec<u8>]) + Send>;
 
 /// What the thread owns.
-pub(crate) struct Desk {
+pub(crate) struct WriterThread {
     /// The database, for flushing.
     pub(crate) db: Db,
     /// The one tree.
@@ -145,7 +147,7 @@ pub(crate) struct Desk {
     /// The number of the last group.
     pub(crate) sequence: u64,
     /// How long a group waits for company.
-    pub(crate) pace: Pace,
+    pub(crate) pace: GroupCommit,
     /// The events.
     pub(crate) events: EventLog,
     /// Who listens to events.
@@ -156,7 +158,7 @@ pub(crate) struct Desk {
 
 impl Writer {
     /// Starts the thread.
-    pub(crate) fn start(desk: Desk) -> Result<Writer, StoreError> {
+    pub(crate) fn start(desk: WriterThread) -> Result<Writer, Error> {
         let shared = Arc::new(Shared::default());
         let (end, ended) = oneshot::channel();
         let thread = std::thread::Builder::new()
@@ -169,7 +171,7 @@ impl Writer {
                     let _ = end.send(());
                 }
             });
-        thread.map_err(|error| StoreError::Unusable(format!("no thread: {error}")))?;
+        thread.map_err(|error| Error::Unusable(format!("no thread: {error}")))?;
         Ok(Writer {
             shared,
             ended: Mutex::new(Some(ended)),
@@ -177,15 +179,15 @@ impl Writer {
     }
 
     /// Hands over a step and waits until it is on the disk. When this future is dropped the step happens all the same.
-    pub(crate) async fn step<T, F>(&self, needs: Needs, run: F) -> Outcome<T>
+    pub(crate) async fn step<T, F>(&self, cost: WriteCost, run: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&mut View<'_>) -> Outcome<T> + Send + 'static,
+        F: FnOnce(&mut Transaction<'_>) -> Result<T> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let outcome = Err(StoreError::Stopped("the step was not run".into()));
+        let outcome = Err(Error::Stopped("the step was not run".into()));
         let step = Box::new(Step {
-            needs,
+            cost,
             run: Some(run),
             outcome,
             answer,
@@ -194,7 +196,7 @@ impl Writer {
             .queue
             .push(step)
             .map_err(|refused| match refused {
-                StoreError::Stopped(_) => self.shared.gone(),
+                Error::Stopped(_) => self.shared.gone(),
                 other => other,
             })?;
         answered.await.unwrap_or_else(|_| Err(self.shared.gone()))
@@ -224,29 +226,26 @@ fn now() -> Instant {
     Instant::now()
 }
 
-impl Desk {
+impl WriterThread {
     fn serve(mut self, shared: &Shared) {
         let mut group = Group::new();
         while shared
             .queue
-            .take_group(&mut group, |waiting| self.pace.patience(waiting))
+            .take_group(&mut group, |waiting| self.pace.wait_policy(waiting))
         {
             let (steps, started) = (group.len(), now());
             shared.begun.fetch_add(1, Ordering::Release);
             // A step's own panic is caught where it runs. Any other leaves nobody knows what behind: it is final.
             let outcome = catch_unwind(AssertUnwindSafe(|| self.commit(&mut group, shared)));
-            let outcome = outcome.unwrap_or_else(|_| {
-                Err(StoreError::Stopped(
-                    "its writer panicked; see the log".into(),
-                ))
-            });
+            let outcome = outcome
+                .unwrap_or_else(|_| Err(Error::Stopped("its writer panicked; see the log".into())));
             self.pace
                 .note(steps, now().saturating_duration_since(started));
             shared.finished.fetch_add(1, Ordering::Release);
             if let Err(error) = &outcome {
                 log::error!("nothing more is written: {error}");
                 shared.fail(match error {
-                    StoreError::Stopped(why) => why.clone(),
+                    Error::Stopped(why) => why.clone(),
                     other => other.to_string(),
                 });
             }
@@ -263,23 +262,23 @@ impl Desk {
     }
 
     /// Runs a group and makes it durable. An error is final.
-    fn commit(&mut self, group: &mut Group, shared: &Shared) -> Outcome<()> {
-        let mut space = shared.gauge.note((self.free_bytes)());
-        let mut view = View::new(&self.tree, &mut self.events);
+    fn commit(&mut self, group: &mut Group, shared: &Shared) -> Result<()> {
+        let mut space = shared.disk_monitor.note((self.free_bytes)());
+        let mut tx = Transaction::new(&self.tree, &mut self.events);
         for step in group {
-            let has_room = space.take(step.needs());
-            step.run(&mut view, has_room);
+            let has_room = space.take(step.cost());
+            step.run(&mut tx, has_room);
         }
-        if view.is_idle() {
+        if tx.is_idle() {
             return Ok(());
         }
         let sequence = self.sequence + 1;
-        let is_heard = self.live.begin(sequence);
-        let Finished {
+        let has_listeners = self.live.begin(sequence);
+        let CommitBatch {
             mut batch,
             keys,
-            fresh,
-        } = view.finish(sequence, is_heard)?;
+            committed_blocks,
+        } = tx.finish(sequence, has_listeners)?;
         let number = meta::<u64>(SEQUENCE).bytes();
         batch.insert(number.clone(), record::seal(&number, &sequence)?);
         let syncs = fdatasync::syncs();
@@ -288,11 +287,11 @@ impl Desk {
             .map_err(|error| broken(&error))?;
         self.db.flush().map_err(|error| broken(&error))?;
         if fdatasync::syncs() == syncs {
-            return Err(StoreError::Stopped("a flush did not reach the disk".into()));
+            return Err(Error::Stopped("a flush did not reach the disk".into()));
         }
         self.sequence = sequence;
         (self.changed)(&keys);
-        self.live.publish(&fresh);
+        self.live.publish(&committed_blocks);
         Ok(())
     }
 }
@@ -309,15 +308,15 @@ mod tests {
     use crate::model::{LiveQuery, NewEvent, Principal, Timestamp, UserId, UserNumber};
     use crate::store::sled::engine::transaction::Read;
     use crate::store::sled::events::counts::names::Names;
-    use crate::store::sled::events::disk_writes::Ledger;
+    use crate::store::sled::events::disk_writes::DailyWrites;
     use crate::store::sled::events::format::columns::Reporter;
     use crate::store::sled::events::live::Listener;
     use crate::store::sled::events::resolver::Lookup;
-    use crate::store::{EventListener, Heard};
+    use crate::store::{Delivery, EventListener};
     use crate::store::{events, open};
 
-    const NEEDS: Needs = Needs {
-        room: Room::Change,
+    const NEEDS: WriteCost = WriteCost {
+        room: WriteClass::Change,
         bytes: 1,
     };
 
@@ -335,14 +334,14 @@ mod tests {
         let names = Arc::new(Names::load(&opened.tree, 1).unwrap());
         let live = Arc::new(Live::new(opened.sequence));
         let changed = changed(&live, Lookup::new(&opened.tree, &names));
-        let desk = Desk {
-            events: EventLog::open(&opened.tree, names, Ledger::default()).unwrap(),
+        let desk = WriterThread {
+            events: EventLog::open(&opened.tree, names, DailyWrites::default()).unwrap(),
             live,
             db: opened.db,
             tree: opened.tree.clone(),
             free_bytes: Box::new(|| u64::MAX),
             sequence: opened.sequence,
-            pace: Pace::default(),
+            pace: GroupCommit::default(),
             changed,
         };
         Written {
@@ -358,17 +357,17 @@ mod tests {
         let has_failed = AtomicBool::new(false);
         let fail_once = move |_: &[Vec<u8>]| assert!(has_failed.swap(true, Ordering::SeqCst));
         let Written { writer, tree, .. } = start(|_, _| Box::new(fail_once));
-        let put = |view: &mut View<'_>| view.put(&meta::<u64>(200), &1);
+        let put = |tx: &mut Transaction<'_>| tx.put(&meta::<u64>(200), &1);
         let outcome = writer.step(NEEDS, put).await;
-        let is_stopped = matches!(outcome, Err(StoreError::Stopped(_)));
+        let is_stopped = matches!(outcome, Err(Error::Stopped(_)));
         assert!(is_stopped, "{outcome:?}");
         assert!(writer.shared.failed().await.contains("panicked"));
         let has_run = Arc::new(AtomicBool::new(false));
         let later = {
             let has_run = Arc::clone(&has_run);
-            writer.step(NEEDS, move |view| {
+            writer.step(NEEDS, move |tx| {
                 has_run.store(true, Ordering::SeqCst);
-                view.put(&meta::<u64>(201), &1)
+                tx.put(&meta::<u64>(201), &1)
             })
         };
         assert_eq!(later.await, outcome);
@@ -378,11 +377,11 @@ mod tests {
     }
 
     /// What a listener hears right now, if anything.
-    fn heard(listener: &mut Listener) -> Option<Outcome<Heard>> {
+    fn heard(listener: &mut Listener) -> Option<Result<Delivery>> {
         let next = pin!(listener.next());
         match next.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(heard) => Some(heard),
-            Poll::Pending => None,
+            Poll::QueuedStep => None,
         }
     }
 
@@ -407,13 +406,13 @@ mod tests {
             id: None,
         };
         let (at, reporter) = (Timestamp::default(), Reporter::Admin);
-        let report = append::prepare(at, reporter, &[event], &[0], &[UserNumber(1)]);
-        let append = |view: &mut View<'_>| append::append(view, Principal::Admin, None, report);
+        let report = append::encode(at, reporter, &[event], &[0], &[UserNumber(1)]);
+        let append = |tx: &mut Transaction<'_>| append::append(tx, Principal::Admin, None, report);
         writer.step(NEEDS, append).await.unwrap();
         assert_eq!(*was_told.lock().unwrap(), Some(false));
         let told = heard(listener.lock().unwrap().as_mut().unwrap());
         assert!(
-            matches!(&told, Some(Ok(Heard::Events(events))) if events.len() == 1),
+            matches!(&told, Some(Ok(Delivery::Events(events))) if events.len() == 1),
             "{told:?}"
         );
         writer.close().await;

@@ -12,17 +12,17 @@ use crate::model::{
 };
 use crate::store::sled::accounts::expiry;
 use crate::store::sled::engine::disk_space::STEP_BYTES;
-use crate::store::sled::engine::keys::{Key, OnceKey, PackKey, meta};
+use crate::store::sled::engine::keys::{BlockKey, IdempotencyKey, Key, meta};
 use crate::store::sled::engine::record::{self, postcard_records};
-use crate::store::sled::engine::transaction::{Read, View};
+use crate::store::sled::engine::transaction::{Read, Transaction};
 use crate::store::sled::events::block_iter::newest_block;
-use crate::store::sled::events::counts::count_by_name::{NameCount, tally};
+use crate::store::sled::events::counts::count_by_name::{NameCount, count_by_name};
 use crate::store::sled::events::counts::counters::{self, Counters};
 use crate::store::sled::events::counts::names::Names;
-use crate::store::sled::events::disk_writes::Ledger;
+use crate::store::sled::events::disk_writes::DailyWrites;
 use crate::store::sled::events::format::block::{self, BODY_BYTES};
 use crate::store::sled::events::format::columns::{Columns, Reporter};
-use crate::store::{Appended, Outcome};
+use crate::store::{Appended, Result};
 
 /// Where the totals lie.
 const TOTALS: u8 = 5;
@@ -30,7 +30,7 @@ const TOTALS: u8 = 5;
 const LOOSE_BYTES: usize = 2 * 1024;
 
 /// A report, ready to be placed.
-pub(crate) struct Prepared {
+pub(crate) struct EncodedReport {
     at: Timestamp,
     events: usize,
     blocks: Vec<Vec<u8>>,
@@ -38,10 +38,10 @@ pub(crate) struct Prepared {
     counts: Vec<NameCount>,
 }
 
-impl Prepared {
+impl EncodedReport {
     /// It, answered as if it had so many events: some of them were stored before.
-    pub(crate) fn answered_as(self, events: usize) -> Prepared {
-        Prepared { events, ..self }
+    pub(crate) fn answered_as(self, events: usize) -> EncodedReport {
+        EncodedReport { events, ..self }
     }
 
     /// About how many bytes it is going to write.
@@ -53,13 +53,13 @@ impl Prepared {
 }
 
 /// Encodes and compresses a report whose names and subjects are resolved to numbers.
-pub(crate) fn prepare(
+pub(crate) fn encode(
     at: Timestamp,
     reporter: Reporter,
     events: &[NewEvent<'_>],
     names: &[u32],
     subjects: &[UserNumber],
-) -> Prepared {
+) -> EncodedReport {
     let mut blocks = Vec::new();
     // A single event is the most frequent report: it must not take the room of a full block.
     let details = events
@@ -84,24 +84,24 @@ pub(crate) fn prepare(
     let rest = (columns.events() > 0).then_some(columns);
     let (loose, rest) = if is_loose { (rest, None) } else { (None, rest) };
     blocks.extend(rest.map(|rest| block::seal(&rest, Position::default())));
-    Prepared {
+    EncodedReport {
         at,
         events: events.len(),
         blocks,
         loose,
-        counts: tally(names),
+        counts: count_by_name(names),
     }
 }
 
 /// The memory of a request that is to be stored once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Once {
+pub(crate) struct IdempotencyRecord {
     body: Digest,
     events: u32,
     expires_at: Timestamp,
 }
 
-postcard_records!(Once);
+postcard_records!(IdempotencyRecord);
 
 /// What a report is answered with whose promise was given before; none if it is the first with its key.
 pub(crate) fn answer_to(
@@ -109,53 +109,55 @@ pub(crate) fn answer_to(
     holder: Principal,
     promise: Idempotency,
     at: Timestamp,
-) -> Outcome<Option<Appended>> {
-    let once = from.fetch(&OnceKey {
+) -> Result<Option<Appended>> {
+    let record = from.fetch(&IdempotencyKey {
         holder,
         key: promise.key,
     })?;
-    Ok(once.filter(|once| at < once.expires_at).map(|once| {
-        if once.body == promise.body {
-            Appended::Replayed(once.events as usize)
-        } else {
-            Appended::KeyReused
-        }
-    }))
+    Ok(record
+        .filter(|record| at < record.expires_at)
+        .map(|record| {
+            if record.body == promise.body {
+                Appended::Replayed(record.events as usize)
+            } else {
+                Appended::KeyReused
+            }
+        }))
 }
 
 /// Stores a report. Its promise, if it has one, is new or has run out: see [`answer_to`].
 pub(crate) fn append(
-    view: &mut View<'_>,
+    tx: &mut Transaction<'_>,
     holder: Principal,
     idempotency: Option<Idempotency>,
-    report: Prepared,
-) -> Outcome<Appended> {
+    report: EncodedReport,
+) -> Result<Appended> {
     if let Some(promise) = idempotency {
-        let key = OnceKey {
+        let key = IdempotencyKey {
             holder,
             key: promise.key,
         };
-        if let Some(once) = view.fetch(&key)? {
-            expiry::cancel(view, once.expires_at, &key);
+        if let Some(record) = tx.fetch(&key)? {
+            expiry::cancel(tx, record.expires_at, &key);
         }
         let expires_at = report.at.after(limits::IDEMPOTENCY_LIFETIME);
         let events = u32::try_from(report.events).unwrap_or(u32::MAX);
-        view.put(
+        tx.put(
             &key,
-            &Once {
+            &IdempotencyRecord {
                 body: promise.body,
                 events,
                 expires_at,
             },
         )?;
-        expiry::note(view, expires_at, &key)?;
+        expiry::note(tx, expires_at, &key)?;
     }
-    counters::load(view, report.at.hour(), &report.counts)?;
+    counters::load(tx, report.at.hour(), &report.counts)?;
     let events = report.events;
     let stored = report.counts.iter().map(|it| it.count).sum();
-    view.events.totals.events += stored;
-    view.events.ledger.store(report.at, stored);
-    view.events.add(report);
+    tx.events.totals.events += stored;
+    tx.events.daily_writes.store(report.at, stored);
+    tx.events.add(report);
     Ok(Appended::Stored(events))
 }
 
@@ -175,7 +177,7 @@ postcard_records!(Totals);
 
 impl Totals {
     /// What is on the disk.
-    pub(crate) fn stored(from: &impl Read) -> Outcome<Totals> {
+    pub(crate) fn stored(from: &impl Read) -> Result<Totals> {
         Ok(from.fetch(&meta::<Totals>(TOTALS))?.unwrap_or_default())
     }
 
@@ -197,7 +199,7 @@ pub(crate) struct EventLog {
     pub(crate) names: Arc<Names>,
     pub(crate) counters: Counters,
     pub(crate) totals: Totals,
-    pub(crate) ledger: Ledger,
+    pub(crate) daily_writes: DailyWrites,
     blocks: Vec<Placed>,
     loose: Vec<(Timestamp, Columns)>,
     /// The moment of the newest block. No later one has an earlier moment.
@@ -207,14 +209,18 @@ pub(crate) struct EventLog {
 
 impl EventLog {
     /// The log that lies in `tree`.
-    pub(crate) fn open(tree: &Tree, names: Arc<Names>, ledger: Ledger) -> Outcome<EventLog> {
+    pub(crate) fn open(
+        tree: &Tree,
+        names: Arc<Names>,
+        daily_writes: DailyWrites,
+    ) -> Result<EventLog> {
         let totals = Totals::stored(tree)?;
         let newest = newest_block(tree)?;
         Ok(EventLog {
             names,
             counters: Counters::default(),
             totals,
-            ledger,
+            daily_writes,
             blocks: Vec::new(),
             loose: Vec::new(),
             newest: newest.map_or(Timestamp::from_millis(i64::MIN), |key| key.at),
@@ -227,7 +233,7 @@ impl EventLog {
         self.blocks.is_empty() && self.loose.is_empty() && self.totals == self.written
     }
 
-    fn add(&mut self, report: Prepared) {
+    fn add(&mut self, report: EncodedReport) {
         let at = report.at;
         self.counters.add(at.hour(), &report.counts);
         self.blocks
@@ -240,7 +246,7 @@ impl EventLog {
     }
 
     /// The entries of the group's events: blocks, in the order of their arrival, counters and totals.
-    pub(crate) fn place(&mut self, sequence: u64) -> Outcome<Vec<(Vec<u8>, IVec)>> {
+    pub(crate) fn place(&mut self, sequence: u64) -> Result<Vec<(Vec<u8>, IVec)>> {
         self.join_loose();
         let mut placed = self.counters.changed()?;
         for (index, block) in (0..).zip(std::mem::take(&mut self.blocks)) {
@@ -250,7 +256,7 @@ impl EventLog {
             let ahead = u64::try_from(ahead).unwrap_or(u64::MAX);
             self.totals.ahead_millis = self.totals.ahead_millis.max(ahead);
             self.totals.bytes += block::stored_bytes(&block.block) as u64;
-            let key = PackKey {
+            let key = BlockKey {
                 at: self.newest,
                 sequence,
                 index,

@@ -1,19 +1,19 @@
-//! The blocks of events in their order. The older ones are merged, and what each holds is said beside it (`contents`); those behind
+//! The blocks of events in their order. The older ones are merged, and what each holds is said beside it (`stats`); those behind
 //! the newest merged one are *loose*, as their groups brought them.
 
 use sled::Tree;
 
 use crate::model::Order;
-use crate::store::Outcome;
-use crate::store::sled::engine::keys::{BlockKey, Key, PackKey};
+use crate::store::Result;
+use crate::store::sled::engine::keys::{BlockKey, BlockPartKey, Key};
 use crate::store::sled::engine::record;
 use crate::store::sled::engine::transaction::{Read, after_prefix, broken};
 use crate::store::sled::events::format::block::{Block, Part, events_in, stored_bytes};
-use crate::store::sled::events::format::block_stats::Contents;
+use crate::store::sled::events::format::block_stats::BlockStats;
 
 /// A block as it lies there, its parts joined.
 pub(crate) struct Stored {
-    pub(crate) key: PackKey,
+    pub(crate) key: BlockKey,
     pub(crate) parts: Vec<Vec<u8>>,
     /// None: it is damaged.
     joined: Option<Vec<u8>>,
@@ -21,7 +21,7 @@ pub(crate) struct Stored {
 
 impl Stored {
     /// The parts of one block, in order.
-    fn join(key: PackKey, entries: Vec<(BlockKey, Option<Vec<u8>>)>) -> Stored {
+    fn join(key: BlockKey, entries: Vec<(BlockPartKey, Option<Vec<u8>>)>) -> Stored {
         let is_whole = (0..)
             .zip(&entries)
             .all(|(part, (key, bytes))| key.part == part && bytes.is_some());
@@ -33,9 +33,9 @@ impl Stored {
     }
 
     /// The block under `key`.
-    pub(crate) fn fetch(tree: &Tree, key: PackKey) -> Outcome<Stored> {
+    pub(crate) fn fetch(tree: &Tree, key: BlockKey) -> Result<Stored> {
         let entries = tree.raw_range(&key.part(0).bytes(), &key.behind(), usize::MAX)?;
-        tidy(tree, &key)?;
+        touch_page(tree, &key)?;
         let parts = entries.iter().filter_map(|(key, stored)| part(key, stored));
         let parts = parts.collect();
         Ok(Stored::join(key, parts))
@@ -60,29 +60,29 @@ impl Stored {
 
 /// Asks for a page again and again. sled drops pages from its memory in 256 places, in each of them only after 64 accesses: a reading that
 /// needs each page once would leave the whole history in memory before it drops anything.
-fn tidy(tree: &Tree, key: &PackKey) -> Outcome<()> {
+fn touch_page(tree: &Tree, key: &BlockKey) -> Result<()> {
     const ASKS: usize = 16;
     let key = key.part(0).bytes();
     (0..ASKS).try_for_each(|_| tree.raw(&key).map(drop))
 }
 
-fn part(key: &[u8], stored: &[u8]) -> Option<(BlockKey, Option<Vec<u8>>)> {
-    let parsed = BlockKey::parse(key)?;
+fn part(key: &[u8], stored: &[u8]) -> Option<(BlockPartKey, Option<Vec<u8>>)> {
+    let parsed = BlockPartKey::parse(key)?;
     let bytes = record::open::<Part>(key, stored).ok();
     Some((parsed, bytes.map(|Part(bytes)| bytes)))
 }
 
 /// The blocks with keys in a range, whatever they are.
-pub(crate) struct Blocks {
+pub(crate) struct BlockIter {
     entries: sled::Iter,
     order: Order,
     /// The first entry of the next block, which ended the one before.
-    ahead: Option<(BlockKey, Option<Vec<u8>>)>,
+    ahead: Option<(BlockPartKey, Option<Vec<u8>>)>,
 }
 
-impl Blocks {
-    pub(crate) fn new(tree: &Tree, from: &[u8], to: &[u8], order: Order) -> Blocks {
-        Blocks {
+impl BlockIter {
+    pub(crate) fn new(tree: &Tree, from: &[u8], to: &[u8], order: Order) -> BlockIter {
+        BlockIter {
             entries: tree.range(from..to.max(from)),
             order,
             ahead: None,
@@ -90,7 +90,7 @@ impl Blocks {
     }
 
     /// The next block.
-    pub(crate) fn next(&mut self) -> Outcome<Option<Stored>> {
+    pub(crate) fn next(&mut self) -> Result<Option<Stored>> {
         let first = match self.ahead.take() {
             Some(ahead) => Some(ahead),
             None => self.entry()?,
@@ -111,7 +111,7 @@ impl Blocks {
         Ok(Some(Stored::join(key, parts)))
     }
 
-    fn entry(&mut self) -> Outcome<Option<(BlockKey, Option<Vec<u8>>)>> {
+    fn entry(&mut self) -> Result<Option<(BlockPartKey, Option<Vec<u8>>)>> {
         while let Some(entry) = step(&mut self.entries, self.order)? {
             match part(&entry.0, &entry.1) {
                 Some(part) => return Ok(Some(part)),
@@ -123,23 +123,23 @@ impl Blocks {
 }
 
 /// The merged blocks with keys in a range, by what they hold; nothing is known of one whose record is damaged.
-pub(crate) struct Packs {
+pub(crate) struct MergedBlockIter {
     entries: sled::Iter,
     order: Order,
 }
 
-impl Packs {
-    pub(crate) fn new(tree: &Tree, from: &[u8], to: &[u8], order: Order) -> Packs {
-        Packs {
+impl MergedBlockIter {
+    pub(crate) fn new(tree: &Tree, from: &[u8], to: &[u8], order: Order) -> MergedBlockIter {
+        MergedBlockIter {
             entries: tree.range(from..to.max(from)),
             order,
         }
     }
 
     /// The next one.
-    pub(crate) fn next(&mut self) -> Outcome<Option<(PackKey, Option<Contents>)>> {
+    pub(crate) fn next(&mut self) -> Result<Option<(BlockKey, Option<BlockStats>)>> {
         while let Some((key, stored)) = step(&mut self.entries, self.order)? {
-            match PackKey::parse(&key) {
+            match BlockKey::parse(&key) {
                 Some(parsed) => return Ok(Some((parsed, record::open(&key, &stored).ok()))),
                 None => log::error!("a key of events is no key: it is passed over"),
             }
@@ -148,7 +148,7 @@ impl Packs {
     }
 }
 
-fn step(entries: &mut sled::Iter, order: Order) -> Outcome<Option<(sled::IVec, sled::IVec)>> {
+fn step(entries: &mut sled::Iter, order: Order) -> Result<Option<(sled::IVec, sled::IVec)>> {
     let entry = match order {
         Order::Ascending => entries.next(),
         Order::Descending => entries.next_back(),
@@ -157,31 +157,31 @@ fn step(entries: &mut sled::Iter, order: Order) -> Outcome<Option<(sled::IVec, s
 }
 
 /// The last merged block, if there is one.
-pub(crate) fn newest_pack(tree: &Tree) -> Outcome<Option<PackKey>> {
-    pack_at_or_before(tree, &after_prefix(&[PackKey::KIND]))
+pub(crate) fn newest_merged(tree: &Tree) -> Result<Option<BlockKey>> {
+    merged_at_or_before(tree, &after_prefix(&[BlockKey::KIND]))
 }
 
 /// The last merged block whose key is no later than this.
-pub(crate) fn pack_at_or_before(tree: &Tree, key: &[u8]) -> Outcome<Option<PackKey>> {
-    let mut packs = Packs {
-        entries: tree.range([PackKey::KIND].as_slice()..=key),
+pub(crate) fn merged_at_or_before(tree: &Tree, key: &[u8]) -> Result<Option<BlockKey>> {
+    let mut merged = MergedBlockIter {
+        entries: tree.range([BlockKey::KIND].as_slice()..=key),
         order: Order::Descending,
     };
-    Ok(packs.next()?.map(|(key, _)| key))
+    Ok(merged.next()?.map(|(key, _)| key))
 }
 
 /// The key of the last block.
-pub(crate) fn newest_block(tree: &Tree) -> Outcome<Option<BlockKey>> {
-    let mut blocks = Blocks::new(
+pub(crate) fn newest_block(tree: &Tree) -> Result<Option<BlockPartKey>> {
+    let mut blocks = BlockIter::new(
         tree,
-        &[BlockKey::KIND],
-        &after_prefix(&[BlockKey::KIND]),
+        &[BlockPartKey::KIND],
+        &after_prefix(&[BlockPartKey::KIND]),
         Order::Descending,
     );
     Ok(blocks.entry()?.map(|(key, _)| key))
 }
 
 /// The first key of a loose block.
-pub(crate) fn first_loose(newest: Option<&PackKey>) -> Vec<u8> {
-    newest.map_or_else(|| vec![BlockKey::KIND], PackKey::behind)
+pub(crate) fn first_loose(newest: Option<&BlockKey>) -> Vec<u8> {
+    newest.map_or_else(|| vec![BlockPartKey::KIND], BlockKey::behind)
 }

@@ -2,7 +2,7 @@
 //! writer; what it comes to is one step that puts the new block and removes the old ones, as atomic as all others.
 //!
 //! Events keep their positions, so that cursors and ids stay good. While a merge, an erasure or a sweep changes blocks, nobody
-//! reads them, and no two of these run at once (`shelves`); reports only ever add blocks behind all others.
+//! reads them, and no two of these run at once (`block_lock`); reports only ever add blocks behind all others.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,26 +10,26 @@ use std::time::Duration;
 use sled::Tree;
 
 use crate::model::{Order, Sketch, Timestamp};
-use crate::store::Outcome;
-use crate::store::sled::engine::keys::{BlockKey, Key, PackKey, SketchKey};
+use crate::store::Result;
+use crate::store::sled::engine::keys::{BlockKey, BlockPartKey, Key, SketchKey};
 use crate::store::sled::engine::record::corrupt;
-use crate::store::sled::engine::transaction::{Change, View, after_prefix};
-use crate::store::sled::events::block_iter::{Blocks, Stored, first_loose, newest_pack};
+use crate::store::sled::engine::transaction::{Change, Transaction, after_prefix};
+use crate::store::sled::events::block_iter::{BlockIter, Stored, first_loose, newest_merged};
 use crate::store::sled::events::counts::count_by_name::NameCount;
 use crate::store::sled::events::counts::counters;
 use crate::store::sled::events::counts::sketches::Sketches;
-use crate::store::sled::events::format::block::{Block, entries, seal_for_good, stored_bytes};
-use crate::store::sled::events::format::block_stats::Contents;
-use crate::store::sled::events::format::columns::{Columns, Texts};
+use crate::store::sled::events::format::block::{Block, entries, seal_merged, stored_bytes};
+use crate::store::sled::events::format::block_stats::BlockStats;
+use crate::store::sled::events::format::columns::{Columns, DetailsBuffer};
 
 /// Events of a merged block: more would compress a little better and make a question about one user read more.
-const PACK_EVENTS: usize = 1_536;
+const MERGED_EVENTS: usize = 1_536;
 /// Bytes of its columns.
-const PACK_BYTES: usize = 256 * 1024;
+const MERGED_BYTES: usize = 256 * 1024;
 /// The time from its first event to its last: it is also how long events may wait to be merged.
-const PACK_SPAN: Duration = Duration::from_hours(1);
+const MERGED_SPAN: Duration = Duration::from_hours(1);
 /// Merged blocks of one step: it must not hold up the requests that wait behind it.
-const STEP_PACKS: usize = 8;
+const STEP_MERGED_BLOCKS: usize = 8;
 
 /// What becomes of some blocks that stand together.
 pub(crate) struct Replacement {
@@ -37,27 +37,28 @@ pub(crate) struct Replacement {
     pub(crate) old: Vec<Vec<u8>>,
     pub(crate) old_bytes: usize,
     /// The block in their place.
-    pub(crate) key: PackKey,
-    pub(crate) new: Option<(Vec<u8>, Contents)>,
+    pub(crate) key: BlockKey,
+    pub(crate) new: Option<(Vec<u8>, BlockStats)>,
     /// What is not counted any more: hour by hour, the names in their order.
     pub(crate) uncounted: BTreeMap<u32, Vec<NameCount>>,
 }
 
 impl Replacement {
     /// One that puts these columns in the place of the block under `key`, or nothing if they are empty.
-    pub(crate) fn new(key: PackKey, columns: &Columns) -> Outcome<Replacement> {
+    pub(crate) fn new(key: BlockKey, columns: &Columns) -> Result<Replacement> {
         let new = match columns.events() {
             0 => None,
             events => {
-                let block = seal_for_good(columns, key.position());
+                let block = seal_merged(columns, key.position());
                 // What was acknowledged is given up only for what has been read back.
-                let (read, mut room) = (Block::open(key.part(0), &block)?, Texts::default());
+                let (read, mut room) =
+                    (Block::open(key.part(0), &block)?, DetailsBuffer::default());
                 let read = read.events(&mut room)?;
-                let contents = Contents::of(&read, stored_bytes(&block));
-                let contents = contents.filter(|_| read.len() == events);
+                let stats = BlockStats::of(&read, stored_bytes(&block));
+                let stats = stats.filter(|_| read.len() == events);
                 Some((
                     block,
-                    contents.ok_or_else(|| corrupt(&key.bytes(), "not merged"))?,
+                    stats.ok_or_else(|| corrupt(&key.bytes(), "not merged"))?,
                 ))
             }
         };
@@ -89,7 +90,7 @@ impl Merge {
 
 /// Loose blocks on their way into one.
 struct Gathering {
-    key: PackKey,
+    key: BlockKey,
     columns: Columns,
     earliest: Timestamp,
     users: Sketches,
@@ -98,7 +99,7 @@ struct Gathering {
 }
 
 impl Gathering {
-    fn finish(self, users: &mut Sketches) -> Outcome<Replacement> {
+    fn finish(self, users: &mut Sketches) -> Result<Replacement> {
         users.unite(&self.users);
         Ok(Replacement {
             old: self.old,
@@ -108,30 +109,31 @@ impl Gathering {
     }
 
     fn is_full(&self) -> bool {
-        self.columns.events() >= PACK_EVENTS || self.columns.len() >= PACK_BYTES
+        self.columns.events() >= MERGED_EVENTS || self.columns.len() >= MERGED_BYTES
     }
 }
 
 /// Some of the loose blocks, merged. With `all`, the last ones too, although more may come to fill their block.
-pub(crate) fn gather(tree: &Tree, now: Timestamp, all: bool) -> Outcome<Merge> {
-    let from = first_loose(newest_pack(tree)?.as_ref());
-    let mut blocks = Blocks::new(
+pub(crate) fn gather(tree: &Tree, now: Timestamp, all: bool) -> Result<Merge> {
+    let from = first_loose(newest_merged(tree)?.as_ref());
+    let mut blocks = BlockIter::new(
         tree,
         &from,
-        &after_prefix(&[BlockKey::KIND]),
+        &after_prefix(&[BlockPartKey::KIND]),
         Order::Ascending,
     );
     let mut merged = Vec::new();
     let mut users = Sketches::default();
     let mut gathering: Option<Gathering> = None;
-    while merged.len() < STEP_PACKS {
+    while merged.len() < STEP_MERGED_BLOCKS {
         let Some(stored) = blocks.next()? else {
-            let waited = |it: &Gathering| it.earliest > now || now.since(it.earliest) >= PACK_SPAN;
+            let waited =
+                |it: &Gathering| it.earliest > now || now.since(it.earliest) >= MERGED_SPAN;
             let last = gathering.filter(|it| all || waited(it));
             merged.extend(finished(last, &mut users)?);
             break;
         };
-        let (block, mut room) = (stored.open(), Texts::default());
+        let (block, mut room) = (stored.open(), DetailsBuffer::default());
         let events = block
             .as_ref()
             .and_then(|block| block.events(&mut room).ok());
@@ -142,7 +144,7 @@ pub(crate) fn gather(tree: &Tree, now: Timestamp, all: bool) -> Outcome<Merge> {
             continue;
         };
         let span = |it: &Gathering| first.at.since(it.earliest).max(it.earliest.since(first.at));
-        if gathering.as_ref().is_some_and(|it| span(it) >= PACK_SPAN) {
+        if gathering.as_ref().is_some_and(|it| span(it) >= MERGED_SPAN) {
             merged.extend(finished(gathering.take(), &mut users)?);
         }
         let under_way = gathering.get_or_insert_with(|| Gathering {
@@ -169,7 +171,7 @@ pub(crate) fn gather(tree: &Tree, now: Timestamp, all: bool) -> Outcome<Merge> {
     })
 }
 
-fn finished(gathering: Option<Gathering>, users: &mut Sketches) -> Outcome<Option<Replacement>> {
+fn finished(gathering: Option<Gathering>, users: &mut Sketches) -> Result<Option<Replacement>> {
     gathering.map(|it| it.finish(users)).transpose()
 }
 
@@ -180,7 +182,7 @@ fn damaged(stored: Stored) -> Replacement {
         stored.key
     );
     Replacement {
-        new: Some((Vec::new(), Contents::Damaged)),
+        new: Some((Vec::new(), BlockStats::Damaged)),
         old: Vec::new(),
         old_bytes: 0,
         key: stored.key,
@@ -189,29 +191,29 @@ fn damaged(stored: Stored) -> Replacement {
 }
 
 /// Puts new blocks in the place of old ones.
-pub(crate) fn replace(view: &mut View<'_>, merge: Merge) -> Outcome<()> {
+pub(crate) fn replace(tx: &mut Transaction<'_>, merge: Merge) -> Result<()> {
     for (key, sketch) in &merge.sketches {
-        view.put(key, sketch)?;
+        tx.put(key, sketch)?;
     }
     for replacement in merge.replacements {
         for key in replacement.old {
-            view.change(key, Change::Remove);
+            tx.change(key, Change::Remove);
         }
         let mut new_bytes = 0;
         match &replacement.new {
-            Some((block, contents)) => {
+            Some((block, stats)) => {
                 for (key, value) in entries(&replacement.key, block)? {
-                    view.change(key, Change::Put(value));
+                    tx.change(key, Change::Put(value));
                 }
-                view.put(&replacement.key, contents)?;
+                tx.put(&replacement.key, stats)?;
                 new_bytes = stored_bytes(block);
             }
-            None => view.remove(&replacement.key),
+            None => tx.remove(&replacement.key),
         }
         for (hour, counts) in replacement.uncounted {
-            counters::subtract(view, hour, &counts)?;
+            counters::subtract(tx, hour, &counts)?;
         }
-        let totals = &mut view.events.totals;
+        let totals = &mut tx.events.totals;
         totals.bytes = totals.bytes.saturating_add(new_bytes as u64);
         totals.bytes = totals.bytes.saturating_sub(replacement.old_bytes as u64);
     }

@@ -1,12 +1,12 @@
-//! Blocks of events that were found damaged: each is told to the log once, and how many there are to whoever asks for our health.
+//! BlockIter of events that were found damaged: each is told to the log once, and how many there are to whoever asks for our health.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use crate::model::Position;
-use crate::store::sled::engine::keys::PackKey;
+use crate::store::sled::engine::keys::BlockKey;
 
-/// Blocks that are told apart: a disk that has lost more has lost everything.
+/// BlockIter that are told apart: a disk that has lost more has lost everything.
 const KNOWN: usize = 10_000;
 
 /// The damaged blocks that were met since the start.
@@ -15,7 +15,7 @@ pub(crate) struct Damage(Mutex<BTreeSet<Position>>);
 
 impl Damage {
     /// Notes a block that could not be read.
-    pub(crate) fn note(&self, key: &PackKey) {
+    pub(crate) fn note(&self, key: &BlockKey) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() < KNOWN && known.insert(key.position()) {
             log::error!("the block of events {key} is damaged: its events are left out");

@@ -10,28 +10,28 @@ use std::ops::Range;
 use sled::Tree;
 
 use crate::model::{EventId, NewEvent, Timestamp};
-use crate::store::sled::engine::keys::{Field, Key, SeenKey, prefix};
-use crate::store::sled::engine::transaction::{Change, Read, View};
+use crate::store::sled::engine::keys::{EventIdKey, Field, Key, prefix};
+use crate::store::sled::engine::transaction::{Change, Read, Transaction};
 use crate::store::sled::events::format::columns::Reporter;
-use crate::store::{Outcome, Swept};
+use crate::store::{Result, Swept};
 
 /// Records of one sweep.
 const SWEEP_RECORDS: usize = 512;
 
 /// What of a report is new.
-pub(crate) struct Sifted<'a> {
+pub(crate) struct Deduplicated<'a> {
     /// The events that are to be stored.
     pub(crate) events: Cow<'a, [NewEvent<'a>]>,
     /// Where they stood in the report, if some were left out.
     places: Option<Vec<usize>>,
     /// The ids that are to be noted.
-    pub(crate) keys: Vec<SeenKey>,
+    pub(crate) keys: Vec<EventIdKey>,
 }
 
-impl<'a> Sifted<'a> {
+impl<'a> Deduplicated<'a> {
     /// A report that is new as a whole and has no ids.
-    pub(crate) fn whole(events: &'a [NewEvent<'a>]) -> Sifted<'a> {
-        Sifted {
+    pub(crate) fn whole(events: &'a [NewEvent<'a>]) -> Deduplicated<'a> {
+        Deduplicated {
             events: Cow::Borrowed(events),
             places: None,
             keys: Vec::new(),
@@ -48,14 +48,14 @@ impl<'a> Sifted<'a> {
 }
 
 /// Leaves out what this reporter has sent already, today, yesterday or earlier in the same report.
-pub(crate) fn sift<'a>(
+pub(crate) fn deduplicate<'a>(
     tree: &Tree,
     reporter: Reporter,
     events: &'a [NewEvent<'a>],
     at: Timestamp,
-) -> Outcome<Sifted<'a>> {
+) -> Result<Deduplicated<'a>> {
     if events.iter().all(|event| event.id.is_none()) {
-        return Ok(Sifted::whole(events));
+        return Ok(Deduplicated::whole(events));
     }
     let (mut new, mut places, mut keys) = (Vec::new(), Vec::new(), Vec::new());
     let mut here = HashSet::new();
@@ -70,7 +70,7 @@ pub(crate) fn sift<'a>(
         new.push(*event);
         places.push(place);
     }
-    Ok(Sifted {
+    Ok(Deduplicated {
         events: Cow::Owned(new),
         places: Some(places),
         keys,
@@ -78,24 +78,24 @@ pub(crate) fn sift<'a>(
 }
 
 /// Notes that events with these ids are stored. False, and nothing is noted: one of them has been stored meanwhile.
-pub(crate) fn note(view: &mut View<'_>, keys: &[SeenKey]) -> Outcome<bool> {
+pub(crate) fn note(tx: &mut Transaction<'_>, keys: &[EventIdKey]) -> Result<bool> {
     for key in keys {
-        if is_known(view, key)? {
+        if is_known(tx, key)? {
             return Ok(false);
         }
     }
     for key in keys {
-        view.put(key, &())?;
+        tx.put(key, &())?;
     }
     Ok(true)
 }
 
 /// Forgets some of the ids of the days before yesterday.
-pub(crate) fn sweep(view: &mut View<'_>, now: Timestamp) -> Outcome<Swept> {
+pub(crate) fn sweep(tx: &mut Transaction<'_>, now: Timestamp) -> Result<Swept> {
     let Range { start, end } = before(now.day().saturating_sub(1));
-    let old = view.raw_range(&start, &end, SWEEP_RECORDS)?;
+    let old = tx.raw_range(&start, &end, SWEEP_RECORDS)?;
     for (key, _) in &old {
-        view.change(key.clone(), Change::Remove);
+        tx.change(key.clone(), Change::Remove);
     }
     Ok(Swept {
         removed: old.len(),
@@ -104,16 +104,16 @@ pub(crate) fn sweep(view: &mut View<'_>, now: Timestamp) -> Outcome<Swept> {
 }
 
 fn before(day: u32) -> Range<Vec<u8>> {
-    vec![SeenKey::KIND]..prefix::<SeenKey>(|to| day.write(to))
+    vec![EventIdKey::KIND]..prefix::<EventIdKey>(|to| day.write(to))
 }
 
-fn key_of(id: EventId, reporter: Reporter, at: Timestamp) -> SeenKey {
+fn key_of(id: EventId, reporter: Reporter, at: Timestamp) -> EventIdKey {
     let (kind, number) = match reporter {
         Reporter::Admin => (0, 0),
         Reporter::Hub => (1, 0),
         Reporter::User(number) => (2, number.0),
     };
-    SeenKey {
+    EventIdKey {
         day: at.day(),
         kind,
         number,
@@ -121,8 +121,8 @@ fn key_of(id: EventId, reporter: Reporter, at: Timestamp) -> SeenKey {
     }
 }
 
-fn is_known(from: &impl Read, key: &SeenKey) -> Outcome<bool> {
-    let yesterday = SeenKey {
+fn is_known(from: &impl Read, key: &EventIdKey) -> Result<bool> {
+    let yesterday = EventIdKey {
         day: key.day.saturating_sub(1),
         ..key.clone()
     };

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use sled::Tree;
 
 use crate::model::{DISK_DAYS, DiskDay, Timestamp};
-use crate::store::Outcome;
+use crate::store::Result;
 use crate::store::sled::engine::keys::{Key, WrittenKey};
 use crate::store::sled::engine::record::postcard_records;
-use crate::store::sled::engine::transaction::{Read, View};
+use crate::store::sled::engine::transaction::{Read, Transaction};
 
 /// Without events, so much must have been written before it is worth a record: a record is written too, and an idle
 /// appliance is to leave its disk alone.
@@ -23,12 +23,12 @@ postcard_records!(DiskDay);
 
 /// Reads what this process has sent to the disk so far.
 #[derive(Debug, Clone)]
-pub struct Meter(Option<Arc<File>>);
+pub struct WriteMeter(Option<Arc<File>>);
 
-impl Meter {
+impl WriteMeter {
     /// Opens the kernel's count. Do so before the process is made undumpable: the file belongs to root after that.
-    pub fn open() -> Meter {
-        Meter(File::open("/proc/self/io").ok().map(Arc::new))
+    pub fn open() -> WriteMeter {
+        WriteMeter(File::open("/proc/self/io").ok().map(Arc::new))
     }
 
     /// Bytes so far; none where there is no such count.
@@ -45,7 +45,7 @@ impl Meter {
 
 /// The counts, as the writer keeps them in mind.
 #[derive(Default)]
-pub(crate) struct Ledger {
+pub(crate) struct DailyWrites {
     days: BTreeMap<u32, DiskDay>,
     /// The last reading; none before the first.
     read: Option<u64>,
@@ -57,16 +57,16 @@ pub(crate) struct Ledger {
     unsaved: DiskDay,
 }
 
-impl Ledger {
+impl DailyWrites {
     /// The counts that are stored. What was written before `meter` was read is not ours to count.
-    pub(crate) fn load(tree: &Tree, meter: &Meter) -> Outcome<Ledger> {
+    pub(crate) fn load(tree: &Tree, meter: &WriteMeter) -> Result<DailyWrites> {
         let days = tree.under::<WrittenKey>(&[WrittenKey::KIND])?;
         let days: BTreeMap<_, _> = days.into_iter().map(|(key, it)| (key.day, it)).collect();
-        Ok(Ledger {
+        Ok(DailyWrites {
             today: days.keys().next_back().copied().unwrap_or(0),
             days,
             read: meter.read(),
-            ..Ledger::default()
+            ..DailyWrites::default()
         })
     }
 
@@ -78,7 +78,7 @@ impl Ledger {
     }
 
     /// Counts what was written since the last time, as of `day`; of the last day that was heard of if it is not known.
-    pub(crate) fn sample(&mut self, meter: &Meter, day: Option<u32>) {
+    pub(crate) fn sample(&mut self, meter: &WriteMeter, day: Option<u32>) {
         self.sampled(meter.read(), day);
     }
 
@@ -108,29 +108,29 @@ impl Ledger {
 }
 
 /// Writes the counts down if that is worth it, or if they are about to be lost.
-pub(crate) fn save(view: &mut View<'_>, at_the_end: bool) -> Outcome<()> {
-    let ledger = &mut view.events.ledger;
-    let bytes = ledger.unsaved.written_bytes.unwrap_or(0);
-    let is_worth_it = ledger.unsaved.events > 0 || bytes >= WORTH_BYTES;
+pub(crate) fn save(tx: &mut Transaction<'_>, at_the_end: bool) -> Result<()> {
+    let daily_writes = &mut tx.events.daily_writes;
+    let bytes = daily_writes.unsaved.written_bytes.unwrap_or(0);
+    let is_worth_it = daily_writes.unsaved.events > 0 || bytes >= WORTH_BYTES;
     let would_be_lost = at_the_end && bytes > 0;
     if !is_worth_it && !would_be_lost {
         return Ok(());
     }
-    ledger.unsaved = DiskDay::default();
+    daily_writes.unsaved = DiskDay::default();
     // Should there be no room for it, nothing is lost: these are the whole counts, and the next record holds them too.
-    let changed = std::mem::take(&mut ledger.changed);
-    let oldest = ledger.today.saturating_sub(DISK_DAYS - 1);
-    let kept = ledger.days.split_off(&oldest);
-    let gone = std::mem::replace(&mut ledger.days, kept);
+    let changed = std::mem::take(&mut daily_writes.changed);
+    let oldest = daily_writes.today.saturating_sub(DISK_DAYS - 1);
+    let kept = daily_writes.days.split_off(&oldest);
+    let gone = std::mem::replace(&mut daily_writes.days, kept);
     let days: Vec<_> = changed
         .into_iter()
-        .filter_map(|day| Some((day, *ledger.days.get(&day)?)))
+        .filter_map(|day| Some((day, *daily_writes.days.get(&day)?)))
         .collect();
     for (day, counts) in days {
-        view.put(&WrittenKey { day }, &counts)?;
+        tx.put(&WrittenKey { day }, &counts)?;
     }
     for day in gone.into_keys() {
-        view.remove(&WrittenKey { day });
+        tx.remove(&WrittenKey { day });
     }
     Ok(())
 }
@@ -163,24 +163,24 @@ mod tests {
 
     #[test]
     fn what_is_written_is_counted_from_one_reading_to_the_next() {
-        let mut ledger = Ledger::default();
-        ledger.sampled(Some(1_000), Some(7));
-        ledger.store(Timestamp::from_millis(7 * 86_400_000), 3);
-        ledger.sampled(Some(1_500), Some(7));
-        ledger.sampled(Some(1_600), Some(8));
-        ledger.sampled(Some(1_650), None);
-        ledger.sampled(None, Some(9));
+        let mut daily_writes = DailyWrites::default();
+        daily_writes.sampled(Some(1_000), Some(7));
+        daily_writes.store(Timestamp::from_millis(7 * 86_400_000), 3);
+        daily_writes.sampled(Some(1_500), Some(7));
+        daily_writes.sampled(Some(1_600), Some(8));
+        daily_writes.sampled(Some(1_650), None);
+        daily_writes.sampled(None, Some(9));
         let days = vec![(7, day(3, Some(500))), (8, day(0, Some(150)))];
-        assert_eq!(ledger.days(), days);
+        assert_eq!(daily_writes.days(), days);
     }
 
     #[test]
     fn only_the_last_days_are_told() {
-        let mut ledger = Ledger::default();
+        let mut daily_writes = DailyWrites::default();
         for day in 0..100 {
-            ledger.sampled(Some(u64::from(day)), Some(day));
+            daily_writes.sampled(Some(u64::from(day)), Some(day));
         }
-        let days = ledger.days();
+        let days = daily_writes.days();
         assert_eq!(days.len(), DISK_DAYS as usize);
         assert_eq!(days.first().map(|(day, _)| *day), Some(100 - DISK_DAYS));
     }
@@ -188,7 +188,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn the_kernel_counts_what_we_write() {
-        let meter = Meter::open();
+        let meter = WriteMeter::open();
         // It is read anew each time, and never goes back.
         let first = meter.read().unwrap();
         assert!(meter.read().unwrap() >= first);

@@ -4,16 +4,16 @@
 use std::collections::BTreeMap;
 
 use crate::model::{Erasure, EventQuery, Order, UserId};
-use crate::store::Outcome;
-use crate::store::sled::engine::keys::{FormerKey, Key, NumberKey, PackKey, UserKey};
-use crate::store::sled::engine::transaction::{Read, View, after_prefix};
-use crate::store::sled::events::block_iter::{Packs, Stored};
+use crate::store::Result;
+use crate::store::sled::engine::keys::{BlockKey, FormerKey, Key, NumberKey, UserKey};
+use crate::store::sled::engine::transaction::{Read, Transaction, after_prefix};
+use crate::store::sled::events::block_iter::{MergedBlockIter, Stored};
 use crate::store::sled::events::compaction::{Merge, Replacement};
 use crate::store::sled::events::counts::count_by_name::NameCount;
-use crate::store::sled::events::format::columns::{Columns, Texts};
-use crate::store::sled::events::reader::{Reader, Wanted};
+use crate::store::sled::events::format::columns::{Columns, DetailsBuffer};
+use crate::store::sled::events::reader::{EventFilter, Reader};
 
-/// Blocks that one step rewrites.
+/// BlockIter that one step rewrites.
 const STEP_BLOCKS: usize = 8;
 
 /// What one step is to do, and where the next one begins.
@@ -24,7 +24,7 @@ pub(crate) struct Erasing {
 }
 
 /// Some of the merged blocks from the key `from` on that hold such events, without them.
-pub(crate) fn plan(reader: &Reader, what: &Erasure, from: &[u8]) -> Outcome<Erasing> {
+pub(crate) fn plan(reader: &Reader, what: &Erasure, from: &[u8]) -> Result<Erasing> {
     let mut erasing = Erasing {
         merge: Merge::default(),
         events: 0,
@@ -36,21 +36,21 @@ pub(crate) fn plan(reader: &Reader, what: &Erasure, from: &[u8]) -> Outcome<Eras
         to: what.before,
         ..EventQuery::all(Order::Ascending)
     };
-    let Some(wanted) = reader.resolve(&query)? else {
+    let Some(filter) = reader.resolve(&query)? else {
         return Ok(erasing);
     };
-    let end = after_prefix(&[PackKey::KIND]);
-    let mut packs = Packs::new(reader.tree(), from, &end, Order::Ascending);
-    while let Some((key, contents)) = packs.next()? {
+    let end = after_prefix(&[BlockKey::KIND]);
+    let mut merged = MergedBlockIter::new(reader.tree(), from, &end, Order::Ascending);
+    while let Some((key, stats)) = merged.next()? {
         if erasing.merge.replacements.len() == STEP_BLOCKS {
             erasing.next = Some(key.bytes());
             break;
         }
-        if contents.is_some_and(|contents| !wanted.may_match(&contents)) {
+        if stats.is_some_and(|stats| !filter.may_match(&stats)) {
             continue;
         }
         let stored = Stored::fetch(reader.tree(), key)?;
-        if let Some((replacement, events)) = without(reader, &wanted, stored)? {
+        if let Some((replacement, events)) = without(reader, &filter, stored)? {
             erasing.merge.replacements.push(replacement);
             erasing.events += events;
         }
@@ -61,10 +61,10 @@ pub(crate) fn plan(reader: &Reader, what: &Erasure, from: &[u8]) -> Outcome<Eras
 /// A block without the events that are to go, and how many those are; none if it has none of them.
 fn without(
     reader: &Reader,
-    wanted: &Wanted<'_>,
+    filter: &EventFilter<'_>,
     stored: Stored,
-) -> Outcome<Option<(Replacement, u64)>> {
-    let (block, mut room) = (stored.open(), Texts::default());
+) -> Result<Option<(Replacement, u64)>> {
+    let (block, mut room) = (stored.open(), DetailsBuffer::default());
     let events = block
         .as_ref()
         .and_then(|block| block.events(&mut room).ok());
@@ -75,7 +75,7 @@ fn without(
     let mut kept = Columns::default();
     let mut gone: BTreeMap<(u32, u32), u64> = BTreeMap::new();
     for (position, event) in &events {
-        if wanted.matches(event) {
+        if filter.matches(event) {
             *gone.entry((event.at.hour(), event.name)).or_default() += 1;
         } else {
             kept.keep(*position, event);
@@ -100,13 +100,13 @@ fn without(
 }
 
 /// Forgets the number of an account that is gone and has no events any more.
-pub(crate) fn forget_former(view: &mut View<'_>, id: UserId) -> Outcome<()> {
+pub(crate) fn forget_former(tx: &mut Transaction<'_>, id: UserId) -> Result<()> {
     let key = FormerKey { id };
-    if let Some(number) = view.fetch(&key)?
-        && view.fetch(&UserKey { id })?.is_none()
+    if let Some(number) = tx.fetch(&key)?
+        && tx.fetch(&UserKey { id })?.is_none()
     {
-        view.remove(&NumberKey { number });
-        view.remove(&key);
+        tx.remove(&NumberKey { number });
+        tx.remove(&key);
     }
     Ok(())
 }

@@ -13,14 +13,14 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::model::{Event, LiveQuery, Position, limits};
-use crate::store::sled::engine::keys::{BlockKey, Key};
+use crate::store::sled::engine::keys::{BlockPartKey, Key};
 use crate::store::sled::engine::record;
 use crate::store::sled::events::format::block::{self, Block, Part};
-use crate::store::sled::events::format::columns::Texts;
+use crate::store::sled::events::format::columns::DetailsBuffer;
 use crate::store::sled::events::replay::{self, Backlog};
 use crate::store::sled::events::resolver::Lookup;
 use crate::store::sled::events::scan::Scan;
-use crate::store::{EventListener, Heard, Outcome, StoreError};
+use crate::store::{Delivery, Error, EventListener, Result};
 
 /// What a block takes in a buffer beside its bytes.
 const OVERHEAD_BYTES: usize = 128;
@@ -28,23 +28,23 @@ const OVERHEAD_BYTES: usize = 128;
 const TOLD_AT_ONCE: usize = 128;
 
 /// A block that was just placed.
-pub(crate) struct Fresh {
-    key: BlockKey,
+pub(crate) struct CommittedBlock {
+    key: BlockPartKey,
     parts: Vec<(Vec<u8>, IVec)>,
     events: u64,
     bytes: usize,
 }
 
 /// The blocks among the entries that a group places.
-pub(crate) fn fresh(placed: &[(Vec<u8>, IVec)]) -> Vec<Arc<Fresh>> {
-    let mut blocks: Vec<Fresh> = Vec::new();
-    let mut last: Option<BlockKey> = None;
+pub(crate) fn committed_blocks(placed: &[(Vec<u8>, IVec)]) -> Vec<Arc<CommittedBlock>> {
+    let mut blocks: Vec<CommittedBlock> = Vec::new();
+    let mut last: Option<BlockPartKey> = None;
     for (bytes, stored) in placed {
-        let Some(key) = BlockKey::parse(bytes) else {
+        let Some(key) = BlockPartKey::parse(bytes) else {
             continue;
         };
-        if last.as_ref().map(BlockKey::block) != Some(key.block()) {
-            blocks.push(Fresh {
+        if last.as_ref().map(BlockPartKey::block) != Some(key.block()) {
+            blocks.push(CommittedBlock {
                 key: key.clone(),
                 parts: Vec::new(),
                 events: block::events_in(record::body_of(stored)),
@@ -86,12 +86,12 @@ impl Live {
     }
 
     /// Hands a group's blocks, which are on the disk, to everybody. It never waits for a listener.
-    pub(crate) fn publish(&self, fresh: &[Arc<Fresh>]) {
-        if fresh.is_empty() {
+    pub(crate) fn publish(&self, committed_blocks: &[Arc<CommittedBlock>]) {
+        if committed_blocks.is_empty() {
             return;
         }
         for queue in self.queues().iter() {
-            queue.take(fresh);
+            queue.take(committed_blocks);
         }
     }
 
@@ -135,7 +135,7 @@ struct Waiting {
 }
 
 enum Item {
-    Block(Arc<Fresh>),
+    Block(Arc<CommittedBlock>),
     /// So many events did not fit here.
     Missed(u64),
 }
@@ -149,9 +149,12 @@ impl Queue {
         }
     }
 
-    fn take(&self, fresh: &[Arc<Fresh>]) {
+    fn take(&self, committed_blocks: &[Arc<CommittedBlock>]) {
         let mut waiting = self.waiting();
-        for block in fresh.iter().filter(|it| it.key.sequence > self.since) {
+        for block in committed_blocks
+            .iter()
+            .filter(|it| it.key.sequence > self.since)
+        {
             if waiting.bytes + block.bytes <= limits::LIVE_BUFFER_BYTES {
                 waiting.bytes += block.bytes;
                 waiting.items.push_back(Item::Block(Arc::clone(block)));
@@ -184,9 +187,9 @@ pub(crate) struct Listener {
     live: Arc<Live>,
     queue: Arc<Queue>,
     lookup: Lookup,
-    wanted: LiveQuery,
+    filter: LiveQuery,
     /// What was stored before, being read.
-    catching_up: Option<JoinHandle<Outcome<Backlog>>>,
+    catching_up: Option<JoinHandle<Result<Backlog>>>,
     /// What was stored before and is still to be told, and how much of it is not.
     before: vec::IntoIter<(Position, Event)>,
     missed_before: u64,
@@ -197,13 +200,13 @@ impl Listener {
     pub(crate) fn register(
         live: &Arc<Live>,
         lookup: Lookup,
-        wanted: LiveQuery,
+        filter: LiveQuery,
     ) -> Option<Listener> {
         Some(Listener {
             queue: live.register()?,
             live: Arc::clone(live),
             lookup,
-            wanted,
+            filter,
             catching_up: None,
             before: Vec::new().into_iter(),
             missed_before: 0,
@@ -213,54 +216,54 @@ impl Listener {
     /// Reads what was stored before, on a thread of its own. To be called when every group that had begun before the registration is
     /// on the disk.
     pub(crate) fn catch_up(&mut self, scan: Scan) {
-        let (wanted, until) = (self.wanted.clone(), self.queue.since);
+        let (filter, until) = (self.filter.clone(), self.queue.since);
         let queue: Weak<Queue> = Arc::downgrade(&self.queue);
         self.catching_up = Some(tokio::task::spawn_blocking(move || {
             let given_up = || queue.strong_count() == 0;
-            replay::read(scan, &wanted, until, given_up)
+            replay::read(scan, &filter, until, given_up)
         }));
     }
 
-    fn unpack(&mut self, fresh: &Fresh) -> Outcome<Heard> {
-        let mut joined = Vec::with_capacity(fresh.bytes);
-        for (key, stored) in &fresh.parts {
+    fn unpack(&mut self, committed_blocks: &CommittedBlock) -> Result<Delivery> {
+        let mut joined = Vec::with_capacity(committed_blocks.bytes);
+        for (key, stored) in &committed_blocks.parts {
             let Part(bytes) = record::open(key, stored)?;
             joined.extend_from_slice(&bytes);
         }
-        let block = Block::open(fresh.key.clone(), &joined)?;
-        let (wanted, mut events, mut room) = (&self.wanted, Vec::new(), Texts::default());
-        for (position, packed) in block.events(&mut room)? {
-            self.lookup.tell(position, &packed, &mut |row| {
-                if wanted.matches(row) {
+        let block = Block::open(committed_blocks.key.clone(), &joined)?;
+        let (filter, mut events, mut room) = (&self.filter, Vec::new(), DetailsBuffer::default());
+        for (position, event) in block.events(&mut room)? {
+            self.lookup.emit(position, &event, &mut |row| {
+                if filter.matches(row) {
                     events.push((row.position, row.to_event()));
                 }
             })?;
         }
-        Ok(Heard::Events(events))
+        Ok(Delivery::Events(events))
     }
 }
 
 #[async_trait]
 impl EventListener for Listener {
-    async fn next(&mut self) -> Outcome<Heard> {
+    async fn next(&mut self) -> Result<Delivery> {
         if let Some(reading) = &mut self.catching_up {
             let read = reading.await;
             self.catching_up = None;
-            let backlog = read.map_err(|error| StoreError::Corrupt(error.to_string()))??;
+            let backlog = read.map_err(|error| Error::Corrupt(error.to_string()))??;
             self.before = backlog.events.into_iter();
             self.missed_before = backlog.missed;
         }
         if self.before.len() > 0 {
             let some = self.before.by_ref().take(TOLD_AT_ONCE);
-            return Ok(Heard::Events(some.collect()));
+            return Ok(Delivery::Events(some.collect()));
         }
         if self.missed_before > 0 {
-            return Ok(Heard::Missed(std::mem::take(&mut self.missed_before)));
+            return Ok(Delivery::Missed(std::mem::take(&mut self.missed_before)));
         }
         loop {
             match self.queue.next() {
                 Some(Item::Block(block)) => return self.unpack(&block),
-                Some(Item::Missed(count)) => return Ok(Heard::Missed(count)),
+                Some(Item::Missed(count)) => return Ok(Delivery::Missed(count)),
                 // What is told between the two lines is kept for this one.
                 None => self.queue.told.notified().await,
             }
@@ -279,14 +282,14 @@ mod tests {
     use super::*;
     use crate::model::Timestamp;
 
-    fn block(sequence: u64, events: u64, bytes: usize) -> Arc<Fresh> {
-        let key = BlockKey {
+    fn block(sequence: u64, events: u64, bytes: usize) -> Arc<CommittedBlock> {
+        let key = BlockPartKey {
             at: Timestamp::default(),
             sequence,
             index: 0,
             part: 0,
         };
-        Arc::new(Fresh {
+        Arc::new(CommittedBlock {
             key,
             parts: Vec::new(),
             events,

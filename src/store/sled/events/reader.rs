@@ -10,30 +10,30 @@ use crate::model::{
     Event, EventPage, EventQuery, EventRow, Order, Position, Principal, Timestamp, UserId,
     UserNumber,
 };
-use crate::store::Outcome;
+use crate::store::Result;
 use crate::store::sled::engine::keys::{
-    BlockKey, FormerKey, Key, PackKey, UserKey, after, from_moment,
+    BlockKey, BlockPartKey, FormerKey, Key, UserKey, after, from_moment,
 };
 use crate::store::sled::engine::transaction::{Read, after_prefix};
 use crate::store::sled::events::append::Totals;
 use crate::store::sled::events::block_iter::{
-    Blocks, Packs, Stored, first_loose, newest_pack, pack_at_or_before,
+    BlockIter, MergedBlockIter, Stored, first_loose, merged_at_or_before, newest_merged,
 };
 use crate::store::sled::events::damage::Damage;
-use crate::store::sled::events::format::block_stats::Contents;
-use crate::store::sled::events::format::columns::{OTHER, Packed, Reporter, Texts};
+use crate::store::sled::events::format::block_stats::BlockStats;
+use crate::store::sled::events::format::columns::{BlockEvent, DetailsBuffer, OTHER, Reporter};
 use crate::store::sled::events::resolver::Lookup;
 
 /// What one page may spend on looking: an event costs one, a block as much as it takes to fetch it.
-const PAGE_LOOKS: usize = 400_000;
-const BLOCK_LOOKS: usize = 800;
+const PAGE_BUDGET: usize = 400_000;
+const BLOCK_COST: usize = 800;
 /// The same for counting the users of events that are not merged yet: they are merged as soon as they would fill a block.
-const LOOSE_LOOKS: usize = 2_000_000;
+const LOOSE_BUDGET: usize = 2_000_000;
 /// Merged blocks one page passes over.
-const PAGE_PASSES: usize = 50_000;
+const PAGE_SKIPPED_BLOCKS: usize = 50_000;
 
 /// What is asked for, in the store's own terms.
-pub(crate) struct Wanted<'a> {
+pub(crate) struct EventFilter<'a> {
     /// The name, and its number if it has one. Events of before it had one carry the name itself.
     name: Option<(&'a str, Option<u32>)>,
     subject: Option<UserNumber>,
@@ -43,10 +43,10 @@ pub(crate) struct Wanted<'a> {
 }
 
 /// What a walk has come to.
-pub(crate) struct Walked {
+pub(crate) struct WalkProgress {
     /// Where it ended; none: nothing follows.
     pub(crate) next: Option<Position>,
-    /// Blocks that could not be read: what they hold was not told.
+    /// BlockIter that could not be read: what they hold was not told.
     pub(crate) damaged_blocks: usize,
 }
 
@@ -68,105 +68,105 @@ impl Reader {
     }
 
     /// Notes a block that could not be read.
-    pub(crate) fn note_damage(&self, key: &PackKey) {
+    pub(crate) fn note_damage(&self, key: &BlockKey) {
         self.damage.note(key);
     }
 
     /// A page of the events that are asked for.
-    pub(crate) fn page(&mut self, query: &EventQuery) -> Outcome<EventPage> {
+    pub(crate) fn page(&mut self, query: &EventQuery) -> Result<EventPage> {
         let mut events = Vec::new();
-        let walked = self.walk(query, PAGE_LOOKS, &mut |row| {
+        let progress = self.walk(query, PAGE_BUDGET, &mut |row| {
             events.push((row.position, row.to_event()));
         })?;
         Ok(EventPage {
             events,
-            next: walked.next,
-            damaged_blocks: walked.damaged_blocks,
+            next: progress.next,
+            damaged_blocks: progress.damaged_blocks,
         })
     }
 
-    /// Tells events that are asked for, in order, at most as many as the query's limit and as `looks` reach for.
+    /// Tells events that are asked for, in order, at most as many as the query's limit and as `budget` reach for.
     pub(crate) fn walk(
         &mut self,
         query: &EventQuery,
-        looks: usize,
-        tell: &mut dyn FnMut(&EventRow<'_>),
-    ) -> Outcome<Walked> {
-        let mut walked = Walked {
+        budget: usize,
+        emit: &mut dyn FnMut(&EventRow<'_>),
+    ) -> Result<WalkProgress> {
+        let mut progress = WalkProgress {
             next: query.after,
             damaged_blocks: 0,
         };
-        let Some(wanted) = self.resolve(query)? else {
-            walked.next = None;
-            return Ok(walked);
+        let Some(filter) = self.resolve(query)? else {
+            progress.next = None;
+            return Ok(progress);
         };
-        let mut blocks = Shelf::new(self.tree(), &wanted, query)?;
-        let (mut looked, mut told) = (0, 0);
-        while looked < looks {
+        let mut blocks = CandidateBlocks::new(self.tree(), &filter, query)?;
+        let (mut spent, mut told) = (0, 0);
+        while spent < budget {
             let stored = match blocks.next(&self.lookup.tree)? {
-                Find::Block(_) if told == query.limit => return Ok(walked),
-                Find::Block(stored) => stored,
-                Find::Tired(position) => {
-                    walked.next = Some(position);
-                    return Ok(walked);
+                Candidate::Block(_) if told == query.limit => return Ok(progress),
+                Candidate::Block(stored) => stored,
+                Candidate::BudgetSpent(position) => {
+                    progress.next = Some(position);
+                    return Ok(progress);
                 }
-                Find::End => {
-                    walked.next = None;
-                    return Ok(walked);
+                Candidate::End => {
+                    progress.next = None;
+                    return Ok(progress);
                 }
             };
-            let (block, mut room) = (stored.open(), Texts::default());
+            let (block, mut room) = (stored.open(), DetailsBuffer::default());
             let events = block.as_ref().and_then(|block| {
-                let wants = |position, event: &Packed<'_>| {
-                    is_behind(position, query) && wanted.matches(event)
+                let wants = |position, event: &BlockEvent<'_>| {
+                    is_behind(position, query) && filter.matches(event)
                 };
                 Some((block.last()?, block.events_where(&mut room, wants).ok()?))
             });
             let Some((last, mut events)) = events else {
                 self.damage.note(&stored.key);
-                walked.damaged_blocks += 1;
-                walked.next = Some(stored.key.edge(query.order));
+                progress.damaged_blocks += 1;
+                progress.next = Some(stored.key.edge(query.order));
                 continue;
             };
             if query.order == Order::Descending {
                 events.reverse();
             }
-            looked += BLOCK_LOOKS + stored.events();
+            spent += BLOCK_COST + stored.events();
             for (position, event) in events {
                 if told == query.limit {
-                    return Ok(walked);
+                    return Ok(progress);
                 }
-                self.lookup.tell(position, &event, tell)?;
-                walked.next = Some(position);
+                self.lookup.emit(position, &event, emit)?;
+                progress.next = Some(position);
                 told += 1;
             }
-            walked.next = Some(match query.order {
+            progress.next = Some(match query.order {
                 Order::Ascending => last,
                 Order::Descending => stored.key.edge(Order::Descending),
             });
         }
-        Ok(walked)
+        Ok(progress)
     }
 
     /// Tells the events of these hours whose blocks are not merged yet; of very many only the oldest, for others wait too.
     pub(crate) fn walk_loose(
         &self,
         hours: Range<u32>,
-        mut tell: impl FnMut(&Packed<'_>),
-    ) -> Outcome<()> {
+        mut emit: impl FnMut(&BlockEvent<'_>),
+    ) -> Result<()> {
         let tree = self.tree();
         let ahead = Totals::stored(tree)?.ahead();
-        let newest = newest_pack(tree)?;
-        let from = from_moment::<BlockKey>(Timestamp::of_hour(hours.start));
-        let to = from_moment::<BlockKey>(Timestamp::of_hour(hours.end).after(ahead));
+        let newest = newest_merged(tree)?;
+        let from = from_moment::<BlockPartKey>(Timestamp::of_hour(hours.start));
+        let to = from_moment::<BlockPartKey>(Timestamp::of_hour(hours.end).after(ahead));
         let from = from.max(first_loose(newest.as_ref()));
-        let mut blocks = Blocks::new(tree, &from, &to, Order::Ascending);
-        let mut looked = 0;
-        while looked < LOOSE_LOOKS
+        let mut blocks = BlockIter::new(tree, &from, &to, Order::Ascending);
+        let mut spent = 0;
+        while spent < LOOSE_BUDGET
             && let Some(stored) = blocks.next()?
         {
-            let (block, mut room) = (stored.open(), Texts::default());
-            let wants = |_, event: &Packed<'_>| hours.contains(&event.at.hour());
+            let (block, mut room) = (stored.open(), DetailsBuffer::default());
+            let wants = |_, event: &BlockEvent<'_>| hours.contains(&event.at.hour());
             let events = block
                 .as_ref()
                 .and_then(|block| block.events_where(&mut room, wants).ok());
@@ -174,9 +174,9 @@ impl Reader {
                 self.damage.note(&stored.key);
                 continue;
             };
-            looked += BLOCK_LOOKS + stored.events();
+            spent += BLOCK_COST + stored.events();
             for (_, event) in &events {
-                tell(event);
+                emit(event);
             }
         }
         Ok(())
@@ -188,7 +188,7 @@ impl Reader {
     }
 
     /// Up to `limit` events from `from` on, oldest first, however many pages that takes.
-    pub(crate) fn since(&mut self, from: Timestamp, limit: usize) -> Outcome<Vec<Event>> {
+    pub(crate) fn since(&mut self, from: Timestamp, limit: usize) -> Result<Vec<Event>> {
         let mut query = EventQuery {
             from: Some(from),
             limit,
@@ -208,7 +208,7 @@ impl Reader {
     }
 
     /// The numbers behind the question; none when somebody whom nobody ever heard of is asked for.
-    pub(crate) fn resolve<'a>(&self, query: &'a EventQuery) -> Outcome<Option<Wanted<'a>>> {
+    pub(crate) fn resolve<'a>(&self, query: &'a EventQuery) -> Result<Option<EventFilter<'a>>> {
         let subject = query.subject.map(|id| number_of(self.tree(), id));
         let subject = subject.transpose()?;
         let reporter = match query.reporter {
@@ -220,7 +220,7 @@ impl Reader {
         if subject == Some(None) || reporter == Some(None) {
             return Ok(None);
         }
-        Ok(Some(Wanted {
+        Ok(Some(EventFilter {
             name: query
                 .name
                 .as_deref()
@@ -234,15 +234,15 @@ impl Reader {
 }
 
 /// The number of a user, also of one whose account is gone.
-fn number_of(from: &impl Read, id: UserId) -> Outcome<Option<UserNumber>> {
+fn number_of(from: &impl Read, id: UserId) -> Result<Option<UserNumber>> {
     match from.fetch(&UserKey { id })? {
         Some(user) => Ok(Some(user.number)),
         None => from.fetch(&FormerKey { id }),
     }
 }
 
-impl Wanted<'_> {
-    pub(crate) fn matches(&self, event: &Packed<'_>) -> bool {
+impl EventFilter<'_> {
+    pub(crate) fn matches(&self, event: &BlockEvent<'_>) -> bool {
         self.name.is_none_or(|(name, number)| match event.literal {
             Some(literal) => literal == name,
             None => number == Some(event.name),
@@ -255,14 +255,14 @@ impl Wanted<'_> {
     }
 
     /// Whether a block may hold such events.
-    pub(crate) fn may_match(&self, contents: &Contents) -> bool {
-        let Contents::Events {
+    pub(crate) fn may_match(&self, stats: &BlockStats) -> bool {
+        let BlockStats::Events {
             earliest,
             latest,
             names,
             subjects,
             ..
-        } = contents
+        } = stats
         else {
             return true;
         };
@@ -285,43 +285,52 @@ fn is_behind(position: Position, query: &EventQuery) -> bool {
 }
 
 /// What comes next.
-enum Find {
+enum Candidate {
     /// A block that may hold what is asked for.
     Block(Stored),
     /// Enough was passed over for one page, which ends here.
-    Tired(Position),
+    BudgetSpent(Position),
     /// Nothing.
     End,
 }
 
 /// The blocks that may hold what is asked for, one after the other: the merged ones by what they say of themselves, the loose
 /// ones by their keys.
-struct Shelf<'a> {
-    wanted: &'a Wanted<'a>,
+struct CandidateBlocks<'a> {
+    filter: &'a EventFilter<'a>,
     query: &'a EventQuery,
-    packs: Packs,
-    loose: Blocks,
+    merged: MergedBlockIter,
+    loose: BlockIter,
     passes: usize,
 }
 
-impl<'a> Shelf<'a> {
-    fn new(tree: &Tree, wanted: &'a Wanted<'a>, query: &'a EventQuery) -> Outcome<Shelf<'a>> {
-        let newest = newest_pack(tree)?;
+impl<'a> CandidateBlocks<'a> {
+    fn new(
+        tree: &Tree,
+        filter: &'a EventFilter<'a>,
+        query: &'a EventQuery,
+    ) -> Result<CandidateBlocks<'a>> {
+        let newest = newest_merged(tree)?;
         let low = query.from.unwrap_or(Timestamp::from_millis(i64::MIN));
         // The moment of a block may be ahead of those of its events.
         let ahead = Totals::stored(tree)?.ahead();
         let high = query.to.and_then(|to| to.after(ahead).successor());
-        let (mut packs_from, mut loose_from) =
-            (from_moment::<PackKey>(low), from_moment::<BlockKey>(low));
+        let (mut packs_from, mut loose_from) = (
+            from_moment::<BlockKey>(low),
+            from_moment::<BlockPartKey>(low),
+        );
         let (mut packs_to, mut loose_to) = match high {
-            Some(high) => (from_moment::<PackKey>(high), from_moment::<BlockKey>(high)),
+            Some(high) => (
+                from_moment::<BlockKey>(high),
+                from_moment::<BlockPartKey>(high),
+            ),
             None => (
-                after_prefix(&[PackKey::KIND]),
                 after_prefix(&[BlockKey::KIND]),
+                after_prefix(&[BlockPartKey::KIND]),
             ),
         };
         // The block in which the last page ended is looked at once more: it may hold more.
-        match (query.after.map(PackKey::of), query.order) {
+        match (query.after.map(BlockKey::of), query.order) {
             (Some(cursor), Order::Ascending) => {
                 packs_from = packs_from.max(cursor.bytes());
                 loose_from = loose_from.max(cursor.part(0).bytes());
@@ -333,51 +342,51 @@ impl<'a> Shelf<'a> {
             (None, _) => {}
         }
         // A merged block begins before what it holds last.
-        if let Some(before) = pack_at_or_before(tree, &packs_from)? {
+        if let Some(before) = merged_at_or_before(tree, &packs_from)? {
             packs_from = before.bytes();
         }
         loose_from = loose_from.max(first_loose(newest.as_ref()));
-        Ok(Shelf {
-            wanted,
+        Ok(CandidateBlocks {
+            filter,
             query,
-            packs: Packs::new(tree, &packs_from, &packs_to, query.order),
-            loose: Blocks::new(tree, &loose_from, &loose_to, query.order),
+            merged: MergedBlockIter::new(tree, &packs_from, &packs_to, query.order),
+            loose: BlockIter::new(tree, &loose_from, &loose_to, query.order),
             passes: 0,
         })
     }
 
-    fn next(&mut self, tree: &Tree) -> Outcome<Find> {
+    fn next(&mut self, tree: &Tree) -> Result<Candidate> {
         if self.query.order == Order::Descending
             && let Some(loose) = self.loose.next()?
         {
-            return Ok(Find::Block(loose));
+            return Ok(Candidate::Block(loose));
         }
-        while let Some((key, contents)) = self.packs.next()? {
-            let fits = contents.as_ref().is_none_or(|contents| {
-                self.wanted.may_match(contents) && self.is_ahead(&key, contents)
-            });
+        while let Some((key, stats)) = self.merged.next()? {
+            let fits = stats
+                .as_ref()
+                .is_none_or(|stats| self.filter.may_match(stats) && self.is_ahead(&key, stats));
             if fits {
-                return Stored::fetch(tree, key).map(Find::Block);
+                return Stored::fetch(tree, key).map(Candidate::Block);
             }
             self.passes += 1;
-            if self.passes == PAGE_PASSES {
-                return Ok(Find::Tired(key.edge(self.query.order)));
+            if self.passes == PAGE_SKIPPED_BLOCKS {
+                return Ok(Candidate::BudgetSpent(key.edge(self.query.order)));
             }
         }
         match self.query.order {
-            Order::Ascending => Ok(self.loose.next()?.map_or(Find::End, Find::Block)),
-            Order::Descending => Ok(Find::End),
+            Order::Ascending => Ok(self.loose.next()?.map_or(Candidate::End, Candidate::Block)),
+            Order::Descending => Ok(Candidate::End),
         }
     }
 
     /// Whether some of a merged block stands behind the cursor.
-    fn is_ahead(&self, key: &PackKey, contents: &Contents) -> bool {
+    fn is_ahead(&self, key: &BlockKey, stats: &BlockStats) -> bool {
         let Some(after) = self.query.after else {
             return true;
         };
-        match (self.query.order, contents) {
-            (Order::Ascending, Contents::Events { last, .. }) => *last > after,
-            (Order::Ascending, Contents::Damaged) => key.edge(Order::Ascending) > after,
+        match (self.query.order, stats) {
+            (Order::Ascending, BlockStats::Events { last, .. }) => *last > after,
+            (Order::Ascending, BlockStats::Damaged) => key.edge(Order::Ascending) > after,
             (Order::Descending, _) => key.position() < after,
         }
     }

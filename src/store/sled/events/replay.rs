@@ -2,7 +2,7 @@
 //! that it heard, up to the group from which on it listens again.
 
 use crate::model::{Event, EventQuery, EventRow, LiveQuery, Order, Position, limits};
-use crate::store::{EventScan, Outcome};
+use crate::store::{EventScan, Result};
 
 /// What was stored meanwhile.
 #[derive(Default)]
@@ -11,7 +11,7 @@ pub(crate) struct Backlog {
     pub(crate) events: Vec<(Position, Event)>,
     /// How many events lie behind these, wanted or not.
     pub(crate) missed: u64,
-    looked: usize,
+    spent: usize,
     bytes: usize,
 }
 
@@ -26,17 +26,17 @@ pub(crate) fn query(after: Position) -> EventQuery {
 /// Reads the first events that a scan tells, up to the group `until`, and counts the others.
 pub(crate) fn read(
     mut scan: impl EventScan,
-    wanted: &LiveQuery,
+    filter: &LiveQuery,
     until: u64,
     given_up: impl Fn() -> bool,
-) -> Outcome<Backlog> {
+) -> Result<Backlog> {
     let mut backlog = Backlog::default();
     let (mut more, mut is_there) = (true, false);
     while more && !is_there && !given_up() {
         let advanced = scan.advance(&mut |row| {
             is_there |= row.position.sequence > until;
             if !is_there {
-                backlog.see(row, wanted);
+                backlog.see(row, filter);
             }
         })?;
         more = advanced.more;
@@ -45,13 +45,13 @@ pub(crate) fn read(
 }
 
 impl Backlog {
-    /// Once something had no room nothing is kept any more: there would be a gap before it.
-    fn see(&mut self, row: &EventRow<'_>, wanted: &LiveQuery) {
+    /// IdempotencyRecord something had no room nothing is kept any more: there would be a gap before it.
+    fn see(&mut self, row: &EventRow<'_>, filter: &LiveQuery) {
         let bytes = row.name.len() + row.details.map_or(0, str::len);
-        let is_wanted = wanted.matches(row);
-        self.looked += 1;
+        let is_wanted = filter.matches(row);
+        self.spent += 1;
         self.bytes += if is_wanted { bytes } else { 0 };
-        let has_room = self.looked <= limits::LIVE_RESUME_EVENTS
+        let has_room = self.spent <= limits::LIVE_RESUME_EVENTS
             && self.bytes <= limits::LIVE_RESUME_BYTES
             && self.missed == 0;
         if !has_room {
@@ -65,7 +65,7 @@ impl Backlog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Advanced;
+    use crate::store::ScanProgress;
 
     const BIG: usize = limits::LIVE_RESUME_BYTES * 2 / 3;
 
@@ -73,12 +73,12 @@ mod tests {
     struct Told(std::vec::IntoIter<u64>);
 
     impl EventScan for Told {
-        fn advance(&mut self, tell: &mut dyn FnMut(&EventRow<'_>)) -> Outcome<Advanced> {
+        fn advance(&mut self, emit: &mut dyn FnMut(&EventRow<'_>)) -> Result<ScanProgress> {
             let next = self.0.next();
             if let Some(sequence) = next {
                 // Some say too much to be kept beside others.
                 let details = "x".repeat(if sequence % 5 == 4 { BIG } else { 0 });
-                tell(&EventRow {
+                emit(&EventRow {
                     position: Position {
                         sequence,
                         ..Position::default()
@@ -90,7 +90,7 @@ mod tests {
                     details: Some(&details),
                 });
             }
-            Ok(Advanced {
+            Ok(ScanProgress {
                 more: next.is_some(),
                 damaged_blocks: 0,
             })
@@ -98,11 +98,11 @@ mod tests {
     }
 
     fn backlog(told: Vec<u64>, name: Option<&str>, until: u64) -> (Vec<u64>, u64) {
-        let wanted = LiveQuery {
+        let filter = LiveQuery {
             name: name.map(str::to_owned),
             ..LiveQuery::default()
         };
-        let read = read(Told(told.into_iter()), &wanted, until, || false).unwrap();
+        let read = read(Told(told.into_iter()), &filter, until, || false).unwrap();
         let groups = read.events.iter().map(|(position, _)| position.sequence);
         (groups.collect(), read.missed)
     }

@@ -3,12 +3,12 @@
 
 use crate::model::{NewEvent, Principal, UserId, UserNumber};
 use crate::store::sled::SledStore;
-use crate::store::sled::engine::disk_space::{Needs, Room};
+use crate::store::sled::engine::disk_space::{WriteClass, WriteCost};
 use crate::store::sled::events::append;
 use crate::store::sled::events::counts::names;
-use crate::store::sled::events::dedup::{self, Sifted};
+use crate::store::sled::events::dedup::{self, Deduplicated};
 use crate::store::sled::events::format::columns::Reporter;
-use crate::store::{Appended, Outcome, Report, StoreError};
+use crate::store::{Appended, Error, Report, Result};
 
 /// How often a report is prepared anew because another with one of its ids came between. Each time there is less of it left.
 pub(crate) const ATTEMPTS: usize = 8;
@@ -17,54 +17,54 @@ const ID_BYTES: u64 = 48;
 
 impl SledStore {
     /// Stores a report; none if something of it was stored by another request meanwhile.
-    pub(crate) async fn append_once(&self, report: &Report<'_>) -> Outcome<Option<Appended>> {
+    pub(crate) async fn append_once(&self, report: &Report<'_>) -> Result<Option<Appended>> {
         let (holder, idempotency, at) = (report.reporter, report.idempotency, report.at);
         let reporter = self.reporter(holder)?;
-        let sifted = match reporter {
-            Some(reporter) => dedup::sift(&self.tree, reporter, report.events, at)?,
-            None => Sifted::whole(report.events),
+        let deduplicated = match reporter {
+            Some(reporter) => dedup::deduplicate(&self.tree, reporter, report.events, at)?,
+            None => Deduplicated::whole(report.events),
         };
-        let (reporter, subjects) = match (self.subjects(&sifted.events)?, reporter) {
+        let (reporter, subjects) = match (self.subjects(&deduplicated.events)?, reporter) {
             (Ok(subjects), Some(reporter)) => (reporter, subjects),
             (Ok(_), None) => {
                 let refusal = Appended::UnknownReporter;
                 return self.answer_or(report, refusal).await.map(Some);
             }
             (Err(place), _) => {
-                let refusal = Appended::UnknownUser(sifted.place(place));
+                let refusal = Appended::UnknownUser(deduplicated.place(place));
                 return self.answer_or(report, refusal).await.map(Some);
             }
         };
-        let names = self.name_numbers(&sifted.events).await?;
-        let prepared = append::prepare(at, reporter, &sifted.events, &names, &subjects)
+        let names = self.name_numbers(&deduplicated.events).await?;
+        let prepared = append::encode(at, reporter, &deduplicated.events, &names, &subjects)
             .answered_as(report.events.len());
-        let ids = sifted.keys;
-        let needs = Needs {
-            room: Room::Events,
+        let ids = deduplicated.keys;
+        let cost = WriteCost {
+            room: WriteClass::Events,
             bytes: prepared.bytes() + ids.len() as u64 * ID_BYTES,
         };
         self.writer
-            .step(needs, move |view| {
+            .step(cost, move |tx| {
                 // A key that was used up refuses the report, so it comes before the ids are noted.
-                let answer = idempotency.map(|it| append::answer_to(view, holder, it, at));
+                let answer = idempotency.map(|it| append::answer_to(tx, holder, it, at));
                 if let Some(answer) = answer.transpose()?.flatten() {
                     return Ok(Some(answer));
                 }
-                if !dedup::note(view, &ids)? {
+                if !dedup::note(tx, &ids)? {
                     return Ok(None);
                 }
-                append::append(view, holder, idempotency, prepared).map(Some)
+                append::append(tx, holder, idempotency, prepared).map(Some)
             })
             .await
     }
 
     /// A repetition is answered as the first time, even if an account that it names is gone by now; and like the first time,
     /// after the writer has been asked: what a read shows may not be on the disk yet.
-    async fn answer_or(&self, report: &Report<'_>, refusal: Appended) -> Outcome<Appended> {
+    async fn answer_or(&self, report: &Report<'_>, refusal: Appended) -> Result<Appended> {
         let (holder, idempotency, at) = (report.reporter, report.idempotency, report.at);
         let answer = self
-            .change(Room::Events, move |view| {
-                let answer = |it| append::answer_to(view, holder, it, at).transpose();
+            .change(WriteClass::Events, move |tx| {
+                let answer = |it| append::answer_to(tx, holder, it, at).transpose();
                 idempotency.and_then(answer).transpose()
             })
             .await?;
@@ -72,7 +72,7 @@ impl SledStore {
     }
 
     /// Who reports; none if the account is gone.
-    fn reporter(&self, holder: Principal) -> Outcome<Option<Reporter>> {
+    fn reporter(&self, holder: Principal) -> Result<Option<Reporter>> {
         Ok(match holder {
             Principal::Admin => Some(Reporter::Admin),
             Principal::Hub => Some(Reporter::Hub),
@@ -81,7 +81,7 @@ impl SledStore {
     }
 
     /// The numbers of those whom the events are about, or which event is about nobody.
-    fn subjects(&self, events: &[NewEvent<'_>]) -> Outcome<Result<Vec<UserNumber>, usize>> {
+    fn subjects(&self, events: &[NewEvent<'_>]) -> Result<Result<Vec<UserNumber>, usize>> {
         let mut numbers: Vec<UserNumber> = Vec::with_capacity(events.len());
         let mut last: Option<(UserId, UserNumber)> = None;
         for (place, event) in events.iter().enumerate() {
@@ -99,15 +99,15 @@ impl SledStore {
     }
 
     /// The numbers of the names of events; a name that is new gets its number first.
-    async fn name_numbers(&self, new: &[NewEvent<'_>]) -> Outcome<Vec<u32>> {
+    async fn name_numbers(&self, new: &[NewEvent<'_>]) -> Result<Vec<u32>> {
         match self.names.numbers(new) {
             Ok(numbers) => Ok(numbers),
             Err(unknown) => {
-                self.change(Room::Events, move |view| names::intern(view, unknown))
+                self.change(WriteClass::Events, move |tx| names::intern(tx, unknown))
                     .await?;
-                self.names.numbers(new).map_err(|_| {
-                    StoreError::Corrupt("a name that was given a number has none".into())
-                })
+                self.names
+                    .numbers(new)
+                    .map_err(|_| Error::Corrupt("a name that was given a number has none".into()))
             }
         }
     }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use sled::Tree;
 
 use crate::model::{EventRow, Position, Principal, UserId, UserNumber};
-use crate::store::Outcome;
+use crate::store::Result;
 use crate::store::sled::engine::keys::NumberKey;
 use crate::store::sled::engine::transaction::Read;
 use crate::store::sled::events::counts::names::Names;
-use crate::store::sled::events::format::columns::{Packed, Reporter};
+use crate::store::sled::events::format::columns::{BlockEvent, Reporter};
 
 /// Names and ids that are kept at hand: enough for what is busy at a time, and a few megabytes at the most. When there are more, all are
 /// forgotten and looked up anew.
@@ -35,28 +35,28 @@ impl Lookup {
     }
 
     /// Tells an event with names and ids in the place of numbers.
-    pub(crate) fn tell(
+    pub(crate) fn emit(
         &mut self,
         position: Position,
-        packed: &Packed<'_>,
-        tell: &mut dyn FnMut(&EventRow<'_>),
-    ) -> Outcome<()> {
-        let subject = self.user(packed.subject)?;
-        let reporter = match packed.reporter {
+        event: &BlockEvent<'_>,
+        emit: &mut dyn FnMut(&EventRow<'_>),
+    ) -> Result<()> {
+        let subject = self.user(event.subject)?;
+        let reporter = match event.reporter {
             Reporter::Admin => Some(Principal::Admin),
             Reporter::Hub => Some(Principal::Hub),
             Reporter::User(number) => self.user(number)?.map(Principal::User),
         };
-        tell(&EventRow {
+        emit(&EventRow {
             position,
-            at: packed.at,
-            name: match packed.literal {
+            at: event.at,
+            name: match event.literal {
                 Some(name) => name,
-                None => self.name(packed.name),
+                None => self.name(event.name),
             },
             subject,
             reporter,
-            details: packed.details,
+            details: event.details,
         });
         Ok(())
     }
@@ -69,7 +69,7 @@ impl Lookup {
             .or_insert_with(|| names.name(number).to_string())
     }
 
-    fn user(&mut self, number: UserNumber) -> Outcome<Option<UserId>> {
+    fn user(&mut self, number: UserNumber) -> Result<Option<UserId>> {
         if let Some(known) = self.known_users.get(&number) {
             return Ok(*known);
         }

@@ -7,24 +7,24 @@ use tokio::sync::RwLock;
 
 use crate::model::{EventQuery, EventRow};
 use crate::store::sled::events::reader::Reader;
-use crate::store::{Advanced, EventScan, Outcome};
+use crate::store::{EventScan, Result, ScanProgress};
 
 /// What one bite of a scan may spend on looking: some ten blocks.
-const SCAN_LOOKS: usize = 20_000;
+const SCAN_BUDGET: usize = 20_000;
 
 /// A reading of all events that a question asks for.
 pub(crate) struct Scan {
     reader: Reader,
-    shelves: Arc<RwLock<()>>,
+    block_lock: Arc<RwLock<()>>,
     query: EventQuery,
 }
 
 impl Scan {
     /// One that has not begun. The query's limit is not looked at.
-    pub(crate) fn begin(reader: Reader, shelves: Arc<RwLock<()>>, query: EventQuery) -> Scan {
+    pub(crate) fn begin(reader: Reader, block_lock: Arc<RwLock<()>>, query: EventQuery) -> Scan {
         Scan {
             reader,
-            shelves,
+            block_lock,
             query: EventQuery {
                 limit: usize::MAX,
                 ..query
@@ -34,15 +34,15 @@ impl Scan {
 }
 
 impl EventScan for Scan {
-    fn advance(&mut self, tell: &mut dyn FnMut(&EventRow<'_>)) -> Outcome<Advanced> {
-        let _quiet = self.shelves.blocking_read();
-        let walked = self.reader.walk(&self.query, SCAN_LOOKS, tell)?;
-        if walked.next.is_some() {
-            self.query.after = walked.next;
+    fn advance(&mut self, emit: &mut dyn FnMut(&EventRow<'_>)) -> Result<ScanProgress> {
+        let _reading = self.block_lock.blocking_read();
+        let progress = self.reader.walk(&self.query, SCAN_BUDGET, emit)?;
+        if progress.next.is_some() {
+            self.query.after = progress.next;
         }
-        Ok(Advanced {
-            more: walked.next.is_some(),
-            damaged_blocks: walked.damaged_blocks,
+        Ok(ScanProgress {
+            more: progress.next.is_some(),
+            damaged_blocks: progress.damaged_blocks,
         })
     }
 }

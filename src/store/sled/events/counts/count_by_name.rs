@@ -8,7 +8,7 @@ pub(crate) struct NameCount {
 }
 
 /// How often each of these names occurs, in their order.
-pub(crate) fn tally(names: &[u32]) -> Vec<NameCount> {
+pub(crate) fn count_by_name(names: &[u32]) -> Vec<NameCount> {
     let mut sorted = names.to_vec();
     sorted.sort_unstable();
     let runs = sorted.chunk_by(|a, b| a == b);
@@ -28,7 +28,10 @@ mod tests {
     #[test]
     fn a_report_is_counted_by_name() {
         let count = |name, count| NameCount { name, count };
-        assert_eq!(tally(&[300, 2, 300, 300, 2]), [count(2, 2), count(300, 3)]);
-        assert_eq!(tally(&[]), []);
+        assert_eq!(
+            count_by_name(&[300, 2, 300, 300, 2]),
+            [count(2, 2), count(300, 3)]
+        );
+        assert_eq!(count_by_name(&[]), []);
     }
 }

@@ -6,16 +6,16 @@ use std::ops::Range;
 use sled::Tree;
 
 use crate::model::{EventCounts, HourCounts, Mark, NameCount};
-use crate::store::Outcome;
+use crate::store::Result;
 use crate::store::sled::engine::keys::{CountKey, Key};
 use crate::store::sled::engine::record;
 use crate::store::sled::engine::transaction::Read;
-use crate::store::sled::events::counts::counters::{ROW_NAMES, Row, hour_begins};
+use crate::store::sled::events::counts::counters::{CountRow, ROW_NAMES, hour_begins};
 use crate::store::sled::events::counts::sketches::{self, ALL_NAMES};
 use crate::store::sled::events::reader::Reader;
 
 /// What was counted in some hours, of one name or of all.
-pub(crate) fn read(reader: &Reader, hours: Range<u32>, name: Option<u32>) -> Outcome<EventCounts> {
+pub(crate) fn read(reader: &Reader, hours: Range<u32>, name: Option<u32>) -> Result<EventCounts> {
     if hours.is_empty() {
         return Ok(EventCounts::default());
     }
@@ -37,11 +37,11 @@ pub(crate) fn read(reader: &Reader, hours: Range<u32>, name: Option<u32>) -> Out
     };
     let mut places = Places::default();
     let mut read: Vec<HourCounts> = Vec::new();
-    for (key, Row(counts)) in rows {
+    for (key, CountRow(counts)) in rows {
         let numbered = (key.row * ROW_NAMES..).zip(counts);
-        let wanted = numbered
+        let filter = numbered
             .filter(|(number, count)| *count > 0 && name.is_none_or(|name| name == *number));
-        let mut counts = wanted
+        let mut counts = filter
             .map(|(number, count)| NameCount {
                 name: places.of(number),
                 count,
@@ -70,7 +70,7 @@ pub(crate) fn read(reader: &Reader, hours: Range<u32>, name: Option<u32>) -> Out
 }
 
 /// The rows of this number, by leaps from hour to hour: with many names there are many rows between them.
-fn rows_of(tree: &Tree, hours: Range<u32>, row: u32) -> Outcome<Vec<(CountKey, Row)>> {
+fn rows_of(tree: &Tree, hours: Range<u32>, row: u32) -> Result<Vec<(CountKey, CountRow)>> {
     let end = hour_begins(hours.end);
     let mut next = CountKey {
         hour: hours.start,

@@ -10,10 +10,10 @@ use sled::IVec;
 
 use crate::store::sled::engine::keys::{CountKey, Field, Key, SketchKey, prefix};
 use crate::store::sled::engine::record::{self, postcard_records};
-use crate::store::sled::engine::transaction::{Read, View};
+use crate::store::sled::engine::transaction::{Read, Transaction};
 use crate::store::sled::events::counts::count_by_name::NameCount;
 use crate::store::sled::events::counts::sketches::ALL_NAMES;
-use crate::store::{Outcome, Swept};
+use crate::store::{Result, Swept};
 
 /// Names that share a record.
 pub(crate) const ROW_NAMES: u32 = 64;
@@ -24,11 +24,11 @@ const SWEEP_ROWS: usize = 4;
 
 /// The counts of the names `64 × row` and on, in one hour; trailing zeros are left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Row(pub(crate) Vec<u64>);
+pub(crate) struct CountRow(pub(crate) Vec<u64>);
 
-postcard_records!(Row);
+postcard_records!(CountRow);
 
-impl Row {
+impl CountRow {
     fn add(&mut self, place: usize, count: u64) {
         if self.0.len() <= place {
             self.0.resize(place + 1, 0);
@@ -56,14 +56,14 @@ fn row_of(name: u32) -> u32 {
     name / ROW_NAMES
 }
 
-fn place_of(name: u32) -> usize {
+fn slot_of(name: u32) -> usize {
     (name % ROW_NAMES) as usize
 }
 
 /// The rows the writer works on.
 #[derive(Default)]
 pub(crate) struct Counters {
-    rows: HashMap<(u32, u32), (Row, Dirty)>,
+    rows: HashMap<(u32, u32), (CountRow, Dirty)>,
 }
 
 type Dirty = bool;
@@ -84,14 +84,14 @@ impl Counters {
             let number = run.first().map_or(0, |count| row_of(count.name));
             let (row, dirty) = self.rows.entry((hour, number)).or_default();
             for count in run {
-                row.add(place_of(count.name), count.count);
+                row.add(slot_of(count.name), count.count);
             }
             *dirty = true;
         }
     }
 
     /// The rows that changed, as they are to be stored.
-    pub(crate) fn changed(&mut self) -> Outcome<Vec<(Vec<u8>, IVec)>> {
+    pub(crate) fn changed(&mut self) -> Result<Vec<(Vec<u8>, IVec)>> {
         let mut changed = Vec::new();
         for (&(hour, row), (counts, dirty)) in &mut self.rows {
             if std::mem::take(dirty) {
@@ -107,10 +107,10 @@ impl Counters {
 }
 
 /// Loads what these counts will change. Whatever can fail happens here, before anything is changed.
-pub(crate) fn load(view: &mut View<'_>, hour: u32, counts: &[NameCount]) -> Outcome<()> {
-    for key in view.events.counters.missing(hour, counts) {
-        let row = view.fetch(&key)?.unwrap_or_default();
-        let rows = &mut view.events.counters.rows;
+pub(crate) fn load(tx: &mut Transaction<'_>, hour: u32, counts: &[NameCount]) -> Result<()> {
+    for key in tx.events.counters.missing(hour, counts) {
+        let row = tx.fetch(&key)?.unwrap_or_default();
+        let rows = &mut tx.events.counters.rows;
         rows.entry((key.hour, key.row)).or_insert((row, false));
     }
     Ok(())
@@ -121,47 +121,47 @@ pub(crate) fn load(view: &mut View<'_>, hour: u32, counts: &[NameCount]) -> Outc
 /// users of events that are gone.
 ///
 /// The last thing in a step that can fail: rows in memory are not rolled back.
-pub(crate) fn subtract(view: &mut View<'_>, hour: u32, counts: &[NameCount]) -> Outcome<()> {
-    load(view, hour, counts)?;
-    let stored =
-        view.entries::<CountKey>(&hour_begins(hour), &hour_begins(hour + 1), usize::MAX)?;
-    let counters = &mut view.events.counters;
+pub(crate) fn subtract(tx: &mut Transaction<'_>, hour: u32, counts: &[NameCount]) -> Result<()> {
+    load(tx, hour, counts)?;
+    let stored = tx.entries::<CountKey>(&hour_begins(hour), &hour_begins(hour + 1), usize::MAX)?;
+    let counters = &mut tx.events.counters;
     let mut gone = Vec::new();
     for NameCount { name, count } in counts {
         let (row, dirty) = counters.rows.entry((hour, row_of(*name))).or_default();
-        if row.take(place_of(*name), *count) {
+        if row.take(slot_of(*name), *count) {
             gone.push(*name);
         }
         *dirty = true;
     }
     let in_memory = |row: u32| counters.rows.get(&(hour, row)).map(|(row, _)| row);
-    let is_empty = |(key, row): &(CountKey, Row)| in_memory(key.row).unwrap_or(row).0.is_empty();
+    let is_empty =
+        |(key, row): &(CountKey, CountRow)| in_memory(key.row).unwrap_or(row).0.is_empty();
     let mut others = counters.rows.iter().filter(|((it, _), _)| *it == hour);
     if stored.iter().all(is_empty) && others.all(|(_, (row, _))| row.0.is_empty()) {
         gone.push(ALL_NAMES);
     }
     for name in gone {
-        view.remove(&SketchKey { name, hour });
+        tx.remove(&SketchKey { name, hour });
     }
     Ok(())
 }
 
 /// Removes some of what was counted before an hour, oldest first, a row and its sketches together.
-pub(crate) fn sweep(view: &mut View<'_>, before: u32) -> Outcome<Swept> {
-    let rows = view.entries::<CountKey>(&[CountKey::KIND], &hour_begins(before), SWEEP_ROWS)?;
+pub(crate) fn sweep(tx: &mut Transaction<'_>, before: u32) -> Result<Swept> {
+    let rows = tx.entries::<CountKey>(&[CountKey::KIND], &hour_begins(before), SWEEP_ROWS)?;
     let mut removed = 0;
-    for (key, Row(counts)) in &rows {
+    for (key, CountRow(counts)) in &rows {
         let (hour, first) = (key.hour, key.row * ROW_NAMES);
         let counted = (first..).zip(counts).filter(|(_, count)| **count > 0);
         let names = counted.map(|(name, _)| name).chain([ALL_NAMES]);
         for key in names.map(|name| SketchKey { name, hour }) {
-            view.remove(&key);
+            tx.remove(&key);
             removed += 1;
         }
-        view.remove(key);
+        tx.remove(key);
         removed += 1;
     }
-    let counters = &mut view.events.counters;
+    let counters = &mut tx.events.counters;
     counters
         .rows
         .retain(|(hour, _), (_, dirty)| *dirty || *hour >= before);
@@ -185,50 +185,50 @@ mod tests {
     use super::*;
     use crate::model::{Sketch, Timestamp, UserNumber};
     use crate::store::sled::events::append::EventLog;
-    use crate::store::sled::events::counts::count_by_name::tally;
+    use crate::store::sled::events::counts::count_by_name::count_by_name;
     use crate::store::sled::events::counts::names::Names;
     use crate::store::sled::events::counts::sketches::Sketches;
-    use crate::store::sled::events::disk_writes::Ledger;
-    use crate::store::sled::events::format::columns::{Packed, Reporter};
+    use crate::store::sled::events::disk_writes::DailyWrites;
+    use crate::store::sled::events::format::columns::{BlockEvent, Reporter};
 
     /// A tree, and what the writer keeps in mind.
-    struct Desk {
+    struct WriterThread {
         tree: Tree,
         events: EventLog,
     }
 
-    impl Desk {
-        fn new() -> Desk {
+    impl WriterThread {
+        fn new() -> WriterThread {
             let db = sled::Config::new().temporary(true).open().unwrap();
             let tree = Tree::clone(&db);
-            let events = Desk::log(&tree);
-            Desk { tree, events }
+            let events = WriterThread::log(&tree);
+            WriterThread { tree, events }
         }
 
         fn log(tree: &Tree) -> EventLog {
             let names = Names::load(tree, 1_000).unwrap();
-            EventLog::open(tree, Arc::new(names), Ledger::default()).unwrap()
+            EventLog::open(tree, Arc::new(names), DailyWrites::default()).unwrap()
         }
 
         /// A group of one step.
-        fn group<T>(&mut self, step: impl FnOnce(&mut View<'_>) -> Outcome<T>) -> T {
-            let mut view = View::new(&self.tree, &mut self.events);
-            let value = step(&mut view).unwrap();
-            let batch = view.finish(1, false).unwrap().batch;
+        fn group<T>(&mut self, step: impl FnOnce(&mut Transaction<'_>) -> Result<T>) -> T {
+            let mut tx = Transaction::new(&self.tree, &mut self.events);
+            let value = step(&mut tx).unwrap();
+            let batch = tx.finish(1, false).unwrap().batch;
             self.tree.apply_batch(batch).unwrap();
             value
         }
 
         /// As after a restart.
         fn forget(&mut self) {
-            self.events = Desk::log(&self.tree);
+            self.events = WriterThread::log(&self.tree);
         }
 
         fn add(&mut self, hour: u32, names: &[u32], user: u32) {
-            let counts = tally(names);
+            let counts = count_by_name(names);
             let mut seen = Sketches::default();
             for name in names {
-                seen.see(&Packed {
+                seen.see(&BlockEvent {
                     at: Timestamp::from_millis(i64::from(hour) * 3_600_000),
                     reporter: Reporter::Admin,
                     name: *name,
@@ -238,10 +238,10 @@ mod tests {
                 });
             }
             let changed = seen.changed(&self.tree).unwrap();
-            self.group(|view| {
-                load(view, hour, &counts)?;
-                view.events.counters.add(hour, &counts);
-                changed.iter().try_for_each(|(key, it)| view.put(key, it))
+            self.group(|tx| {
+                load(tx, hour, &counts)?;
+                tx.events.counters.add(hour, &counts);
+                changed.iter().try_for_each(|(key, it)| tx.put(key, it))
             });
         }
 
@@ -250,7 +250,7 @@ mod tests {
                 .iter()
                 .map(|&(name, count)| NameCount { name, count })
                 .collect();
-            self.group(|view| subtract(view, hour, &counts));
+            self.group(|tx| subtract(tx, hour, &counts));
         }
 
         /// The counts of an hour.
@@ -258,7 +258,7 @@ mod tests {
             let (from, to) = (hour_begins(hour), hour_begins(hour + 1));
             let rows = self.tree.entries::<CountKey>(&from, &to, usize::MAX);
             let rows = rows.unwrap().into_iter();
-            rows.flat_map(|(key, Row(counts))| (key.row * ROW_NAMES..).zip(counts))
+            rows.flat_map(|(key, CountRow(counts))| (key.row * ROW_NAMES..).zip(counts))
                 .filter(|(_, count)| *count > 0)
                 .collect()
         }
@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn what_is_taken_back_is_not_counted_and_names_without_events_have_no_users() {
-        let mut desk = Desk::new();
+        let mut desk = WriterThread::new();
         for restart in [false, true] {
             desk.add(7, &[3, 3, 70], 1);
             desk.add(7, &[3, 70], 2);
@@ -298,13 +298,13 @@ mod tests {
 
     #[test]
     fn a_name_that_is_taken_back_and_reported_in_one_group_is_counted() {
-        let mut desk = Desk::new();
+        let mut desk = WriterThread::new();
         desk.add(7, &[3], 1);
-        let counts = tally(&[3]);
-        desk.group(|view| {
-            subtract(view, 7, &counts)?;
-            load(view, 7, &counts)?;
-            view.events.counters.add(7, &counts);
+        let counts = count_by_name(&[3]);
+        desk.group(|tx| {
+            subtract(tx, 7, &counts)?;
+            load(tx, 7, &counts)?;
+            tx.events.counters.add(7, &counts);
             Ok(())
         });
         assert_eq!((desk.counts(7), desk.users(3, 7)), (vec![(3, 1)], None));
@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn more_names_than_are_kept_in_memory_are_counted_all_the_same() {
-        let mut desk = Desk::new();
+        let mut desk = WriterThread::new();
         let names: Vec<u32> = (0..2_000).collect();
         desk.add(7, &names, 1);
         desk.add(7, &names, 2);
@@ -325,12 +325,12 @@ mod tests {
 
     #[test]
     fn old_hours_are_swept_a_few_rows_at_a_time_with_their_sketches() {
-        let mut desk = Desk::new();
+        let mut desk = WriterThread::new();
         for hour in 0..10 {
             desk.add(hour, &[3, 70], 1);
         }
         let mut steps = 0;
-        while desk.group(|view| sweep(view, 8)).more {
+        while desk.group(|tx| sweep(tx, 8)).more {
             steps += 1;
         }
         assert_eq!(steps, 8 * 2 / SWEEP_ROWS);

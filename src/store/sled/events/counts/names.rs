@@ -8,9 +8,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use sled::Tree;
 
 use crate::model::{NewEvent, limits};
-use crate::store::Outcome;
+use crate::store::Result;
 use crate::store::sled::engine::keys::{Key, NameKey};
-use crate::store::sled::engine::transaction::{Read, View};
+use crate::store::sled::engine::transaction::{Read, Transaction};
 use crate::store::sled::events::format::columns::OTHER;
 
 /// The names and their numbers.
@@ -31,7 +31,7 @@ struct NameTable {
 
 impl Names {
     /// Reads the names that are stored. At most `most` get a number.
-    pub(crate) fn load(tree: &Tree, most: usize) -> Outcome<Names> {
+    pub(crate) fn load(tree: &Tree, most: usize) -> Result<Names> {
         let names = Names {
             table: RwLock::default(),
             most,
@@ -103,8 +103,8 @@ impl Names {
 }
 
 /// Gives numbers to names that have none, as long as there is room.
-pub(crate) fn intern(view: &mut View<'_>, unknown: Vec<String>) -> Outcome<()> {
-    let names = Arc::clone(&view.events.names);
+pub(crate) fn intern(tx: &mut Transaction<'_>, unknown: Vec<String>) -> Result<()> {
+    let names = Arc::clone(&tx.events.names);
     for name in unknown {
         if names.number(&name).is_some() {
             continue;
@@ -119,7 +119,7 @@ pub(crate) fn intern(view: &mut View<'_>, unknown: Vec<String>) -> Outcome<()> {
             }
             break;
         };
-        view.put(&NameKey { id }, &name)?;
+        tx.put(&NameKey { id }, &name)?;
         names.learn(id, &name);
     }
     Ok(())

@@ -9,8 +9,8 @@ use crate::model::{Mark, Sketch};
 use crate::store::sled::engine::keys::{Key, SketchKey};
 use crate::store::sled::engine::record::{self, Record};
 use crate::store::sled::engine::transaction::Read;
-use crate::store::sled::events::format::columns::Packed;
-use crate::store::{Outcome, StoreError};
+use crate::store::sled::events::format::columns::BlockEvent;
+use crate::store::{Error, Result};
 
 /// Stands for all names together; no name has this number.
 pub(crate) const ALL_NAMES: u32 = u32::MAX;
@@ -30,7 +30,7 @@ pub(crate) struct Sketches(BTreeMap<SketchKey, Sketch>);
 
 impl Sketches {
     /// Sees whom an event is about.
-    pub(crate) fn see(&mut self, event: &Packed<'_>) {
+    pub(crate) fn see(&mut self, event: &BlockEvent<'_>) {
         let (hour, mark) = (event.at.hour(), Mark::of(event.subject));
         for name in [event.name, ALL_NAMES] {
             self.0
@@ -48,7 +48,7 @@ impl Sketches {
     }
 
     /// These united with those that are stored, as far as that changes them.
-    pub(crate) fn changed(self, stored: &impl Read) -> Outcome<Vec<(SketchKey, Sketch)>> {
+    pub(crate) fn changed(self, stored: &impl Read) -> Result<Vec<(SketchKey, Sketch)>> {
         let mut changed = Vec::new();
         for (key, mut sketch) in self.0 {
             let known = readable(stored.fetch(&key))?.unwrap_or_default();
@@ -66,7 +66,7 @@ pub(crate) fn range(
     from: &impl Read,
     name: u32,
     hours: Range<u32>,
-) -> Outcome<HashMap<u32, Sketch>> {
+) -> Result<HashMap<u32, Sketch>> {
     let key = |hour| SketchKey { name, hour }.bytes();
     let mut sketches = HashMap::new();
     for (key, stored) in from.raw_range(&key(hours.start), &key(hours.end), usize::MAX)? {
@@ -76,9 +76,9 @@ pub(crate) fn range(
     Ok(sketches)
 }
 
-fn readable(read: Outcome<Option<Sketch>>) -> Outcome<Option<Sketch>> {
+fn readable(read: Result<Option<Sketch>>) -> Result<Option<Sketch>> {
     match read {
-        Err(StoreError::Corrupt(what)) => {
+        Err(Error::Corrupt(what)) => {
             log::error!("users of some hour are counted too low, a sketch is damaged: {what}");
             Ok(None)
         }

@@ -1,9 +1,9 @@
-//! Blocks of events as they lie in the database. One value an event would cost a hundred bytes and a page of its own; in a block an
+//! BlockIter of events as they lie in the database. One value an event would cost a hundred bytes and a page of its own; in a block an
 //! event costs what it says.
 //!
 //! ```text
 //! block := 1 · events · length of body · body (`columns`), as an LZ4 block
-//!        | 2 · events · length of body · body with folded details (`shapes`), as a Zstandard frame
+//!        | 2 · events · length of body · body with folded details (`templates`), as a Zstandard frame
 //! ```
 //!
 //! A report is compressed in the first way while its client waits; the blocks of the past are merged in the second way, which takes
@@ -19,15 +19,17 @@ use sled::IVec;
 use zstd::bulk::Decompressor;
 
 use crate::model::Position;
-use crate::store::Outcome;
-use crate::store::sled::engine::keys::{BlockKey, Key, PackKey};
+use crate::store::Result;
+use crate::store::sled::engine::keys::{BlockKey, BlockPartKey, Key};
 use crate::store::sled::engine::record::{self, Record, corrupt};
-use crate::store::sled::events::format::columns::{Body, Columns, Packed, Texts, Unfold};
+use crate::store::sled::events::format::columns::{
+    BlockEvent, Body, Columns, DecodeDetails, DetailsBuffer,
+};
 use crate::store::sled::events::format::templates;
 use crate::store::sled::events::format::varint::{put, take, take_len};
 
-const PLAIN: u8 = 1;
-const FOLDED: u8 = 2;
+const RAW: u8 = 1;
+const TEMPLATED: u8 = 2;
 /// A body is closed at this size: it compresses to two parts or three.
 pub(crate) const BODY_BYTES: usize = 16 * 1024;
 /// What is well kept by sled: 17 of them share a page, which is written and kept in memory as a whole.
@@ -38,7 +40,7 @@ const BODY_LIMIT: usize = 4 << 20;
 const ZSTD_LEVEL: i32 = 3;
 
 /// The entries of a block.
-pub(crate) fn entries(key: &PackKey, block: &[u8]) -> Outcome<Vec<(Vec<u8>, IVec)>> {
+pub(crate) fn entries(key: &BlockKey, block: &[u8]) -> Result<Vec<(Vec<u8>, IVec)>> {
     let parts = (0..).zip(block.chunks(PART_BYTES)).map(|(part, bytes)| {
         let key = key.part(part).bytes();
         let sealed = record::seal(&key, &Part(bytes.to_vec()))?;
@@ -62,53 +64,53 @@ impl Record for Part {
 /// A block of these columns, pressed as well as can be done while somebody waits.
 pub(crate) fn seal(columns: &Columns, base: Position) -> Vec<u8> {
     let body = columns.body(base);
-    let mut block = vec![PLAIN];
+    let mut block = vec![RAW];
     put(&mut block, columns.events() as u64);
     put(&mut block, body.len() as u64);
-    PRESS.with_borrow_mut(|press| press.append(&body, &mut block));
+    COMPRESSOR.with_borrow_mut(|compressor| compressor.append(&body, &mut block));
     block
 }
 
 /// A block of these columns, pressed as well as is worth while.
-pub(crate) fn seal_for_good(columns: &Columns, base: Position) -> Vec<u8> {
-    let folded = templates::fold(columns.texts()).and_then(|details| {
+pub(crate) fn seal_merged(columns: &Columns, base: Position) -> Vec<u8> {
+    let encoded = templates::encode(columns.texts()).and_then(|details| {
         let body = columns.body_with(base, &[], &details);
-        let mut block = vec![FOLDED];
+        let mut block = vec![TEMPLATED];
         put(&mut block, columns.events() as u64);
         put(&mut block, body.len() as u64);
         block.extend_from_slice(&zstd::bulk::compress(&body, ZSTD_LEVEL).ok()?);
         Some(block)
     });
-    folded.unwrap_or_else(|| seal(columns, base))
+    encoded.unwrap_or_else(|| seal(columns, base))
 }
 
 thread_local! {
     /// Each thread keeps its own: to allocate and clear some twenty KiB for every block costs as much as many events.
-    static PRESS: RefCell<Press> = RefCell::default();
+    static COMPRESSOR: RefCell<Compressor> = RefCell::default();
     /// The same on the way back.
     static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
 /// The working memory of a compression.
 #[derive(Default)]
-struct Press {
+struct Compressor {
     table: CompressTable,
     output: Vec<u8>,
 }
 
-impl Press {
+impl Compressor {
     fn append(&mut self, body: &[u8], block: &mut Vec<u8>) {
         let most = get_maximum_output_size(body.len());
         self.output.resize(most.max(self.output.len()), 0);
-        let pressed = compress_into_with_table(body, &mut self.output, &mut self.table);
-        match pressed.ok().and_then(|bytes| self.output.get(..bytes)) {
+        let compressed = compress_into_with_table(body, &mut self.output, &mut self.table);
+        match compressed.ok().and_then(|bytes| self.output.get(..bytes)) {
             Some(bytes) => block.extend_from_slice(bytes),
             None => block.extend_from_slice(&compress(body)),
         }
     }
 }
 
-fn inflate(frame: &[u8], bytes: usize) -> Option<Vec<u8>> {
+fn decompress_zstd(frame: &[u8], bytes: usize) -> Option<Vec<u8>> {
     DECOMPRESSOR.with_borrow_mut(|kept| {
         let decompressor = match kept {
             Some(decompressor) => decompressor,
@@ -132,16 +134,16 @@ pub(crate) fn events_in(block: &[u8]) -> u64 {
 
 /// A block that is being read.
 pub(crate) struct Block {
-    key: BlockKey,
+    key: BlockPartKey,
     body: Body,
-    unfold: Option<Unfold>,
+    decode: Option<DecodeDetails>,
 }
 
 impl Block {
     /// Unpacks the joined parts of the block under `key`, whichever its part.
-    pub(crate) fn open(key: BlockKey, block: &[u8]) -> Outcome<Block> {
+    pub(crate) fn open(key: BlockPartKey, block: &[u8]) -> Result<Block> {
         match unpack(block) {
-            Some((body, unfold)) => Ok(Block { key, body, unfold }),
+            Some((body, decode)) => Ok(Block { key, body, decode }),
             None => Err(damaged(&key)),
         }
     }
@@ -154,38 +156,38 @@ impl Block {
     /// Its events and where they stand, in order.
     pub(crate) fn events<'a>(
         &'a self,
-        room: &'a mut Texts,
-    ) -> Outcome<Vec<(Position, Packed<'a>)>> {
-        self.events_where(room, |_, _| true)
+        buffer: &'a mut DetailsBuffer,
+    ) -> Result<Vec<(Position, BlockEvent<'a>)>> {
+        self.events_where(buffer, |_, _| true)
     }
 
     /// The same, of those that are wanted; that is asked before their details are there.
     pub(crate) fn events_where<'a>(
         &'a self,
-        room: &'a mut Texts,
-        wants: impl Fn(Position, &Packed<'_>) -> bool,
-    ) -> Outcome<Vec<(Position, Packed<'a>)>> {
+        buffer: &'a mut DetailsBuffer,
+        wants: impl Fn(Position, &BlockEvent<'_>) -> bool,
+    ) -> Result<Vec<(Position, BlockEvent<'a>)>> {
         let base = self.key.position();
-        let events = self.body.events(base, self.unfold, room, wants);
+        let events = self.body.events(base, self.decode, buffer, wants);
         events.ok_or_else(|| damaged(&self.key))
     }
 }
 
-fn unpack(block: &[u8]) -> Option<(Body, Option<Unfold>)> {
+fn unpack(block: &[u8]) -> Option<(Body, Option<DecodeDetails>)> {
     let (&format, mut rest) = block.split_first()?;
     let _events = take(&mut rest)?;
     let bytes = take_len(&mut rest).filter(|bytes| *bytes <= BODY_LIMIT)?;
     let body = match format {
-        PLAIN => decompress(rest, bytes).ok()?,
-        FOLDED => inflate(rest, bytes)?,
+        RAW => decompress(rest, bytes).ok()?,
+        TEMPLATED => decompress_zstd(rest, bytes)?,
         _ => return None,
     };
     let body = Body::read(body).filter(|body| body.len() == bytes)?;
-    let unfold: Option<Unfold> = (format == FOLDED).then_some(templates::unfold);
-    Some((body, unfold))
+    let decode: Option<DecodeDetails> = (format == TEMPLATED).then_some(templates::decode);
+    Some((body, decode))
 }
 
-fn damaged(key: &BlockKey) -> crate::store::StoreError {
+fn damaged(key: &BlockPartKey) -> crate::store::Error {
     corrupt(&key.bytes(), "not a block of events")
 }
 
@@ -195,8 +197,8 @@ mod tests {
     use crate::model::{Timestamp, UserNumber};
     use crate::store::sled::events::format::columns::{OTHER, Reporter};
 
-    fn key() -> BlockKey {
-        BlockKey {
+    fn key() -> BlockPartKey {
+        BlockPartKey {
             at: Timestamp::from_millis(1_700_000_000_000),
             sequence: 12,
             index: 3,
@@ -227,15 +229,15 @@ mod tests {
 
     fn sealed() -> [Vec<u8>; 2] {
         let base = key().position();
-        [seal(&columns(), base), seal_for_good(&columns(), base)]
+        [seal(&columns(), base), seal_merged(&columns(), base)]
     }
 
     #[test]
     fn events_come_out_as_they_went_in_and_keep_their_positions() {
         for sealed in sealed() {
             let block = Block::open(key(), &sealed).unwrap();
-            let mut room = Texts::default();
-            let events = block.events(&mut room).unwrap();
+            let mut buffer = DetailsBuffer::default();
+            let events = block.events(&mut buffer).unwrap();
             assert_eq!(events_in(&sealed[..4]), 3);
             let [a, b, c] = [events[0].1, events[1].1, events[2].1];
             let at: Vec<Position> = events.iter().map(|(position, _)| *position).collect();
@@ -261,25 +263,25 @@ mod tests {
     fn what_is_kept_of_a_block_keeps_its_position() {
         let [sealed, _] = sealed();
         let block = Block::open(key(), &sealed).unwrap();
-        let mut room = Texts::default();
-        let events = block.events(&mut room).unwrap();
+        let mut buffer = DetailsBuffer::default();
+        let events = block.events(&mut buffer).unwrap();
         let mut kept = Columns::default();
         for (position, event) in events.iter().skip(1) {
             kept.keep(*position, event);
         }
-        let again = seal_for_good(&kept, key().position());
+        let again = seal_merged(&kept, key().position());
         let again = Block::open(key(), &again).unwrap();
-        let mut room = Texts::default();
-        assert_eq!(again.events(&mut room).unwrap(), events[1..]);
+        let mut buffer = DetailsBuffer::default();
+        assert_eq!(again.events(&mut buffer).unwrap(), events[1..]);
     }
 
     #[test]
     fn a_damaged_block_is_an_error_and_never_a_panic() {
         for sealed in sealed() {
             let read = |bytes: &[u8]| {
-                let mut room = Texts::default();
+                let mut buffer = DetailsBuffer::default();
                 Block::open(key(), bytes)
-                    .and_then(|block| block.events(&mut room).map(|it| it.len()))
+                    .and_then(|block| block.events(&mut buffer).map(|it| it.len()))
             };
             for bit in 0..sealed.len() * 8 {
                 let mut bent = sealed.clone();

@@ -4,27 +4,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Position, Timestamp};
 use crate::store::sled::engine::record::postcard_records;
-use crate::store::sled::events::format::columns::Packed;
+use crate::store::sled::events::format::columns::BlockEvent;
 
 /// Bits of a set at the most: two KiB, for the users of one block.
 const SET_BITS: u32 = 16_384;
 
 /// A set of numbers that may take others for its own, but never misses one: a bit for each 2^`shift` of them, from `lowest` on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Numbers {
+pub(crate) struct NumberSet {
     lowest: u32,
     shift: u8,
     bits: Vec<u8>,
 }
 
-impl Numbers {
+impl NumberSet {
     /// The set of these numbers, as exact as its size allows.
-    pub(crate) fn of(numbers: impl Iterator<Item = u32> + Clone) -> Numbers {
+    pub(crate) fn of(numbers: impl Iterator<Item = u32> + Clone) -> NumberSet {
         let Some((lowest, highest)) = numbers.clone().fold(None, |span, number| {
             let (low, high) = span.unwrap_or((number, number));
             Some((number.min(low), number.max(high)))
         }) else {
-            return Numbers::default();
+            return NumberSet::default();
         };
         let span = highest - lowest;
         let fits = |shift: &u8| span >> shift < SET_BITS;
@@ -36,7 +36,7 @@ impl Numbers {
                 *byte |= 1 << (bit % 8);
             }
         }
-        Numbers {
+        NumberSet {
             lowest,
             shift,
             bits,
@@ -56,7 +56,7 @@ impl Numbers {
 
 /// What a merged block holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Contents {
+pub(crate) enum BlockStats {
     /// Events.
     Events {
         /// What the block takes in the database, in bytes.
@@ -67,26 +67,26 @@ pub(crate) enum Contents {
         /// Where its last event stands.
         last: Position,
         /// The numbers of the names, and of the users that the events are about.
-        names: Numbers,
-        subjects: Numbers,
+        names: NumberSet,
+        subjects: NumberSet,
     },
     /// A block that could not be read when it was to be merged.
     Damaged,
 }
 
-postcard_records!(Contents);
+postcard_records!(BlockStats);
 
-impl Contents {
+impl BlockStats {
     /// The contents of a block with these events, which takes so many bytes. None without events.
-    pub(crate) fn of(events: &[(Position, Packed<'_>)], bytes: usize) -> Option<Contents> {
+    pub(crate) fn of(events: &[(Position, BlockEvent<'_>)], bytes: usize) -> Option<BlockStats> {
         let moments = events.iter().map(|(_, event)| event.at);
-        Some(Contents::Events {
+        Some(BlockStats::Events {
             bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
             earliest: moments.clone().min()?,
             latest: moments.max()?,
             last: events.last()?.0,
-            names: Numbers::of(events.iter().map(|(_, event)| event.name)),
-            subjects: Numbers::of(events.iter().map(|(_, event)| event.subject.0)),
+            names: NumberSet::of(events.iter().map(|(_, event)| event.name)),
+            subjects: NumberSet::of(events.iter().map(|(_, event)| event.subject.0)),
         })
     }
 }
@@ -103,16 +103,16 @@ mod tests {
             (1_000..2_000).step_by(3).collect(),
             (0..2_000).map(|number| number * 997).collect(),
         ] {
-            let set = Numbers::of(numbers.iter().copied());
+            let set = NumberSet::of(numbers.iter().copied());
             assert!(numbers.iter().all(|number| set.may_hold(*number)));
             assert!(set.bits.len() <= 2_048);
         }
-        assert!(!Numbers::default().may_hold(0));
+        assert!(!NumberSet::default().may_hold(0));
     }
 
     #[test]
     fn a_small_range_is_known_exactly() {
-        let set = Numbers::of([5, 9].into_iter());
+        let set = NumberSet::of([5, 9].into_iter());
         let held: Vec<u32> = (0..100).filter(|number| set.may_hold(*number)).collect();
         assert_eq!(held, [5, 9]);
     }

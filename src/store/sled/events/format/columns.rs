@@ -32,7 +32,7 @@ pub(crate) enum Reporter {
 
 /// An event in a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Packed<'a> {
+pub(crate) struct BlockEvent<'a> {
     pub(crate) at: Timestamp,
     pub(crate) reporter: Reporter,
     pub(crate) name: u32,
@@ -111,7 +111,7 @@ impl Columns {
     }
 
     /// Adds an event that stands at `position` in another block, to the run under way if it goes on there.
-    pub(crate) fn keep(&mut self, position: Position, event: &Packed<'_>) {
+    pub(crate) fn keep(&mut self, position: Position, event: &BlockEvent<'_>) {
         let goes_on = self.heads.last().is_some_and(|head| {
             let next = head.origin.map(|origin| Position {
                 place: origin
@@ -213,7 +213,7 @@ fn millis_between(from: Timestamp, to: Timestamp) -> i64 {
     to.millis().wrapping_sub(from.millis())
 }
 
-/// Texts that stand behind each other, apart from their lengths.
+/// DetailsBuffer that stand behind each other, apart from their lengths.
 fn texts<'a>(
     mut lengths: &'a [u8],
     mut details: &'a [u8],
@@ -237,15 +237,15 @@ pub(crate) struct Body {
     columns: [Range<usize>; 6],
 }
 
-/// Room for the details of a body that has them in another form.
+/// WriteClass for the details of a body that has them in another form.
 #[derive(Default)]
-pub(crate) struct Texts {
+pub(crate) struct DetailsBuffer {
     pub(crate) lengths: Vec<u8>,
     pub(crate) details: Vec<u8>,
 }
 
-/// How to bring details into `Texts`: those of the events that are wanted, and of no others.
-pub(crate) type Unfold = fn(&[u8], &[bool], &mut Texts) -> Option<()>;
+/// How to bring details into `DetailsBuffer`: those of the events that are wanted, and of no others.
+pub(crate) type DecodeDetails = fn(&[u8], &[bool], &mut DetailsBuffer) -> Option<()>;
 
 impl Body {
     /// Reads where the columns of a body are.
@@ -282,13 +282,13 @@ impl Body {
     pub(crate) fn events<'a>(
         &'a self,
         base: Position,
-        unfold: Option<Unfold>,
-        room: &'a mut Texts,
-        wants: impl Fn(Position, &Packed<'_>) -> bool,
-    ) -> Option<Vec<(Position, Packed<'a>)>> {
-        let mut wanted = vec![false; self.events];
+        decode: Option<DecodeDetails>,
+        buffer: &'a mut DetailsBuffer,
+        wants: impl Fn(Position, &BlockEvent<'_>) -> bool,
+    ) -> Option<Vec<(Position, BlockEvent<'a>)>> {
+        let mut filter = vec![false; self.events];
         let mut events = Vec::new();
-        let mut flags = wanted.iter_mut();
+        let mut flags = filter.iter_mut();
         self.rows(base, |position, event| {
             let flag = flags.next()?;
             *flag = wants(position, &event);
@@ -301,11 +301,11 @@ impl Body {
             return None;
         }
         let [.., lengths, _, details] = self.columns();
-        let mut texts: Box<dyn Iterator<Item = Option<&'a [u8]>>> = if let Some(unfold) = unfold {
-            unfold(details, &wanted, room)?;
-            Box::new(texts(&room.lengths, &room.details))
+        let mut texts: Box<dyn Iterator<Item = Option<&'a [u8]>>> = if let Some(decode) = decode {
+            decode(details, &filter, buffer)?;
+            Box::new(texts(&buffer.lengths, &buffer.details))
         } else {
-            let all = texts(lengths, details).zip(wanted);
+            let all = texts(lengths, details).zip(filter);
             Box::new(all.filter(|(_, is_wanted)| *is_wanted).map(|it| it.0))
         };
         for (_, event) in &mut events {
@@ -334,7 +334,7 @@ impl Body {
     fn rows<'a>(
         &'a self,
         base: Position,
-        mut see: impl FnMut(Position, Packed<'a>) -> Option<()>,
+        mut see: impl FnMut(Position, BlockEvent<'a>) -> Option<()>,
     ) -> Option<()> {
         let [mut heads, mut names, mut subjects, _, mut literals, _] = self.columns();
         let (mut next, mut moment) = (base, Timestamp::from_millis(0));
@@ -347,7 +347,7 @@ impl Body {
                     OTHER => Some(text(take_bytes(&mut literals)?)?),
                     _ => None,
                 };
-                let event = Packed {
+                let event = BlockEvent {
                     at: head.at,
                     reporter: head.reporter,
                     name,

@@ -10,7 +10,7 @@
 
 use std::collections::HashMap;
 
-use crate::store::sled::events::format::columns::Texts;
+use crate::store::sled::events::format::columns::DetailsBuffer;
 use crate::store::sled::events::format::varint::{put, put_bytes, take_bytes, take_len};
 
 /// Where a string was.
@@ -20,19 +20,19 @@ const WORD: u8 = 1;
 /// Behind each value of a column.
 const END: u8 = 0;
 /// Shapes of one block. Details of further ones are one value of the last shape, which is a hole only.
-const SHAPES: usize = 512;
+const TEMPLATES: usize = 512;
 
 /// The shape of a text, and the values that fill it.
 #[derive(Default)]
-struct Cut<'a> {
-    shape: Vec<u8>,
+struct Split<'a> {
+    template: Vec<u8>,
     values: Vec<&'a [u8]>,
 }
 
-impl<'a> Cut<'a> {
+impl<'a> Split<'a> {
     /// Takes a JSON text apart. None if it is none: a string without an end, a raw control character.
     fn cut(&mut self, text: &'a [u8]) -> Option<()> {
-        self.shape.clear();
+        self.template.clear();
         self.values.clear();
         let mut rest = text;
         while let Some((&first, behind)) = rest.split_first() {
@@ -44,11 +44,11 @@ impl<'a> Cut<'a> {
                         if string.iter().any(|byte| *byte <= WORD) {
                             return None;
                         }
-                        self.shape.push(b'"');
-                        self.shape.extend_from_slice(string);
-                        self.shape.push(b'"');
+                        self.template.push(b'"');
+                        self.template.extend_from_slice(string);
+                        self.template.push(b'"');
                     } else {
-                        self.shape.push(TEXT);
+                        self.template.push(TEXT);
                         self.values.push(string);
                     }
                     rest = after;
@@ -57,13 +57,13 @@ impl<'a> Cut<'a> {
                     let is_end = |byte: &u8| matches!(byte, b',' | b']' | b'}') || *byte <= b' ';
                     let length = rest.iter().position(is_end).unwrap_or(rest.len());
                     let (word, after) = rest.split_at_checked(length)?;
-                    self.shape.push(WORD);
+                    self.template.push(WORD);
                     self.values.push(word);
                     rest = after;
                 }
                 TEXT | WORD => return None,
                 other => {
-                    self.shape.push(other);
+                    self.template.push(other);
                     rest = behind;
                 }
             }
@@ -74,7 +74,7 @@ impl<'a> Cut<'a> {
 
     /// Takes the text as one value.
     fn whole(&mut self, text: &'a [u8]) -> Option<()> {
-        self.shape = vec![WORD];
+        self.template = vec![WORD];
         self.values = vec![text];
         (!text.contains(&END)).then_some(())
     }
@@ -91,27 +91,27 @@ fn string_len(text: &[u8]) -> Option<usize> {
 }
 
 /// Folds texts. None: one of them holds a zero byte, which no JSON text does.
-pub(crate) fn fold<'a>(texts: impl Iterator<Item = Option<&'a [u8]>>) -> Option<Vec<u8>> {
+pub(crate) fn encode<'a>(texts: impl Iterator<Item = Option<&'a [u8]>>) -> Option<Vec<u8>> {
     let mut numbers: HashMap<Vec<u8>, usize> = HashMap::new();
     let mut columns: Vec<Vec<Vec<u8>>> = Vec::new();
-    let mut shapes: Vec<u8> = Vec::new();
+    let mut templates: Vec<u8> = Vec::new();
     let mut chosen: Vec<u8> = Vec::new();
-    let mut cut = Cut::default();
+    let mut cut = Split::default();
     for text in texts {
         let Some(text) = text else {
             put(&mut chosen, 0);
             continue;
         };
         let is_cut = cut.cut(text).is_some();
-        let is_full = numbers.len() + 1 >= SHAPES;
-        if !is_cut || (is_full && !numbers.contains_key(&cut.shape)) {
+        let is_full = numbers.len() + 1 >= TEMPLATES;
+        if !is_cut || (is_full && !numbers.contains_key(&cut.template)) {
             cut.whole(text)?;
         }
-        let known = numbers.get(&cut.shape).copied();
+        let known = numbers.get(&cut.template).copied();
         let number = known.unwrap_or_else(|| {
-            put_bytes(&mut shapes, &cut.shape);
+            put_bytes(&mut templates, &cut.template);
             columns.push(vec![Vec::new(); cut.values.len()]);
-            numbers.insert(cut.shape.clone(), numbers.len());
+            numbers.insert(cut.template.clone(), numbers.len());
             numbers.len() - 1
         });
         put(&mut chosen, number as u64 + 1);
@@ -122,42 +122,49 @@ pub(crate) fn fold<'a>(texts: impl Iterator<Item = Option<&'a [u8]>>) -> Option<
             }
         }
     }
-    let mut folded = Vec::new();
-    put(&mut folded, numbers.len() as u64);
-    folded.extend_from_slice(&shapes);
-    put_bytes(&mut folded, &chosen);
+    let mut encoded = Vec::new();
+    put(&mut encoded, numbers.len() as u64);
+    encoded.extend_from_slice(&templates);
+    put_bytes(&mut encoded, &chosen);
     for column in columns.iter().flatten() {
-        put_bytes(&mut folded, column);
+        put_bytes(&mut encoded, column);
     }
-    Some(folded)
+    Some(encoded)
 }
 
 /// What was folded, of the events that are wanted: the length of each text + 1, 0 for none, as varints, and the texts behind each
 /// other.
-pub(crate) fn unfold(mut folded: &[u8], wanted: &[bool], room: &mut Texts) -> Option<()> {
-    let count = take_len(&mut folded).filter(|count| *count <= SHAPES)?;
-    let shapes: Vec<&[u8]> = (0..count)
-        .map(|_| take_bytes(&mut folded))
+pub(crate) fn decode(
+    mut encoded: &[u8],
+    filter: &[bool],
+    buffer: &mut DetailsBuffer,
+) -> Option<()> {
+    let count = take_len(&mut encoded).filter(|count| *count <= TEMPLATES)?;
+    let templates: Vec<&[u8]> = (0..count)
+        .map(|_| take_bytes(&mut encoded))
         .collect::<Option<_>>()?;
-    let mut chosen = take_bytes(&mut folded)?;
+    let mut chosen = take_bytes(&mut encoded)?;
     let mut columns: Vec<Vec<&[u8]>> = Vec::with_capacity(count);
-    for shape in &shapes {
-        let holes = shape.iter().filter(|byte| **byte <= WORD).count();
-        let column = (0..holes).map(|_| take_bytes(&mut folded));
+    for template in &templates {
+        let placeholders = template.iter().filter(|byte| **byte <= WORD).count();
+        let column = (0..placeholders).map(|_| take_bytes(&mut encoded));
         columns.push(column.collect::<Option<_>>()?);
     }
-    for is_wanted in wanted {
+    for is_wanted in filter {
         let Some(number) = take_len(&mut chosen)?.checked_sub(1) else {
             if *is_wanted {
-                put(&mut room.lengths, 0);
+                put(&mut buffer.lengths, 0);
             }
             continue;
         };
-        let (shape, columns) = (shapes.get(number)?, columns.get_mut(number)?);
+        let (template, columns) = (templates.get(number)?, columns.get_mut(number)?);
         if *is_wanted {
-            let start = room.details.len();
-            fill(shape, columns, &mut room.details)?;
-            put(&mut room.lengths, (room.details.len() - start) as u64 + 1);
+            let start = buffer.details.len();
+            fill(template, columns, &mut buffer.details)?;
+            put(
+                &mut buffer.lengths,
+                (buffer.details.len() - start) as u64 + 1,
+            );
         } else {
             columns
                 .iter_mut()
@@ -176,9 +183,9 @@ fn value<'a>(column: &mut &'a [u8]) -> Option<&'a [u8]> {
 }
 
 /// Appends a shape with the next value of each column in its holes.
-fn fill(shape: &[u8], columns: &mut [&[u8]], to: &mut Vec<u8>) -> Option<()> {
+fn fill(template: &[u8], columns: &mut [&[u8]], to: &mut Vec<u8>) -> Option<()> {
     let mut columns = columns.iter_mut();
-    for piece in shape.split_inclusive(|byte| *byte <= WORD) {
+    for piece in template.split_inclusive(|byte| *byte <= WORD) {
         let (&last, text) = piece.split_last()?;
         if last > WORD {
             to.extend_from_slice(piece);
@@ -202,10 +209,10 @@ mod tests {
     use super::*;
 
     fn folds(texts: &[Option<&str>]) -> usize {
-        let folded = fold(texts.iter().map(|text| text.map(str::as_bytes))).unwrap();
-        let mut room = Texts::default();
-        unfold(&folded, &vec![true; texts.len()], &mut room).unwrap();
-        let (mut lengths, details) = (room.lengths, room.details);
+        let encoded = encode(texts.iter().map(|text| text.map(str::as_bytes))).unwrap();
+        let mut buffer = DetailsBuffer::default();
+        decode(&encoded, &vec![true; texts.len()], &mut buffer).unwrap();
+        let (mut lengths, details) = (buffer.lengths, buffer.details);
         let mut expected_lengths = Vec::new();
         for text in texts {
             put(
@@ -217,7 +224,7 @@ mod tests {
         lengths.clear();
         let joined: String = texts.iter().flatten().copied().collect();
         assert_eq!(String::from_utf8(details).unwrap(), joined);
-        folded.len()
+        encoded.len()
     }
 
     #[test]
@@ -243,7 +250,7 @@ mod tests {
         ] {
             folds(&[Some(odd), None, Some(odd)]);
         }
-        assert_eq!(fold([Some(&b"\0"[..])].into_iter()), None);
+        assert_eq!(encode([Some(&b"\0"[..])].into_iter()), None);
     }
 
     #[test]
@@ -257,7 +264,7 @@ mod tests {
 
     #[test]
     fn more_shapes_than_a_block_may_have_are_kept_whole() {
-        let texts: Vec<String> = (0..2 * SHAPES)
+        let texts: Vec<String> = (0..2 * TEMPLATES)
             .map(|number| format!(r#"{{"key_{number}":1}}"#))
             .collect();
         let texts: Vec<_> = texts.iter().map(|text| Some(text.as_str())).collect();
@@ -267,24 +274,28 @@ mod tests {
     #[test]
     fn only_what_is_wanted_is_put_together() {
         let texts = [r#"{"a":1}"#, r#"{"b":"x"}"#, r#"{"a":2}"#];
-        let folded = fold(texts.iter().map(|text| Some(text.as_bytes()))).unwrap();
-        let mut room = Texts::default();
-        unfold(&folded, &[false, true, true], &mut room).unwrap();
-        assert_eq!(room.details, br#"{"b":"x"}{"a":2}"#);
-        assert_eq!(room.lengths, [10, 8]);
+        let encoded = encode(texts.iter().map(|text| Some(text.as_bytes()))).unwrap();
+        let mut buffer = DetailsBuffer::default();
+        decode(&encoded, &[false, true, true], &mut buffer).unwrap();
+        assert_eq!(buffer.details, br#"{"b":"x"}{"a":2}"#);
+        assert_eq!(buffer.lengths, [10, 8]);
     }
 
     #[test]
     fn damage_is_noticed_and_never_a_panic() {
         let texts = [Some(&br#"{"a":1,"b":"x"}"#[..]), None, Some(br#"{"a":2}"#)];
-        let folded = fold(texts.into_iter()).unwrap();
-        for bit in 0..folded.len() * 8 {
-            let mut bent = folded.clone();
+        let encoded = encode(texts.into_iter()).unwrap();
+        for bit in 0..encoded.len() * 8 {
+            let mut bent = encoded.clone();
             bent[bit / 8] ^= 1 << (bit % 8);
-            let _ = unfold(&bent, &[true, false, true], &mut Texts::default());
+            let _ = decode(&bent, &[true, false, true], &mut DetailsBuffer::default());
         }
-        for length in 0..folded.len() {
-            let read = unfold(&folded[..length], &[true; 3], &mut Texts::default());
+        for length in 0..encoded.len() {
+            let read = decode(
+                &encoded[..length],
+                &[true; 3],
+                &mut DetailsBuffer::default(),
+            );
             assert!(read.is_none(), "{length}");
         }
     }
