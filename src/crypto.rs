@@ -198,7 +198,7 @@ fn read_phc(phc: &str) -> Option<(Params, Vec<u8>, Vec<u8>)> {
 }
 
 /// The PHC string of no password at all, made without hashing: comparing with it costs what a real one of `cost` does.
-pub fn decoy_hash(cost: HashCost, world: &World) -> String {
+pub fn dummy_hash(cost: HashCost, world: &World) -> String {
     let (salt, hash) = (world.random_bytes::<16>(), world.random_bytes::<32>());
     phc_string(&cost.params(), &salt, &hash).unwrap_or_default()
 }
@@ -320,7 +320,7 @@ mod tests {
             memory_bytes: 96 * 1024,
             passes: 3,
         };
-        let phc = decoy_hash(cost, &world());
+        let phc = dummy_hash(cost, &world());
         assert!(phc.starts_with("$argon2id$v=19$m=96,t=3,p=1$"), "{phc}");
         let mut hasher = PasswordHasher::new(cost);
         let real = hasher.hash(&Secret::new("correct battery"), [7; 16]);

@@ -105,7 +105,7 @@ async fn login(call: Call) -> Result<Reply, Failure> {
     let asked: Login = call.json()?;
     let issued = call
         .services
-        .log_in_to_hub(&asked.password, call.client(), call.now)
+        .log_in_hub(&asked.password, call.client(), call.now)
         .await?;
     Ok(granted(&issued))
 }

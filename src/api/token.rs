@@ -98,7 +98,7 @@ async fn create(call: Call) -> Result<Reply, Failure> {
     let asked: Credentials = call.json()?;
     let issued = call
         .services
-        .log_in_as_admin(&asked.username, &asked.password, call.client(), call.now)
+        .log_in_admin(&asked.username, &asked.password, call.client(), call.now)
         .await?;
     let expiry_time = issued.token.expires_at.seconds();
     Ok(Reply::json(

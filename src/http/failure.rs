@@ -11,7 +11,7 @@ use hyper::body::Bytes;
 use serde::Serialize;
 
 use crate::model::Invalid;
-use crate::service::Refusal;
+use crate::service;
 
 /// When to come back if nobody can say better.
 const RETRY_SOON: Duration = Duration::from_secs(1);
@@ -240,27 +240,31 @@ impl From<Invalid> for Failure {
     }
 }
 
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Failure {
+impl From<service::Error> for Failure {
+    fn from(refusal: service::Error) -> Failure {
         match refusal {
-            Refusal::Invalid(invalid) => invalid.into(),
-            Refusal::NoToken => Failure::new(Code::NoToken),
-            Refusal::BadToken => Failure::new(Code::BadToken),
-            Refusal::TokenExpired => Failure::new(Code::ExpiredToken),
-            Refusal::NotPermitted => Failure::new(Code::NotPermitted),
-            Refusal::BadCredentials => Failure::new(Code::BadCredentials),
-            Refusal::EmailTaken => Failure::new(Code::EmailTaken),
-            Refusal::InviteNotFound => Failure::new(Code::InviteNotFound),
-            Refusal::SessionNotFound => Failure::new(Code::UnknownSession),
-            Refusal::BadResetCode => Failure::new(Code::BadResetCode),
-            Refusal::SignupClosed => Failure::because(Code::NotPermitted, "Signup is closed"),
-            Refusal::Unprocessable(errors) => Failure::unprocessable(errors),
-            Refusal::TooMany { retry_after } => {
+            service::Error::Invalid(invalid) => invalid.into(),
+            service::Error::NoToken => Failure::new(Code::NoToken),
+            service::Error::BadToken => Failure::new(Code::BadToken),
+            service::Error::TokenExpired => Failure::new(Code::ExpiredToken),
+            service::Error::NotPermitted => Failure::new(Code::NotPermitted),
+            service::Error::BadCredentials => Failure::new(Code::BadCredentials),
+            service::Error::EmailTaken => Failure::new(Code::EmailTaken),
+            service::Error::InviteNotFound => Failure::new(Code::InviteNotFound),
+            service::Error::SessionNotFound => Failure::new(Code::UnknownSession),
+            service::Error::BadResetCode => Failure::new(Code::BadResetCode),
+            service::Error::SignupClosed => {
+                Failure::because(Code::NotPermitted, "Signup is closed")
+            }
+            service::Error::Unprocessable(errors) => Failure::unprocessable(errors),
+            service::Error::TooMany { retry_after } => {
                 Failure::new(Code::TooMany).retry_after(retry_after)
             }
-            Refusal::Busy { retry_after } => Failure::new(Code::Busy).retry_after(retry_after),
-            Refusal::Unavailable(cause) => Failure::new(Code::Unavailable).caused_by(cause),
-            Refusal::Fault(cause) => Failure::fault(cause),
+            service::Error::Busy { retry_after } => {
+                Failure::new(Code::Busy).retry_after(retry_after)
+            }
+            service::Error::Unavailable(cause) => Failure::new(Code::Unavailable).caused_by(cause),
+            service::Error::Fault(cause) => Failure::fault(cause),
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::limiter::Deed;
+use super::limiter::Action;
 use super::tokens::{Bearer, Issued};
-use super::{Refusal, Services};
+use super::{Error, Services};
 use crate::model::{
     Client, Email, Name, NewUser, Password, Secret, Timestamp, User, UserId, limits,
 };
@@ -39,24 +39,24 @@ impl Services {
         signup: Signup,
         from: Client,
         now: Timestamp,
-    ) -> Result<Issued, Refusal> {
+    ) -> Result<Issued, Error> {
         let rules = &self.config.accounts;
         if !rules.signup {
-            return Err(Refusal::SignupClosed);
+            return Err(Error::SignupClosed);
         }
         let name = Name::parse(&signup.name)?;
         let email = Email::parse(&signup.email)?;
         let password = Password::parse(signup.password, rules.password_min_length)?;
         let invite = signup.invite.filter(|code| !code.is_empty());
         match &invite {
-            None if rules.invite_required => return Err(Refusal::InviteNotFound),
+            None if rules.invite_required => return Err(Error::InviteNotFound),
             Some(code) if code.chars().count() > limits::INVITE_CHARS => {
-                return Err(Refusal::InviteNotFound);
+                return Err(Error::InviteNotFound);
             }
             _ => {}
         }
         self.limiter
-            .admit(Deed::SignUp, from.address, self.world.clock.monotonic())?;
+            .admit(Action::SignUp, from.address, self.world.clock.monotonic())?;
         let salt = self.world.random_bytes();
         let password_hash = self.passwords.hash(password.secret(), salt).await?;
         let id = UserId::from_random(self.world.random_bytes());
@@ -72,11 +72,11 @@ impl Services {
         match self.store.create_user(user, session.as_new(), now).await? {
             Created::Done(_) => {
                 let now = self.world.clock.monotonic();
-                self.limiter.welcome(id, address, now);
+                self.limiter.trust_address(id, address, now);
                 Ok(session)
             }
-            Created::EmailTaken => Err(Refusal::EmailTaken),
-            Created::InviteNotFound => Err(Refusal::InviteNotFound),
+            Created::EmailTaken => Err(Error::EmailTaken),
+            Created::InviteNotFound => Err(Error::InviteNotFound),
         }
     }
 
@@ -87,22 +87,22 @@ impl Services {
         name: &str,
         email: &str,
         now: Timestamp,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Error> {
         let (name, email) = (Name::parse(name)?, Email::parse(email)?);
         match self.store.update_user(user.id, name, email, now).await? {
             Updated::Done => Ok(()),
-            Updated::EmailTaken => Err(Refusal::EmailTaken),
-            Updated::Gone => Err(Refusal::BadToken),
+            Updated::EmailTaken => Err(Error::EmailTaken),
+            Updated::Gone => Err(Error::BadToken),
         }
     }
 
     /// Removes an account: its tokens are dead and its address is free.
-    pub async fn delete_user(&self, user: &User) -> Result<(), Refusal> {
+    pub async fn delete_user(&self, user: &User) -> Result<(), Error> {
         let deleted = self.store.delete_user(user.id).await?;
         if deleted {
             Ok(())
         } else {
-            Err(Refusal::BadToken)
+            Err(Error::BadToken)
         }
     }
 
@@ -115,7 +115,7 @@ impl Services {
         new: Secret,
         from: &Client,
         now: Timestamp,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Error> {
         let new = Password::parse(new, self.config.accounts.password_min_length)?;
         self.confirm(user, current, from).await?;
         let hash = self
@@ -129,7 +129,7 @@ impl Services {
             .await?
         {
             Updated::Done => Ok(()),
-            Updated::Gone | Updated::EmailTaken => Err(Refusal::BadToken),
+            Updated::Gone | Updated::EmailTaken => Err(Error::BadToken),
         }
     }
 

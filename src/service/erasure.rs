@@ -1,7 +1,7 @@
 //! Removing events, as an administrator asks for it.
 
 use super::question::{moment, user};
-use super::{Refusal, Services};
+use super::{Error, Services};
 use crate::model::{Erasure, Invalid, Timestamp, Zone};
 use crate::store;
 
@@ -23,12 +23,11 @@ impl Services {
         &self,
         request: ErasureRequest<'_>,
         now: Timestamp,
-    ) -> Result<u64, Refusal> {
+    ) -> Result<u64, Error> {
         let what = parse(&request)?;
         let store = self.store.clone();
         let erasing = tokio::spawn(async move { store.erase_events(what, now).await });
-        let erased: store::Result<u64> =
-            erasing.await.map_err(|gone| Refusal::Fault(gone.into()))?;
+        let erased: store::Result<u64> = erasing.await.map_err(|gone| Error::Fault(gone.into()))?;
         let erased = erased?;
         log::info!("{erased} events were removed for the administrator");
         Ok(erased)

@@ -1,7 +1,7 @@
 //! Events, as they are reported.
 
 use super::quotas::Volume;
-use super::{Bearer, Refusal, Services};
+use super::{Bearer, Error, Services};
 use crate::crypto;
 use crate::model::{EventId, Idempotency, Invalid, NewEvent, Principal, Timestamp, UserId, limits};
 use crate::store::{Appended, Report};
@@ -29,7 +29,7 @@ impl Services {
         key: Option<&[u8]>,
         body: &[u8],
         now: Timestamp,
-    ) -> Result<usize, Refusal> {
+    ) -> Result<usize, Error> {
         if events.len() > limits::EVENTS_PER_REQUEST {
             return Err(Invalid::new("events", "must be at most 10000 in a request").into());
         }
@@ -57,13 +57,13 @@ impl Services {
         quotas.admit(reporter, volume, self.world.clock.monotonic())?;
         let appended = self.store.append_events(report).await;
         if !matches!(appended, Ok(Appended::Stored(_))) {
-            quotas.forgive(reporter, volume, self.world.clock.monotonic());
+            quotas.refund(reporter, volume, self.world.clock.monotonic());
         }
         match appended? {
             Appended::Stored(count) | Appended::Replayed(count) => Ok(count),
             Appended::UnknownUser(index) => Err(wrong(index, "user_id", "is no user's id").into()),
-            Appended::UnknownReporter => Err(Refusal::BadToken),
-            Appended::KeyReused => Err(Refusal::Unprocessable(vec![
+            Appended::UnknownReporter => Err(Error::BadToken),
+            Appended::KeyReused => Err(Error::Unprocessable(vec![
                 "Idempotency-Key: was used for another request".into(),
             ])),
         }

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::question::{given, moment, user};
-use super::{Refusal, Services};
+use super::{Error, Services};
 use crate::model::{
     EventPage, EventQuery, EventRow, Invalid, Order, Position, Principal, Zone, limits,
 };
@@ -41,13 +41,13 @@ pub struct EventQuestion<'a> {
 
 impl Services {
     /// A page of events.
-    pub async fn read_events(&self, question: EventQuestion<'_>) -> Result<EventPage, Refusal> {
+    pub async fn read_events(&self, question: EventQuestion<'_>) -> Result<EventPage, Error> {
         let query = parse(&question)?;
         Ok(self.store.read_events(query).await?)
     }
 
     /// All events that are asked for, the oldest first if nothing is said; the question's limit is not looked at.
-    pub async fn export_events(&self, question: EventQuestion<'_>) -> Result<Export, Refusal> {
+    pub async fn export_events(&self, question: EventQuestion<'_>) -> Result<Export, Error> {
         let order = given(question.order);
         let query = parse(&EventQuestion {
             order: order.or(Some("asc")),
@@ -55,7 +55,7 @@ impl Services {
             ..question
         })?;
         let permit = Arc::clone(&self.exports).try_acquire_owned();
-        let permit = permit.map_err(|_| Refusal::Busy { retry_after: LATER })?;
+        let permit = permit.map_err(|_| Error::Busy { retry_after: LATER })?;
         let scan = self.store.scan_events(query).await?;
         Ok(Export { scan, permit })
     }

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::Refusal;
+use super::Error;
 use super::quotas::Quotas;
 use crate::config::{Limits, Rate};
 use crate::model::{Digest, UserId, network};
@@ -18,16 +18,16 @@ use crate::model::{Digest, UserId, network};
 /// Buckets that are kept; those that are empty go first.
 const BUCKETS: usize = 65_536;
 /// Wrong passwords an account takes before its wait begins.
-const FREE_TRIES: u32 = 5;
+const FREE_ATTEMPTS: u32 = 5;
 /// The wait after that many tries doubles up to this.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// Wrong passwords an account takes in a day.
-const TRIES_A_DAY: u32 = 100;
+const ATTEMPTS_A_DAY: u32 = 100;
 const DAY: Duration = Duration::from_hours(24);
 
 /// What an address may do so often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Deed {
+pub(super) enum Action {
     /// Try a password.
     Password,
     /// Ask for a reset mail.
@@ -40,18 +40,18 @@ pub(super) enum Deed {
 
 /// Whose password is tried: an account, or an address that has none, which must look the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Target {
+pub(super) enum LoginTarget {
     /// An account, by its id, not by the string that was typed.
     Account(UserId),
     /// The digest of an address that is nobody's.
     Nobody(Digest),
 }
 
-/// Tries of one target, by those who logged in before from one address or by strangers.
-type TryKey = (Target, Option<IpAddr>);
+/// Attempts of one target, by those who logged in before from one address or by strangers.
+type AttemptKey = (LoginTarget, Option<IpAddr>);
 
 #[derive(Debug, Clone, Copy)]
-struct Tries {
+struct Attempts {
     failed: u32,
     free_at: Duration,
     today: u32,
@@ -62,11 +62,11 @@ struct Tries {
 pub(super) struct Limiter {
     enabled: bool,
     limits: Limits,
-    addresses: Mutex<HashMap<(Deed, IpAddr), Duration>>,
+    addresses: Mutex<HashMap<(Action, IpAddr), Duration>>,
     /// Of each account, and (none) of all together.
     reset_mails: Mutex<HashMap<Option<UserId>, Duration>>,
-    tries: Mutex<HashMap<TryKey, Tries>>,
-    welcome: Mutex<HashMap<(UserId, IpAddr), Duration>>,
+    attempts: Mutex<HashMap<AttemptKey, Attempts>>,
+    trust_address: Mutex<HashMap<(UserId, IpAddr), Duration>>,
     /// What holders report.
     pub(super) quotas: Quotas,
 }
@@ -78,37 +78,37 @@ impl Limiter {
             limits: limits.clone(),
             addresses: Mutex::default(),
             reset_mails: Mutex::default(),
-            tries: Mutex::default(),
-            welcome: Mutex::default(),
+            attempts: Mutex::default(),
+            trust_address: Mutex::default(),
             quotas: Quotas::new(limits),
         }
     }
 
     /// Counts a deed of an address, or refuses it.
-    pub(super) fn admit(&self, deed: Deed, from: IpAddr, now: Duration) -> Result<(), Refusal> {
-        let rate = match deed {
-            Deed::Password => self.limits.wrong_passwords,
-            Deed::AskReset => self.limits.reset_requests,
-            Deed::TryReset => self.limits.reset_attempts,
-            Deed::SignUp => self.limits.signups,
+    pub(super) fn admit(&self, action: Action, from: IpAddr, now: Duration) -> Result<(), Error> {
+        let rate = match action {
+            Action::Password => self.limits.wrong_passwords,
+            Action::AskReset => self.limits.reset_requests,
+            Action::TryReset => self.limits.reset_attempts,
+            Action::SignUp => self.limits.signups,
         };
-        self.charge(&self.addresses, (deed, network(from)), rate, now)
+        self.charge(&self.addresses, (action, network(from)), rate, now)
     }
 
     /// Counts a reset mail to an account, or refuses it.
-    pub(super) fn admit_mail(&self, to: UserId, now: Duration) -> Result<(), Refusal> {
+    pub(super) fn admit_mail(&self, to: UserId, now: Duration) -> Result<(), Error> {
         self.charge(&self.reset_mails, Some(to), self.limits.reset_mails, now)
     }
 
     /// Counts a reset mail to anybody, or refuses it.
-    pub(super) fn admit_any_mail(&self, now: Duration) -> Result<(), Refusal> {
+    pub(super) fn admit_any_mail(&self, now: Duration) -> Result<(), Error> {
         self.charge(&self.reset_mails, None, self.limits.all_reset_mails, now)
     }
 
     /// Takes back what `admit` has counted: the password was right.
-    pub(super) fn forgive(&self, deed: Deed, from: IpAddr, now: Duration) {
+    pub(super) fn refund(&self, action: Action, from: IpAddr, now: Duration) {
         let mut buckets = lock(&self.addresses);
-        if let Some(empty_at) = buckets.get_mut(&(deed, network(from))) {
+        if let Some(empty_at) = buckets.get_mut(&(action, network(from))) {
             *empty_at = empty_at
                 .saturating_sub(self.limits.wrong_passwords.period)
                 .max(now);
@@ -116,56 +116,60 @@ impl Limiter {
     }
 
     /// Counts a try of somebody's password before it is compared, so that many at once cannot slip through, or refuses it.
-    pub(super) fn admit_try(
+    pub(super) fn admit_attempt(
         &self,
-        target: Target,
+        target: LoginTarget,
         from: IpAddr,
         now: Duration,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Error> {
         if !self.enabled {
             return Ok(());
         }
-        let key = self.try_key(target, from);
-        let mut tries = lock(&self.tries);
-        make_room(&mut tries, |tries| tries.day_ends.max(tries.free_at), now);
-        let fresh = Tries {
+        let key = self.attempt_key(target, from);
+        let mut attempts = lock(&self.attempts);
+        make_room(
+            &mut attempts,
+            |attempts| attempts.day_ends.max(attempts.free_at),
+            now,
+        );
+        let fresh = Attempts {
             failed: 0,
             free_at: now,
             today: 0,
             day_ends: now + DAY,
         };
-        let tries = tries.entry(key).or_insert(fresh);
-        if now >= tries.day_ends {
-            *tries = fresh;
+        let attempts = attempts.entry(key).or_insert(fresh);
+        if now >= attempts.day_ends {
+            *attempts = fresh;
         }
-        if now < tries.free_at {
-            return Err(Refusal::TooMany {
-                retry_after: tries.free_at.saturating_sub(now),
+        if now < attempts.free_at {
+            return Err(Error::TooMany {
+                retry_after: attempts.free_at.saturating_sub(now),
             });
         }
-        if tries.today >= TRIES_A_DAY {
-            return Err(Refusal::TooMany {
-                retry_after: tries.day_ends.saturating_sub(now),
+        if attempts.today >= ATTEMPTS_A_DAY {
+            return Err(Error::TooMany {
+                retry_after: attempts.day_ends.saturating_sub(now),
             });
         }
-        (tries.failed, tries.today) = (tries.failed + 1, tries.today + 1);
-        tries.free_at = now + wait_after(tries.failed);
+        (attempts.failed, attempts.today) = (attempts.failed + 1, attempts.today + 1);
+        attempts.free_at = now + wait_after(attempts.failed);
         Ok(())
     }
 
     /// Notes that the password was right: the count begins anew, and this address is known from now on.
-    pub(super) fn welcome(&self, user: UserId, from: IpAddr, now: Duration) {
-        let key = self.try_key(Target::Account(user), from);
-        lock(&self.tries).remove(&key);
-        let mut known = lock(&self.welcome);
+    pub(super) fn trust_address(&self, user: UserId, from: IpAddr, now: Duration) {
+        let key = self.attempt_key(LoginTarget::Account(user), from);
+        lock(&self.attempts).remove(&key);
+        let mut known = lock(&self.trust_address);
         make_room(&mut known, |at| *at + DAY * 90, now);
         known.insert((user, network(from)), now);
     }
 
-    fn try_key(&self, target: Target, from: IpAddr) -> TryKey {
+    fn attempt_key(&self, target: LoginTarget, from: IpAddr) -> AttemptKey {
         let network = network(from);
         match target {
-            Target::Account(id) if lock(&self.welcome).contains_key(&(id, network)) => {
+            LoginTarget::Account(id) if lock(&self.trust_address).contains_key(&(id, network)) => {
                 (target, Some(network))
             }
             _ => (target, None),
@@ -178,7 +182,7 @@ impl Limiter {
         key: K,
         rate: Rate,
         now: Duration,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Error> {
         if !self.enabled {
             return Ok(());
         }
@@ -189,7 +193,7 @@ impl Limiter {
         let tolerance = rate.period * rate.burst.saturating_sub(1);
         let wait = begin.saturating_sub(now).saturating_sub(tolerance);
         if !wait.is_zero() {
-            return Err(Refusal::TooMany { retry_after: wait });
+            return Err(Error::TooMany { retry_after: wait });
         }
         *empty_at = begin + rate.period;
         Ok(())
@@ -197,7 +201,7 @@ impl Limiter {
 }
 
 fn wait_after(failed: u32) -> Duration {
-    match failed.checked_sub(FREE_TRIES) {
+    match failed.checked_sub(FREE_ATTEMPTS) {
         Some(over) => Duration::from_secs(1 << over.min(6)).min(LONGEST_WAIT),
         None => Duration::ZERO,
     }
@@ -257,22 +261,22 @@ mod tests {
     #[test]
     fn a_burst_is_free_and_then_one_a_period() {
         let limiter = limiter();
-        let mut tries = (0..4).map(|_| limiter.admit(Deed::SignUp, HOME, seconds(0)).is_ok());
-        assert!(tries.by_ref().take(3).all(|ok| ok) && !tries.next().unwrap());
-        assert!(limiter.admit(Deed::SignUp, HOME, seconds(5)).is_err());
-        assert!(limiter.admit(Deed::SignUp, HOME, seconds(6)).is_ok());
-        assert!(limiter.admit(Deed::SignUp, HOME, seconds(6)).is_err());
-        assert!(limiter.admit(Deed::SignUp, AWAY, seconds(6)).is_ok());
+        let mut attempts = (0..4).map(|_| limiter.admit(Action::SignUp, HOME, seconds(0)).is_ok());
+        assert!(attempts.by_ref().take(3).all(|ok| ok) && !attempts.next().unwrap());
+        assert!(limiter.admit(Action::SignUp, HOME, seconds(5)).is_err());
+        assert!(limiter.admit(Action::SignUp, HOME, seconds(6)).is_ok());
+        assert!(limiter.admit(Action::SignUp, HOME, seconds(6)).is_err());
+        assert!(limiter.admit(Action::SignUp, AWAY, seconds(6)).is_ok());
     }
 
     #[test]
     fn the_wait_of_an_account_grows_and_strangers_cannot_lock_its_owner_out() {
         let limiter = limiter();
         let user = UserId::from_random([1; 16]);
-        let target = Target::Account(user);
-        limiter.welcome(user, HOME, seconds(0));
-        let wait = |at| match limiter.admit_try(target, AWAY, at) {
-            Err(Refusal::TooMany { retry_after }) => retry_after.as_secs(),
+        let target = LoginTarget::Account(user);
+        limiter.trust_address(user, HOME, seconds(0));
+        let wait = |at| match limiter.admit_attempt(target, AWAY, at) {
+            Err(Error::TooMany { retry_after }) => retry_after.as_secs(),
             _ => 0,
         };
         for _ in 0..5 {
@@ -282,7 +286,7 @@ mod tests {
             (wait(seconds(0)), wait(seconds(1)), wait(seconds(1))),
             (1, 0, 2)
         );
-        assert!(limiter.admit_try(target, HOME, seconds(1)).is_ok());
+        assert!(limiter.admit_attempt(target, HOME, seconds(1)).is_ok());
         let mut now = seconds(1);
         for _ in 0..93 {
             now += Duration::from_mins(1);
@@ -290,15 +294,15 @@ mod tests {
         }
         now += Duration::from_mins(1);
         assert!(wait(now) == 0 && wait(now + LONGEST_WAIT) > 3600);
-        assert!(limiter.admit_try(target, HOME, now).is_ok());
+        assert!(limiter.admit_attempt(target, HOME, now).is_ok());
     }
 
     #[test]
     fn a_hundred_wrong_passwords_close_an_account_until_its_day_ends() {
         let limiter = limiter();
-        let target = Target::Account(UserId::from_random([1; 16]));
-        let wait = |at| match limiter.admit_try(target, AWAY, at) {
-            Err(Refusal::TooMany { retry_after }) => retry_after,
+        let target = LoginTarget::Account(UserId::from_random([1; 16]));
+        let wait = |at| match limiter.admit_attempt(target, AWAY, at) {
+            Err(Error::TooMany { retry_after }) => retry_after,
             _ => Duration::ZERO,
         };
         let minutes = |minutes: u64| seconds(minutes * 60);
@@ -309,7 +313,7 @@ mod tests {
         assert_eq!(wait(minutes(100)) + minutes(100), day_ends);
         assert_eq!(wait(seconds(24 * 3600 - 1)), Duration::from_secs(1));
         // The new day begins with its free tries and with all of its hundred.
-        for _ in 0..FREE_TRIES {
+        for _ in 0..FREE_ATTEMPTS {
             assert_eq!(wait(day_ends), Duration::ZERO);
         }
         assert_eq!(wait(day_ends), Duration::from_secs(1));
@@ -323,7 +327,7 @@ mod tests {
     fn memory_stays_bounded() {
         let limiter = limiter();
         for n in 0..200_000_u32 {
-            let _ = limiter.admit(Deed::SignUp, IpAddr::V4(n.into()), seconds(0));
+            let _ = limiter.admit(Action::SignUp, IpAddr::V4(n.into()), seconds(0));
         }
         assert!(lock(&limiter.addresses).len() <= BUCKETS);
     }

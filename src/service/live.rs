@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::question::{given, user};
-use super::{Bearer, Refusal, Services, history};
+use super::{Bearer, Error, Services, history};
 use crate::model::{Invalid, LiveQuery, Timestamp, TokenStatus};
 use crate::store::EventListener;
 
@@ -26,9 +26,9 @@ impl Services {
     pub async fn listen(
         &self,
         question: LiveQuestion<'_>,
-    ) -> Result<Box<dyn EventListener>, Refusal> {
+    ) -> Result<Box<dyn EventListener>, Error> {
         let listener = self.store.listen(parse(&question)?).await?;
-        listener.ok_or(Refusal::Busy { retry_after: LATER })
+        listener.ok_or(Error::Busy { retry_after: LATER })
     }
 
     /// Whether a token that was good still is. Looking is no use of it. A store that cannot say counts as no.

@@ -1,20 +1,20 @@
 //! The verbs that all five APIs share. *An API translates, a service decides, the store remembers*: nothing here knows HTTP or a
-//! database. A verb returns what was asked for or a `Refusal`.
+//! database. A verb returns what was asked for or a `Error`.
 
 mod accounts;
+mod authentication;
 mod erasure;
+mod error;
 mod events;
 mod history;
 mod limiter;
 mod live;
-mod logins;
 mod mailer;
 mod message;
 mod outbox;
 mod passwords;
 mod question;
 mod quotas;
-mod refusal;
 mod resets;
 mod summary;
 mod sweep;
@@ -32,17 +32,17 @@ use crate::world::World;
 
 pub use accounts::{Login, Signup};
 pub use erasure::ErasureRequest;
+pub use error::Error;
 pub use events::ReportedEvent;
 pub use history::{EventQuestion, Export, position_chars, position_text};
 pub use live::LiveQuestion;
-pub use refusal::Refusal;
 pub use resets::Redemption;
 pub use summary::{SummaryQuestion, SummaryRange};
 pub use tokens::{Bearer, Issued};
 
 use limiter::Limiter;
 use mailer::Mailer;
-use passwords::Passwords;
+use passwords::PasswordPool;
 
 /// A password that is made for the administrator: 119 random bits that can be typed.
 const MADE_PASSWORD_CHARS: usize = 20;
@@ -54,14 +54,14 @@ pub struct Services {
     /// Time and chance.
     pub world: World,
     store: Arc<dyn Store>,
-    passwords: Passwords,
+    passwords: PasswordPool,
     limiter: Limiter,
     signer: Signer,
     mailer: Mailer,
     /// The administrator's password: the configured one, or the hash of the one that was made at the first start.
     admin_password: Credential,
     /// Compared with the password of an account that does not exist, so that the answer takes as long.
-    decoy_hash: String,
+    dummy_hash: String,
     /// Told when a mail is put into the outbox.
     mail_is_due: Notify,
     /// A permit for each export that may run.
@@ -81,7 +81,7 @@ impl Services {
             memory_bytes: config.accounts.hash_memory,
             passes: config.accounts.hash_passes,
         };
-        let passwords = Passwords::start(cost);
+        let passwords = PasswordPool::start(cost);
         let seed = world.random_bytes::<32>().to_vec();
         let seed = store
             .keep_system_value(SystemValue::SigningSeed, seed)
@@ -95,7 +95,7 @@ impl Services {
         let services = Services {
             mailer: Mailer::new(&config.mail),
             limiter: Limiter::new(&config.limits),
-            decoy_hash: crypto::decoy_hash(cost, &world),
+            dummy_hash: crypto::dummy_hash(cost, &world),
             mail_is_due: Notify::new(),
             exports: Arc::new(Semaphore::new(limits::EXPORTS_AT_ONCE)),
             config,
@@ -116,7 +116,7 @@ impl Services {
     }
 
     /// What the data take of the disk, and how much of it is written.
-    pub async fn disk_use(&self, now: Timestamp) -> Result<DiskUse, Refusal> {
+    pub async fn disk_use(&self, now: Timestamp) -> Result<DiskUse, Error> {
         Ok(self.store.disk_use(now).await?)
     }
 
@@ -191,7 +191,7 @@ impl Services {
 async fn made_password(
     world: &World,
     store: &dyn Store,
-    passwords: &Passwords,
+    passwords: &PasswordPool,
     announce: impl FnOnce(&Secret) + Send,
 ) -> store::Result<Credential> {
     let kept = if let Some(kept) = store.find_system_value(SystemValue::AdminHash).await? {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::Refusal;
+use super::Error;
 use crate::crypto::{HashCost, PasswordHasher, Verdict};
 use crate::model::Secret;
 
@@ -37,7 +37,7 @@ enum Job {
 }
 
 /// The pool.
-pub(super) struct Passwords {
+pub(super) struct PasswordPool {
     queue: Arc<Queue>,
 }
 
@@ -53,10 +53,10 @@ struct Jobs {
     closed: bool,
 }
 
-impl Passwords {
+impl PasswordPool {
     /// Starts a thread for each core, up to a bound. They give way to everything else that wants to run: logins may
     /// use the machine whole, but never at the cost of other requests.
-    pub(super) fn start(cost: HashCost) -> Passwords {
+    pub(super) fn start(cost: HashCost) -> PasswordPool {
         let queue = Arc::new(Queue::default());
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         for index in 0..cores.min(MOST_THREADS) {
@@ -66,35 +66,33 @@ impl Passwords {
                 log::error!("no thread for hashing passwords: {error}");
             }
         }
-        Passwords { queue }
+        PasswordPool { queue }
     }
 
     /// The PHC string of a password.
-    pub(super) async fn hash(&self, secret: &Secret, salt: [u8; 16]) -> Result<String, Refusal> {
+    pub(super) async fn hash(&self, secret: &Secret, salt: [u8; 16]) -> Result<String, Error> {
         let (answer, hash) = oneshot::channel();
         self.queue.add(Job::Hash {
             secret: secret.clone(),
             salt,
             answer,
         })?;
-        hash.await.map_err(|error| Refusal::Fault(Box::new(error)))
+        hash.await.map_err(|error| Error::Fault(Box::new(error)))
     }
 
     /// Compares a password with a PHC string.
-    pub(super) async fn verify(&self, secret: &Secret, phc: &str) -> Result<Verdict, Refusal> {
+    pub(super) async fn verify(&self, secret: &Secret, phc: &str) -> Result<Verdict, Error> {
         let (answer, verdict) = oneshot::channel();
         self.queue.add(Job::Verify {
             secret: secret.clone(),
             phc: phc.to_owned(),
             answer,
         })?;
-        verdict
-            .await
-            .map_err(|error| Refusal::Fault(Box::new(error)))
+        verdict.await.map_err(|error| Error::Fault(Box::new(error)))
     }
 }
 
-impl Drop for Passwords {
+impl Drop for PasswordPool {
     fn drop(&mut self) {
         self.queue
             .jobs
@@ -106,10 +104,10 @@ impl Drop for Passwords {
 }
 
 impl Queue {
-    fn add(&self, job: Job) -> Result<(), Refusal> {
+    fn add(&self, job: Job) -> Result<(), Error> {
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         if jobs.waiting.len() >= QUEUE_JOBS {
-            return Err(Refusal::Busy {
+            return Err(Error::Busy {
                 retry_after: RETRY_AFTER,
             });
         }
@@ -191,7 +189,7 @@ mod tests {
         let store = Arc::new(store.unwrap());
         let services = Services::start(config, world, store, |_| {}).await.unwrap();
         let mut services = Arc::into_inner(services).unwrap();
-        services.passwords = Passwords {
+        services.passwords = PasswordPool {
             queue: Arc::default(),
         };
         services
@@ -234,7 +232,7 @@ mod tests {
             assert!(crate::crypto::is_password_hash(&phc));
             assert!(answer.send(Verdict::Right).is_ok());
             let outcome = login.await;
-            assert!(matches!(outcome, Err(Refusal::BadCredentials)));
+            assert!(matches!(outcome, Err(Error::BadCredentials)));
         }
         services.store.close().await;
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use super::Refusal;
+use super::Error;
 use super::limiter::{lock, make_room};
 use crate::config::Limits;
 use crate::model::{Invalid, Principal};
@@ -97,7 +97,7 @@ impl Quotas {
         from: Principal,
         report: Volume,
         now: Duration,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Error> {
         if self.quotas.is_empty() {
             return Ok(());
         }
@@ -113,7 +113,7 @@ impl Quotas {
             let empty_at = begin + quota.share(report);
             let wait = empty_at.saturating_sub(now).saturating_sub(quota.window);
             if !wait.is_zero() {
-                return Err(Refusal::TooMany { retry_after: wait });
+                return Err(Error::TooMany { retry_after: wait });
             }
             filled.push((key, empty_at));
         }
@@ -122,7 +122,7 @@ impl Quotas {
     }
 
     /// Takes back what `admit` has counted: nothing was stored.
-    pub(super) fn forgive(&self, from: Principal, report: Volume, now: Duration) {
+    pub(super) fn refund(&self, from: Principal, report: Volume, now: Duration) {
         let mut buckets = lock(&self.buckets);
         for quota in &self.quotas {
             if let Some(empty_at) = buckets.get_mut(&(quota.kind, from)) {

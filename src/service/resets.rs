@@ -2,8 +2,8 @@
 
 use uuid::Builder;
 
-use super::limiter::Deed;
-use super::{Refusal, Services};
+use super::limiter::Action;
+use super::{Error, Services};
 use crate::crypto;
 use crate::model::{Client, DueMail, Email, MailId, Password, Secret, Timestamp};
 use crate::store::Redeemed;
@@ -27,14 +27,14 @@ impl Services {
         address: &str,
         from: &Client,
         now: Timestamp,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Error> {
         let Ok(email) = Email::parse(address) else {
             return Ok(());
         };
         let monotonic = self.world.clock.monotonic();
         if self
             .limiter
-            .admit(Deed::AskReset, from.address, monotonic)
+            .admit(Action::AskReset, from.address, monotonic)
             .is_err()
         {
             log::warn!(
@@ -65,12 +65,12 @@ impl Services {
         redemption: Redemption,
         from: &Client,
         now: Timestamp,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Error> {
         self.limiter
-            .admit(Deed::TryReset, from.address, self.world.clock.monotonic())?;
+            .admit(Action::TryReset, from.address, self.world.clock.monotonic())?;
         let code = crypto::digest_of(&redemption.code);
         if self.store.find_reset(&code, now).await?.is_none() {
-            return Err(Refusal::BadResetCode);
+            return Err(Error::BadResetCode);
         }
         let password = self.judge(&redemption)?;
         let hash = self
@@ -81,15 +81,15 @@ impl Services {
             Redeemed::Done(user) => {
                 // Whoever guessed at the old password must not keep its owner waiting.
                 let now = self.world.clock.monotonic();
-                self.limiter.welcome(user, from.address, now);
+                self.limiter.trust_address(user, from.address, now);
                 log::info!("the password of account {user} was reset");
                 Ok(())
             }
-            Redeemed::Refused => Err(Refusal::BadResetCode),
+            Redeemed::Refused => Err(Error::BadResetCode),
         }
     }
 
-    fn judge(&self, redemption: &Redemption) -> Result<Password, Refusal> {
+    fn judge(&self, redemption: &Redemption) -> Result<Password, Error> {
         let mut wrong = Vec::new();
         if redemption.password != redemption.confirmation {
             wrong.push("Password confirmation doesn't match Password".to_owned());
@@ -100,6 +100,6 @@ impl Services {
             Ok(_) => {}
             Err(invalid) => wrong.push(format!("Password {}", invalid.why)),
         }
-        Err(Refusal::Unprocessable(wrong))
+        Err(Error::Unprocessable(wrong))
     }
 }

@@ -1,7 +1,7 @@
 //! What was counted of events, in buckets of time.
 
 use super::question::{given, moment, zone};
-use super::{Refusal, Services};
+use super::{Error, Services};
 use crate::model::{Granularity, Invalid, Summary, SummaryBuilder, Timestamp, Zone, limits};
 
 /// A question as it is asked, unchecked. What is none or empty asks for nothing in particular.
@@ -41,7 +41,7 @@ impl Services {
         &self,
         question: SummaryQuestion<'_>,
         now: Timestamp,
-    ) -> Result<(SummaryRange, Summary), Refusal> {
+    ) -> Result<(SummaryRange, Summary), Error> {
         let range = parse(&question, now)?;
         let name = given(question.name);
         let mut builder = SummaryBuilder::new(&range.begins);

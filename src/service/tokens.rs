@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Login, Refusal, Services};
+use super::{Error, Login, Services};
 use crate::crypto;
 use crate::model::{
     AccessClaims, Client, Digest, NewToken, Principal, Secret, Timestamp, Token, TokenId,
@@ -52,17 +52,17 @@ impl Issued {
 
 impl Services {
     /// Checks a token that was shown, and writes down that it was used.
-    pub async fn authenticate(&self, shown: &str, now: Timestamp) -> Result<Bearer, Refusal> {
+    pub async fn authenticate(&self, shown: &str, now: Timestamp) -> Result<Bearer, Error> {
         let digest = crypto::digest(shown.as_bytes());
         let found = self
             .store
             .find_token(&digest)
             .await?
-            .ok_or(Refusal::BadToken)?;
+            .ok_or(Error::BadToken)?;
         match found.token.status(found.epoch, now) {
             TokenStatus::Live => {}
-            TokenStatus::Expired => return Err(Refusal::TokenExpired),
-            TokenStatus::Revoked => return Err(Refusal::BadToken),
+            TokenStatus::Expired => return Err(Error::TokenExpired),
+            TokenStatus::Revoked => return Err(Error::BadToken),
         }
         if found.token.is_worth_touching(now) {
             let (store, idle) = (
@@ -81,14 +81,14 @@ impl Services {
     }
 
     /// Token API: a token for the administrator.
-    pub async fn log_in_as_admin(
+    pub async fn log_in_admin(
         &self,
         username: &str,
         password: &Secret,
         from: Client,
         now: Timestamp,
-    ) -> Result<Issued, Refusal> {
-        self.log_in_admin(username, password, &from).await?;
+    ) -> Result<Issued, Error> {
+        self.verify_admin(username, password, &from).await?;
         self.grant(TokenKind::Admin, Principal::Admin, from, now)
             .await
     }
@@ -98,24 +98,24 @@ impl Services {
         &self,
         shown: &str,
         now: Timestamp,
-    ) -> Result<Option<Timestamp>, Refusal> {
+    ) -> Result<Option<Timestamp>, Error> {
         match self.authenticate(shown, now).await {
             Ok(bearer) if bearer.token.holder == Principal::Admin => {
                 Ok(Some(bearer.token.expires_at))
             }
-            Ok(_) | Err(Refusal::BadToken | Refusal::TokenExpired) => Ok(None),
+            Ok(_) | Err(Error::BadToken | Error::TokenExpired) => Ok(None),
             Err(other) => Err(other),
         }
     }
 
     /// Hub API: a token for whoever knows a hub password.
-    pub async fn log_in_to_hub(
+    pub async fn log_in_hub(
         &self,
         password: &Secret,
         from: Client,
         now: Timestamp,
-    ) -> Result<Issued, Refusal> {
-        self.log_in_hub(password, &from).await?;
+    ) -> Result<Issued, Error> {
+        self.verify_hub(password, &from).await?;
         self.grant(TokenKind::Hub, Principal::Hub, from, now).await
     }
 
@@ -125,9 +125,9 @@ impl Services {
         bearer: &Bearer,
         from: Client,
         now: Timestamp,
-    ) -> Result<Issued, Refusal> {
+    ) -> Result<Issued, Error> {
         if bearer.token.kind != TokenKind::Hub {
-            return Err(Refusal::BadToken);
+            return Err(Error::BadToken);
         }
         self.grant(TokenKind::Hub, Principal::Hub, from, now).await
     }
@@ -140,8 +140,8 @@ impl Services {
         password: &Secret,
         from: Client,
         now: Timestamp,
-    ) -> Result<Issued, Refusal> {
-        let user = self.log_in(login, password, &from).await?;
+    ) -> Result<Issued, Error> {
+        let user = self.verify_user(login, password, &from).await?;
         // In the epoch that the password was compared in: if it passes before the token is issued, there is no token.
         let issued = self.draft(kind, Principal::User(user.id), user.epoch, from, now);
         self.issue(issued, now).await
@@ -154,20 +154,16 @@ impl Services {
         renewal: &Secret,
         from: Client,
         now: Timestamp,
-    ) -> Result<Issued, Refusal> {
+    ) -> Result<Issued, Error> {
         let (old, code) = (crypto::digest_of(shown), crypto::digest_of(renewal));
-        let found = self
-            .store
-            .find_token(&old)
-            .await?
-            .ok_or(Refusal::BadToken)?;
+        let found = self.store.find_token(&old).await?.ok_or(Error::BadToken)?;
         let Found { token, .. } = found;
         let mut issued = self.draft(TokenKind::Angen, token.holder, token.epoch, from, now);
         let renewed = self
             .store
             .renew_token(old, code, issued.as_new(), now)
             .await?;
-        issued.token = renewed.ok_or(Refusal::BadToken)?;
+        issued.token = renewed.ok_or(Error::BadToken)?;
         Ok(issued)
     }
 
@@ -177,13 +173,9 @@ impl Services {
         shown: &Secret,
         from: Client,
         now: Timestamp,
-    ) -> Result<Secret, Refusal> {
+    ) -> Result<Secret, Error> {
         let old = crypto::digest_of(shown);
-        let found = self
-            .store
-            .find_token(&old)
-            .await?
-            .ok_or(Refusal::BadToken)?;
+        let found = self.store.find_token(&old).await?.ok_or(Error::BadToken)?;
         let Found { token, .. } = found;
         let draft = self.draft(TokenKind::Access, token.holder, token.epoch, from, now);
         let refreshed = self.store.refresh_token(old, draft.as_new(), now).await?;
@@ -196,34 +188,34 @@ impl Services {
                     "an access token was used again after its exchange: the tokens of that login are ended, family {}",
                     token.family
                 );
-                Err(Refusal::BadToken)
+                Err(Error::BadToken)
             }
-            Refreshed::Refused => Err(Refusal::BadToken),
+            Refreshed::Refused => Err(Error::BadToken),
         }
     }
 
     /// Ends a token and its family, whatever its kind and standing. False: it is unknown.
-    pub async fn log_out(&self, shown: &Secret) -> Result<bool, Refusal> {
+    pub async fn log_out(&self, shown: &Secret) -> Result<bool, Error> {
         // No look before it: a token that another request is just ending is gone from what can be read before that is on the disk,
         // and a crash would bring it back after this answer. Ending what is not there writes nothing.
         Ok(self.store.end_family(crypto::digest_of(shown)).await?)
     }
 
     /// The sessions of an account, the one used last first.
-    pub async fn sessions(&self, bearer: &Bearer, now: Timestamp) -> Result<Vec<Token>, Refusal> {
+    pub async fn sessions(&self, bearer: &Bearer, now: Timestamp) -> Result<Vec<Token>, Error> {
         let mut sessions = self.store.live_tokens(bearer.token.holder, now).await?;
         sessions.sort_by_key(|token| std::cmp::Reverse((token.last_used_at, token.issued_at)));
         Ok(sessions)
     }
 
     /// Ends one of the bearer's own sessions.
-    pub async fn end_session(&self, bearer: &Bearer, id: &str) -> Result<(), Refusal> {
-        let id = TokenId::parse(id).ok_or(Refusal::SessionNotFound)?;
+    pub async fn end_session(&self, bearer: &Bearer, id: &str) -> Result<(), Error> {
+        let id = TokenId::parse(id).ok_or(Error::SessionNotFound)?;
         let ended = self.store.end_token(bearer.token.holder, id).await?;
         if ended {
             Ok(())
         } else {
-            Err(Refusal::SessionNotFound)
+            Err(Error::SessionNotFound)
         }
     }
 
@@ -234,14 +226,14 @@ impl Services {
         holder: Principal,
         from: Client,
         now: Timestamp,
-    ) -> Result<Issued, Refusal> {
+    ) -> Result<Issued, Error> {
         let epoch = self.store.epoch_of(holder).await?;
         self.issue(self.draft(kind, holder, epoch, from, now), now)
             .await
     }
 
     /// Stores a draft; refused if the holder's epoch has passed meanwhile.
-    async fn issue(&self, draft: Issued, now: Timestamp) -> Result<Issued, Refusal> {
+    async fn issue(&self, draft: Issued, now: Timestamp) -> Result<Issued, Error> {
         let per_user = self.config.tokens.per_user;
         let issued = self
             .store
@@ -250,7 +242,7 @@ impl Services {
         if issued {
             Ok(draft)
         } else {
-            Err(Refusal::BadCredentials)
+            Err(Error::BadCredentials)
         }
     }
 

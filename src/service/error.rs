@@ -1,6 +1,5 @@
 //! Why a verb of the service was not carried out, in the terms of the domain.
 
-use std::error::Error;
 use std::time::Duration;
 
 use crate::model::Invalid;
@@ -11,7 +10,7 @@ const SOON: Duration = Duration::from_secs(1);
 
 /// Why not.
 #[derive(Debug)]
-pub enum Refusal {
+pub enum Error {
     /// A value breaks a rule.
     Invalid(Invalid),
     /// A token is needed and none was shown.
@@ -49,23 +48,23 @@ pub enum Refusal {
     /// The store takes no changes just now.
     Unavailable(store::Error),
     /// Our fault.
-    Fault(Box<dyn Error + Send + Sync>),
+    Fault(Box<dyn std::error::Error + Send + Sync>),
 }
 
-impl From<Invalid> for Refusal {
-    fn from(invalid: Invalid) -> Refusal {
-        Refusal::Invalid(invalid)
+impl From<Invalid> for Error {
+    fn from(invalid: Invalid) -> Error {
+        Error::Invalid(invalid)
     }
 }
 
-impl From<store::Error> for Refusal {
-    fn from(error: store::Error) -> Refusal {
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Error {
         match error {
-            store::Error::Busy => Refusal::Busy { retry_after: SOON },
+            store::Error::Busy => Error::Busy { retry_after: SOON },
             store::Error::Full | store::Error::Stopped(_) | store::Error::Unusable(_) => {
-                Refusal::Unavailable(error)
+                Error::Unavailable(error)
             }
-            store::Error::Corrupt(_) => Refusal::Fault(Box::new(error)),
+            store::Error::Corrupt(_) => Error::Fault(Box::new(error)),
         }
     }
 }

@@ -3,20 +3,20 @@
 
 use std::sync::Arc;
 
-use super::limiter::{Deed, Target};
-use super::{Login, Refusal, Services};
+use super::limiter::{Action, LoginTarget};
+use super::{Error, Login, Services};
 use crate::config::Credential;
 use crate::crypto::{self, Verdict};
 use crate::model::{Client, Email, Secret, User, UserId, limits};
 
 impl Services {
     /// The account with this password. Judged by the limits before any hashing.
-    pub(super) async fn log_in(
+    pub(super) async fn verify_user(
         &self,
         login: Login<'_>,
         password: &Secret,
         from: &Client,
-    ) -> Result<Arc<User>, Refusal> {
+    ) -> Result<Arc<User>, Error> {
         let (target, user) = self.find_account(login).await?;
         self.compare(target, user, password, from).await
     }
@@ -27,8 +27,8 @@ impl Services {
         user: &Arc<User>,
         password: &Secret,
         from: &Client,
-    ) -> Result<(), Refusal> {
-        let target = Target::Account(user.id);
+    ) -> Result<(), Error> {
+        let target = LoginTarget::Account(user.id);
         self.compare(target, Some(Arc::clone(user)), password, from)
             .await
             .map(drop)
@@ -36,33 +36,33 @@ impl Services {
 
     async fn compare(
         &self,
-        target: Target,
+        target: LoginTarget,
         user: Option<Arc<User>>,
         password: &Secret,
         from: &Client,
-    ) -> Result<Arc<User>, Refusal> {
+    ) -> Result<Arc<User>, Error> {
         let now = self.world.clock.monotonic();
-        self.limiter.admit(Deed::Password, from.address, now)?;
-        self.limiter.admit_try(target, from.address, now)?;
+        self.limiter.admit(Action::Password, from.address, now)?;
+        self.limiter.admit_attempt(target, from.address, now)?;
         let phc = user
             .as_ref()
-            .map_or(&self.decoy_hash, |user| &user.password_hash);
+            .map_or(&self.dummy_hash, |user| &user.password_hash);
         let verdict = self.verdict(password, phc).await?;
         let Some(user) = user.filter(|user| verdict != Verdict::Wrong && !user.disabled) else {
-            return Err(Refusal::BadCredentials);
+            return Err(Error::BadCredentials);
         };
-        self.limiter.forgive(Deed::Password, from.address, now);
-        self.limiter.welcome(user.id, from.address, now);
+        self.limiter.refund(Action::Password, from.address, now);
+        self.limiter.trust_address(user.id, from.address, now);
         if verdict == Verdict::RightButOld
-            && let Err(refusal) = self.rehash(&user, password).await
+            && let Err(error) = self.rehash(&user, password).await
         {
             // The password was right all the same; the next login tries again.
-            log::debug!("a password could not be hashed anew: {refusal:?}");
+            log::debug!("a password could not be hashed anew: {error:?}");
         }
         Ok(user)
     }
 
-    async fn rehash(&self, user: &User, password: &Secret) -> Result<(), Refusal> {
+    async fn rehash(&self, user: &User, password: &Secret) -> Result<(), Error> {
         let salt = self.world.random_bytes();
         let hash = self.passwords.hash(password, salt).await?;
         let old = user.password_hash.clone();
@@ -70,14 +70,17 @@ impl Services {
     }
 
     /// Compares, unless the password is longer than any that is accepted: hashing must not be fed megabytes.
-    async fn verdict(&self, password: &Secret, phc: &str) -> Result<Verdict, Refusal> {
+    async fn verdict(&self, password: &Secret, phc: &str) -> Result<Verdict, Error> {
         if password.reveal().len() > limits::PASSWORD_BYTES {
             return Ok(Verdict::Wrong);
         }
         self.passwords.verify(password, phc).await
     }
 
-    async fn find_account(&self, login: Login<'_>) -> Result<(Target, Option<Arc<User>>), Refusal> {
+    async fn find_account(
+        &self,
+        login: Login<'_>,
+    ) -> Result<(LoginTarget, Option<Arc<User>>), Error> {
         let (typed, user) = match login {
             Login::Id(text) => match UserId::parse(text) {
                 // In one spelling: another one must not be another account.
@@ -93,20 +96,20 @@ impl Services {
                 Err(_) => (text.to_owned(), None),
             },
         };
-        let nobody = || Target::Nobody(crypto::digest(typed.as_bytes()));
+        let nobody = || LoginTarget::Nobody(crypto::digest(typed.as_bytes()));
         let target = user
             .as_ref()
-            .map_or_else(nobody, |user| Target::Account(user.id));
+            .map_or_else(nobody, |user| LoginTarget::Account(user.id));
         Ok((target, user))
     }
 
     /// Whether these are the administrator's name and password.
-    pub(super) async fn log_in_admin(
+    pub(super) async fn verify_admin(
         &self,
         username: &str,
         password: &Secret,
         from: &Client,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Error> {
         let known = crypto::digest(username.as_bytes())
             == crypto::digest(self.config.admin.username.as_bytes());
         let right = self
@@ -115,19 +118,19 @@ impl Services {
         if known && right {
             Ok(())
         } else {
-            Err(Refusal::BadCredentials)
+            Err(Error::BadCredentials)
         }
     }
 
     /// Whether this is one of the hub's passwords.
-    pub(super) async fn log_in_hub(&self, password: &Secret, from: &Client) -> Result<(), Refusal> {
+    pub(super) async fn verify_hub(&self, password: &Secret, from: &Client) -> Result<(), Error> {
         let right = self
             .is_any(&self.config.hub.passwords, password, from)
             .await?;
         if right {
             Ok(())
         } else {
-            Err(Refusal::BadCredentials)
+            Err(Error::BadCredentials)
         }
     }
 
@@ -137,9 +140,9 @@ impl Services {
         credentials: &[Credential],
         password: &Secret,
         from: &Client,
-    ) -> Result<bool, Refusal> {
+    ) -> Result<bool, Error> {
         let now = self.world.clock.monotonic();
-        self.limiter.admit(Deed::Password, from.address, now)?;
+        self.limiter.admit(Action::Password, from.address, now)?;
         let mut right = false;
         for credential in credentials {
             right |= match credential {
@@ -151,7 +154,7 @@ impl Services {
             };
         }
         if right {
-            self.limiter.forgive(Deed::Password, from.address, now);
+            self.limiter.refund(Action::Password, from.address, now);
         }
         Ok(right)
     }
