@@ -13,7 +13,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::http::{
-    Api, Call, Code, Failure, Field, Gives, Handler, Kind, Reply, Route, Shape, Takes, Verb,
+    Api, BodySchema, Error, ErrorCode, Field, Handler, JsonKind, Method, Reply, RequestBody,
+    RequestContext, ResponseSpec, Route,
 };
 use crate::model::{Event, Position, UserId};
 use crate::service::{EventQuestion, position_text};
@@ -23,7 +24,7 @@ pub static API: Api = Api {
     name: "admin",
     mounts: &["/api/admin"],
     routes: ROUTES,
-    dialect: super::ops::word,
+    render_error: super::ops::render,
 };
 
 const ROUTES: &[Route] = &[
@@ -37,48 +38,52 @@ const ROUTES: &[Route] = &[
 
 const LIST_EVENTS: Route = Route {
     name: "list_events",
-    verb: Verb::Get,
+    method: Method::Get,
     path: "/events",
-    takes: Takes::Nothing,
-    gives: &[Gives::new(200, Shape::Json(PAGE), "A page of events.")],
-    fails: FAILS,
-    run: Handler::Admin(|call, _| Box::pin(list_events(call))),
+    body: RequestBody::Nothing,
+    responses: &[ResponseSpec::new(
+        200,
+        BodySchema::Json(PAGE),
+        "A page of events.",
+    )],
+    errors: FAILS,
+    run: Handler::Admin(|request, _| Box::pin(list_events(request))),
     about: "Lists events, the newest first, by name, user, reporter and time.",
 };
 
 /// How questions to these routes fail.
-const FAILS: &[Code] = &[
-    Code::BadRequest,
-    Code::NoToken,
-    Code::BadToken,
-    Code::NotPermitted,
+const FAILS: &[ErrorCode] = &[
+    ErrorCode::Invalid,
+    ErrorCode::NoToken,
+    ErrorCode::BadToken,
+    ErrorCode::NotPermitted,
 ];
 
 /// The same where only so many may ask at once.
-const STREAM_FAILS: &[Code] = &[
-    Code::BadRequest,
-    Code::NoToken,
-    Code::BadToken,
-    Code::NotPermitted,
-    Code::Busy,
+const STREAM_FAILS: &[ErrorCode] = &[
+    ErrorCode::Invalid,
+    ErrorCode::NoToken,
+    ErrorCode::BadToken,
+    ErrorCode::NotPermitted,
+    ErrorCode::Busy,
 ];
 
 const PAGE: &[Field] = &[
     Field {
         name: "events",
-        kind: Kind::List,
+        kind: JsonKind::List,
         required: true,
         secret: false,
     },
     Field {
         name: "damaged_blocks",
-        kind: Kind::Number,
+        kind: JsonKind::Number,
         required: true,
         secret: false,
     },
     Field {
         name: "next",
-        kind: Kind::Text,
+        kind: JsonKind::Text,
         required: false,
         secret: false,
     },
@@ -115,16 +120,16 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn of(call: &Call) -> Asked<'_> {
+    fn of(request: &RequestContext) -> Asked<'_> {
         Asked {
-            name: call.query("name"),
-            user_id: call.query("user_id"),
-            reporter_id: call.query("reporter_id"),
-            from: call.query("from"),
-            to: call.query("to"),
-            order: call.query("order"),
-            limit: call.query("limit"),
-            cursor: call.query("cursor"),
+            name: request.query("name"),
+            user_id: request.query("user_id"),
+            reporter_id: request.query("reporter_id"),
+            from: request.query("from"),
+            to: request.query("to"),
+            order: request.query("order"),
+            limit: request.query("limit"),
+            cursor: request.query("cursor"),
         }
     }
 
@@ -142,15 +147,15 @@ impl Asked<'_> {
     }
 }
 
-async fn list_events(call: Call) -> Result<Reply, Failure> {
-    let asked = Asked::of(&call);
-    let page = call.services.read_events(asked.question()).await?;
+async fn list_events(request: RequestContext) -> Result<Reply, Error> {
+    let asked = Asked::of(&request);
+    let page = request.services.read_events(asked.question()).await?;
     let events = page
         .events
         .into_iter()
         .map(listed)
         .collect::<Result<_, _>>()
-        .map_err(Failure::fault)?;
+        .map_err(Error::internal)?;
     Ok(Reply::json(
         200,
         &Page {

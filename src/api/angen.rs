@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::http::{
-    Api, Call, Code, Failure, Field, Gives, Handler, Kind, Reply, Route, Takes, Verb, Worded,
-    answer, body, json,
+    Api, Error, ErrorCode, Field, Handler, JsonKind, Method, RenderedError, Reply, RequestBody,
+    RequestContext, ResponseSpec, Route, json, json_request, json_response,
 };
 use crate::model::{Client, Invalid, Secret, TokenKind};
 use crate::service::{Bearer, Issued, Login, ReportedEvent};
@@ -18,66 +18,70 @@ pub static API: Api = Api {
     name: "angen",
     mounts: &[""],
     routes: ROUTES,
-    dialect: word,
+    render_error: render,
 };
 
 const ROUTES: &[Route] = &[
     Route {
         name: "request_token",
-        verb: Verb::Post,
+        method: Method::Post,
         path: "/api/request_token",
-        takes: Takes::Json(TokenRequest::FIELDS),
-        gives: &[Gives::json(201, TokenAnswer::FIELDS, "The pair of codes.").secret()],
-        fails: &[Code::BadCredentials],
-        run: Handler::Open(|call| Box::pin(request_token(call))),
+        body: RequestBody::Json(TokenRequest::FIELDS),
+        responses: &[ResponseSpec::json(201, TokenAnswer::FIELDS, "The pair of codes.").secret()],
+        errors: &[ErrorCode::BadCredentials],
+        run: Handler::Open(|request| Box::pin(request_token(request))),
         about: "Logs a user in by id (or address) and password.",
     },
     Route {
         name: "renew_token",
-        verb: Verb::Post,
+        method: Method::Post,
         path: "/api/renew_token",
-        takes: Takes::Json(Renewal::FIELDS),
-        gives: &[Gives::json(
+        body: RequestBody::Json(Renewal::FIELDS),
+        responses: &[ResponseSpec::json(
             201,
             TokenAnswer::FIELDS,
             "The new pair; the old one is dead.",
         )
         .secret()],
-        fails: &[Code::NoToken, Code::BadToken],
-        run: Handler::Open(|call| Box::pin(renew_token(call))),
+        errors: &[ErrorCode::NoToken, ErrorCode::BadToken],
+        run: Handler::Open(|request| Box::pin(renew_token(request))),
         about: "Exchanges a live token and its renewal code for a new pair.",
     },
     Route {
         name: "simple_events",
-        verb: Verb::Post,
+        method: Method::Post,
         path: "/api/events/simple_clientapp",
-        takes: Takes::Events(SIMPLE_EVENT),
-        gives: &[Gives::json(
+        body: RequestBody::Events(SIMPLE_EVENT),
+        responses: &[ResponseSpec::json(
             201,
             Stored::FIELDS,
             "All events are on the disk.",
         )],
-        fails: &[Code::Unprocessable],
-        run: Handler::Holder(|call, bearer| Box::pin(report(call, bearer, Details::Refused))),
+        errors: &[ErrorCode::Unprocessable],
+        run: Handler::Authenticated(|request, bearer| {
+            Box::pin(report(request, bearer, Details::Refused))
+        }),
         about: "Stores events that have a name and nothing more.",
     },
     Route {
         name: "complex_events",
-        verb: Verb::Post,
+        method: Method::Post,
         path: "/api/events/complex_clientapp",
-        takes: Takes::Events(COMPLEX_EVENT),
-        gives: &[Gives::json(
+        body: RequestBody::Events(COMPLEX_EVENT),
+        responses: &[ResponseSpec::json(
             201,
             Stored::FIELDS,
             "All events are on the disk.",
         )],
-        fails: &[Code::Unprocessable],
-        run: Handler::Holder(|call, bearer| Box::pin(report(call, bearer, Details::Required))),
+        errors: &[ErrorCode::Unprocessable],
+        run: Handler::Authenticated(|request, bearer| {
+            Box::pin(report(request, bearer, Details::Required))
+        }),
         about: "Stores events with details.",
     },
 ];
 
-body! {
+json_request! {
     /// `POST /api/request_token`
     struct TokenRequest {
         id: Option<String>,
@@ -87,7 +91,7 @@ body! {
     }
 }
 
-body! {
+json_request! {
     /// `POST /api/renew_token`
     struct Renewal {
         #[serde(alias = "renewal")]
@@ -95,7 +99,7 @@ body! {
     }
 }
 
-answer! {
+json_response! {
     /// What both token routes answer.
     struct TokenAnswer<'a> {
         result: &'a str,
@@ -103,7 +107,7 @@ answer! {
     }
 }
 
-answer! {
+json_response! {
     /// A pair of codes.
     struct Pair<'a> {
         expires_at: String,
@@ -113,12 +117,12 @@ answer! {
     }
 }
 
-impl crate::http::Wire for Pair<'_> {
-    const KIND: Kind = Kind::Object;
+impl crate::http::JsonType for Pair<'_> {
+    const KIND: JsonKind = JsonKind::Object;
     const SECRET: bool = true;
 }
 
-answer! {
+json_response! {
     /// What was stored.
     struct Stored<'a> {
         result: &'a str,
@@ -130,19 +134,19 @@ answer! {
 const SIMPLE_EVENT: &[Field] = &[
     Field {
         name: "name",
-        kind: Kind::Text,
+        kind: JsonKind::Text,
         required: true,
         secret: false,
     },
     Field {
         name: "user_id",
-        kind: Kind::Text,
+        kind: JsonKind::Text,
         required: false,
         secret: false,
     },
     Field {
         name: "id",
-        kind: Kind::Text,
+        kind: JsonKind::Text,
         required: false,
         secret: false,
     },
@@ -150,25 +154,25 @@ const SIMPLE_EVENT: &[Field] = &[
 const COMPLEX_EVENT: &[Field] = &[
     Field {
         name: "name",
-        kind: Kind::Text,
+        kind: JsonKind::Text,
         required: true,
         secret: false,
     },
     Field {
         name: "details",
-        kind: Kind::Object,
+        kind: JsonKind::Object,
         required: true,
         secret: false,
     },
     Field {
         name: "user_id",
-        kind: Kind::Text,
+        kind: JsonKind::Text,
         required: false,
         secret: false,
     },
     Field {
         name: "id",
-        kind: Kind::Text,
+        kind: JsonKind::Text,
         required: false,
         secret: false,
     },
@@ -182,27 +186,27 @@ struct Complaint<'a> {
     detail: Option<&'a str>,
 }
 
-fn word(failure: &Failure) -> Worded {
-    let reason = match failure.code() {
-        Code::BadCredentials => "Bad authentication",
+fn render(error: &Error) -> RenderedError {
+    let reason = match error.code() {
+        ErrorCode::BadCredentials => "Bad authentication",
         // A failure with words of its own keeps them: renewing says "No token".
-        Code::NoToken | Code::BadToken | Code::ExpiredToken
-            if failure.why() == failure.code().why() =>
+        ErrorCode::NoToken | ErrorCode::BadToken | ErrorCode::TokenExpired
+            if error.message() == error.code().message() =>
         {
             "Unauthorised"
         }
-        Code::Unprocessable => failure
+        ErrorCode::Unprocessable => error
             .errors()
             .first()
-            .map_or(failure.why(), String::as_str),
-        _ => failure.why(),
+            .map_or(error.message(), String::as_str),
+        _ => error.message(),
     };
-    let detail = match failure.code() {
-        Code::BadRequest => failure.errors().first().map(String::as_str),
+    let detail = match error.code() {
+        ErrorCode::Invalid => error.errors().first().map(String::as_str),
         _ => None,
     };
-    Worded::json(
-        failure.status(),
+    RenderedError::json(
+        error.status(),
         &Complaint {
             result: "Error",
             reason,
@@ -214,42 +218,48 @@ fn word(failure: &Failure) -> Worded {
 const BAD_PARAMETERS: &str = "Bad parameters";
 const NO_TOKEN: &str = "No token";
 
-async fn request_token(call: Call) -> Result<Reply, Failure> {
-    let asked: TokenRequest = call.json().map_err(|it| it.reworded(BAD_PARAMETERS))?;
+async fn request_token(request: RequestContext) -> Result<Reply, Error> {
+    let asked: TokenRequest = request.json().map_err(|it| it.reworded(BAD_PARAMETERS))?;
     let login = match (&asked.id, &asked.email) {
         (Some(id), _) => Login::Id(id),
         (None, Some(email)) => Login::Email(email),
         (None, None) => {
-            return Err(Failure::bad_request("id: is missing").reworded(BAD_PARAMETERS));
+            return Err(Error::invalid("id: is missing").reworded(BAD_PARAMETERS));
         }
     };
-    let client = Client::new(call.address, Some(&asked.user_agent));
-    let issued = call
+    let client = Client::new(request.address, Some(&asked.user_agent));
+    let issued = request
         .services
-        .log_in_user(TokenKind::Angen, login, &asked.password, client, call.now)
+        .log_in_user(
+            TokenKind::Angen,
+            login,
+            &asked.password,
+            client,
+            request.now,
+        )
         .await?;
     Ok(pair(&issued))
 }
 
-async fn renew_token(call: Call) -> Result<Reply, Failure> {
-    let token = call.token()?.ok_or_else(no_token)?;
-    let asked: Renewal = call.json().map_err(|it| it.reworded(BAD_PARAMETERS))?;
+async fn renew_token(request: RequestContext) -> Result<Reply, Error> {
+    let token = request.token()?.ok_or_else(no_token)?;
+    let asked: Renewal = request.json().map_err(|it| it.reworded(BAD_PARAMETERS))?;
     let token = Secret::new(token.reveal());
-    let renewed = call
+    let renewed = request
         .services
-        .renew_pair(&token, &asked.renewal_code, call.client(), call.now)
+        .renew_pair(&token, &asked.renewal_code, request.client(), request.now)
         .await;
     match renewed {
         Ok(issued) => Ok(pair(&issued)),
-        Err(refusal) => Err(match Failure::from(refusal) {
-            failure if failure.code() == Code::BadToken => no_token(),
+        Err(refusal) => Err(match Error::from(refusal) {
+            error if error.code() == ErrorCode::BadToken => no_token(),
             other => other,
         }),
     }
 }
 
-fn no_token() -> Failure {
-    Failure::because(Code::BadToken, NO_TOKEN)
+fn no_token() -> Error {
+    Error::with_message(ErrorCode::BadToken, NO_TOKEN)
 }
 
 fn pair(issued: &Issued) -> Reply {
@@ -274,13 +284,13 @@ enum Details {
     Required,
 }
 
-async fn report(call: Call, bearer: Bearer, details: Details) -> Result<Reply, Failure> {
+async fn report(request: RequestContext, bearer: Bearer, details: Details) -> Result<Reply, Error> {
     let mended;
-    let events = match report::read(&call.body) {
+    let events = match report::read(&request.body) {
         Ok(events) => events,
         // The API's own example has Elixir's `%{` in it.
-        Err(failure) => {
-            mended = json::forgive(&call.body).ok_or(failure)?;
+        Err(error) => {
+            mended = json::forgive(&request.body).ok_or(error)?;
             report::read(&mended)?
         }
     };
@@ -296,14 +306,14 @@ async fn report(call: Call, bearer: Bearer, details: Details) -> Result<Reply, F
             })
         })
         .collect::<Result<Vec<_>, Invalid>>()?;
-    let key = call
+    let key = request
         .headers()
         .get("idempotency-key")
         .map(HeaderValue::as_bytes);
-    let request = call.body.as_ref();
-    let count = call
+    let body = request.body.as_ref();
+    let count = request
         .services
-        .report_events(&bearer, &reported, key, request, call.now)
+        .report_events(&bearer, &reported, key, body, request.now)
         .await?;
     let result = if count == 0 {
         "No events created"

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::crypto::PublicKey;
 use crate::http::{
-    Api, Call, Code, Failure, Field, Gives, Handler, Kind, Reply, Route, Shape, Takes, UserBearer,
-    Verb, Worded, answer, body,
+    Api, BodySchema, Error, ErrorCode, Field, Handler, JsonKind, Method, RenderedError, Reply,
+    RequestBody, RequestContext, ResponseSpec, Route, UserBearer, json_request, json_response,
 };
 use crate::model::{Secret, TokenKind};
 use crate::service::{Login, Redemption};
@@ -17,98 +17,101 @@ pub static API: Api = Api {
     name: "core",
     mounts: &[""],
     routes: ROUTES,
-    dialect: word,
+    render_error: render,
 };
 
 const ROUTES: &[Route] = &[
     Route {
         name: "create_access_token",
-        verb: Verb::Post,
+        method: Method::Post,
         path: "/api/auth",
-        takes: Takes::Json(Credentials::FIELDS),
-        gives: &[Gives::json(200, Access::FIELDS, "The access token.").secret()],
-        fails: &[Code::BadCredentials],
-        run: Handler::Open(|call| Box::pin(log_in(call))),
+        body: RequestBody::Json(Credentials::FIELDS),
+        responses: &[ResponseSpec::json(200, Access::FIELDS, "The access token.").secret()],
+        errors: &[ErrorCode::BadCredentials],
+        run: Handler::Open(|request| Box::pin(log_in(request))),
         about: "Logs in with address and password.",
     },
     Route {
         name: "refresh_access_token",
-        verb: Verb::Post,
+        method: Method::Post,
         path: "/api/auth/refresh",
-        takes: Takes::Anything,
-        gives: &[Gives::json(200, Access::FIELDS, "The successor.").secret()],
-        fails: &[Code::NoToken, Code::BadToken],
-        run: Handler::Open(|call| Box::pin(refresh(call))),
+        body: RequestBody::Anything,
+        responses: &[ResponseSpec::json(200, Access::FIELDS, "The successor.").secret()],
+        errors: &[ErrorCode::NoToken, ErrorCode::BadToken],
+        run: Handler::Open(|request| Box::pin(refresh(request))),
         about: "Exchanges an access token, expired or not, for its successor.",
     },
     Route {
         name: "revoke_access_token",
-        verb: Verb::Delete,
+        method: Method::Delete,
         path: "/api/auth",
-        takes: Takes::Nothing,
-        gives: &[Gives::empty(204, "The token and its family are dead.")],
-        fails: &[Code::NoToken, Code::BadToken],
-        run: Handler::Open(|call| Box::pin(log_out(call))),
+        body: RequestBody::Nothing,
+        responses: &[ResponseSpec::empty(
+            204,
+            "The token and its family are dead.",
+        )],
+        errors: &[ErrorCode::NoToken, ErrorCode::BadToken],
+        run: Handler::Open(|request| Box::pin(log_out(request))),
         about: "Logs out, also with an expired token.",
     },
     Route {
         name: "ask_reset",
-        verb: Verb::Post,
+        method: Method::Post,
         path: "/api/password",
-        takes: Takes::Anything,
-        gives: &[Gives::empty(
+        body: RequestBody::Anything,
+        responses: &[ResponseSpec::empty(
             201,
             "If the address has an account, a mail is on its way.",
         )],
-        fails: &[],
-        run: Handler::Open(|call| Box::pin(ask_reset(call))),
+        errors: &[],
+        run: Handler::Open(|request| Box::pin(ask_reset(request))),
         about: "Asks for a reset mail. Always the same answer.",
     },
     Route {
         name: "redeem_reset",
-        verb: Verb::Patch,
+        method: Method::Patch,
         path: "/api/password",
-        takes: Takes::Json(NewPassword::FIELDS),
-        gives: &[Gives::empty(
+        body: RequestBody::Json(NewPassword::FIELDS),
+        responses: &[ResponseSpec::empty(
             200,
             "The password is changed and every token of the account dead.",
         )],
-        fails: &[Code::BadResetCode, Code::Unprocessable],
-        run: Handler::Open(|call| Box::pin(redeem_reset(call))),
+        errors: &[ErrorCode::BadResetCode, ErrorCode::Unprocessable],
+        run: Handler::Open(|request| Box::pin(redeem_reset(request))),
         about: "Sets a new password with a reset code.",
     },
     Route {
         name: "graphql",
-        verb: Verb::Post,
+        method: Method::Post,
         path: "/api/graphql",
-        takes: Takes::Anything,
-        gives: &[],
-        fails: &[
-            Code::NoToken,
-            Code::BadToken,
-            Code::ExpiredToken,
-            Code::NotBuilt,
+        body: RequestBody::Anything,
+        responses: &[],
+        errors: &[
+            ErrorCode::NoToken,
+            ErrorCode::BadToken,
+            ErrorCode::TokenExpired,
+            ErrorCode::NotImplemented,
         ],
         run: Handler::User(|_, _: UserBearer| Box::pin(ready(graphql()))),
         about: "Says 501 to whoever is authenticated: there is no GraphQL in this version.",
     },
     Route {
         name: "jwks",
-        verb: Verb::Get,
+        method: Method::Get,
         path: "/.well-known/jwks.json",
-        takes: Takes::Nothing,
-        gives: &[Gives::new(
+        body: RequestBody::Nothing,
+        responses: &[ResponseSpec::new(
             200,
-            Shape::Json(KEY_SET),
+            BodySchema::Json(KEY_SET),
             "The key that signs access tokens.",
         )],
-        fails: &[],
-        run: Handler::Open(|call| Box::pin(ready(Ok(key_set(&call))))),
+        errors: &[],
+        run: Handler::Open(|request| Box::pin(ready(Ok(key_set(&request))))),
         about: "Lets others verify access tokens (RFC 7517).",
     },
 ];
 
-body! {
+json_request! {
     /// `POST /api/auth`
     struct Credentials {
         email: String,
@@ -116,21 +119,21 @@ body! {
     }
 }
 
-answer! {
+json_response! {
     /// An access token.
     struct Access<'a> {
         token: &'a str,
     }
 }
 
-body! {
+json_request! {
     /// `POST /api/password`
     struct Forgotten {
         email: String,
     }
 }
 
-body! {
+json_request! {
     /// `PATCH /api/password`. What is missing is said in the API's list of errors.
     struct NewPassword {
         token: Option<Secret>,
@@ -141,7 +144,7 @@ body! {
 
 const KEY_SET: &[Field] = &[Field {
     name: "keys",
-    kind: Kind::List,
+    kind: JsonKind::List,
     required: true,
     secret: false,
 }];
@@ -161,56 +164,65 @@ struct Complaints<'a> {
     errors: &'a [String],
 }
 
-fn word(failure: &Failure) -> Worded {
-    let error = match failure.code() {
-        Code::NoToken | Code::BadToken | Code::BadCredentials | Code::BadResetCode => {
-            "Not authorized"
-        }
-        Code::ExpiredToken => "Token has expired",
-        Code::Unprocessable => {
-            return Worded::json(
-                failure.status(),
+fn render(error: &Error) -> RenderedError {
+    let text = match error.code() {
+        ErrorCode::NoToken
+        | ErrorCode::BadToken
+        | ErrorCode::BadCredentials
+        | ErrorCode::BadResetCode => "Not authorized",
+        ErrorCode::TokenExpired => "Token has expired",
+        ErrorCode::Unprocessable => {
+            return RenderedError::json(
+                error.status(),
                 &Complaints {
-                    errors: failure.errors(),
+                    errors: error.errors(),
                 },
             );
         }
-        _ => failure.why(),
+        _ => error.message(),
     };
-    Worded::json(failure.status(), &Complaint { error })
+    RenderedError::json(error.status(), &Complaint { error: text })
 }
 
-async fn log_in(call: Call) -> Result<Reply, Failure> {
-    let Credentials { email, password } = call.json()?;
+async fn log_in(request: RequestContext) -> Result<Reply, Error> {
+    let Credentials { email, password } = request.json()?;
     let login = Login::Email(&email);
-    let issued = call
+    let issued = request
         .services
-        .log_in_user(TokenKind::Access, login, &password, call.client(), call.now)
+        .log_in_user(
+            TokenKind::Access,
+            login,
+            &password,
+            request.client(),
+            request.now,
+        )
         .await?;
     Ok(access(&issued.secret))
 }
 
-async fn refresh(call: Call) -> Result<Reply, Failure> {
-    let shown = shown(&call)?;
+async fn refresh(request: RequestContext) -> Result<Reply, Error> {
+    let shown = shown(&request)?;
     Ok(access(
-        &call
+        &request
             .services
-            .refresh_access(&shown, call.client(), call.now)
+            .refresh_access(&shown, request.client(), request.now)
             .await?,
     ))
 }
 
-async fn log_out(call: Call) -> Result<Reply, Failure> {
-    let shown = shown(&call)?;
-    if call.services.log_out(&shown).await? {
+async fn log_out(request: RequestContext) -> Result<Reply, Error> {
+    let shown = shown(&request)?;
+    if request.services.log_out(&shown).await? {
         Ok(Reply::empty(204))
     } else {
-        Err(Failure::new(Code::BadToken))
+        Err(Error::new(ErrorCode::BadToken))
     }
 }
 
-fn shown(call: &Call) -> Result<Secret, Failure> {
-    let token = call.token()?.ok_or_else(|| Failure::new(Code::NoToken))?;
+fn shown(request: &RequestContext) -> Result<Secret, Error> {
+    let token = request
+        .token()?
+        .ok_or_else(|| Error::new(ErrorCode::NoToken))?;
     Ok(Secret::new(token.reveal()))
 }
 
@@ -224,21 +236,22 @@ fn access(token: &Secret) -> Reply {
 }
 
 /// Whatever the body says, the answer is the same: a body that cannot be read names no address.
-async fn ask_reset(call: Call) -> Result<Reply, Failure> {
-    if let Ok(Forgotten { email }) = call.json() {
-        call.services
-            .ask_reset(&email, &call.client(), call.now)
+async fn ask_reset(request: RequestContext) -> Result<Reply, Error> {
+    if let Ok(Forgotten { email }) = request.json() {
+        request
+            .services
+            .ask_reset(&email, &request.client(), request.now)
             .await?;
     }
     Ok(Reply::empty(201))
 }
 
-async fn redeem_reset(call: Call) -> Result<Reply, Failure> {
+async fn redeem_reset(request: RequestContext) -> Result<Reply, Error> {
     let NewPassword {
         token,
         password,
         password_confirmation,
-    } = call.json()?;
+    } = request.json()?;
     let missing: Vec<String> = [
         ("Token", &token),
         ("Password", &password),
@@ -250,31 +263,32 @@ async fn redeem_reset(call: Call) -> Result<Reply, Failure> {
     .collect();
     let (Some(code), Some(password), Some(confirmation)) = (token, password, password_confirmation)
     else {
-        return Err(Failure::unprocessable(missing));
+        return Err(Error::unprocessable(missing));
     };
     let redemption = Redemption {
         code,
         password,
         confirmation,
     };
-    call.services
-        .redeem_reset(redemption, &call.client(), call.now)
+    request
+        .services
+        .redeem_reset(redemption, &request.client(), request.now)
         .await?;
     Ok(Reply::empty(200))
 }
 
-fn graphql() -> Result<Reply, Failure> {
-    Err(Failure::because(
-        Code::NotBuilt,
+fn graphql() -> Result<Reply, Error> {
+    Err(Error::with_message(
+        ErrorCode::NotImplemented,
         "GraphQL is not part of this version",
     ))
 }
 
-fn key_set(call: &Call) -> Reply {
+fn key_set(request: &RequestContext) -> Reply {
     Reply::json(
         200,
         &KeySet {
-            keys: [call.services.public_key()],
+            keys: [request.services.public_key()],
         },
     )
 }

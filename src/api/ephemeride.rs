@@ -7,8 +7,8 @@ use hyper::StatusCode;
 use serde::Serialize;
 
 use crate::http::{
-    Api, Call, Code, Failure, Gives, Handler, Reply, Route, Shape, Takes, UserBearer, Verb, Worded,
-    answer, body,
+    Api, BodySchema, Error, ErrorCode, Handler, Method, RenderedError, Reply, RequestBody,
+    RequestContext, ResponseSpec, Route, UserBearer, json_request, json_response,
 };
 use crate::model::{Secret, Timestamp, Token, TokenId, TokenKind, UserId};
 use crate::service::{Issued, Login, Signup};
@@ -18,7 +18,7 @@ pub static API: Api = Api {
     name: "ephemeride",
     mounts: &["", "/api"],
     routes: ROUTES,
-    dialect: word,
+    render_error: render,
 };
 
 /// What stands at `/api` itself.
@@ -26,16 +26,16 @@ pub static ROOT: Api = Api {
     name: "ephemeride",
     mounts: &[""],
     routes: ROOT_ROUTES,
-    dialect: word,
+    render_error: render,
 };
 
 const ROOT_ROUTES: &[Route] = &[Route {
     name: "about",
-    verb: Verb::Get,
+    method: Method::Get,
     path: "/api",
-    takes: Takes::Nothing,
-    gives: &[Gives::json(200, About::FIELDS, "Who answers here.")],
-    fails: &[],
+    body: RequestBody::Nothing,
+    responses: &[ResponseSpec::json(200, About::FIELDS, "Who answers here.")],
+    errors: &[],
     run: Handler::Open(|_| Box::pin(ready(Ok(about())))),
     about: "Says name and version.",
 }];
@@ -43,111 +43,129 @@ const ROOT_ROUTES: &[Route] = &[Route {
 const ROUTES: &[Route] = &[
     Route {
         name: "sign_up",
-        verb: Verb::Post,
+        method: Method::Post,
         path: "/v1/user",
-        takes: Takes::Json(NewAccount::FIELDS),
-        gives: &[Gives::json(201, Session::FIELDS, "The account's first session.").secret()],
-        fails: &[Code::EmailTaken, Code::InviteNotFound, Code::NotPermitted],
-        run: Handler::Open(|call| Box::pin(sign_up(call))),
+        body: RequestBody::Json(NewAccount::FIELDS),
+        responses: &[
+            ResponseSpec::json(201, Session::FIELDS, "The account's first session.").secret(),
+        ],
+        errors: &[
+            ErrorCode::EmailTaken,
+            ErrorCode::InviteNotFound,
+            ErrorCode::NotPermitted,
+        ],
+        run: Handler::Open(|request| Box::pin(sign_up(request))),
         about: "Makes an account.",
     },
     Route {
         name: "read_user",
-        verb: Verb::Get,
+        method: Method::Get,
         path: "/v1/user",
-        takes: Takes::Nothing,
-        gives: &[Gives::json(200, Account::FIELDS, "The account.")],
-        fails: &[Code::NoToken, Code::BadToken],
+        body: RequestBody::Nothing,
+        responses: &[ResponseSpec::json(200, Account::FIELDS, "The account.")],
+        errors: &[ErrorCode::NoToken, ErrorCode::BadToken],
         run: Handler::User(|_, bearer| Box::pin(ready(Ok(read_user(&bearer))))),
         about: "Reads one's own account.",
     },
     Route {
         name: "update_user",
-        verb: Verb::Patch,
+        method: Method::Patch,
         path: "/v1/user",
-        takes: Takes::Json(Profile::FIELDS),
-        gives: &[Gives::empty(204, "The account is changed.")],
-        fails: &[Code::NoToken, Code::BadToken, Code::EmailTaken],
-        run: Handler::User(|call, bearer| Box::pin(update_user(call, bearer))),
+        body: RequestBody::Json(Profile::FIELDS),
+        responses: &[ResponseSpec::empty(204, "The account is changed.")],
+        errors: &[
+            ErrorCode::NoToken,
+            ErrorCode::BadToken,
+            ErrorCode::EmailTaken,
+        ],
+        run: Handler::User(|request, bearer| Box::pin(update_user(request, bearer))),
         about: "Changes name and address; both are needed.",
     },
     Route {
         name: "delete_user",
-        verb: Verb::Delete,
+        method: Method::Delete,
         path: "/v1/user",
-        takes: Takes::Nothing,
-        gives: &[Gives::empty(
+        body: RequestBody::Nothing,
+        responses: &[ResponseSpec::empty(
             204,
             "The account and its tokens are gone, its address is free.",
         )],
-        fails: &[Code::NoToken, Code::BadToken],
-        run: Handler::User(|call, bearer| Box::pin(delete_user(call, bearer))),
+        errors: &[ErrorCode::NoToken, ErrorCode::BadToken],
+        run: Handler::User(|request, bearer| Box::pin(delete_user(request, bearer))),
         about: "Removes one's own account.",
     },
     Route {
         name: "change_password",
-        verb: Verb::Patch,
+        method: Method::Patch,
         path: "/v1/user/password",
-        takes: Takes::Json(NewPassword::FIELDS),
-        gives: &[Gives::empty(
+        body: RequestBody::Json(NewPassword::FIELDS),
+        responses: &[ResponseSpec::empty(
             204,
             "The password is changed; every other token is dead.",
         )],
-        fails: &[Code::NoToken, Code::BadToken, Code::BadCredentials],
-        run: Handler::User(|call, bearer| Box::pin(change_password(call, bearer))),
+        errors: &[
+            ErrorCode::NoToken,
+            ErrorCode::BadToken,
+            ErrorCode::BadCredentials,
+        ],
+        run: Handler::User(|request, bearer| Box::pin(change_password(request, bearer))),
         about: "Changes one's own password.",
     },
     Route {
         name: "log_in",
-        verb: Verb::Post,
+        method: Method::Post,
         path: "/v1/auth",
-        takes: Takes::Json(Credentials::FIELDS),
-        gives: &[Gives::json(201, Session::FIELDS, "A session.").secret()],
-        fails: &[Code::BadCredentials],
-        run: Handler::Open(|call| Box::pin(log_in(call))),
+        body: RequestBody::Json(Credentials::FIELDS),
+        responses: &[ResponseSpec::json(201, Session::FIELDS, "A session.").secret()],
+        errors: &[ErrorCode::BadCredentials],
+        run: Handler::Open(|request| Box::pin(log_in(request))),
         about: "Logs in with address and password.",
     },
     Route {
         name: "auth_config",
-        verb: Verb::Get,
+        method: Method::Get,
         path: "/v1/auth/config",
-        takes: Takes::Nothing,
-        gives: &[Gives::json(
+        body: RequestBody::Nothing,
+        responses: &[ResponseSpec::json(
             200,
             AuthConfig::FIELDS,
             "What a signup form needs to know.",
         )],
-        fails: &[],
-        run: Handler::Open(|call| Box::pin(ready(Ok(auth_config(&call))))),
+        errors: &[],
+        run: Handler::Open(|request| Box::pin(ready(Ok(auth_config(&request))))),
         about: "Says whether a signup needs an invite.",
     },
     Route {
         name: "list_sessions",
-        verb: Verb::Get,
+        method: Method::Get,
         path: "/v1/sessions",
-        takes: Takes::Nothing,
-        gives: &[Gives::new(
+        body: RequestBody::Nothing,
+        responses: &[ResponseSpec::new(
             200,
-            Shape::List(Listed::FIELDS),
+            BodySchema::List(Listed::FIELDS),
             "The sessions, latest used first.",
         )],
-        fails: &[Code::NoToken, Code::BadToken],
-        run: Handler::User(|call, bearer| Box::pin(list_sessions(call, bearer))),
+        errors: &[ErrorCode::NoToken, ErrorCode::BadToken],
+        run: Handler::User(|request, bearer| Box::pin(list_sessions(request, bearer))),
         about: "Lists one's own live tokens of every kind, without their secrets.",
     },
     Route {
         name: "end_session",
-        verb: Verb::Delete,
+        method: Method::Delete,
         path: "/v1/session/{id}",
-        takes: Takes::Nothing,
-        gives: &[Gives::empty(204, "The session is over.")],
-        fails: &[Code::NoToken, Code::BadToken, Code::UnknownSession],
-        run: Handler::User(|call, bearer| Box::pin(end_session(call, bearer))),
+        body: RequestBody::Nothing,
+        responses: &[ResponseSpec::empty(204, "The session is over.")],
+        errors: &[
+            ErrorCode::NoToken,
+            ErrorCode::BadToken,
+            ErrorCode::SessionNotFound,
+        ],
+        run: Handler::User(|request, bearer| Box::pin(end_session(request, bearer))),
         about: "Ends one of one's own sessions, by its id in the list.",
     },
 ];
 
-answer! {
+json_response! {
     /// `GET /api/`
     struct About<'a> {
         name: &'a str,
@@ -155,7 +173,7 @@ answer! {
     }
 }
 
-body! {
+json_request! {
     /// `POST /v1/user`
     struct NewAccount {
         name: String,
@@ -166,7 +184,7 @@ body! {
     }
 }
 
-body! {
+json_request! {
     /// `PATCH /v1/user`
     struct Profile {
         name: String,
@@ -174,7 +192,7 @@ body! {
     }
 }
 
-body! {
+json_request! {
     /// `PATCH /v1/user/password`
     struct NewPassword {
         current_password: Secret,
@@ -182,7 +200,7 @@ body! {
     }
 }
 
-body! {
+json_request! {
     /// `POST /v1/auth`
     struct Credentials {
         email: String,
@@ -190,7 +208,7 @@ body! {
     }
 }
 
-answer! {
+json_response! {
     /// A session that has just begun.
     struct Session<'a> {
         id: &'a str,
@@ -202,7 +220,7 @@ answer! {
     }
 }
 
-answer! {
+json_response! {
     /// An account.
     struct Account<'a> {
         id: UserId,
@@ -213,14 +231,14 @@ answer! {
     }
 }
 
-answer! {
+json_response! {
     /// `GET /v1/auth/config`
     struct AuthConfig {
         invite_required: bool,
     }
 }
 
-answer! {
+json_response! {
     /// A session in the list: its id is public and opens nothing.
     struct Listed<'a> {
         id: TokenId,
@@ -241,37 +259,37 @@ struct Complaint<'a> {
 }
 
 /// Each failure's code, and the status where the API has its own.
-fn word(failure: &Failure) -> Worded {
-    let mut status = failure.status();
-    let mut message = failure.why();
-    let code = match failure.code() {
-        Code::BadRequest => "BadRequest",
-        Code::NoToken => "Unauthorized",
+fn render(error: &Error) -> RenderedError {
+    let mut status = error.status();
+    let mut message = error.message();
+    let code = match error.code() {
+        ErrorCode::Invalid => "BadRequest",
+        ErrorCode::NoToken => "Unauthorized",
         // A token that opens no account is no session.
-        Code::BadToken | Code::ExpiredToken | Code::UnknownSession => {
-            (status, message) = (StatusCode::NOT_FOUND, Code::UnknownSession.why());
+        ErrorCode::BadToken | ErrorCode::TokenExpired | ErrorCode::SessionNotFound => {
+            (status, message) = (StatusCode::NOT_FOUND, ErrorCode::SessionNotFound.message());
             "SessionNotFound"
         }
-        Code::BadCredentials => {
+        ErrorCode::BadCredentials => {
             message = "Invalid password";
             "InvalidPassword"
         }
-        Code::BadResetCode => "InvalidResetCode",
-        Code::NotPermitted => "Forbidden",
-        Code::UnknownPath => "NotFound",
-        Code::InviteNotFound => "InviteNotFound",
-        Code::WrongMethod => "MethodNotAllowed",
-        Code::TimedOut => "RequestTimeout",
-        Code::EmailTaken => "EmailAlreadyInUse",
-        Code::TooLarge => "PayloadTooLarge",
-        Code::UnsupportedMedia => "UnsupportedMediaType",
-        Code::Unprocessable => "UnprocessableEntity",
-        Code::TooMany => "TooManyRequests",
-        Code::Fault => "InternalServerError",
-        Code::NotBuilt => "NotImplemented",
-        Code::Busy | Code::Unavailable => "ServiceUnavailable",
+        ErrorCode::BadResetCode => "InvalidResetCode",
+        ErrorCode::NotPermitted => "Forbidden",
+        ErrorCode::PathNotFound => "NotFound",
+        ErrorCode::InviteNotFound => "InviteNotFound",
+        ErrorCode::MethodNotAllowed => "MethodNotAllowed",
+        ErrorCode::RequestTimeout => "RequestTimeout",
+        ErrorCode::EmailTaken => "EmailAlreadyInUse",
+        ErrorCode::BodyTooLarge => "PayloadTooLarge",
+        ErrorCode::UnsupportedMediaType => "UnsupportedMediaType",
+        ErrorCode::Unprocessable => "UnprocessableEntity",
+        ErrorCode::TooManyRequests => "TooManyRequests",
+        ErrorCode::Internal => "InternalServerError",
+        ErrorCode::NotImplemented => "NotImplemented",
+        ErrorCode::Busy | ErrorCode::Unavailable => "ServiceUnavailable",
     };
-    Worded::json(status, &Complaint { code, message })
+    RenderedError::json(status, &Complaint { code, message })
 }
 
 fn about() -> Reply {
@@ -282,38 +300,38 @@ fn about() -> Reply {
     Reply::json(200, &about)
 }
 
-async fn sign_up(call: Call) -> Result<Reply, Failure> {
+async fn sign_up(request: RequestContext) -> Result<Reply, Error> {
     let NewAccount {
         name,
         email,
         password,
         invite,
-    } = call.json()?;
+    } = request.json()?;
     let signup = Signup {
         name,
         email,
         password,
         invite,
     };
-    let session = call
+    let session = request
         .services
-        .sign_up(signup, call.client(), call.now)
+        .sign_up(signup, request.client(), request.now)
         .await?;
     Ok(begun(&session))
 }
 
-async fn log_in(call: Call) -> Result<Reply, Failure> {
-    let Credentials { email, password } = call.json()?;
+async fn log_in(request: RequestContext) -> Result<Reply, Error> {
+    let Credentials { email, password } = request.json()?;
     crate::model::Email::parse(&email)?;
     let login = Login::Email(&email);
-    let session = call
+    let session = request
         .services
         .log_in_user(
             TokenKind::Session,
             login,
             &password,
-            call.client(),
-            call.now,
+            request.client(),
+            request.now,
         )
         .await?;
     Ok(begun(&session))
@@ -348,45 +366,47 @@ fn read_user(bearer: &UserBearer) -> Reply {
     )
 }
 
-async fn update_user(call: Call, bearer: UserBearer) -> Result<Reply, Failure> {
-    let Profile { name, email } = call.json()?;
-    call.services
-        .update_user(&bearer.user, &name, &email, call.now)
+async fn update_user(request: RequestContext, bearer: UserBearer) -> Result<Reply, Error> {
+    let Profile { name, email } = request.json()?;
+    request
+        .services
+        .update_user(&bearer.user, &name, &email, request.now)
         .await?;
     Ok(Reply::empty(204))
 }
 
-async fn delete_user(call: Call, bearer: UserBearer) -> Result<Reply, Failure> {
-    call.services.delete_user(&bearer.user).await?;
+async fn delete_user(request: RequestContext, bearer: UserBearer) -> Result<Reply, Error> {
+    request.services.delete_user(&bearer.user).await?;
     Ok(Reply::empty(204))
 }
 
-async fn change_password(call: Call, own: UserBearer) -> Result<Reply, Failure> {
+async fn change_password(request: RequestContext, own: UserBearer) -> Result<Reply, Error> {
     let NewPassword {
         current_password,
         password,
-    } = call.json()?;
-    let from = call.client();
-    call.services
+    } = request.json()?;
+    let from = request.client();
+    request
+        .services
         .change_password(
             &own.bearer,
             &own.user,
             &current_password,
             password,
             &from,
-            call.now,
+            request.now,
         )
         .await?;
     Ok(Reply::empty(204))
 }
 
-fn auth_config(call: &Call) -> Reply {
-    let invite_required = call.services.needs_invite();
+fn auth_config(request: &RequestContext) -> Reply {
+    let invite_required = request.services.needs_invite();
     Reply::json(200, &AuthConfig { invite_required })
 }
 
-async fn list_sessions(call: Call, own: UserBearer) -> Result<Reply, Failure> {
-    let sessions = call.services.sessions(&own.bearer, call.now).await?;
+async fn list_sessions(request: RequestContext, own: UserBearer) -> Result<Reply, Error> {
+    let sessions = request.services.sessions(&own.bearer, request.now).await?;
     let current = own.bearer.token.id;
     let listed: Vec<_> = sessions
         .iter()
@@ -414,9 +434,10 @@ fn listed(token: &Token, current: TokenId) -> Listed<'_> {
     }
 }
 
-async fn end_session(call: Call, own: UserBearer) -> Result<Reply, Failure> {
-    call.services
-        .end_session(&own.bearer, call.param("id"))
+async fn end_session(request: RequestContext, own: UserBearer) -> Result<Reply, Error> {
+    request
+        .services
+        .end_session(&own.bearer, request.param("id"))
         .await?;
     Ok(Reply::empty(204))
 }

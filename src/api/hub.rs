@@ -5,7 +5,8 @@ use std::future::ready;
 use serde::Serialize;
 
 use crate::http::{
-    Api, Call, Code, Failure, Gives, Handler, Reply, Route, Takes, Verb, Worded, answer, body,
+    Api, Error, ErrorCode, Handler, Method, RenderedError, Reply, RequestBody, RequestContext,
+    ResponseSpec, Route, json_request, json_response,
 };
 use crate::model::Secret;
 use crate::service::{Bearer, Issued};
@@ -15,43 +16,45 @@ pub static API: Api = Api {
     name: "hub",
     mounts: &[""],
     routes: ROUTES,
-    dialect: word,
+    render_error: render,
 };
 
 const ROUTES: &[Route] = &[
     Route {
         name: "hub_root",
-        verb: Verb::Get,
+        method: Method::Get,
         path: "/",
-        takes: Takes::Nothing,
-        gives: &[Gives::json(200, Root::FIELDS, "Who answers here.")],
-        fails: &[],
-        run: Handler::Open(|call| Box::pin(ready(Ok(root(&call))))),
+        body: RequestBody::Nothing,
+        responses: &[ResponseSpec::json(200, Root::FIELDS, "Who answers here.")],
+        errors: &[],
+        run: Handler::Open(|request| Box::pin(ready(Ok(root(&request))))),
         about: "Says name, description and version.",
     },
     Route {
         name: "hub_login",
-        verb: Verb::Post,
+        method: Method::Post,
         path: "/login",
-        takes: Takes::Json(Login::FIELDS),
-        gives: &[Gives::json(200, Granted::FIELDS, "A token and its end.").secret()],
-        fails: &[Code::BadCredentials],
-        run: Handler::Open(|call| Box::pin(login(call))),
+        body: RequestBody::Json(Login::FIELDS),
+        responses: &[ResponseSpec::json(200, Granted::FIELDS, "A token and its end.").secret()],
+        errors: &[ErrorCode::BadCredentials],
+        run: Handler::Open(|request| Box::pin(login(request))),
         about: "Logs in with any of the hub's passwords.",
     },
     Route {
         name: "hub_renew",
-        verb: Verb::Get,
+        method: Method::Get,
         path: "/renew",
-        takes: Takes::Nothing,
-        gives: &[Gives::json(200, Granted::FIELDS, "A further token and its end.").secret()],
-        fails: &[Code::NoToken, Code::BadToken],
-        run: Handler::Holder(|call, bearer| Box::pin(renew(call, bearer))),
-        about: "Gives a new hub token; the old one stays good until its own end.",
+        body: RequestBody::Nothing,
+        responses: &[
+            ResponseSpec::json(200, Granted::FIELDS, "A further token and its end.").secret(),
+        ],
+        errors: &[ErrorCode::NoToken, ErrorCode::BadToken],
+        run: Handler::Authenticated(|request, bearer| Box::pin(renew(request, bearer))),
+        about: "ResponseSpec a new hub token; the old one stays good until its own end.",
     },
 ];
 
-answer! {
+json_response! {
     /// `GET /`
     struct Root<'a> {
         name: &'a str,
@@ -61,14 +64,14 @@ answer! {
     }
 }
 
-body! {
+json_request! {
     /// `POST /login`
     struct Login {
         password: Secret,
     }
 }
 
-answer! {
+json_response! {
     /// A token; `expires` is RFC 3339 in UTC.
     struct Granted<'a> {
         token: &'a str,
@@ -81,16 +84,16 @@ struct Complaint<'a> {
     message: &'a str,
 }
 
-fn word(failure: &Failure) -> Worded {
-    let message = match failure.code() {
-        Code::BadCredentials => "Wrong password",
-        _ => failure.why(),
+fn render(error: &Error) -> RenderedError {
+    let message = match error.code() {
+        ErrorCode::BadCredentials => "Wrong password",
+        _ => error.message(),
     };
-    Worded::json(failure.status(), &Complaint { message })
+    RenderedError::json(error.status(), &Complaint { message })
 }
 
-fn root(call: &Call) -> Reply {
-    let server = &call.services.config.server;
+fn root(request: &RequestContext) -> Reply {
+    let server = &request.services.config.server;
     Reply::json(
         200,
         &Root {
@@ -101,20 +104,20 @@ fn root(call: &Call) -> Reply {
     )
 }
 
-async fn login(call: Call) -> Result<Reply, Failure> {
-    let asked: Login = call.json()?;
-    let issued = call
+async fn login(request: RequestContext) -> Result<Reply, Error> {
+    let asked: Login = request.json()?;
+    let issued = request
         .services
-        .log_in_hub(&asked.password, call.client(), call.now)
+        .log_in_hub(&asked.password, request.client(), request.now)
         .await?;
     Ok(granted(&issued))
 }
 
-async fn renew(call: Call, bearer: Bearer) -> Result<Reply, Failure> {
+async fn renew(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
     Ok(granted(
-        &call
+        &request
             .services
-            .renew_hub(&bearer, call.client(), call.now)
+            .renew_hub(&bearer, request.client(), request.now)
             .await?,
     ))
 }

@@ -5,7 +5,8 @@ use std::future::ready;
 use serde::Serialize;
 
 use crate::http::{
-    Api, Call, Code, Failure, Gives, Handler, Reply, Route, Takes, Verb, Worded, answer,
+    Api, Error, ErrorCode, Handler, Method, RenderedError, Reply, RequestBody, RequestContext,
+    ResponseSpec, Route, json_response,
 };
 use crate::store::Health;
 
@@ -14,25 +15,25 @@ pub static API: Api = Api {
     name: "ops",
     mounts: &[""],
     routes: ROUTES,
-    dialect: word,
+    render_error: render,
 };
 
 const ROUTES: &[Route] = &[Route {
     name: "health",
-    verb: Verb::Get,
+    method: Method::Get,
     path: "/healthz",
-    takes: Takes::Nothing,
-    gives: &[Gives::json(
+    body: RequestBody::Nothing,
+    responses: &[ResponseSpec::json(
         200,
         Status::FIELDS,
         "Requests are answered and changes are kept.",
     )],
-    fails: &[Code::Unavailable],
-    run: Handler::Open(|call| Box::pin(ready(health(&call)))),
+    errors: &[ErrorCode::Unavailable],
+    run: Handler::Open(|request| Box::pin(ready(health(&request)))),
     about: "Says whether changes can be kept.",
 }];
 
-answer! {
+json_response! {
     /// `GET /healthz`
     struct Status<'a> {
         status: &'a str,
@@ -46,19 +47,19 @@ struct Complaint<'a> {
 }
 
 /// How the APIs of the appliance itself word an error: `{"error":"…"}`.
-pub(super) fn word(failure: &Failure) -> Worded {
-    Worded::json(
-        failure.status(),
+pub(super) fn render(error: &Error) -> RenderedError {
+    RenderedError::json(
+        error.status(),
         &Complaint {
-            error: failure.why(),
+            error: error.message(),
         },
     )
 }
 
-fn health(call: &Call) -> Result<Reply, Failure> {
-    match call.services.health() {
+fn health(request: &RequestContext) -> Result<Reply, Error> {
+    match request.services.health() {
         Health::Fine => {
-            let damaged_blocks = call.services.damaged_blocks();
+            let damaged_blocks = request.services.damaged_blocks();
             let status = if damaged_blocks == 0 { "ok" } else { "damaged" };
             let status = Status {
                 status,
@@ -66,16 +67,16 @@ fn health(call: &Call) -> Result<Reply, Failure> {
             };
             Ok(Reply::json(200, &status).no_store())
         }
-        Health::NoEvents => Err(Failure::because(
-            Code::Unavailable,
+        Health::NoEvents => Err(Error::with_message(
+            ErrorCode::Unavailable,
             "The disk is nearly full: events are refused, other changes are kept",
         )),
-        Health::Full => Err(Failure::because(
-            Code::Unavailable,
+        Health::Full => Err(Error::with_message(
+            ErrorCode::Unavailable,
             "The disk is full: every change is refused",
         )),
-        Health::Stopped(_) => Err(Failure::because(
-            Code::Unavailable,
+        Health::Stopped(_) => Err(Error::with_message(
+            ErrorCode::Unavailable,
             "The database has stopped",
         )),
     }

@@ -1,8 +1,8 @@
 //! Token API: the administrator's login. Its errors are plain text.
 
 use crate::http::{
-    Api, Call, Code, Failure, Gives, Handler, Reply, Route, Shape, Takes, Verb, Worded, answer,
-    body,
+    Api, BodySchema, Error, ErrorCode, Handler, Method, RenderedError, Reply, RequestBody,
+    RequestContext, ResponseSpec, Route, json_request, json_response,
 };
 use crate::model::{Secret, Timestamp};
 
@@ -11,51 +11,51 @@ pub static API: Api = Api {
     name: "token",
     mounts: &[""],
     routes: ROUTES,
-    dialect: word,
+    render_error: render,
 };
 
 const ROUTES: &[Route] = &[
     Route {
         name: "create_token",
-        verb: Verb::Post,
+        method: Method::Post,
         path: "/api/token",
-        takes: Takes::Json(Credentials::FIELDS),
-        gives: &[Gives::json(200, Created::FIELDS, "The token and its end.").secret()],
-        fails: &[Code::BadCredentials],
-        run: Handler::Open(|call| Box::pin(create(call))),
+        body: RequestBody::Json(Credentials::FIELDS),
+        responses: &[ResponseSpec::json(200, Created::FIELDS, "The token and its end.").secret()],
+        errors: &[ErrorCode::BadCredentials],
+        run: Handler::Open(|request| Box::pin(create(request))),
         about: "Logs the administrator in.",
     },
     Route {
         name: "validate_token",
-        verb: Verb::Get,
+        method: Method::Get,
         path: "/api/token",
-        takes: Takes::Nothing,
-        gives: &[Gives::json(
+        body: RequestBody::Nothing,
+        responses: &[ResponseSpec::json(
             200,
             Validity::FIELDS,
             "Whether the token is good.",
         )],
-        fails: &[Code::BadRequest],
-        run: Handler::Open(|call| Box::pin(validate(call))),
+        errors: &[ErrorCode::Invalid],
+        run: Handler::Open(|request| Box::pin(validate(request))),
         about: "Says whether the administrator's token in the query is good.",
     },
     Route {
         name: "delete_token",
-        verb: Verb::Delete,
+        method: Method::Delete,
         path: "/api/token",
-        takes: Takes::Anything,
-        gives: &[Gives::new(
+        body: RequestBody::Anything,
+        responses: &[ResponseSpec::new(
             200,
-            Shape::Empty,
+            BodySchema::Empty,
             "The token is dead, if it ever was one.",
         )],
-        fails: &[],
-        run: Handler::Open(|call| Box::pin(delete(call))),
+        errors: &[],
+        run: Handler::Open(|request| Box::pin(delete(request))),
         about: "Ends the token in the body or, failing that, in the header. Always succeeds.",
     },
 ];
 
-body! {
+json_request! {
     /// `POST /api/token`
     struct Credentials {
         username: String,
@@ -63,7 +63,7 @@ body! {
     }
 }
 
-answer! {
+json_response! {
     /// What a login answers; `expiry_time` is in seconds since the epoch.
     struct Created<'a> {
         token: &'a str,
@@ -71,7 +71,7 @@ answer! {
     }
 }
 
-answer! {
+json_response! {
     /// What a check answers; `expiry_time` is null unless the token is good.
     struct Validity {
         valid: bool,
@@ -79,26 +79,31 @@ answer! {
     }
 }
 
-body! {
+json_request! {
     /// `DELETE /api/token`
     struct Ended {
         token: Secret,
     }
 }
 
-fn word(failure: &Failure) -> Worded {
-    let text = match failure.code() {
-        Code::BadCredentials => "invalid credentials".to_owned(),
-        _ => failure.why().to_owned(),
+fn render(error: &Error) -> RenderedError {
+    let text = match error.code() {
+        ErrorCode::BadCredentials => "invalid credentials".to_owned(),
+        _ => error.message().to_owned(),
     };
-    Worded::text(failure.status(), text)
+    RenderedError::text(error.status(), text)
 }
 
-async fn create(call: Call) -> Result<Reply, Failure> {
-    let asked: Credentials = call.json()?;
-    let issued = call
+async fn create(request: RequestContext) -> Result<Reply, Error> {
+    let asked: Credentials = request.json()?;
+    let issued = request
         .services
-        .log_in_admin(&asked.username, &asked.password, call.client(), call.now)
+        .log_in_admin(
+            &asked.username,
+            &asked.password,
+            request.client(),
+            request.now,
+        )
         .await?;
     let expiry_time = issued.token.expires_at.seconds();
     Ok(Reply::json(
@@ -110,10 +115,13 @@ async fn create(call: Call) -> Result<Reply, Failure> {
     ))
 }
 
-async fn validate(call: Call) -> Result<Reply, Failure> {
-    let token = call.query("token").filter(|token| !token.is_empty());
-    let token = token.ok_or_else(|| Failure::bad_request("token: is missing in the query"))?;
-    let end = call.services.admin_token_expiry(&token, call.now).await?;
+async fn validate(request: RequestContext) -> Result<Reply, Error> {
+    let token = request.query("token").filter(|token| !token.is_empty());
+    let token = token.ok_or_else(|| Error::invalid("token: is missing in the query"))?;
+    let end = request
+        .services
+        .admin_token_expiry(&token, request.now)
+        .await?;
     let expiry_time = end.map(Timestamp::seconds);
     Ok(Reply::json(
         200,
@@ -124,16 +132,20 @@ async fn validate(call: Call) -> Result<Reply, Failure> {
     ))
 }
 
-async fn delete(call: Call) -> Result<Reply, Failure> {
-    let in_body = call.json_forgiving::<Ended>().ok().map(|ended| ended.token);
+async fn delete(request: RequestContext) -> Result<Reply, Error> {
+    let in_body = request
+        .json_forgiving::<Ended>()
+        .ok()
+        .map(|ended| ended.token);
     let in_header = || {
-        call.token()
+        request
+            .token()
             .ok()
             .flatten()
             .map(|token| Secret::new(token.reveal()))
     };
     if let Some(token) = in_body.or_else(in_header) {
-        call.services.log_out(&token).await?;
+        request.services.log_out(&token).await?;
     }
     Ok(Reply::empty(200))
 }

@@ -13,20 +13,21 @@ use hyper::header::{
     WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::http::request::Parts;
-use hyper::{Method, Request, Response, StatusCode, Version};
+use hyper::{Request, Response, StatusCode, Version};
 use tokio::sync::watch;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
-use super::body::Pending;
+use super::access_log::{AccessLog, RequestInfo};
 use super::cors::Cors;
-use super::guard::{self, Rude};
-use super::journal::{Journal, Visit};
-use super::reply::Payload;
+use super::incoming_body::IncomingBody;
+use super::reply::ReplyBody;
 use super::request_id::RequestIds;
+use super::request_validation::{self, Rejection};
 use super::{
-    Answering, Api, Call, Code, Dialect, Failure, Handler, Outgoing, Params, Place, Reply, Route,
-    Router, Shape, Takes, UserBearer, Verb, address,
+    Api, BodySchema, Error, ErrorCode, ErrorRenderer, Handler, HandlerFuture, Method, Params,
+    Reply, RequestBody, RequestContext, ResponseBody, Route, RouteMatch, Router, UserBearer,
+    client_ip,
 };
 use crate::config::Config;
 use crate::model::Principal;
@@ -44,13 +45,13 @@ pub struct Dispatcher {
     services: Arc<Services>,
     ids: RequestIds,
     cors: Cors,
-    journal: Journal,
+    access_log: AccessLog,
     /// Turns true when answers that go on for as long as somebody listens are to end.
     stopping: watch::Sender<bool>,
 }
 
 /// What a request is about.
-enum Aim {
+enum Target {
     /// A route.
     Run(&'static Route, Params),
     /// What a path allows.
@@ -58,10 +59,10 @@ enum Aim {
 }
 
 /// A handler with the credentials it asked for.
-enum Admitted {
-    Open(fn(Call) -> Answering),
-    Holder(fn(Call, Bearer) -> Answering, Bearer),
-    User(fn(Call, UserBearer) -> Answering, UserBearer),
+enum Authorized {
+    Open(fn(RequestContext) -> HandlerFuture),
+    Authenticated(fn(RequestContext, Bearer) -> HandlerFuture, Bearer),
+    User(fn(RequestContext, UserBearer) -> HandlerFuture, UserBearer),
 }
 
 impl Dispatcher {
@@ -71,7 +72,7 @@ impl Dispatcher {
             router: Router::new(apis),
             ids: RequestIds::of_process(services.world.random_bytes()),
             cors: Cors::of(&services.config.server.allowed_origins),
-            journal: Journal::default(),
+            access_log: AccessLog::default(),
             stopping: watch::Sender::new(false),
             services,
         }
@@ -93,33 +94,37 @@ impl Dispatcher {
     }
 
     /// Answers one request of the client, or the proxy, at `peer`.
-    pub async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Outgoing> {
+    pub async fn handle(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> Response<ResponseBody> {
         let (parts, body) = request.into_parts();
-        let visit = self.visit(&parts, peer);
+        let info = self.info(&parts, peer);
         let allowed_origin = self.cors.allows(&parts.headers);
-        let mut body = Pending::new(body, &parts.headers);
-        let place = self.router.find(parts.uri.path());
-        let dialect = place.dialect;
+        let mut body = IncomingBody::new(body, &parts.headers);
+        let matched = self.router.find(parts.uri.path());
+        let render_error = matched.render_error;
 
-        let manners = guard::judge(&parts);
-        let malformed = matches!(manners, Err(Rude::Malformed(_)));
-        let outcome = match aim(manners, &parts, &place) {
-            Err(failure) => Err(failure),
-            Ok(Aim::Options(allow)) => Ok((self.cors.options(&parts.headers, &allow), None)),
-            Ok(Aim::Run(route, params)) => {
-                let call = self.call(&visit, parts, route, params);
-                let reply = caught(self.run(call, &mut body)).await;
+        let manners = request_validation::judge(&parts);
+        let malformed = matches!(manners, Err(Rejection::Malformed(_)));
+        let outcome = match target(manners, &parts, &matched) {
+            Err(error) => Err(error),
+            Ok(Target::Options(allow)) => Ok((self.cors.options(&parts.headers, &allow), None)),
+            Ok(Target::Run(route, params)) => {
+                let request = self.request(&info, parts, route, params);
+                let reply = caught(self.run(request, &mut body)).await;
                 reply.map(|reply| (reply, Some(route)))
             }
         };
         let must_close = malformed || !body.settle().await;
 
         let mut response = outcome
-            .and_then(|(reply, route)| self.good(&visit, reply, route))
-            .unwrap_or_else(|failure| self.bad(&visit, &failure, dialect));
+            .and_then(|(reply, route)| self.good(&info, reply, route))
+            .unwrap_or_else(|error| self.bad(&info, &error, render_error));
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFF);
-        if let Some(id) = visit.id.header() {
+        if let Some(id) = info.id.header() {
             headers.insert(REQUEST_ID, id);
         }
         if must_close {
@@ -127,8 +132,8 @@ impl Dispatcher {
         }
         self.cors.mark(allowed_origin, headers);
         if self.config().log.requests {
-            Journal::request(
-                &visit,
+            AccessLog::request(
+                &info,
                 response.status(),
                 self.services.world.clock.monotonic(),
             );
@@ -136,28 +141,34 @@ impl Dispatcher {
         response
     }
 
-    fn visit(&self, parts: &Parts, peer: SocketAddr) -> Visit {
+    fn info(&self, parts: &Parts, peer: SocketAddr) -> RequestInfo {
         let peer = peer.ip().to_canonical();
         let trusted = &self.config().server.trusted_proxies;
-        let forwarded = parts.headers.contains_key(address::FORWARDED_FOR);
-        if forwarded && !address::is_trusted(peer, trusted) {
-            self.journal.untrusted_proxy(peer);
+        let forwarded = parts.headers.contains_key(client_ip::FORWARDED_FOR);
+        if forwarded && !client_ip::is_trusted(peer, trusted) {
+            self.access_log.untrusted_proxy(peer);
         }
-        Visit {
+        RequestInfo {
             id: self.ids.next(),
-            address: address::client(peer, trusted, &parts.headers),
+            address: client_ip::client(peer, trusted, &parts.headers),
             method: parts.method.clone(),
             uri: parts.uri.clone(),
             started: self.services.world.clock.monotonic(),
         }
     }
 
-    fn call(&self, visit: &Visit, parts: Parts, route: &'static Route, params: Params) -> Call {
-        Call {
+    fn request(
+        &self,
+        info: &RequestInfo,
+        parts: Parts,
+        route: &'static Route,
+        params: Params,
+    ) -> RequestContext {
+        RequestContext {
             services: Arc::clone(&self.services),
             now: self.services.world.clock.now(),
-            request_id: visit.id,
-            address: visit.address,
+            request_id: info.id,
+            address: info.address,
             body: Bytes::new(),
             parts,
             route,
@@ -166,66 +177,76 @@ impl Dispatcher {
     }
 
     /// From a route to its answer. Type, size and token are judged before the body is asked for.
-    async fn run(&self, mut call: Call, body: &mut Pending<Incoming>) -> Result<Reply, Failure> {
-        if call.parts.version < Version::HTTP_11 && streams(call.route) {
-            return Err(Failure::bad_request(
+    async fn run(
+        &self,
+        mut request: RequestContext,
+        body: &mut IncomingBody<Incoming>,
+    ) -> Result<Reply, Error> {
+        if request.parts.version < Version::HTTP_11 && streams(request.route) {
+            return Err(Error::invalid(
                 "This answer needs HTTP/1.1: before it, half of an answer cannot be told from all of it",
             ));
         }
         let limits = &self.config().limits;
-        let (limit, is_json) = match call.route.takes {
-            Takes::Nothing => (0, false),
-            Takes::Anything => (limits.body, false),
-            Takes::Json(_) => (limits.body, true),
-            Takes::Events(_) => (limits.event_body, true),
+        let (limit, is_json) = match request.route.body {
+            RequestBody::Nothing => (0, false),
+            RequestBody::Anything => (limits.body, false),
+            RequestBody::Json(_) => (limits.body, true),
+            RequestBody::Events(_) => (limits.event_body, true),
         };
         if is_json && !body.is_empty() {
-            if !says_json(&call) {
-                return Err(Failure::new(Code::UnsupportedMedia));
+            if !says_json(&request) {
+                return Err(Error::new(ErrorCode::UnsupportedMediaType));
             }
             if body.is_announced_above(limit) {
-                return Err(Failure::new(Code::TooLarge));
+                return Err(Error::new(ErrorCode::BodyTooLarge));
             }
         }
-        let admitted = self.admit(&call).await?;
-        call.body = match call.route.takes {
-            Takes::Nothing => Bytes::new(),
-            Takes::Anything => body
+        let authorized = self.admit(&request).await?;
+        request.body = match request.route.body {
+            RequestBody::Nothing => Bytes::new(),
+            RequestBody::Anything => body
                 .read(limit, limits.body_timeout)
                 .await
                 .unwrap_or_default(),
-            Takes::Json(_) | Takes::Events(_) => body.read(limit, limits.body_timeout).await?,
+            RequestBody::Json(_) | RequestBody::Events(_) => {
+                body.read(limit, limits.body_timeout).await?
+            }
         };
-        let answer = timeout(limits.request_timeout, admitted.run(call)).await;
+        let answer = timeout(limits.request_timeout, authorized.run(request)).await;
         answer.unwrap_or_else(too_late)
     }
 
     /// Checks the token, if the handler asks for one.
-    async fn admit(&self, call: &Call) -> Result<Admitted, Failure> {
-        match call.route.run {
-            Handler::Open(run) => Ok(Admitted::Open(run)),
-            Handler::Holder(run) => Ok(Admitted::Holder(run, self.bearer(call).await?)),
+    async fn admit(&self, request: &RequestContext) -> Result<Authorized, Error> {
+        match request.route.run {
+            Handler::Open(run) => Ok(Authorized::Open(run)),
+            Handler::Authenticated(run) => {
+                Ok(Authorized::Authenticated(run, self.bearer(request).await?))
+            }
             Handler::Admin(run) => {
-                let bearer = self.bearer(call).await?;
+                let bearer = self.bearer(request).await?;
                 if bearer.token.holder != Principal::Admin {
-                    return Err(Failure::new(Code::NotPermitted));
+                    return Err(Error::new(ErrorCode::NotPermitted));
                 }
-                Ok(Admitted::Holder(run, bearer))
+                Ok(Authorized::Authenticated(run, bearer))
             }
             Handler::User(run) => {
-                let bearer = self.bearer(call).await?;
+                let bearer = self.bearer(request).await?;
                 let user = bearer
                     .user
                     .clone()
-                    .ok_or_else(|| Failure::new(Code::NotPermitted))?;
-                Ok(Admitted::User(run, UserBearer { bearer, user }))
+                    .ok_or_else(|| Error::new(ErrorCode::NotPermitted))?;
+                Ok(Authorized::User(run, UserBearer { bearer, user }))
             }
         }
     }
 
-    async fn bearer(&self, call: &Call) -> Result<Bearer, Failure> {
-        let token = call.token()?.ok_or_else(|| Failure::new(Code::NoToken))?;
-        let bearer = self.services.authenticate(token.reveal(), call.now);
+    async fn bearer(&self, request: &RequestContext) -> Result<Bearer, Error> {
+        let token = request
+            .token()?
+            .ok_or_else(|| Error::new(ErrorCode::NoToken))?;
+        let bearer = self.services.authenticate(token.reveal(), request.now);
         let answer = timeout(self.config().limits.request_timeout, bearer).await;
         answer.map_or_else(too_late, |bearer| Ok(bearer?))
     }
@@ -233,24 +254,25 @@ impl Dispatcher {
     /// A good answer; it is not to be kept if it hands out a secret.
     fn good(
         &self,
-        visit: &Visit,
+        info: &RequestInfo,
         reply: Reply,
         route: Option<&Route>,
-    ) -> Result<Response<Outgoing>, Failure> {
+    ) -> Result<Response<ResponseBody>, Error> {
         let body = match reply.body {
-            Payload::Whole(body) => Outgoing::whole(body.map_err(Failure::fault)?),
-            Payload::Stream(_) if visit.method == Method::HEAD => Outgoing::Unsent,
-            Payload::Stream(start) => {
-                let (body, feed) = Outgoing::stream(self.stopping.subscribe(), visit.to_string());
-                start(feed);
+            ReplyBody::Whole(body) => ResponseBody::whole(body.map_err(Error::internal)?),
+            ReplyBody::Stream(_) if info.method == hyper::Method::HEAD => ResponseBody::Unsent,
+            ReplyBody::Stream(start) => {
+                let (body, sender) =
+                    ResponseBody::stream(self.stopping.subscribe(), info.to_string());
+                start(sender);
                 body
             }
         };
         let mut response = response(reply.status, reply.content_type, body);
         let headers = response.headers_mut();
-        let gives = route.map(|route| route.gives).unwrap_or_default();
+        let responses = route.map(|route| route.responses).unwrap_or_default();
         let status = reply.status.as_u16();
-        if reply.no_store || gives.iter().any(|it| it.secret && it.status == status) {
+        if reply.no_store || responses.iter().any(|it| it.secret && it.status == status) {
             headers.insert(CACHE_CONTROL, NO_STORE);
         }
         for (name, value) in reply.headers {
@@ -260,76 +282,85 @@ impl Dispatcher {
     }
 
     /// A failure in the words of the API it concerns; what is behind it goes to the log, here and nowhere else.
-    fn bad(&self, visit: &Visit, failure: &Failure, dialect: Dialect) -> Response<Outgoing> {
-        let worded = dialect(failure);
-        self.journal.failure(visit, worded.status, failure);
+    fn bad(
+        &self,
+        info: &RequestInfo,
+        error: &Error,
+        render_error: ErrorRenderer,
+    ) -> Response<ResponseBody> {
+        let rendered = render_error(error);
+        self.access_log.error(info, rendered.status, error);
         let mut response = response(
-            worded.status,
-            Some(worded.content_type),
-            Outgoing::whole(worded.body),
+            rendered.status,
+            Some(rendered.content_type),
+            ResponseBody::whole(rendered.body),
         );
         let headers = response.headers_mut();
-        if worded.status == StatusCode::UNAUTHORIZED {
+        if rendered.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, BEARER);
         }
-        if let Some(seconds) = failure.retry_after_seconds() {
+        if let Some(seconds) = error.retry_after_seconds() {
             headers.insert(RETRY_AFTER, seconds.into());
         }
-        if let Some(Ok(allow)) = failure.allow().map(HeaderValue::from_str) {
+        if let Some(Ok(allow)) = error.allow().map(HeaderValue::from_str) {
             headers.insert(ALLOW, allow);
         }
         response
     }
 }
 
-impl Admitted {
-    fn run(self, call: Call) -> Answering {
+impl Authorized {
+    fn run(self, request: RequestContext) -> HandlerFuture {
         match self {
-            Admitted::Open(run) => run(call),
-            Admitted::Holder(run, bearer) => run(call, bearer),
-            Admitted::User(run, bearer) => run(call, bearer),
+            Authorized::Open(run) => run(request),
+            Authorized::Authenticated(run, bearer) => run(request, bearer),
+            Authorized::User(run, bearer) => run(request, bearer),
         }
     }
 }
 
 /// What the request is about, or why it is about nothing.
-fn aim(manners: Result<(), Rude>, parts: &Parts, place: &Place<'_>) -> Result<Aim, Failure> {
-    let resource = place.resource.as_ref();
+fn target(
+    manners: Result<(), Rejection>,
+    parts: &Parts,
+    matched: &RouteMatch<'_>,
+) -> Result<Target, Error> {
+    let resource = matched.resource.as_ref();
     match manners {
-        Err(Rude::Malformed(why)) => return Err(Failure::bad_request(why)),
-        Err(Rude::UnknownMethod) => {
+        Err(Rejection::Malformed(why)) => return Err(Error::invalid(why)),
+        Err(Rejection::UnknownMethod) => {
             let allow = resource.map(|(resource, _)| Arc::clone(resource.allow()));
-            return Err(Failure::wrong_method(
-                allow.unwrap_or(guard::EVERY_METHOD.into()),
+            return Err(Error::wrong_method(
+                allow.unwrap_or(request_validation::EVERY_METHOD.into()),
             ));
         }
         Ok(()) => {}
     }
     let Some((resource, params)) = resource else {
-        return Err(Failure::new(Code::UnknownPath));
+        return Err(Error::new(ErrorCode::PathNotFound));
     };
-    if parts.method == Method::OPTIONS {
-        return Ok(Aim::Options(Arc::clone(resource.allow())));
+    if parts.method == hyper::Method::OPTIONS {
+        return Ok(Target::Options(Arc::clone(resource.allow())));
     }
-    let route = Verb::of(&parts.method).and_then(|verb| resource.route(verb));
-    let route = route.ok_or_else(|| Failure::wrong_method(Arc::clone(resource.allow())))?;
-    Ok(Aim::Run(route, *params))
+    let route = Method::of(&parts.method).and_then(|method| resource.route(method));
+    let route = route.ok_or_else(|| Error::wrong_method(Arc::clone(resource.allow())))?;
+    Ok(Target::Run(route, *params))
 }
 
 /// Whether an answer of the route may be made while it is sent.
 fn streams(route: &Route) -> bool {
-    let mut gives = route.gives.iter();
-    gives.any(|it| matches!(it.body, Shape::Stream(_)))
+    let mut responses = route.responses.iter();
+    responses.any(|it| matches!(it.body, BodySchema::Stream(_)))
 }
 
 /// What took longer than a request may. Dropping it there leaves every change whole or undone.
-fn too_late<T>(_: Elapsed) -> Result<T, Failure> {
-    Err(Failure::new(Code::Busy))
+fn too_late<T>(_: Elapsed) -> Result<T, Error> {
+    Err(Error::new(ErrorCode::Busy))
 }
 
 /// Whether the body is JSON by its own account; one that does not say is taken at its word later.
-fn says_json(call: &Call) -> bool {
-    let Some(value) = call.headers().get(CONTENT_TYPE) else {
+fn says_json(request: &RequestContext) -> bool {
+    let Some(value) = request.headers().get(CONTENT_TYPE) else {
         return true;
     };
     let essence = value
@@ -345,11 +376,11 @@ fn says_json(call: &Call) -> bool {
 }
 
 /// The future's own outcome, or, if it panics, our fault. The panic's text is for standard error, not for clients.
-async fn caught<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+async fn caught<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let mut future = pin!(future);
     std::future::poll_fn(|context| {
         catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)))
-            .unwrap_or_else(|_| Poll::Ready(Err(Failure::fault("the handler panicked"))))
+            .unwrap_or_else(|_| Poll::Ready(Err(Error::internal("the handler panicked"))))
     })
     .await
 }
@@ -357,8 +388,8 @@ async fn caught<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T
 fn response(
     status: StatusCode,
     content_type: Option<&'static str>,
-    body: Outgoing,
-) -> Response<Outgoing> {
+    body: ResponseBody,
+) -> Response<ResponseBody> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     // Content-Length and Date are hyper's.

@@ -1,31 +1,34 @@
 //! HTTP in itself: routes, requests, replies, failures, and the one path that every request takes. It knows no API: an
 //! API is a table of routes and a way to word errors, and hands both in.
 
-mod address;
-mod body;
-mod call;
+mod access_log;
+mod bearer_token;
+mod client_ip;
 mod cors;
 mod dispatch;
-mod failure;
-mod field;
-mod guard;
-mod journal;
+mod error;
+mod incoming_body;
 pub mod json;
-mod outgoing;
-mod presented;
 mod reply;
+mod request_context;
 mod request_id;
+mod request_validation;
+mod response_body;
 mod route;
 mod router;
+mod schema;
 
-pub use call::{Call, read, read_object, read_scanning};
+pub use bearer_token::BearerToken;
 pub use dispatch::Dispatcher;
-pub use failure::{Code, Failure, Worded};
-pub use field::{Field, Kind, Wire};
-pub(crate) use field::{answer, body, fielded};
-pub use outgoing::{BrokenOff, Feed, Gone, Outgoing};
-pub use presented::Presented;
+pub use error::{Error, ErrorCode, RenderedError};
 pub use reply::Reply;
+pub use request_context::{RequestContext, read, read_object, read_scanning};
 pub use request_id::RequestId;
-pub use route::{Answering, Api, Dialect, Gives, Handler, Route, Shape, Takes, UserBearer, Verb};
-pub use router::{Params, Place, Resource, Router};
+pub use response_body::{Aborted, BodySender, Closed, ResponseBody};
+pub use route::{
+    Api, BodySchema, ErrorRenderer, Handler, HandlerFuture, Method, RequestBody, ResponseSpec,
+    Route, UserBearer,
+};
+pub use router::{Params, Resource, RouteMatch, Router};
+pub use schema::{Field, JsonKind, JsonType};
+pub(crate) use schema::{json_request, json_response, with_schema};

@@ -5,22 +5,22 @@ use hyper::body::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 use serde::Serialize;
 
-use super::Feed;
+use super::BodySender;
 
 /// Begins to make the body of an answer, once it is certain that somebody wants it.
-type Start = Box<dyn FnOnce(Feed) + Send>;
+type Start = Box<dyn FnOnce(BodySender) + Send>;
 
 /// What a handler answers. `dispatch` adds the headers that every answer has.
 pub struct Reply {
     pub(super) status: StatusCode,
     pub(super) content_type: Option<&'static str>,
-    pub(super) body: Payload,
+    pub(super) body: ReplyBody,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) no_store: bool,
 }
 
 /// The body of a reply.
-pub(super) enum Payload {
+pub(super) enum ReplyBody {
     /// All of it. What could not be written as JSON becomes a 500 at the edge.
     Whole(Result<Bytes, serde_json::Error>),
     /// What makes it on the way.
@@ -53,14 +53,14 @@ impl Reply {
     pub fn stream(
         status: u16,
         content_type: &'static str,
-        start: impl FnOnce(Feed) + Send + 'static,
+        start: impl FnOnce(BodySender) + Send + 'static,
     ) -> Reply {
         let mut reply = Reply::bytes(status, content_type, Bytes::new());
-        reply.body = Payload::Stream(Box::new(start));
+        reply.body = ReplyBody::Stream(Box::new(start));
         reply
     }
 
-    /// The same reply, which no cache may keep. A route whose `Gives` says `secret` has it without asking.
+    /// The same reply, which no cache may keep. A route whose `ResponseSpec` says `secret` has it without asking.
     #[must_use]
     pub fn no_store(mut self) -> Reply {
         self.no_store = true;
@@ -88,7 +88,7 @@ impl Reply {
         Reply {
             status,
             content_type,
-            body: Payload::Whole(body),
+            body: ReplyBody::Whole(body),
             headers: Vec::new(),
             no_store: false,
         }

@@ -4,15 +4,13 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use hyper::Method;
-
-use super::{Call, Code, Failure, Field, Reply, Worded};
+use super::{Error, ErrorCode, Field, RenderedError, Reply, RequestContext};
 use crate::model::User;
 use crate::service::Bearer;
 
 /// A method that a route may have. HEAD and OPTIONS are answered from these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verb {
+pub enum Method {
     /// Reads; HEAD reads too, and gets no body.
     Get,
     /// Adds, or does.
@@ -25,18 +23,24 @@ pub enum Verb {
     Delete,
 }
 
-impl Verb {
+impl Method {
     /// Every verb, in the order in which `Allow` lists them.
-    pub const ALL: [Verb; 5] = [Verb::Get, Verb::Post, Verb::Patch, Verb::Put, Verb::Delete];
+    pub const ALL: [Method; 5] = [
+        Method::Get,
+        Method::Post,
+        Method::Patch,
+        Method::Put,
+        Method::Delete,
+    ];
 
     /// The verb that answers `method`; none for OPTIONS and for whatever is not served at all.
-    pub fn of(method: &Method) -> Option<Verb> {
+    pub fn of(method: &hyper::Method) -> Option<Method> {
         match *method {
-            Method::GET | Method::HEAD => Some(Verb::Get),
-            Method::POST => Some(Verb::Post),
-            Method::PATCH => Some(Verb::Patch),
-            Method::PUT => Some(Verb::Put),
-            Method::DELETE => Some(Verb::Delete),
+            hyper::Method::GET | hyper::Method::HEAD => Some(Method::Get),
+            hyper::Method::POST => Some(Method::Post),
+            hyper::Method::PATCH => Some(Method::Patch),
+            hyper::Method::PUT => Some(Method::Put),
+            hyper::Method::DELETE => Some(Method::Delete),
             _ => None,
         }
     }
@@ -44,18 +48,18 @@ impl Verb {
     /// The method as it is written on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Verb::Get => "GET",
-            Verb::Post => "POST",
-            Verb::Patch => "PATCH",
-            Verb::Put => "PUT",
-            Verb::Delete => "DELETE",
+            Method::Get => "GET",
+            Method::Post => "POST",
+            Method::Patch => "PATCH",
+            Method::Put => "PUT",
+            Method::Delete => "DELETE",
         }
     }
 }
 
 /// What a route wants in a request's body.
 #[derive(Debug, Clone, Copy)]
-pub enum Takes {
+pub enum RequestBody {
     /// No body; one that comes is thrown away.
     Nothing,
     /// A JSON object with these fields, of at most `limits.body`.
@@ -68,7 +72,7 @@ pub enum Takes {
 
 /// What the body of an answer looks like.
 #[derive(Debug, Clone, Copy)]
-pub enum Shape {
+pub enum BodySchema {
     /// No body.
     Empty,
     /// A JSON object with these fields.
@@ -85,21 +89,21 @@ pub enum Shape {
 
 /// One good answer of a route.
 #[derive(Debug, Clone, Copy)]
-pub struct Gives {
+pub struct ResponseSpec {
     /// Its status.
     pub status: u16,
     /// Its body.
-    pub body: Shape,
+    pub body: BodySchema,
     /// Whether it hands out a secret: then it is answered with `Cache-Control: no-store`.
     pub secret: bool,
     /// What it means, as a sentence.
     pub about: &'static str,
 }
 
-impl Gives {
+impl ResponseSpec {
     /// An answer with a body of this shape.
-    pub const fn new(status: u16, body: Shape, about: &'static str) -> Gives {
-        Gives {
+    pub const fn new(status: u16, body: BodySchema, about: &'static str) -> ResponseSpec {
+        ResponseSpec {
             status,
             body,
             secret: false,
@@ -108,13 +112,13 @@ impl Gives {
     }
 
     /// An answer without a body.
-    pub const fn empty(status: u16, about: &'static str) -> Gives {
-        Gives::new(status, Shape::Empty, about)
+    pub const fn empty(status: u16, about: &'static str) -> ResponseSpec {
+        ResponseSpec::new(status, BodySchema::Empty, about)
     }
 
     /// An answer with a JSON object.
-    pub const fn json(status: u16, fields: &'static [Field], about: &'static str) -> Gives {
-        Gives::new(status, Shape::Json(fields), about)
+    pub const fn json(status: u16, fields: &'static [Field], about: &'static str) -> ResponseSpec {
+        ResponseSpec::new(status, BodySchema::Json(fields), about)
     }
 
     /// An answer that is made while it is sent.
@@ -122,14 +126,14 @@ impl Gives {
         status: u16,
         content_types: &'static [&'static str],
         about: &'static str,
-    ) -> Gives {
-        Gives::new(status, Shape::Stream(content_types), about)
+    ) -> ResponseSpec {
+        ResponseSpec::new(status, BodySchema::Stream(content_types), about)
     }
 
     /// The same answer, which hands out a secret.
     #[must_use]
-    pub const fn secret(self) -> Gives {
-        Gives {
+    pub const fn secret(self) -> ResponseSpec {
+        ResponseSpec {
             secret: true,
             ..self
         }
@@ -137,7 +141,7 @@ impl Gives {
 }
 
 /// What a handler gives back: its answer, later. Dropping it at any await leaves every change whole or undone.
-pub type Answering = Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send>>;
+pub type HandlerFuture = Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>>;
 
 /// A bearer that is a user.
 #[derive(Clone)]
@@ -153,13 +157,13 @@ pub struct UserBearer {
 #[derive(Clone, Copy)]
 pub enum Handler {
     /// Anybody may.
-    Open(fn(Call) -> Answering),
+    Open(fn(RequestContext) -> HandlerFuture),
     /// Whoever shows a live token.
-    Holder(fn(Call, Bearer) -> Answering),
+    Authenticated(fn(RequestContext, Bearer) -> HandlerFuture),
     /// Whoever shows a live token of the administrator.
-    Admin(fn(Call, Bearer) -> Answering),
+    Admin(fn(RequestContext, Bearer) -> HandlerFuture),
     /// Whoever shows a live token of a user.
-    User(fn(Call, UserBearer) -> Answering),
+    User(fn(RequestContext, UserBearer) -> HandlerFuture),
 }
 
 /// One entry of an API's table.
@@ -167,15 +171,15 @@ pub struct Route {
     /// What it is called: in the guide, in measurements, in tests.
     pub name: &'static str,
     /// Its method.
-    pub verb: Verb,
+    pub method: Method,
     /// Its path: ASCII, beginning with `/`; a segment written `{name}` is a parameter.
     pub path: &'static str,
     /// What it wants in the body.
-    pub takes: Takes,
+    pub body: RequestBody,
     /// Its good answers.
-    pub gives: &'static [Gives],
+    pub responses: &'static [ResponseSpec],
     /// How it may fail by itself, beyond what every route may answer.
-    pub fails: &'static [Code],
+    pub errors: &'static [ErrorCode],
     /// What answers it.
     pub run: Handler,
     /// What it does, as a sentence.
@@ -183,7 +187,7 @@ pub struct Route {
 }
 
 /// How an API words a failure. Most take status and text from the failure; a dialect may deviate.
-pub type Dialect = fn(&Failure) -> Worded;
+pub type ErrorRenderer = fn(&Error) -> RenderedError;
 
 /// An API: its routes, and its way to say that something went wrong.
 pub struct Api {
@@ -194,5 +198,5 @@ pub struct Api {
     /// Its table.
     pub routes: &'static [Route],
     /// How it words errors.
-    pub dialect: Dialect,
+    pub render_error: ErrorRenderer,
 }

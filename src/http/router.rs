@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Api, Dialect, Failure, Route, Verb, Worded};
+use super::{Api, Error, ErrorRenderer, Method, RenderedError, Route};
 
 /// The most parameters a path may have: they are kept without allocating.
 const MAX_PARAMS: usize = 4;
@@ -25,14 +25,14 @@ struct Node {
 
 /// What is served at one path.
 pub struct Resource {
-    routes: [Option<&'static Route>; Verb::ALL.len()],
+    routes: [Option<&'static Route>; Method::ALL.len()],
     allow: Arc<str>,
 }
 
 /// Where a path leads. Even one that leads nowhere has a dialect: that of the API whose path was asked for.
-pub struct Place<'a> {
+pub struct RouteMatch<'a> {
     /// How its errors are worded.
-    pub dialect: Dialect,
+    pub render_error: ErrorRenderer,
     /// What is served there, and the parameters on the way.
     pub resource: Option<(&'a Resource, Params)>,
 }
@@ -70,7 +70,7 @@ impl Router {
     }
 
     /// Where `path` leads. A literal segment goes before a parameter. It does not allocate.
-    pub fn find(&self, path: &str) -> Place<'_> {
+    pub fn find(&self, path: &str) -> RouteMatch<'_> {
         let mut here = self.nodes.first();
         let mut owner = here.and_then(|node| node.owner);
         let mut params = Params::default();
@@ -85,8 +85,8 @@ impl Router {
             start += segment.len() + 1;
         }
         let resource = here.and_then(|node| node.resource.as_ref());
-        Place {
-            dialect: owner.map_or(plain, |api| api.dialect),
+        RouteMatch {
+            render_error: owner.map_or(plain, |api| api.render_error),
             resource: resource.map(|resource| (resource, params)),
         }
     }
@@ -110,13 +110,13 @@ impl Router {
             return;
         };
         let resource = node.resource.get_or_insert_with(Resource::empty);
-        if let Some(slot @ None) = resource.routes.get_mut(route.verb as usize) {
+        if let Some(slot @ None) = resource.routes.get_mut(route.method as usize) {
             *slot = Some(route);
         } else {
             debug_assert!(
                 false,
                 "{} {} is there twice",
-                route.verb.as_str(),
+                route.method.as_str(),
                 route.path
             );
         }
@@ -199,14 +199,14 @@ impl Below {
 impl Resource {
     fn empty() -> Resource {
         Resource {
-            routes: [None; Verb::ALL.len()],
+            routes: [None; Method::ALL.len()],
             allow: "".into(),
         }
     }
 
-    /// The route for `verb`, if the path has one.
-    pub fn route(&self, verb: Verb) -> Option<&'static Route> {
-        self.routes.get(verb as usize).copied().flatten()
+    /// The route for `method`, if the path has one.
+    pub fn route(&self, method: Method) -> Option<&'static Route> {
+        self.routes.get(method as usize).copied().flatten()
     }
 
     /// The methods it answers, as `Allow` lists them.
@@ -216,12 +216,16 @@ impl Resource {
 
     fn allowed(&self) -> Arc<str> {
         let mut text = String::new();
-        for verb in Verb::ALL
+        for method in Method::ALL
             .into_iter()
-            .filter(|&verb| self.route(verb).is_some())
+            .filter(|&method| self.route(method).is_some())
         {
-            text.push_str(verb.as_str());
-            text.push_str(if verb == Verb::Get { ", HEAD, " } else { ", " });
+            text.push_str(method.as_str());
+            text.push_str(if method == Method::Get {
+                ", HEAD, "
+            } else {
+                ", "
+            });
         }
         text.push_str("OPTIONS");
         text.into()
@@ -258,8 +262,8 @@ fn can_be_parameter(segment: &str) -> bool {
 }
 
 /// The dialect of a path that is nobody's.
-fn plain(failure: &Failure) -> Worded {
-    Worded::text(failure.status(), failure.why().to_owned())
+fn plain(error: &Error) -> RenderedError {
+    RenderedError::text(error.status(), error.message().to_owned())
 }
 
 #[cfg(test)]
@@ -267,60 +271,60 @@ mod tests {
     use hyper::StatusCode;
 
     use super::*;
-    use crate::http::{Code, Gives, Handler, Reply, Takes};
+    use crate::http::{ErrorCode, Handler, Reply, RequestBody, ResponseSpec};
 
-    const fn route(verb: Verb, path: &'static str) -> Route {
+    const fn route(method: Method, path: &'static str) -> Route {
         let run = Handler::Open(|_| Box::pin(async { Ok(Reply::empty(204)) }));
-        let gives = const { &[Gives::empty(204, "Done.")] };
+        let responses = const { &[ResponseSpec::empty(204, "Done.")] };
         Route {
             name: path,
-            verb,
+            method,
             path,
-            takes: Takes::Nothing,
-            gives,
-            fails: &[],
+            body: RequestBody::Nothing,
+            responses,
+            errors: &[],
             run,
             about: "",
         }
     }
 
-    fn says(name: &'static str) -> Worded {
-        Worded::text(StatusCode::OK, name.to_owned())
+    fn says(name: &'static str) -> RenderedError {
+        RenderedError::text(StatusCode::OK, name.to_owned())
     }
 
     static HUB: Api = Api {
         name: "hub",
         mounts: &[""],
-        routes: &[route(Verb::Get, "/"), route(Verb::Post, "/login")],
-        dialect: |_| says("hub"),
+        routes: &[route(Method::Get, "/"), route(Method::Post, "/login")],
+        render_error: |_| says("hub"),
     };
     static CORE: Api = Api {
         name: "core",
         mounts: &[""],
         routes: &[
-            route(Verb::Post, "/api/auth"),
-            route(Verb::Delete, "/api/auth"),
+            route(Method::Post, "/api/auth"),
+            route(Method::Delete, "/api/auth"),
         ],
-        dialect: |_| says("core"),
+        render_error: |_| says("core"),
     };
     static SESSIONS: Api = Api {
         name: "sessions",
         mounts: &["", "/mounted"],
         routes: &[
-            route(Verb::Get, "/v1/user"),
-            route(Verb::Delete, "/v1/session/{id}"),
-            route(Verb::Get, "/api/v1/user/{id}/part/{number}"),
+            route(Method::Get, "/v1/user"),
+            route(Method::Delete, "/v1/session/{id}"),
+            route(Method::Get, "/api/v1/user/{id}/part/{number}"),
         ],
-        dialect: |_| says("sessions"),
+        render_error: |_| says("sessions"),
     };
 
     fn router() -> Router {
         Router::new(&[&HUB, &CORE, &SESSIONS])
     }
 
-    fn dialect(path: &str) -> String {
-        let worded = (router().find(path).dialect)(&Failure::new(Code::UnknownPath));
-        String::from_utf8(worded.body.to_vec()).unwrap()
+    fn render_error(path: &str) -> String {
+        let rendered = (router().find(path).render_error)(&Error::new(ErrorCode::PathNotFound));
+        String::from_utf8(rendered.body.to_vec()).unwrap()
     }
 
     #[test]
@@ -339,7 +343,7 @@ mod tests {
         }
         let router = router();
         let (resource, _) = router.find("/v1/user").resource.unwrap();
-        assert!(resource.route(Verb::Get).is_some() && resource.route(Verb::Put).is_none());
+        assert!(resource.route(Method::Get).is_some() && resource.route(Method::Put).is_none());
     }
 
     #[test]
@@ -376,13 +380,13 @@ mod tests {
         let path = "/api/v1/user/a-b/part/7/";
         let router = router();
         let (resource, params) = router.find(path).resource.unwrap();
-        let pattern = resource.route(Verb::Get).unwrap().path;
+        let pattern = resource.route(Method::Get).unwrap().path;
         assert_eq!(params.get("id", pattern, path), Some("a-b"));
         assert_eq!(params.get("number", pattern, path), Some("7"));
         assert_eq!(params.get("other", pattern, path), None);
         let mounted = "/mounted/v1/session/77";
         let (resource, params) = router.find(mounted).resource.unwrap();
-        let pattern = resource.route(Verb::Delete).unwrap().path;
+        let pattern = resource.route(Method::Delete).unwrap().path;
         assert_eq!(params.get("id", pattern, mounted), Some("77"));
     }
 
@@ -399,7 +403,7 @@ mod tests {
             ("/v1//user", "sessions"),
             ("/v1/session/%00", "sessions"),
         ] {
-            assert_eq!(dialect(path), name, "{path}");
+            assert_eq!(render_error(path), name, "{path}");
         }
         assert!(Router::new(&[]).find("/").resource.is_none());
     }

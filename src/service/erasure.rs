@@ -27,7 +27,8 @@ impl Services {
         let what = parse(&request)?;
         let store = self.store.clone();
         let erasing = tokio::spawn(async move { store.erase_events(what, now).await });
-        let erased: store::Result<u64> = erasing.await.map_err(|gone| Error::Fault(gone.into()))?;
+        let erased: store::Result<u64> =
+            erasing.await.map_err(|gone| Error::Internal(gone.into()))?;
         let erased = erased?;
         log::info!("{erased} events were removed for the administrator");
         Ok(erased)

@@ -36,7 +36,7 @@ pub enum Error {
     /// The owner takes no signups.
     SignupClosed,
     /// Too often.
-    TooMany {
+    TooManyRequests {
         /// When it may be tried again.
         retry_after: Duration,
     },
@@ -48,7 +48,7 @@ pub enum Error {
     /// The store takes no changes just now.
     Unavailable(store::Error),
     /// Our fault.
-    Fault(Box<dyn std::error::Error + Send + Sync>),
+    Internal(Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl From<Invalid> for Error {
@@ -64,7 +64,7 @@ impl From<store::Error> for Error {
             store::Error::Full | store::Error::Stopped(_) | store::Error::Unusable(_) => {
                 Error::Unavailable(error)
             }
-            store::Error::Corrupt(_) => Error::Fault(Box::new(error)),
+            store::Error::Corrupt(_) => Error::Internal(Box::new(error)),
         }
     }
 }

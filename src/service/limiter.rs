@@ -143,12 +143,12 @@ impl Limiter {
             *attempts = fresh;
         }
         if now < attempts.free_at {
-            return Err(Error::TooMany {
+            return Err(Error::TooManyRequests {
                 retry_after: attempts.free_at.saturating_sub(now),
             });
         }
         if attempts.today >= ATTEMPTS_A_DAY {
-            return Err(Error::TooMany {
+            return Err(Error::TooManyRequests {
                 retry_after: attempts.day_ends.saturating_sub(now),
             });
         }
@@ -193,7 +193,7 @@ impl Limiter {
         let tolerance = rate.period * rate.burst.saturating_sub(1);
         let wait = begin.saturating_sub(now).saturating_sub(tolerance);
         if !wait.is_zero() {
-            return Err(Error::TooMany { retry_after: wait });
+            return Err(Error::TooManyRequests { retry_after: wait });
         }
         *empty_at = begin + rate.period;
         Ok(())
@@ -276,7 +276,7 @@ mod tests {
         let target = LoginTarget::Account(user);
         limiter.trust_address(user, HOME, seconds(0));
         let wait = |at| match limiter.admit_attempt(target, AWAY, at) {
-            Err(Error::TooMany { retry_after }) => retry_after.as_secs(),
+            Err(Error::TooManyRequests { retry_after }) => retry_after.as_secs(),
             _ => 0,
         };
         for _ in 0..5 {
@@ -302,7 +302,7 @@ mod tests {
         let limiter = limiter();
         let target = LoginTarget::Account(UserId::from_random([1; 16]));
         let wait = |at| match limiter.admit_attempt(target, AWAY, at) {
-            Err(Error::TooMany { retry_after }) => retry_after,
+            Err(Error::TooManyRequests { retry_after }) => retry_after,
             _ => Duration::ZERO,
         };
         let minutes = |minutes: u64| seconds(minutes * 60);

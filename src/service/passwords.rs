@@ -77,7 +77,7 @@ impl PasswordPool {
             salt,
             answer,
         })?;
-        hash.await.map_err(|error| Error::Fault(Box::new(error)))
+        hash.await.map_err(|error| Error::Internal(Box::new(error)))
     }
 
     /// Compares a password with a PHC string.
@@ -88,7 +88,9 @@ impl PasswordPool {
             phc: phc.to_owned(),
             answer,
         })?;
-        verdict.await.map_err(|error| Error::Fault(Box::new(error)))
+        verdict
+            .await
+            .map_err(|error| Error::Internal(Box::new(error)))
     }
 }
 

@@ -113,7 +113,7 @@ impl Quotas {
             let empty_at = begin + quota.share(report);
             let wait = empty_at.saturating_sub(now).saturating_sub(quota.window);
             if !wait.is_zero() {
-                return Err(Error::TooMany { retry_after: wait });
+                return Err(Error::TooManyRequests { retry_after: wait });
             }
             filled.push((key, empty_at));
         }

@@ -2,7 +2,7 @@
 //!
 //! The harness looks at each answer: whether its status is declared, its headers, the shape of its error.
 
-use doorward::http::{Field, Handler, Kind, Takes};
+use doorward::http::{Field, Handler, JsonKind, RequestBody};
 use serde_json::{Map, Value, json};
 
 use crate::harness::{Actor, Answer, Request, Served, Server};
@@ -33,9 +33,9 @@ impl Stage {
     fn readers(&self) -> impl Iterator<Item = (&Served, &'static [Field])> {
         self.routes
             .iter()
-            .filter_map(|served| match served.route.takes {
-                Takes::Json(fields) | Takes::Events(fields) => Some((served, fields)),
-                Takes::Nothing | Takes::Anything => None,
+            .filter_map(|served| match served.route.body {
+                RequestBody::Json(fields) | RequestBody::Events(fields) => Some((served, fields)),
+                RequestBody::Nothing | RequestBody::Anything => None,
             })
     }
 
@@ -54,7 +54,7 @@ impl Stage {
 }
 
 fn request(served: &Served) -> Request {
-    Request::new(served.route.verb.as_str(), &path_of(served))
+    Request::new(served.route.method.as_str(), &path_of(served))
 }
 
 /// The path with something in the place of each parameter.
@@ -71,24 +71,24 @@ pub(crate) fn good_body(served: &Served, fields: &[Field]) -> Value {
         let value = match (field.name, field.kind) {
             ("user_id", _) => continue,
             ("email", _) => json!("new@example.org"),
-            (_, Kind::Text) => json!("something"),
-            (_, Kind::Number) => json!(1),
-            (_, Kind::Flag) => json!(true),
-            (_, Kind::List) => json!([]),
-            (_, Kind::Object) => json!({}),
+            (_, JsonKind::Text) => json!("something"),
+            (_, JsonKind::Number) => json!(1),
+            (_, JsonKind::Flag) => json!(true),
+            (_, JsonKind::List) => json!([]),
+            (_, JsonKind::Object) => json!({}),
         };
         object.insert(field.name.to_owned(), value);
     }
-    match served.route.takes {
-        Takes::Events(_) => json!({"events": [object]}),
+    match served.route.body {
+        RequestBody::Events(_) => json!({"events": [object]}),
         _ => Value::Object(object),
     }
 }
 
 /// The object that holds the fields of a body.
 fn fields_of<'a>(served: &Served, body: &'a mut Value) -> &'a mut Map<String, Value> {
-    let object = match served.route.takes {
-        Takes::Events(_) => &mut body["events"][0],
+    let object = match served.route.body {
+        RequestBody::Events(_) => &mut body["events"][0],
         _ => body,
     };
     object.as_object_mut().unwrap()
@@ -128,7 +128,7 @@ fn head_answers_like_get_without_a_body() {
     for served in stage
         .routes
         .iter()
-        .filter(|served| served.route.verb.as_str() == "GET")
+        .filter(|served| served.route.method.as_str() == "GET")
     {
         let sender = stage.sender(served);
         for actor in [sender, stage.server.anyone()] {
@@ -185,8 +185,8 @@ fn without_a_token_nothing_that_needs_one_is_done() {
 fn a_body_that_is_too_large_is_413() {
     let stage = Stage::set();
     for (served, _) in stage.readers() {
-        let limit = match served.route.takes {
-            Takes::Events(_) => 8 << 20,
+        let limit = match served.route.body {
+            RequestBody::Events(_) => 8 << 20,
             _ => 64 << 10,
         };
         stage.send(served, vec![b' '; limit + 1]).gives(413);
@@ -271,7 +271,7 @@ fn a_field_that_is_missing_or_of_another_type_is_named() {
     for (served, fields) in stage.readers() {
         for field in fields {
             let others = match field.kind {
-                Kind::Text => vec![json!(7), json!(true), json!(["x"]), json!({"x": 1})],
+                JsonKind::Text => vec![json!(7), json!(true), json!(["x"]), json!({"x": 1})],
                 _ => vec![json!(7), json!("x"), json!(["x"])],
             };
             for other in others {
@@ -323,7 +323,7 @@ fn a_key_that_comes_twice_is_refused_and_an_unknown_one_ignored() {
 fn a_nul_in_a_text_breaks_nothing() {
     let stage = Stage::set();
     for (served, fields) in stage.readers() {
-        for field in fields.iter().filter(|field| field.kind == Kind::Text) {
+        for field in fields.iter().filter(|field| field.kind == JsonKind::Text) {
             let mut body = good_body(served, fields);
             fields_of(served, &mut body).insert(field.name.to_owned(), json!("a\0b"));
             // An event's name may be anything; everywhere else it is a declared refusal, as the harness sees to.
@@ -341,7 +341,9 @@ fn a_nul_in_a_text_breaks_nothing() {
 fn a_route_that_takes_no_body_ignores_one() {
     let stage = Stage::set();
     for served in &stage.routes {
-        if !matches!(served.route.takes, Takes::Nothing) || served.route.verb.as_str() != "GET" {
+        if !matches!(served.route.body, RequestBody::Nothing)
+            || served.route.method.as_str() != "GET"
+        {
             continue;
         }
         let sender = stage.sender(served);

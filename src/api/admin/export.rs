@@ -7,7 +7,9 @@ use hyper::header::{CONTENT_DISPOSITION, HeaderValue};
 
 use super::row::{CSV_HEAD, RowWriter};
 use super::{Asked, STREAM_FAILS};
-use crate::http::{Call, Failure, Feed, Gives, Handler, Reply, Route, Takes, Verb};
+use crate::http::{
+    BodySender, Error, Handler, Method, Reply, RequestBody, RequestContext, ResponseSpec, Route,
+};
 use crate::model::limits::EXPORT_CHUNK_BYTES;
 use crate::model::{EventRow, Invalid};
 use crate::service::Export;
@@ -19,16 +21,16 @@ const CONTENT_TYPES: &[&str] = &[NDJSON, CSV];
 
 pub(super) const ROUTE: Route = Route {
     name: "export_events",
-    verb: Verb::Get,
+    method: Method::Get,
     path: "/events/export",
-    takes: Takes::Nothing,
-    gives: &[Gives::stream(
+    body: RequestBody::Nothing,
+    responses: &[ResponseSpec::stream(
         200,
         CONTENT_TYPES,
         "Events, one after the other.",
     )],
-    fails: STREAM_FAILS,
-    run: Handler::Admin(|call, _| Box::pin(export(call))),
+    errors: STREAM_FAILS,
+    run: Handler::Admin(|request, _| Box::pin(export(request))),
     about: "Hands out all events that are asked for, the oldest first, as NDJSON or CSV.",
 };
 
@@ -90,19 +92,19 @@ impl Format {
     }
 }
 
-async fn export(call: Call) -> Result<Reply, Failure> {
-    let format = Format::parse(call.query("format").as_deref())?;
-    let asked = Asked::of(&call);
-    let export = call.services.export_events(asked.question()).await?;
-    let start = move |feed| {
-        tokio::task::spawn_blocking(move || run(format, export, feed));
+async fn export(request: RequestContext) -> Result<Reply, Error> {
+    let format = Format::parse(request.query("format").as_deref())?;
+    let asked = Asked::of(&request);
+    let export = request.services.export_events(asked.question()).await?;
+    let start = move |sender| {
+        tokio::task::spawn_blocking(move || run(format, export, sender));
     };
     let reply = Reply::stream(200, format.content_type(), start).no_store();
     Ok(reply.header(CONTENT_DISPOSITION, format.disposition()))
 }
 
 /// Makes the whole answer, on a thread that may wait.
-fn run(format: Format, mut export: Export, feed: Feed) {
+fn run(format: Format, mut export: Export, sender: BodySender) {
     let mut writer = RowWriter::default();
     let mut chunk = format.head().to_vec();
     // The first chunk leaves as soon as there is something, the others when they are full.
@@ -111,10 +113,10 @@ fn run(format: Format, mut export: Export, feed: Feed) {
     while more {
         if chunk.len() >= enough {
             // Who has gone is noticed below.
-            let _ = feed.give_blocking(take(&mut chunk));
+            let _ = sender.give_blocking(take(&mut chunk));
             enough = EXPORT_CHUNK_BYTES;
         }
-        if feed.is_gone() {
+        if sender.is_gone() {
             return;
         }
         match export.advance(|row| format.write(&mut writer, row, &mut chunk)) {
@@ -126,13 +128,13 @@ fn run(format: Format, mut export: Export, feed: Feed) {
             }
             Err(error) => {
                 // What was read before it went wrong is good, and can be gone on behind.
-                let _ = feed.give_blocking(chunk);
-                return feed.fail(&error);
+                let _ = sender.give_blocking(chunk);
+                return sender.fail(&error);
             }
         }
     }
-    if chunk.is_empty() || feed.give_blocking(chunk).is_ok() {
-        feed.finish();
+    if chunk.is_empty() || sender.give_blocking(chunk).is_ok() {
+        sender.finish();
     }
 }
 

@@ -7,7 +7,9 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::STREAM_FAILS;
 use super::row::RowWriter;
-use crate::http::{Call, Failure, Feed, Gives, Handler, Reply, Route, Takes, Verb};
+use crate::http::{
+    BodySender, Error, Handler, Method, Reply, RequestBody, RequestContext, ResponseSpec, Route,
+};
 use crate::model::EventRow;
 use crate::service::{Bearer, LiveQuestion, Services, position_chars};
 use crate::store::{self, Delivery, EventListener};
@@ -24,29 +26,29 @@ const HEARTBEAT: &[u8] = b":\n\n";
 
 pub(super) const ROUTE: Route = Route {
     name: "listen_to_events",
-    verb: Verb::Get,
+    method: Method::Get,
     path: "/events/live",
-    takes: Takes::Nothing,
-    gives: &[Gives::stream(
+    body: RequestBody::Nothing,
+    responses: &[ResponseSpec::stream(
         200,
         CONTENT_TYPES,
         "Events as they are stored, for as long as somebody listens.",
     )],
-    fails: STREAM_FAILS,
-    run: Handler::Admin(|call, bearer| Box::pin(live(call, bearer))),
+    errors: STREAM_FAILS,
+    run: Handler::Admin(|request, bearer| Box::pin(live(request, bearer))),
     about: "Tells events when they are stored, as server-sent events.",
 };
 
-async fn live(call: Call, bearer: Bearer) -> Result<Reply, Failure> {
-    let (name, user_id) = (call.query("name"), call.query("user_id"));
+async fn live(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
+    let (name, user_id) = (request.query("name"), request.query("user_id"));
     let question = LiveQuestion {
         name: name.as_deref(),
         user_id: user_id.as_deref(),
-        last_event_id: call.header("last-event-id"),
+        last_event_id: request.header("last-event-id"),
     };
-    let listener = call.services.listen(question).await?;
-    let services = Arc::clone(&call.services);
-    let stream = move |feed| {
+    let listener = request.services.listen(question).await?;
+    let services = Arc::clone(&request.services);
+    let stream = move |sender| {
         let heartbeat = interval(services.config.events.heartbeat);
         let live = Live {
             services,
@@ -54,7 +56,7 @@ async fn live(call: Call, bearer: Bearer) -> Result<Reply, Failure> {
             listener,
             heartbeat,
         };
-        tokio::spawn(live.run(feed));
+        tokio::spawn(live.run(sender));
     };
     Ok(Reply::stream(200, EVENT_STREAM, stream)
         .no_store()
@@ -70,31 +72,31 @@ struct Live {
 }
 
 impl Live {
-    async fn run(mut self, feed: Feed) {
+    async fn run(mut self, sender: BodySender) {
         self.heartbeat
             .set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut writer = RowWriter::default();
         loop {
             let said = tokio::select! {
                 biased;
-                () = feed.over() => break,
+                () = sender.over() => break,
                 said = self.next(&mut writer) => said,
             };
             let chunk = match said {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => break,
-                Err(error) => return feed.fail(&error),
+                Err(error) => return sender.fail(&error),
             };
             let given = tokio::select! {
                 biased;
-                () = feed.over() => break,
-                given = feed.give(chunk) => given,
+                () = sender.over() => break,
+                given = sender.give(chunk) => given,
             };
             if given.is_err() {
                 return;
             }
         }
-        feed.finish();
+        sender.finish();
     }
 
     /// What is to be said next; none when the token has ended.

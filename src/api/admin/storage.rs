@@ -3,26 +3,31 @@
 use serde::Serialize;
 
 use crate::http::{
-    Call, Code, Failure, Field, Gives, Handler, Kind, Reply, Route, Shape, Takes, Verb,
+    BodySchema, Error, ErrorCode, Field, Handler, JsonKind, Method, Reply, RequestBody,
+    RequestContext, ResponseSpec, Route,
 };
 use crate::model::{DiskDay, Timestamp};
 
 pub(super) const ROUTE: Route = Route {
     name: "storage",
-    verb: Verb::Get,
+    method: Method::Get,
     path: "/storage",
-    takes: Takes::Nothing,
-    gives: &[Gives::new(
+    body: RequestBody::Nothing,
+    responses: &[ResponseSpec::new(
         200,
-        Shape::Json(STORED),
+        BodySchema::Json(STORED),
         "What the data take, and how much is written.",
     )],
-    fails: &[Code::NoToken, Code::BadToken, Code::NotPermitted],
-    run: Handler::Admin(|call, _| Box::pin(storage(call))),
+    errors: &[
+        ErrorCode::NoToken,
+        ErrorCode::BadToken,
+        ErrorCode::NotPermitted,
+    ],
+    run: Handler::Admin(|request, _| Box::pin(storage(request))),
     about: "Says what the data take of the disk, and how much is written to it day by day.",
 };
 
-const fn field(name: &'static str, kind: Kind) -> Field {
+const fn field(name: &'static str, kind: JsonKind) -> Field {
     Field {
         name,
         kind,
@@ -32,11 +37,11 @@ const fn field(name: &'static str, kind: Kind) -> Field {
 }
 
 const STORED: &[Field] = &[
-    field("disk_bytes", Kind::Number),
-    field("free_bytes", Kind::Number),
-    field("events_stored", Kind::Number),
-    field("today", Kind::Object),
-    field("days", Kind::List),
+    field("disk_bytes", JsonKind::Number),
+    field("free_bytes", JsonKind::Number),
+    field("events_stored", JsonKind::Number),
+    field("today", JsonKind::Object),
+    field("days", JsonKind::List),
 ];
 
 #[derive(Serialize)]
@@ -56,8 +61,8 @@ struct DayAnswer {
     written_bytes_per_event: Option<u64>,
 }
 
-async fn storage(call: Call) -> Result<Reply, Failure> {
-    let used = call.services.disk_use(call.now).await?;
+async fn storage(request: RequestContext) -> Result<Reply, Error> {
+    let used = request.services.disk_use(request.now).await?;
     let day = |(day, it): (u32, DiskDay)| DayAnswer {
         day: Timestamp::of_day(day).date(),
         events: it.events,
@@ -66,7 +71,7 @@ async fn storage(call: Call) -> Result<Reply, Failure> {
             .written_bytes
             .and_then(|bytes| bytes.checked_div(it.events)),
     };
-    let today = call.now.day();
+    let today = request.now.day();
     let counted = used.days.iter().rfind(|(day, _)| *day == today);
     let stored = DiskAnswer {
         disk_bytes: used.disk_bytes,

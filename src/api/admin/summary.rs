@@ -4,23 +4,25 @@ use serde::Serialize;
 use serde::ser::Serializer;
 
 use super::FAILS;
-use crate::http::{Call, Failure, Gives, Handler, Reply, Route, Takes, Verb, answer};
+use crate::http::{
+    Error, Handler, Method, Reply, RequestBody, RequestContext, ResponseSpec, Route, json_response,
+};
 use crate::model::{self, Bucket};
 use crate::service::{SummaryQuestion, SummaryRange};
 
 /// The route.
 pub(super) const ROUTE: Route = Route {
     name: "summarize_events",
-    verb: Verb::Get,
+    method: Method::Get,
     path: "/events/summary",
-    takes: Takes::Nothing,
-    gives: &[Gives::json(200, Summary::FIELDS, "The counts.")],
-    fails: FAILS,
-    run: Handler::Admin(|call, _| Box::pin(summarize_events(call))),
+    body: RequestBody::Nothing,
+    responses: &[ResponseSpec::json(200, Summary::FIELDS, "The counts.")],
+    errors: FAILS,
+    run: Handler::Admin(|request, _| Box::pin(summarize_events(request))),
     about: "Counts events and their users by hour, day or month.",
 };
 
-answer! {
+json_response! {
     struct Summary<'a> {
         by: &'static str,
         tz: String,
@@ -54,8 +56,8 @@ fn as_object<S: Serializer>(pairs: &Vec<(&str, u64)>, to: S) -> Result<S::Ok, S:
     to.collect_map(pairs.iter().copied())
 }
 
-async fn summarize_events(call: Call) -> Result<Reply, Failure> {
-    let asked = |name| call.query(name);
+async fn summarize_events(request: RequestContext) -> Result<Reply, Error> {
+    let asked = |name| request.query(name);
     let (by, name, tz) = (asked("by"), asked("name"), asked("tz"));
     let (from, to) = (asked("from"), asked("to"));
     let question = SummaryQuestion {
@@ -65,7 +67,10 @@ async fn summarize_events(call: Call) -> Result<Reply, Failure> {
         to: to.as_deref(),
         tz: tz.as_deref(),
     };
-    let (range, summary) = call.services.summarize_events(question, call.now).await?;
+    let (range, summary) = request
+        .services
+        .summarize_events(question, request.now)
+        .await?;
     Ok(Reply::json(200, &shown(&range, &summary)))
 }
 
@@ -78,7 +83,7 @@ fn shown<'a>(range: &SummaryRange, summary: &'a model::Summary) -> Summary<'a> {
         names: bucket
             .names
             .iter()
-            .filter_map(|(place, count)| Some((summary.names.get(*place)?.0.as_str(), *count)))
+            .filter_map(|(matched, count)| Some((summary.names.get(*matched)?.0.as_str(), *count)))
             .collect(),
     };
     Summary {

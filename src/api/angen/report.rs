@@ -7,7 +7,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::http::{self, Failure, json};
+use crate::http::{self, json};
 use crate::model::limits;
 
 /// What is said of more events than a report may have.
@@ -18,7 +18,7 @@ macro_rules! too_many {
 }
 
 /// The events of a report. 400 names the event and the field that does not fit.
-pub(super) fn read(body: &[u8]) -> Result<Vec<WireEvent<'_>>, Failure> {
+pub(super) fn read(body: &[u8]) -> Result<Vec<WireEvent<'_>>, http::Error> {
     http::read_scanning::<WireReport>(body).map(|report| report.0)
 }
 
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_complaint_names_the_event_and_the_field() {
-        let why = |body: &str| read(body.as_bytes()).err().unwrap().why().to_owned();
+        let why = |body: &str| read(body.as_bytes()).err().unwrap().message().to_owned();
         assert_eq!(
             why(r#"{"events":[{"name":"a"},{}]}"#),
             "events[1].name: is missing"

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use doorward::http::{
-    Api, Code, Dispatcher, Failure, Gives, Handler, Route, Shape as Declared, Takes,
+    Api, BodySchema as Declared, Dispatcher, Error, ErrorCode, Handler, RequestBody, ResponseSpec,
+    Route,
 };
 use serde_json::Value;
 
@@ -68,7 +69,7 @@ impl Judge {
             .filter(|served| served.is_at(&request.path));
         let served = here
             .clone()
-            .find(|served| served.route.verb.as_str() == verb);
+            .find(|served| served.route.method.as_str() == verb);
         match served {
             Some(served) => served.judge(request, received),
             None if here.next().is_some() => self.judge_wrong_method(request, received),
@@ -83,8 +84,8 @@ impl Judge {
             .iter()
             .filter(|served| served.is_at(&request.path));
         here.any(|served| {
-            let mut gives = served.route.gives.iter();
-            let stream = |it: &Gives| matches!(it.body, Declared::Stream(_));
+            let mut gives = served.route.responses.iter();
+            let stream = |it: &ResponseSpec| matches!(it.body, Declared::Stream(_));
             gives.any(|it| it.status == received.status && stream(it))
         })
     }
@@ -98,8 +99,8 @@ impl Judge {
             .iter()
             .filter(|served| served.is_at(&request.path))
         {
-            expected.insert(served.route.verb.as_str());
-            if served.route.verb.as_str() == "GET" {
+            expected.insert(served.route.method.as_str());
+            if served.route.method.as_str() == "GET" {
                 expected.insert("HEAD");
             }
         }
@@ -145,33 +146,36 @@ impl Served {
 
     /// The statuses that a failure of this route may have.
     pub(crate) fn failures(&self) -> BTreeSet<u16> {
-        use Code::{
-            BadRequest, BadToken, Busy, ExpiredToken, NoToken, NotPermitted, TimedOut, TooLarge,
+        use ErrorCode::{
+            BadToken, BodyTooLarge, Busy, Invalid, NoToken, NotPermitted, RequestTimeout,
+            TokenExpired,
         };
-        use Code::{TooMany, Unavailable, UnsupportedMedia};
-        let by_access: &[Code] = match self.route.run {
+        use ErrorCode::{TooManyRequests, Unavailable, UnsupportedMediaType};
+        let by_access: &[ErrorCode] = match self.route.run {
             Handler::Open(_) => &[],
-            Handler::Holder(_) => &[NoToken, BadToken, ExpiredToken],
+            Handler::Authenticated(_) => &[NoToken, BadToken, TokenExpired],
             Handler::Admin(_) | Handler::User(_) => {
-                &[NoToken, BadToken, ExpiredToken, NotPermitted]
+                &[NoToken, BadToken, TokenExpired, NotPermitted]
             }
         };
-        let by_body: &[Code] = match self.route.takes {
-            Takes::Nothing | Takes::Anything => &[],
-            Takes::Json(_) | Takes::Events(_) => &[TimedOut, TooLarge, UnsupportedMedia],
+        let by_body: &[ErrorCode] = match self.route.body {
+            RequestBody::Nothing | RequestBody::Anything => &[],
+            RequestBody::Json(_) | RequestBody::Events(_) => {
+                &[RequestTimeout, BodyTooLarge, UnsupportedMediaType]
+            }
         };
-        let common = &[BadRequest, TooMany, Busy, Unavailable];
-        let codes = [self.route.fails, by_access, by_body, common].concat();
+        let common = &[Invalid, TooManyRequests, Busy, Unavailable];
+        let codes = [self.route.errors, by_access, by_body, common].concat();
         codes
             .into_iter()
-            .map(|code| (self.api.dialect)(&Failure::new(code)).status.as_u16())
+            .map(|code| (self.api.render_error)(&Error::new(code)).status.as_u16())
             .collect()
     }
 
     fn judge(&self, request: &Request, received: &Received) -> Result<(), String> {
         let Some(gives) = self
             .route
-            .gives
+            .responses
             .iter()
             .find(|it| it.status == received.status)
         else {

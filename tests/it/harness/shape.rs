@@ -1,7 +1,7 @@
 //! What errors and answers look like, as the APIs document it. Written down a second time on purpose: the tables of the server say
 //! what it means to answer, this says what its clients read.
 
-use doorward::http::{Field, Kind};
+use doorward::http::{Field, JsonKind};
 use serde_json::{Map, Value};
 
 /// The error shape of an API.
@@ -105,12 +105,12 @@ pub(crate) fn judge_fields(object: &Map<String, Value>, fields: &[Field]) -> Res
     Ok(())
 }
 
-fn is_of(kind: Kind, value: &Value) -> bool {
+fn is_of(kind: JsonKind, value: &Value) -> bool {
     match kind {
-        Kind::Text => value.is_string(),
-        Kind::Number => value.is_i64() || value.is_u64(),
-        Kind::Flag => value.is_boolean(),
-        Kind::List => value.is_array(),
-        Kind::Object => value.is_object(),
+        JsonKind::Text => value.is_string(),
+        JsonKind::Number => value.is_i64() || value.is_u64(),
+        JsonKind::Flag => value.is_boolean(),
+        JsonKind::List => value.is_array(),
+        JsonKind::Object => value.is_object(),
     }
 }

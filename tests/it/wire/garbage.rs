@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use doorward::crypto;
-use doorward::http::Takes;
+use doorward::http::RequestBody;
 use doorward::model::Digest;
 use serde_json::Value;
 
@@ -108,10 +108,12 @@ impl Dice {
 
     /// A request that was good for this route once.
     fn request(&mut self, served: &Served, token: &str) -> Vec<u8> {
-        let (verb, path) = (served.route.verb.as_str(), path_of(served));
-        let mut body = match served.route.takes {
-            Takes::Json(fields) | Takes::Events(fields) => good_body(served, fields).to_string(),
-            Takes::Nothing | Takes::Anything => "{}".to_owned(),
+        let (verb, path) = (served.route.method.as_str(), path_of(served));
+        let mut body = match served.route.body {
+            RequestBody::Json(fields) | RequestBody::Events(fields) => {
+                good_body(served, fields).to_string()
+            }
+            RequestBody::Nothing | RequestBody::Anything => "{}".to_owned(),
         }
         .into_bytes();
         let token = bearer(token);

@@ -203,7 +203,10 @@ fn a_header_that_is_not_ascii_is_answered_on_every_route() {
         b"application/json\xe9",
     ];
     for served in &server.served().routes {
-        let (verb, path) = (served.route.verb.as_str(), served.path.replace("{id}", "x"));
+        let (verb, path) = (
+            served.route.method.as_str(),
+            served.path.replace("{id}", "x"),
+        );
         for name in HEADERS {
             // Whoever shows a good token gets further; a deletion would be the end of it.
             let is_shown =

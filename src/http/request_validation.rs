@@ -12,7 +12,7 @@ pub(super) const EVERY_METHOD: &str = "GET, HEAD, POST, PATCH, PUT, DELETE, OPTI
 
 /// What is wrong with a request before its path is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rude {
+pub(super) enum Rejection {
     /// Answered with 400, and the connection is closed: what follows on it cannot be trusted.
     Malformed(&'static str),
     /// Answered with 405: a method that is served nowhere.
@@ -20,9 +20,9 @@ pub(super) enum Rude {
 }
 
 /// Judges a request's head.
-pub(super) fn judge(parts: &Parts) -> Result<(), Rude> {
-    judge_host(parts.version, &parts.headers).map_err(Rude::Malformed)?;
-    judge_coding(&parts.headers).map_err(Rude::Malformed)?;
+pub(super) fn judge(parts: &Parts) -> Result<(), Rejection> {
+    judge_host(parts.version, &parts.headers).map_err(Rejection::Malformed)?;
+    judge_coding(&parts.headers).map_err(Rejection::Malformed)?;
     let methods = [
         Method::GET,
         Method::HEAD,
@@ -33,13 +33,13 @@ pub(super) fn judge(parts: &Parts) -> Result<(), Rude> {
     ];
     let everything = parts.uri.path() == "*";
     if !methods.contains(&parts.method) && (everything || parts.method != Method::OPTIONS) {
-        return Err(Rude::UnknownMethod);
+        return Err(Rejection::UnknownMethod);
     }
     let origin_form = parts.uri.authority().is_none() && parts.uri.path().starts_with('/');
     if origin_form {
         Ok(())
     } else {
-        Err(Rude::Malformed("The request target must be a path"))
+        Err(Rejection::Malformed("The request target must be a path"))
     }
 }
 
@@ -96,7 +96,7 @@ mod tests {
 
     use super::*;
 
-    fn verdict(method: &str, target: &str, headers: &[(&str, &str)]) -> Result<(), Rude> {
+    fn verdict(method: &str, target: &str, headers: &[(&str, &str)]) -> Result<(), Rejection> {
         let mut request = Request::builder().method(method).uri(target);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -139,7 +139,10 @@ mod tests {
             "xchunked",
             "",
         ] {
-            assert!(matches!(coded(value), Err(Rude::Malformed(_))), "{value}");
+            assert!(
+                matches!(coded(value), Err(Rejection::Malformed(_))),
+                "{value}"
+            );
         }
     }
 
@@ -156,13 +159,13 @@ mod tests {
         ] {
             assert_eq!(
                 verdict(method, target, host),
-                Err(Rude::UnknownMethod),
+                Err(Rejection::UnknownMethod),
                 "{method}"
             );
         }
         for target in ["http://a/", "*", "a:80"] {
             assert!(
-                matches!(verdict("GET", target, host), Err(Rude::Malformed(_))),
+                matches!(verdict("GET", target, host), Err(Rejection::Malformed(_))),
                 "{target}"
             );
         }

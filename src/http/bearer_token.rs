@@ -2,23 +2,23 @@
 
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
-use super::{Code, Failure};
+use super::{Error, ErrorCode};
 
 /// The headers a token may stand in by itself. `Authorization` may say `Bearer` before it.
 const OWN_HEADERS: [&str; 2] = ["token", "x-token"];
 
 /// A token as it was shown, not yet believed. It prints as `***`.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Presented<'a>(&'a str);
+pub struct BearerToken<'a>(&'a str);
 
-impl<'a> Presented<'a> {
+impl<'a> BearerToken<'a> {
     /// Its text, for looking it up.
     pub fn reveal(self) -> &'a str {
         self.0
     }
 }
 
-impl std::fmt::Debug for Presented<'_> {
+impl std::fmt::Debug for BearerToken<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("***")
     }
@@ -26,7 +26,7 @@ impl std::fmt::Debug for Presented<'_> {
 
 /// The token among these headers. An empty header is none; the same token twice is one; two different ones are a bad
 /// request.
-pub(super) fn find(headers: &HeaderMap) -> Result<Option<Presented<'_>>, Failure> {
+pub(super) fn find(headers: &HeaderMap) -> Result<Option<BearerToken<'_>>, Error> {
     let authorization = headers.get_all(AUTHORIZATION).iter().map(credentials);
     let own = OWN_HEADERS
         .iter()
@@ -36,35 +36,33 @@ pub(super) fn find(headers: &HeaderMap) -> Result<Option<Presented<'_>>, Failure
     for shown in authorization.chain(own) {
         let Some(shown) = shown? else { continue };
         if found.is_some_and(|earlier| earlier != shown) {
-            return Err(Failure::bad_request(
-                "The request shows two different tokens",
-            ));
+            return Err(Error::invalid("The request shows two different tokens"));
         }
         found = Some(shown);
     }
     Ok(found)
 }
 
-fn token(value: &HeaderValue) -> Result<Option<Presented<'_>>, Failure> {
+fn token(value: &HeaderValue) -> Result<Option<BearerToken<'_>>, Error> {
     // No token of ours has a character beyond ASCII.
     let text = value
         .to_str()
-        .map_err(|_| Failure::new(Code::BadToken))?
+        .map_err(|_| Error::new(ErrorCode::BadToken))?
         .trim_ascii();
-    Ok(Some(Presented(text)).filter(|_| !text.is_empty()))
+    Ok(Some(BearerToken(text)).filter(|_| !text.is_empty()))
 }
 
 /// `Bearer X` or `X`. Another scheme is for somebody else, perhaps for a proxy before us.
-fn credentials(value: &HeaderValue) -> Result<Option<Presented<'_>>, Failure> {
-    let Some(Presented(text)) = token(value)? else {
+fn credentials(value: &HeaderValue) -> Result<Option<BearerToken<'_>>, Error> {
+    let Some(BearerToken(text)) = token(value)? else {
         return Ok(None);
     };
     let (scheme, rest) = text.split_once([' ', '\t']).unwrap_or((text, ""));
     let rest = rest.trim_ascii();
     Ok(
         match (scheme.eq_ignore_ascii_case("bearer"), rest.is_empty()) {
-            (true, false) => Some(Presented(rest)),
-            (false, true) => Some(Presented(scheme)),
+            (true, false) => Some(BearerToken(rest)),
+            (false, true) => Some(BearerToken(scheme)),
             (true, true) | (false, false) => None,
         },
     )
@@ -74,12 +72,12 @@ fn credentials(value: &HeaderValue) -> Result<Option<Presented<'_>>, Failure> {
 mod tests {
     use super::*;
 
-    fn found(headers: &[(&'static str, &'static [u8])]) -> Result<Option<String>, Code> {
+    fn found(headers: &[(&'static str, &'static [u8])]) -> Result<Option<String>, ErrorCode> {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_bytes(value).unwrap());
         }
-        let found = find(&map).map_err(|failure| failure.code())?;
+        let found = find(&map).map_err(|error| error.code())?;
         Ok(found.map(|token| token.reveal().to_owned()))
     }
 
@@ -120,13 +118,13 @@ mod tests {
 
     #[test]
     fn two_tokens_are_one_too_many() {
-        let two = Err(Code::BadRequest);
+        let two = Err(ErrorCode::Invalid);
         assert_eq!(found(&[("token", b"abc"), ("x-token", b"abd")]), two);
         assert_eq!(
             found(&[("authorization", b"Bearer abc"), ("token", b"Abc")]),
             two
         );
         assert_eq!(found(&[("token", b"abc"), ("token", b"abd")]), two);
-        assert_eq!(found(&[("token", b"\xff")]), Err(Code::BadToken));
+        assert_eq!(found(&[("token", b"\xff")]), Err(ErrorCode::BadToken));
     }
 }

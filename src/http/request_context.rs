@@ -12,12 +12,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::router::Params;
-use super::{Failure, Presented, RequestId, Route, json, presented};
+use super::{BearerToken, Error, RequestId, Route, bearer_token, json};
 use crate::model::{Client, Timestamp};
 use crate::service::Services;
 
 /// One request.
-pub struct Call {
+pub struct RequestContext {
     /// The verbs of the service.
     pub services: Arc<Services>,
     /// When it came. The clock is not read again.
@@ -33,15 +33,15 @@ pub struct Call {
     pub(super) params: Params,
 }
 
-impl Call {
+impl RequestContext {
     /// The body, which must be a JSON object. 400 names the field that does not fit; keys that come twice and deep nesting
     /// are refused anywhere in it, unknown keys are not.
-    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Failure> {
+    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Error> {
         read_object(&self.body)
     }
 
     /// As `json`, for an API whose published examples have slips: see [`json::forgive`].
-    pub fn json_forgiving<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+    pub fn json_forgiving<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let mended = json::forgive(&self.body);
         read_object(mended.as_deref().unwrap_or(&self.body))
     }
@@ -100,39 +100,38 @@ impl Call {
 
     /// The token in whichever header it came; two different ones are a bad request. A `Principal` or `User` handler
     /// has no need to ask.
-    pub fn token(&self) -> Result<Option<Presented<'_>>, Failure> {
-        presented::find(&self.parts.headers)
+    pub fn token(&self) -> Result<Option<BearerToken<'_>>, Error> {
+        bearer_token::find(&self.parts.headers)
     }
 }
 
 /// Reads a JSON object as `T`: a struct could be read from a list too, field by field, but an API's object cannot.
-pub fn read_object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Failure> {
+pub fn read_object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {
     if !body.trim_ascii_start().starts_with(b"{") {
-        return Err(Failure::bad_request("The body must be a JSON object"));
+        return Err(Error::invalid("The body must be a JSON object"));
     }
     read(body)
 }
 
 /// Reads JSON of any kind as `T`. 400 names the field that does not fit.
-pub fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Failure> {
-    json::scan(body)
-        .map_err(|fault| Failure::bad_request(format!("The body is refused: {fault}")))?;
+pub fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {
+    json::scan(body).map_err(|fault| Error::invalid(format!("The body is refused: {fault}")))?;
     read_scanning(body)
 }
 
 /// As `read`, for a `T` that by itself refuses keys that come twice and deep nesting, and is large enough to be worth it.
-pub fn read_scanning<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Failure> {
+pub fn read_scanning<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {
     // Text that is known to be UTF-8 as a whole is not judged again string by string.
-    let text = str::from_utf8(body).map_err(|_| Failure::bad_request("The body is not UTF-8"))?;
+    let text = str::from_utf8(body).map_err(|_| Error::invalid("The body is not UTF-8"))?;
     serde_json::from_str(text).map_err(|error| explain::<T>(body, &error))
 }
 
 /// Reads once more, to find out where it went wrong. What the client sent is not repeated to it: it may be a secret.
-fn explain<'a, T: Deserialize<'a>>(body: &'a [u8], error: &serde_json::Error) -> Failure {
+fn explain<'a, T: Deserialize<'a>>(body: &'a [u8], error: &serde_json::Error) -> Error {
     let mut again = serde_json::Deserializer::from_slice(body);
     let path = match serde_path_to_error::deserialize::<_, T>(&mut again) {
         Err(located) if error.is_data() => located.path().to_string(),
-        _ => return Failure::bad_request(format!("The body is not JSON: {error}")),
+        _ => return Error::invalid(format!("The body is not JSON: {error}")),
     };
     let text = error.to_string();
     let text = text
@@ -149,7 +148,7 @@ fn explain<'a, T: Deserialize<'a>>(body: &'a [u8], error: &serde_json::Error) ->
     } else {
         (path, text.into())
     };
-    Failure::bad_request(if path.is_empty() {
+    Error::invalid(if path.is_empty() {
         why.into_owned()
     } else {
         format!("{path}: {why}")
@@ -182,9 +181,9 @@ fn in_words(expected: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::body;
+    use crate::http::json_request;
 
-    body! {
+    json_request! {
         #[derive(Debug)]
         #[expect(dead_code, reason = "only its reading is tested")]
         struct Outer {
@@ -195,7 +194,7 @@ mod tests {
         }
     }
 
-    body! {
+    json_request! {
         #[derive(Debug)]
         #[expect(dead_code, reason = "only its reading is tested")]
         struct Inner {
@@ -206,7 +205,7 @@ mod tests {
     fn complaint(body: &str) -> String {
         read_object::<Outer>(body.as_bytes())
             .unwrap_err()
-            .why()
+            .message()
             .to_owned()
     }
 

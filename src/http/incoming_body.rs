@@ -7,7 +7,7 @@ use hyper::body::{Body, Bytes};
 use hyper::header::{EXPECT, HeaderMap};
 use tokio::time::timeout;
 
-use super::{Code, Failure};
+use super::{Error, ErrorCode};
 
 /// What a refused client has under way is read and thrown away, so that it sees the answer and not a broken connection:
 /// at most so much of it,
@@ -18,7 +18,7 @@ const DISCARD_TIME: Duration = Duration::from_secs(1);
 const FIRST_RESERVE: usize = 64 * 1024;
 
 /// A body that may not have been asked for yet.
-pub(super) struct Pending<B> {
+pub(super) struct IncomingBody<B> {
     body: B,
     /// Nothing comes by waiting: the client sends it only when told to go on (RFC 9110, 10.1.1), and reading is telling;
     /// or it was too slow.
@@ -26,14 +26,14 @@ pub(super) struct Pending<B> {
     over: bool,
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Pending<B>
+impl<B: Body<Data = Bytes> + Unpin> IncomingBody<B>
 where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     /// A body that came with these headers.
-    pub(super) fn new(body: B, headers: &HeaderMap) -> Pending<B> {
+    pub(super) fn new(body: B, headers: &HeaderMap) -> IncomingBody<B> {
         let over = body.is_end_stream();
-        Pending {
+        IncomingBody {
             body,
             stuck: headers.contains_key(EXPECT),
             over,
@@ -51,27 +51,27 @@ where
     }
 
     /// Reads it whole.
-    pub(super) async fn read(&mut self, limit: usize, time: Duration) -> Result<Bytes, Failure> {
+    pub(super) async fn read(&mut self, limit: usize, time: Duration) -> Result<Bytes, Error> {
         if self.over {
             return Ok(Bytes::new());
         }
         if self.is_announced_above(limit) {
-            return Err(Failure::new(Code::TooLarge));
+            return Err(Error::new(ErrorCode::BodyTooLarge));
         }
         self.stuck = false;
         let read = timeout(time, self.collect(limit)).await;
         self.stuck = read.is_err();
-        read.unwrap_or_else(|_| Err(Failure::new(Code::TimedOut)))
+        read.unwrap_or_else(|_| Err(Error::new(ErrorCode::RequestTimeout)))
     }
 
-    async fn collect(&mut self, limit: usize) -> Result<Bytes, Failure> {
+    async fn collect(&mut self, limit: usize) -> Result<Bytes, Error> {
         let mut first = Bytes::new();
         let mut whole = Vec::new();
         let mut length = 0;
         while let Some(data) = self.next().await? {
             length += data.len();
             if length > limit {
-                return Err(Failure::new(Code::TooLarge));
+                return Err(Error::new(ErrorCode::BodyTooLarge));
             }
             if first.is_empty() {
                 first = data;
@@ -93,7 +93,7 @@ where
     }
 
     /// The next piece; none at the end. Trailers are dropped.
-    async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+    async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
             match self.body.frame().await {
                 None => {
@@ -106,9 +106,7 @@ where
                 },
                 Some(Err(_)) => {
                     self.over = true;
-                    return Err(Failure::bad_request(
-                        "The body could not be read to its end",
-                    ));
+                    return Err(Error::invalid("The body could not be read to its end"));
                 }
             }
         }
@@ -163,8 +161,8 @@ mod tests {
         }
     }
 
-    fn pending(pieces: &[&'static str]) -> Pending<Pieces> {
-        Pending::new(Pieces(pieces.iter().copied().collect()), &HeaderMap::new())
+    fn pending(pieces: &[&'static str]) -> IncomingBody<Pieces> {
+        IncomingBody::new(Pieces(pieces.iter().copied().collect()), &HeaderMap::new())
     }
 
     #[tokio::test]
@@ -176,7 +174,10 @@ mod tests {
             "abcde"
         );
         let mut long = pending(&["abc", "def", "g"]);
-        assert_eq!(long.read(5, time).await.unwrap_err().code(), Code::TooLarge);
+        assert_eq!(
+            long.read(5, time).await.unwrap_err().code(),
+            ErrorCode::BodyTooLarge
+        );
         assert!(!long.is_empty() && long.settle().await);
     }
 
@@ -184,7 +185,7 @@ mod tests {
     async fn a_body_that_waits_to_be_asked_for_is_not_asked_for_to_be_thrown_away() {
         let mut headers = HeaderMap::new();
         headers.insert(EXPECT, "100-continue".parse().unwrap());
-        let mut waiting = Pending::new(Pieces(["abc"].into()), &headers);
+        let mut waiting = IncomingBody::new(Pieces(["abc"].into()), &headers);
         assert!(!waiting.settle().await && waiting.body.0.len() == 1);
     }
 }

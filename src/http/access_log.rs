@@ -1,7 +1,6 @@
 //! What the log says about requests: faults, floods, and, where asked for, a line for each. Never a query string, a header or a
 //! body.
 
-use std::error::Error;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,13 +8,13 @@ use std::time::Duration;
 
 use hyper::{Method, StatusCode, Uri};
 
-use super::{Failure, RequestId};
+use super::{Error, RequestId};
 
 /// Lines that a flood of requests could write come at most so often: the log may be on an SD card.
 const FLOOD_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What the log may know about a request.
-pub(super) struct Visit {
+pub(super) struct RequestInfo {
     pub(super) id: RequestId,
     pub(super) address: IpAddr,
     pub(super) method: Method,
@@ -24,7 +23,7 @@ pub(super) struct Visit {
     pub(super) started: Duration,
 }
 
-impl fmt::Display for Visit {
+impl fmt::Display for RequestInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (method, path) = (&self.method, self.uri.path());
         write!(
@@ -37,22 +36,22 @@ impl fmt::Display for Visit {
 
 /// The memory that keeps the log short.
 #[derive(Default)]
-pub(super) struct Journal {
+pub(super) struct AccessLog {
     proxy_was_mentioned: AtomicBool,
     /// Refusals for coming too often, and for our being busy or broken, apart: the first must not hide the second.
     too_many: Flood,
     unavailable: Flood,
 }
 
-impl Journal {
+impl AccessLog {
     /// A line for a request that was answered.
-    pub(super) fn request(visit: &Visit, status: StatusCode, ended: Duration) {
-        log::info!("{}", request_line(visit, status, ended));
+    pub(super) fn request(info: &RequestInfo, status: StatusCode, ended: Duration) {
+        log::info!("{}", request_line(info, status, ended));
     }
 
     /// A line for a failure that its owner should know of, with what is behind it.
-    pub(super) fn failure(&self, visit: &Visit, status: StatusCode, failure: &Failure) {
-        let now = visit.started;
+    pub(super) fn error(&self, info: &RequestInfo, status: StatusCode, error: &Error) {
+        let now = info.started;
         let (level, unsaid) = match status {
             StatusCode::TOO_MANY_REQUESTS => (log::Level::Warn, self.too_many.turn(now)),
             StatusCode::SERVICE_UNAVAILABLE => (log::Level::Error, self.unavailable.turn(now)),
@@ -61,7 +60,7 @@ impl Journal {
             _ => return,
         };
         if let Some(unsaid) = unsaid {
-            log::log!(level, "{}", failure_line(visit, status, failure, unsaid));
+            log::log!(level, "{}", failure_line(info, status, error, unsaid));
         }
     }
 
@@ -76,27 +75,27 @@ impl Journal {
     }
 }
 
-fn request_line(visit: &Visit, status: StatusCode, ended: Duration) -> String {
-    let millis = ended.saturating_sub(visit.started).as_millis();
-    let (id, address, status) = (visit.id, visit.address, status.as_u16());
-    let (method, path) = (&visit.method, visit.uri.path());
+fn request_line(info: &RequestInfo, status: StatusCode, ended: Duration) -> String {
+    let millis = ended.saturating_sub(info.started).as_millis();
+    let (id, address, status) = (info.id, info.address, status.as_u16());
+    let (method, path) = (&info.method, info.uri.path());
     format!("{method} {path} {status} {millis} ms {address} {id}")
 }
 
 /// `unsaid`: how many lines like it were held back before it.
-fn failure_line(visit: &Visit, status: StatusCode, failure: &Failure, unsaid: u64) -> String {
+fn failure_line(info: &RequestInfo, status: StatusCode, error: &Error, unsaid: u64) -> String {
     let more = match unsaid {
         0 => String::new(),
         unsaid => format!("; {unsaid} more like it were not told"),
     };
-    let (id, address, status) = (visit.id, visit.address, status.as_u16());
-    let (method, path, why) = (&visit.method, visit.uri.path(), failure.why());
-    let cause = failure.cause().map(chain).unwrap_or_default();
+    let (id, address, status) = (info.id, info.address, status.as_u16());
+    let (method, path, why) = (&info.method, info.uri.path(), error.message());
+    let cause = error.cause().map(chain).unwrap_or_default();
     format!("{method} {path} from {address}: {status} {why}{cause} (request {id}{more})")
 }
 
 /// An error and everything behind it, each after a colon.
-fn chain(error: &(dyn Error + Send + Sync)) -> String {
+fn chain(error: &(dyn std::error::Error + Send + Sync)) -> String {
     let mut text = format!(": {error}");
     let mut source = error.source();
     while let Some(error) = source {
@@ -140,8 +139,8 @@ mod tests {
     use super::*;
 
     /// A request whose query holds a secret.
-    fn visit() -> Visit {
-        Visit {
+    fn info() -> RequestInfo {
+        RequestInfo {
             id: RequestIds::of_process([0; 4]).next(),
             address: [192, 0, 2, 1].into(),
             method: Method::GET,
@@ -152,14 +151,14 @@ mod tests {
 
     #[test]
     fn the_line_of_a_request_names_its_path_without_the_query() {
-        let line = request_line(&visit(), StatusCode::OK, Duration::from_millis(1_007));
+        let line = request_line(&info(), StatusCode::OK, Duration::from_millis(1_007));
         assert_eq!(line, "GET /api/token 200 7 ms 192.0.2.1 0000000000000000");
     }
 
     #[test]
     fn the_line_of_a_failure_names_the_path_without_the_query() {
-        let failure = Failure::fault("no space left");
-        let line = |unsaid| failure_line(&visit(), failure.status(), &failure, unsaid);
+        let error = Error::internal("no space left");
+        let line = |unsaid| failure_line(&info(), error.status(), &error, unsaid);
         assert_eq!(
             line(0),
             "GET /api/token from 192.0.2.1: 500 Internal error: no space left \
@@ -171,7 +170,7 @@ mod tests {
     #[test]
     fn the_name_of_a_visit_has_its_path_without_the_query() {
         assert_eq!(
-            visit().to_string(),
+            info().to_string(),
             "GET /api/token from 192.0.2.1 (request 0000000000000000)"
         );
     }

@@ -3,7 +3,6 @@
 //! maker said so: if the maker fails, panics or is cut off, the connection is broken instead, and nobody takes half for all.
 
 use std::any::Any;
-use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 const WAITING_CHUNKS: usize = 4;
 
 /// The body of an answer.
-pub enum Outgoing {
+pub enum ResponseBody {
     /// All of it is there.
     Whole(Full<Bytes>),
     /// It is made while it is sent.
@@ -35,8 +34,8 @@ pub struct Stream {
     guard: Option<Box<dyn Any + Send>>,
 }
 
-/// The end of a stream that its maker gives to. Dropping it without [`Feed::finish`] breaks the connection.
-pub struct Feed {
+/// The end of a stream that its maker gives to. Dropping it without [`BodySender::finish`] breaks the connection.
+pub struct BodySender {
     chunks: mpsc::Sender<Bytes>,
     complete: Arc<AtomicBool>,
     stopping: watch::Receiver<bool>,
@@ -46,23 +45,26 @@ pub struct Feed {
 
 /// Nobody takes what is given any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gone;
+pub struct Closed;
 
 /// A stream ended before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BrokenOff;
+pub struct Aborted;
 
-impl Outgoing {
+impl ResponseBody {
     /// A body that is all there.
-    pub(super) fn whole(body: Bytes) -> Outgoing {
-        Outgoing::Whole(Full::new(body))
+    pub(super) fn whole(body: Bytes) -> ResponseBody {
+        ResponseBody::Whole(Full::new(body))
     }
 
     /// A body that is made on the way, and where to give its chunks. `stopping` turns true when the server wants to end.
-    pub(super) fn stream(stopping: watch::Receiver<bool>, about: String) -> (Outgoing, Feed) {
+    pub(super) fn stream(
+        stopping: watch::Receiver<bool>,
+        about: String,
+    ) -> (ResponseBody, BodySender) {
         let (giver, chunks) = mpsc::channel(WAITING_CHUNKS);
         let complete = Arc::new(AtomicBool::new(false));
-        let feed = Feed {
+        let sender = BodySender {
             chunks: giver,
             complete: Arc::clone(&complete),
             stopping,
@@ -73,65 +75,65 @@ impl Outgoing {
             complete,
             guard: None,
         };
-        (Outgoing::Stream(stream), feed)
+        (ResponseBody::Stream(stream), sender)
     }
 
     /// If this is a stream: keeps what `guard` makes until it has ended, or the client has gone.
     pub fn keep_while_streaming<G: Any + Send>(&mut self, guard: impl FnOnce() -> G) {
-        if let Outgoing::Stream(stream) = self {
+        if let ResponseBody::Stream(stream) = self {
             stream.guard = Some(Box::new(guard()));
         }
     }
 }
 
-impl Body for Outgoing {
+impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = BrokenOff;
+    type Error = Aborted;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
         match &mut *self {
-            Outgoing::Whole(full) => Pin::new(full)
+            ResponseBody::Whole(full) => Pin::new(full)
                 .poll_frame(context)
                 .map_err(|never| match never {}),
-            Outgoing::Stream(stream) => stream.poll(context),
-            Outgoing::Unsent => Poll::Ready(None),
+            ResponseBody::Stream(stream) => stream.poll(context),
+            ResponseBody::Unsent => Poll::Ready(None),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self, Outgoing::Whole(full) if full.is_end_stream())
+        matches!(self, ResponseBody::Whole(full) if full.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Outgoing::Whole(full) => full.size_hint(),
-            Outgoing::Stream(_) | Outgoing::Unsent => SizeHint::default(),
+            ResponseBody::Whole(full) => full.size_hint(),
+            ResponseBody::Stream(_) | ResponseBody::Unsent => SizeHint::default(),
         }
     }
 }
 
 impl Stream {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
         self.chunks.poll_recv(context).map(|chunk| match chunk {
             Some(chunk) => Some(Ok(Frame::data(chunk))),
             None if self.complete.load(Ordering::Acquire) => None,
-            None => Some(Err(BrokenOff)),
+            None => Some(Err(Aborted)),
         })
     }
 }
 
-impl Feed {
-    /// Gives a chunk, and waits until there is room for it.
-    pub async fn give(&self, chunk: Vec<u8>) -> Result<(), Gone> {
-        self.chunks.send(chunk.into()).await.map_err(|_| Gone)
+impl BodySender {
+    /// ResponseSpec a chunk, and waits until there is room for it.
+    pub async fn give(&self, chunk: Vec<u8>) -> Result<(), Closed> {
+        self.chunks.send(chunk.into()).await.map_err(|_| Closed)
     }
 
     /// As `give`, on a thread that may wait.
-    pub fn give_blocking(&self, chunk: Vec<u8>) -> Result<(), Gone> {
-        self.chunks.blocking_send(chunk.into()).map_err(|_| Gone)
+    pub fn give_blocking(&self, chunk: Vec<u8>) -> Result<(), Closed> {
+        self.chunks.blocking_send(chunk.into()).map_err(|_| Closed)
     }
 
     /// Whether nobody takes what is given any more.
@@ -155,18 +157,18 @@ impl Feed {
     }
 
     /// It cannot be gone on with: the client sees a broken connection, the log says why.
-    pub fn fail(self, cause: &(dyn Error + Send + Sync)) {
+    pub fn fail(self, cause: &(dyn std::error::Error + Send + Sync)) {
         log::error!("{}: the answer broke off half-way: {cause}", self.about);
     }
 }
 
-impl fmt::Display for BrokenOff {
+impl fmt::Display for Aborted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an answer broke off before its end")
     }
 }
 
-impl Error for BrokenOff {}
+impl std::error::Error for Aborted {}
 
 #[cfg(test)]
 mod tests {
@@ -178,19 +180,19 @@ mod tests {
 
     use super::*;
 
-    fn stream() -> (Outgoing, Feed, watch::Sender<bool>) {
+    fn stream() -> (ResponseBody, BodySender, watch::Sender<bool>) {
         let (stop, stopping) = watch::channel(false);
-        let (body, feed) = Outgoing::stream(stopping, "GET /".into());
-        (body, feed, stop)
+        let (body, sender) = ResponseBody::stream(stopping, "GET /".into());
+        (body, sender, stop)
     }
 
     /// What a client hears of a body that `make` makes.
-    async fn heard(make: impl AsyncFnOnce(Feed)) -> String {
+    async fn heard(make: impl AsyncFnOnce(BodySender)) -> String {
         let (mut client, server) = tokio::io::duplex(1024);
-        let (body, feed, _stop) = stream();
+        let (body, sender, _stop) = stream();
         let body = std::sync::Mutex::new(Some(body));
         let answer = service_fn(async |_: Request<hyper::body::Incoming>| {
-            Ok::<_, BrokenOff>(Response::new(body.lock().unwrap().take().unwrap()))
+            Ok::<_, Aborted>(Response::new(body.lock().unwrap().take().unwrap()))
         });
         let connection = http1::Builder::new().serve_connection(TokioIo::new(server), answer);
         let ask = async {
@@ -200,37 +202,37 @@ mod tests {
             client.read_to_string(&mut heard).await.unwrap();
             heard
         };
-        let (heard, _, ()) = tokio::join!(ask, connection, make(feed));
+        let (heard, _, ()) = tokio::join!(ask, connection, make(sender));
         heard
     }
 
     #[tokio::test]
     async fn a_finished_stream_ends_and_a_broken_one_does_not() {
-        let finished = heard(async |feed| {
-            feed.give(b"half".to_vec()).await.unwrap();
-            feed.finish();
+        let finished = heard(async |sender| {
+            sender.give(b"half".to_vec()).await.unwrap();
+            sender.finish();
         });
         let finished = finished.await;
         assert!(finished.ends_with("4\r\nhalf\r\n0\r\n\r\n"), "{finished}");
-        let broken = heard(async |feed| {
-            feed.give(b"half".to_vec()).await.unwrap();
-            feed.fail(&std::io::Error::other("the disk is gone"));
+        let broken = heard(async |sender| {
+            sender.give(b"half".to_vec()).await.unwrap();
+            sender.fail(&std::io::Error::other("the disk is gone"));
         });
         assert!(!broken.await.contains("0\r\n\r\n"));
-        let dropped = heard(async |feed| feed.give(b"half".to_vec()).await.unwrap());
+        let dropped = heard(async |sender| sender.give(b"half".to_vec()).await.unwrap());
         assert!(!dropped.await.contains("0\r\n\r\n"));
     }
 
     #[tokio::test]
     async fn the_maker_notices_that_nobody_listens_or_that_the_server_stops() {
-        let (body, feed, _stop) = stream();
+        let (body, sender, _stop) = stream();
         drop(body);
-        feed.over().await;
-        assert!(feed.is_gone() && feed.give(Vec::new()).await == Err(Gone));
-        let (_body, feed, stop) = stream();
+        sender.over().await;
+        assert!(sender.is_gone() && sender.give(Vec::new()).await == Err(Closed));
+        let (_body, sender, stop) = stream();
         stop.send_replace(true);
-        feed.over().await;
-        assert!(!feed.is_gone());
+        sender.over().await;
+        assert!(!sender.is_gone());
     }
 
     #[tokio::test]
@@ -240,7 +242,7 @@ mod tests {
         body.keep_while_streaming(|| Arc::clone(&held));
         assert_eq!(Arc::strong_count(&held), 2);
         drop(body);
-        Outgoing::whole(Bytes::new()).keep_while_streaming(|| Arc::clone(&held));
+        ResponseBody::whole(Bytes::new()).keep_while_streaming(|| Arc::clone(&held));
         assert_eq!(Arc::strong_count(&held), 1);
     }
 }

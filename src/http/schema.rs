@@ -11,7 +11,7 @@ pub struct Field {
     /// Its key.
     pub name: &'static str,
     /// What its value is.
-    pub kind: Kind,
+    pub kind: JsonKind,
     /// Whether it is always there.
     pub required: bool,
     /// Whether it must never be shown.
@@ -20,7 +20,7 @@ pub struct Field {
 
 /// The kinds of JSON values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum JsonKind {
     /// A string.
     Text,
     /// A whole number.
@@ -34,9 +34,9 @@ pub enum Kind {
 }
 
 /// A Rust type that stands for a JSON value in a table of fields.
-pub trait Wire {
+pub trait JsonType {
     /// What the value is.
-    const KIND: Kind;
+    const KIND: JsonKind;
     /// Whether it is always there.
     const REQUIRED: bool = true;
     /// Whether it must never be shown.
@@ -45,7 +45,7 @@ pub trait Wire {
 
 macro_rules! wire {
     ($($kind:ident: $($type:ty),+;)+) => {
-        $($(impl Wire for $type { const KIND: Kind = Kind::$kind; })+)+
+        $($(impl JsonType for $type { const KIND: JsonKind = JsonKind::$kind; })+)+
     };
 }
 
@@ -57,23 +57,23 @@ wire! {
     Object: Box<RawValue>, &RawValue;
 }
 
-impl Wire for Secret {
-    const KIND: Kind = Kind::Text;
+impl JsonType for Secret {
+    const KIND: JsonKind = JsonKind::Text;
     const SECRET: bool = true;
 }
 
-impl<T: Wire> Wire for Option<T> {
-    const KIND: Kind = T::KIND;
+impl<T: JsonType> JsonType for Option<T> {
+    const KIND: JsonKind = T::KIND;
     const REQUIRED: bool = false;
     const SECRET: bool = T::SECRET;
 }
 
-impl<T> Wire for Vec<T> {
-    const KIND: Kind = Kind::List;
+impl<T> JsonType for Vec<T> {
+    const KIND: JsonKind = JsonKind::List;
 }
 
 /// The struct as it stands, and its table as the constant `FIELDS`.
-macro_rules! fielded {
+macro_rules! with_schema {
     (
         $(#[$about:meta])*
         $vis:vis struct $name:ident $(<$life:lifetime>)? {
@@ -90,9 +90,9 @@ macro_rules! fielded {
             pub(crate) const FIELDS: &'static [$crate::http::Field] = &[
                 $( $crate::http::Field {
                     name: stringify!($field),
-                    kind: <$type as $crate::http::Wire>::KIND,
-                    required: <$type as $crate::http::Wire>::REQUIRED,
-                    secret: <$type as $crate::http::Wire>::SECRET,
+                    kind: <$type as $crate::http::JsonType>::KIND,
+                    required: <$type as $crate::http::JsonType>::REQUIRED,
+                    secret: <$type as $crate::http::JsonType>::SECRET,
                 }, )*
             ];
         }
@@ -104,26 +104,26 @@ macro_rules! fielded {
 
 /// Defines what a request says: a type that is read from JSON, and its `FIELDS`. A field that may be missing is an
 /// `Option`; attributes such as `#[serde(alias = "…")]` are passed on.
-macro_rules! body {
+macro_rules! json_request {
     ($(#[$about:meta])* $vis:vis struct $($rest:tt)+) => {
-        $crate::http::fielded! { $(#[$about])* #[derive(serde::Deserialize)] $vis struct $($rest)+ }
+        $crate::http::with_schema! { $(#[$about])* #[derive(serde::Deserialize)] $vis struct $($rest)+ }
     };
 }
 
 /// Defines what an answer says: a type that is written as JSON, and its `FIELDS`.
-macro_rules! answer {
+macro_rules! json_response {
     ($(#[$about:meta])* $vis:vis struct $($rest:tt)+) => {
-        $crate::http::fielded! { $(#[$about])* #[derive(serde::Serialize)] $vis struct $($rest)+ }
+        $crate::http::with_schema! { $(#[$about])* #[derive(serde::Serialize)] $vis struct $($rest)+ }
     };
 }
 
-pub(crate) use {answer, body, fielded};
+pub(crate) use {json_request, json_response, with_schema};
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    body! {
+    json_request! {
         /// What is asked.
         struct Renewal<'a> {
             /// The code.
@@ -143,6 +143,6 @@ mod tests {
             .iter()
             .map(|it| (it.name, it.required, it.secret));
         assert!(table.eq(expected));
-        assert!(Renewal::FIELDS.iter().all(|it| it.kind == Kind::Text));
+        assert!(Renewal::FIELDS.iter().all(|it| it.kind == JsonKind::Text));
     }
 }
