@@ -18,12 +18,12 @@ use crate::store::sled::{SledStore, StoreOptions, WriteMeter};
 use crate::world::{SystemClock, World};
 
 /// How often the watchdog looks whether the disk still takes what it is given.
-const WATCH_EVERY: Duration = Duration::from_secs(5);
+const WATCHDOG_INTERVAL: Duration = Duration::from_secs(5);
 /// So many looks at the same group of changes, and the disk is taken for dead.
-const PATIENCE: u32 = 12;
+const WATCHDOG_LIMIT: u32 = 12;
 
 /// How long the last group may take: a disk that hangs must not keep the process from ending.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(30);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) fn run(config: &Path) -> Result<(), CliError> {
     let config = Arc::new(read_config(config)?);
@@ -81,16 +81,16 @@ async fn serve(config: Arc<Config>, meter: WriteMeter) -> Result<(), CliError> {
     let services = Services::start(Arc::clone(&config), world, Arc::clone(&store), announce)
         .await
         .map_err(cannot_open)?;
-    let chores = start_chores(&services);
+    let background_tasks = start_background_tasks(&services);
     for address in listeners.addresses() {
         log::info!("serving on {address}");
     }
     let dispatcher = Arc::new(Dispatcher::new(&api::served(&config.apis), services));
     let ended = serve_until_stopped(listeners, dispatcher, store.as_ref()).await;
-    for chore in chores {
-        chore.abort();
+    for task in background_tasks {
+        task.abort();
     }
-    if tokio::time::timeout(CLOSE_PATIENCE, store.close())
+    if tokio::time::timeout(CLOSE_TIMEOUT, store.close())
         .await
         .is_err()
     {
@@ -101,7 +101,7 @@ async fn serve(config: Arc<Config>, meter: WriteMeter) -> Result<(), CliError> {
     ended
 }
 
-fn start_chores(services: &Arc<Services>) -> [tokio::task::JoinHandle<()>; 2] {
+fn start_background_tasks(services: &Arc<Services>) -> [tokio::task::JoinHandle<()>; 2] {
     let (mails, sweeps) = (Arc::clone(services), Arc::clone(services));
     [
         tokio::spawn(async move { mails.send_mails().await }),
@@ -134,8 +134,8 @@ async fn serve_until_stopped(
 /// Resolves when one group of changes has been on its way to the disk for a minute.
 async fn disk_hangs(store: &dyn Store) {
     let (mut seen, mut looks) = (None, 0);
-    while looks < PATIENCE {
-        tokio::time::sleep(WATCH_EVERY).await;
+    while looks < WATCHDOG_LIMIT {
+        tokio::time::sleep(WATCHDOG_INTERVAL).await;
         let group = store.under_way();
         looks = if group.is_some() && group == seen {
             looks + 1

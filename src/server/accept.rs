@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc::Sender;
 use tokio::time::sleep;
 
-use super::connection::{self, Host};
+use super::connection::{self, ServerContext};
 
 /// How long to wait when the machine is out of descriptors or memory: accepting again at once would fail again.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -18,30 +18,30 @@ const RELIEF: usize = 16;
 const CALM: u32 = 1000;
 
 /// Accepts for ever. Each connection is a task of its own, which holds a clone of `alive`.
-pub(super) async fn run(socket: TcpListener, host: Arc<Host>, alive: Sender<()>) {
+pub(super) async fn run(socket: TcpListener, context: Arc<ServerContext>, alive: Sender<()>) {
     let mut since_trouble = CALM;
     loop {
         match socket.accept().await {
             Ok((stream, peer)) => {
                 since_trouble = since_trouble.saturating_add(1);
-                let Some((seat, finish)) = host.admit(peer) else {
+                let Some((slot, finish)) = context.admit(peer) else {
                     continue;
                 };
-                let serial = seat.serial();
-                let host_of_task = Arc::clone(&host);
+                let serial = slot.serial();
+                let context_of_task = Arc::clone(&context);
                 let alive = alive.clone();
                 let task = tokio::spawn(async move {
-                    connection::run(host_of_task, stream, peer, seat, finish).await;
+                    connection::run(context_of_task, stream, peer, slot, finish).await;
                     drop(alive);
                 });
-                host.seats.attach(serial, task.abort_handle());
+                context.pool.attach(serial, task.abort_handle());
             }
             Err(error) => {
                 if std::mem::take(&mut since_trouble) >= CALM {
                     log::warn!("cannot accept connections for the moment: {error}");
                 }
                 if is_exhaustion(&error) {
-                    host.seats.spare(RELIEF);
+                    context.pool.evict_idle(RELIEF);
                 }
                 sleep(PAUSE).await;
             }

@@ -15,7 +15,7 @@ use tokio::sync::oneshot::Receiver;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::seats::{Seat, Seats};
+use super::connection_pool::{ConnectionPool, Slot};
 use crate::http::Dispatcher;
 use crate::model::network;
 
@@ -23,15 +23,15 @@ use crate::model::network;
 const HEAD_BYTES: usize = 32 * 1024;
 
 /// What all connections share.
-pub(super) struct Host {
-    pub(super) seats: Arc<Seats>,
+pub(super) struct ServerContext {
+    pub(super) pool: Arc<ConnectionPool>,
     pub(super) dispatcher: Arc<Dispatcher>,
     tls: Option<TlsAcceptor>,
     http: Builder,
 }
 
-impl Host {
-    pub(super) fn new(dispatcher: Arc<Dispatcher>, tls: Option<TlsAcceptor>) -> Host {
+impl ServerContext {
+    pub(super) fn new(dispatcher: Arc<Dispatcher>, tls: Option<TlsAcceptor>) -> ServerContext {
         let limits = &dispatcher.config().limits;
         let mut http = Builder::new();
         // Without a timer hyper's timeout is inert. It also ends connections that are kept alive and say nothing.
@@ -39,9 +39,9 @@ impl Host {
             .header_read_timeout(limits.header_timeout)
             .max_header_size(HEAD_BYTES)
             .max_buf_size(HEAD_BYTES);
-        let seats = Seats::new(limits.connections, limits.connections_per_address);
-        Host {
-            seats,
+        let pool = ConnectionPool::new(limits.connections, limits.connections_per_address);
+        ServerContext {
+            pool,
             dispatcher,
             tls,
             http,
@@ -50,11 +50,11 @@ impl Host {
 
     /// A seat for a connection from `peer`, if its network has not too many. A trusted proxy speaks for many and has no
     /// such bound.
-    pub(super) fn admit(&self, peer: SocketAddr) -> Option<(Seat, Receiver<()>)> {
+    pub(super) fn admit(&self, peer: SocketAddr) -> Option<(Slot, Receiver<()>)> {
         let address = peer.ip().to_canonical();
         let trusted = &self.dispatcher.config().server.trusted_proxies;
         let is_proxy = trusted.iter().any(|proxies| proxies.contains(&address));
-        self.seats.admit((!is_proxy).then(|| network(address)))
+        self.pool.admit((!is_proxy).then(|| network(address)))
     }
 
     fn header_timeout(&self) -> Duration {
@@ -65,20 +65,20 @@ impl Host {
 /// Serves a connection to its end. Until its first byte it costs a task and little more: hyper's buffers, and those of
 /// TLS, come after it.
 pub(super) async fn run(
-    host: Arc<Host>,
+    context: Arc<ServerContext>,
     stream: TcpStream,
     peer: SocketAddr,
-    seat: Seat,
+    slot: Slot,
     finish: Receiver<()>,
 ) {
     let awake =
-        async { stream.peek(&mut [0]).await.is_ok_and(|bytes| bytes > 0) && seat.promote().await };
-    if timeout(host.header_timeout(), awake).await != Ok(true) {
+        async { stream.peek(&mut [0]).await.is_ok_and(|bytes| bytes > 0) && slot.promote().await };
+    if timeout(context.header_timeout(), awake).await != Ok(true) {
         return;
     }
-    prepare(&stream, host.dispatcher.config().limits.body_timeout);
+    prepare(&stream, context.dispatcher.config().limits.body_timeout);
     // Boxed, so that a silent connection's task has not its size.
-    Box::pin(converse(&host, stream, peer, &seat, finish)).await;
+    Box::pin(serve_stream(&context, stream, peer, &slot, finish)).await;
 }
 
 /// Answers go out at once; and a client that does not take them loses its connection in the time it has for sending.
@@ -102,39 +102,39 @@ fn limit_silence(_: &TcpStream, _: u32) -> std::io::Result<()> {
     Ok(())
 }
 
-async fn converse(
-    host: &Host,
+async fn serve_stream(
+    context: &ServerContext,
     stream: TcpStream,
     peer: SocketAddr,
-    seat: &Seat,
+    slot: &Slot,
     finish: Receiver<()>,
 ) {
-    let Some(tls) = &host.tls else {
-        return http(host, stream, peer, seat, finish).await;
+    let Some(tls) = &context.tls else {
+        return http(context, stream, peer, slot, finish).await;
     };
-    match timeout(host.header_timeout(), tls.accept(stream)).await {
-        Ok(Ok(stream)) => http(host, stream, peer, seat, finish).await,
+    match timeout(context.header_timeout(), tls.accept(stream)).await {
+        Ok(Ok(stream)) => http(context, stream, peer, slot, finish).await,
         Ok(Err(error)) => log::debug!("a TLS handshake failed: {error}"),
         Err(_) => log::debug!("a TLS handshake took too long"),
     }
 }
 
 async fn http(
-    host: &Host,
+    context: &ServerContext,
     stream: impl AsyncRead + AsyncWrite + Unpin,
     peer: SocketAddr,
-    seat: &Seat,
+    slot: &Slot,
     finish: Receiver<()>,
 ) {
     let service = service_fn(|request| async move {
-        let busy = seat.busy();
-        let mut response = host.dispatcher.handle(request, peer).await;
+        let busy = slot.busy();
+        let mut response = context.dispatcher.handle(request, peer).await;
         response
             .body_mut()
             .keep_while_streaming(|| busy.outlasting());
         Ok::<_, Infallible>(response)
     });
-    let mut connection = pin!(host.http.serve_connection(TokioIo::new(stream), service));
+    let mut connection = pin!(context.http.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         biased;
         ended = connection.as_mut() => ended,

@@ -2,9 +2,9 @@
 
 mod accept;
 mod connection;
+mod connection_pool;
 mod error;
 mod listeners;
-mod seats;
 mod tls;
 
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::http::Dispatcher;
-use connection::Host;
+use connection::ServerContext;
 
 pub use error::ServerError;
 pub use listeners::{Listeners, bind};
@@ -32,25 +32,25 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) {
     let Listeners { sockets, tls } = listeners;
-    let host = Arc::new(Host::new(dispatcher, tls));
+    let context = Arc::new(ServerContext::new(dispatcher, tls));
     // Every connection holds a sender; nobody sends. When the last is dropped, nobody is left.
     let (alive, mut gone) = mpsc::channel(1);
     let mut loops = JoinSet::new();
     for socket in sockets {
-        loops.spawn(accept::run(socket, Arc::clone(&host), alive.clone()));
+        loops.spawn(accept::run(socket, Arc::clone(&context), alive.clone()));
     }
     drop(alive);
 
     stop.await;
     loops.shutdown().await;
-    host.dispatcher.stop();
-    host.seats.finish();
+    context.dispatcher.stop();
+    context.pool.finish();
     if timeout(GRACE, gone.recv()).await.is_err() {
         log::warn!(
             "requests that were under way for {} s are cut off",
             GRACE.as_secs()
         );
-        host.seats.abort();
+        context.pool.abort();
         gone.recv().await;
     }
 }

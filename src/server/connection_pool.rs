@@ -16,12 +16,12 @@ const SILENT_FOR_EACH_ACTIVE: usize = 4;
 const BUSY: u64 = u64::MAX;
 
 /// All connections there are.
-pub(super) struct Seats {
+pub(super) struct ConnectionPool {
     active_cap: usize,
     network_cap: usize,
     table: Mutex<Table>,
     /// Counts signs of life, so that they can be ordered without a clock.
-    beats: AtomicU64,
+    activity_clock: AtomicU64,
     /// Connections that wait for a seat among the active, and what wakes one of them.
     waiting: AtomicUsize,
     freed: Notify,
@@ -38,35 +38,35 @@ struct Table {
 struct Entry {
     network: Option<IpAddr>,
     /// Its last sign of life, or `BUSY`.
-    pulse: Arc<AtomicU64>,
+    last_active: Arc<AtomicU64>,
     task: Option<AbortHandle>,
     finish: Option<oneshot::Sender<()>>,
 }
 
 /// A connection's place. Dropping it gives it back.
-pub(super) struct Seat {
-    seats: Arc<Seats>,
+pub(super) struct Slot {
+    pool: Arc<ConnectionPool>,
     serial: u64,
-    pulse: Arc<AtomicU64>,
+    last_active: Arc<AtomicU64>,
 }
 
 /// A request that is under way until this is dropped.
-pub(super) struct Busy<'a>(Option<&'a Seat>);
+pub(super) struct Busy<'a>(Option<&'a Slot>);
 
 /// As [`Busy`], for an answer that is still on its way when its request has been dealt with.
 pub(super) struct Streaming {
-    seats: Arc<Seats>,
-    pulse: Arc<AtomicU64>,
+    pool: Arc<ConnectionPool>,
+    last_active: Arc<AtomicU64>,
 }
 
-impl Seats {
+impl ConnectionPool {
     /// Room for `active_cap` connections that speak, and `network_cap` of each network.
-    pub(super) fn new(active_cap: usize, network_cap: usize) -> Arc<Seats> {
-        Arc::new(Seats {
+    pub(super) fn new(active_cap: usize, network_cap: usize) -> Arc<ConnectionPool> {
+        Arc::new(ConnectionPool {
             active_cap,
             network_cap,
             table: Mutex::default(),
-            beats: AtomicU64::new(0),
+            activity_clock: AtomicU64::new(0),
             waiting: AtomicUsize::new(0),
             freed: Notify::new(),
         })
@@ -75,11 +75,11 @@ impl Seats {
     /// A seat for a silent connection, and what tells it to finish; none if its network has its share. Where all silent ones
     /// are taken, the oldest goes.
     pub(super) fn admit(
-        self: &Arc<Seats>,
+        self: &Arc<ConnectionPool>,
         network: Option<IpAddr>,
-    ) -> Option<(Seat, oneshot::Receiver<()>)> {
+    ) -> Option<(Slot, oneshot::Receiver<()>)> {
         let (finish, finished) = oneshot::channel();
-        let pulse = Arc::new(AtomicU64::new(self.beat()));
+        let last_active = Arc::new(AtomicU64::new(self.tick()));
         let mut table = self.table();
         if let Some(network) = network {
             let count = table.networks.entry(network).or_default();
@@ -95,17 +95,17 @@ impl Seats {
         table.next += 1;
         let entry = Entry {
             network,
-            pulse: Arc::clone(&pulse),
+            last_active: Arc::clone(&last_active),
             task: None,
             finish: Some(finish),
         };
         table.silent.insert(serial, entry);
         drop(table);
         Some((
-            Seat {
-                seats: Arc::clone(self),
+            Slot {
+                pool: Arc::clone(self),
                 serial,
-                pulse,
+                last_active,
             },
             finished,
         ))
@@ -121,10 +121,10 @@ impl Seats {
     }
 
     /// Drops up to `count` connections without a request, silent ones first, then those that are idle for longest.
-    pub(super) fn spare(&self, count: usize) {
+    pub(super) fn evict_idle(&self, count: usize) {
         let mut table = self.table();
         for _ in 0..count {
-            if !table.drop_oldest_silent() && !table.drop_idlest() {
+            if !table.drop_oldest_silent() && !table.evict_idlest() {
                 break;
             }
         }
@@ -162,7 +162,7 @@ impl Seats {
         if !table.silent.contains_key(&serial) {
             return None;
         }
-        if table.active.len() >= self.active_cap && !table.drop_idlest() {
+        if table.active.len() >= self.active_cap && !table.evict_idlest() {
             return Some(false);
         }
         let entry = table.silent.remove(&serial)?;
@@ -170,13 +170,13 @@ impl Seats {
         Some(true)
     }
 
-    fn beat(&self) -> u64 {
-        self.beats.fetch_add(1, Ordering::Relaxed)
+    fn tick(&self) -> u64 {
+        self.activity_clock.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Marks a connection as without a request, from now on.
-    fn rest(&self, pulse: &AtomicU64) {
-        pulse.store(self.beat(), Ordering::SeqCst);
+    fn rest(&self, last_active: &AtomicU64) {
+        last_active.store(self.tick(), Ordering::SeqCst);
         self.wake_one();
     }
 
@@ -199,10 +199,13 @@ impl Table {
     }
 
     /// Drops the active connection that has been without a request for longest; false if all have one.
-    fn drop_idlest(&mut self) -> bool {
+    fn evict_idlest(&mut self) -> bool {
         let idle = self.active.iter().filter(|(_, entry)| entry.task.is_some());
-        let pulses = idle.map(|(serial, entry)| (entry.pulse.load(Ordering::Relaxed), *serial));
-        let idlest = pulses.filter(|(pulse, _)| *pulse != BUSY).min();
+        let last_active =
+            idle.map(|(serial, entry)| (entry.last_active.load(Ordering::Relaxed), *serial));
+        let idlest = last_active
+            .filter(|(last_active, _)| *last_active != BUSY)
+            .min();
         idlest
             .and_then(|(_, serial)| self.active.remove(&serial))
             .is_some_and(|entry| self.drop_entry(entry))
@@ -227,7 +230,7 @@ impl Table {
     }
 }
 
-impl Seat {
+impl Slot {
     /// Its number in the order of arrival.
     pub(super) fn serial(&self) -> u64 {
         self.serial
@@ -236,44 +239,44 @@ impl Seat {
     /// Waits for a place among the active; it goes to the one that has been idle for longest if need be. False if this connection had to make
     /// room itself.
     pub(super) async fn promote(&self) -> bool {
-        let seats = &self.seats;
-        if let Some(done @ true) = seats.try_promote(self.serial) {
+        let pool = &self.pool;
+        if let Some(done @ true) = pool.try_promote(self.serial) {
             return done;
         }
-        let _waiting = Waiting::among(seats);
+        let _waiting = Waiting::among(pool);
         loop {
             // A wake-up that comes between the two lines is kept for the second.
-            match seats.try_promote(self.serial) {
+            match pool.try_promote(self.serial) {
                 None => return false,
                 Some(true) => return true,
-                Some(false) => seats.freed.notified().await,
+                Some(false) => pool.freed.notified().await,
             }
         }
     }
 
     /// Marks a request as under way: its connection is not dropped for others.
     pub(super) fn busy(&self) -> Busy<'_> {
-        self.pulse.store(BUSY, Ordering::Relaxed);
+        self.last_active.store(BUSY, Ordering::Relaxed);
         Busy(Some(self))
     }
 }
 
-impl Drop for Seat {
+impl Drop for Slot {
     fn drop(&mut self) {
-        let mut table = self.seats.table();
+        let mut table = self.pool.table();
         let silent = table.silent.remove(&self.serial);
         if let Some(entry) = silent.or_else(|| table.active.remove(&self.serial)) {
             table.uncount(entry.network);
         }
         drop(table);
-        self.seats.wake_one();
+        self.pool.wake_one();
     }
 }
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
-        if let Some(seat) = self.0 {
-            seat.seats.rest(&seat.pulse);
+        if let Some(slot) = self.0 {
+            slot.pool.rest(&slot.last_active);
         }
     }
 }
@@ -281,27 +284,27 @@ impl Drop for Busy<'_> {
 impl Busy<'_> {
     /// The same for longer than the borrow of the seat; none if this has been asked for already.
     pub(super) fn outlasting(mut self) -> Option<Streaming> {
-        let seat = self.0.take()?;
+        let slot = self.0.take()?;
         Some(Streaming {
-            seats: Arc::clone(&seat.seats),
-            pulse: Arc::clone(&seat.pulse),
+            pool: Arc::clone(&slot.pool),
+            last_active: Arc::clone(&slot.last_active),
         })
     }
 }
 
 impl Drop for Streaming {
     fn drop(&mut self) {
-        self.seats.rest(&self.pulse);
+        self.pool.rest(&self.last_active);
     }
 }
 
 /// Counts a connection as waiting, also when its wait is given up.
-struct Waiting<'a>(&'a Seats);
+struct Waiting<'a>(&'a ConnectionPool);
 
 impl Waiting<'_> {
-    fn among(seats: &Seats) -> Waiting<'_> {
-        seats.waiting.fetch_add(1, Ordering::SeqCst);
-        Waiting(seats)
+    fn among(pool: &ConnectionPool) -> Waiting<'_> {
+        pool.waiting.fetch_add(1, Ordering::SeqCst);
+        Waiting(pool)
     }
 }
 
@@ -327,24 +330,24 @@ mod tests {
 
     #[test]
     fn a_network_has_its_share_and_gets_it_back() {
-        let seats = Seats::new(10, 2);
+        let pool = ConnectionPool::new(10, 2);
         let ours = Some(network("10.0.0.1"));
-        let first = seats.admit(ours).unwrap();
-        let _second = seats.admit(ours).unwrap();
-        assert!(seats.admit(ours).is_none());
-        assert!(seats.admit(Some(network("10.0.0.2"))).is_some() && seats.admit(None).is_some());
+        let first = pool.admit(ours).unwrap();
+        let _second = pool.admit(ours).unwrap();
+        assert!(pool.admit(ours).is_none());
+        assert!(pool.admit(Some(network("10.0.0.2"))).is_some() && pool.admit(None).is_some());
         drop(first);
-        assert!(seats.admit(ours).is_some());
+        assert!(pool.admit(ours).is_some());
     }
 
     #[tokio::test]
     async fn the_longest_idle_connection_makes_room_and_a_busy_one_does_not() {
-        let seats = Seats::new(2, 9);
+        let pool = ConnectionPool::new(2, 9);
         let mut places = Vec::new();
         for _ in 0..3 {
-            let (seat, _) = seats.admit(Some(network("10.0.0.1"))).unwrap();
-            seats.attach(seat.serial(), task());
-            places.push(seat);
+            let (slot, _) = pool.admit(Some(network("10.0.0.1"))).unwrap();
+            pool.attach(slot.serial(), task());
+            places.push(slot);
         }
         let [first, second, third] = &places[..] else {
             panic!()
@@ -356,11 +359,11 @@ mod tests {
             third.promote().await,
             "the second, which never asked anything, goes"
         );
-        assert_eq!(seats.try_promote(second.serial()), None);
+        assert_eq!(pool.try_promote(second.serial()), None);
         // An answer that is still being sent keeps it so.
         let also_busy = third.busy().outlasting();
-        let (fourth, _) = seats.admit(Some(network("10.0.0.1"))).unwrap();
-        assert_eq!(seats.try_promote(fourth.serial()), Some(false));
+        let (fourth, _) = pool.admit(Some(network("10.0.0.1"))).unwrap();
+        assert_eq!(pool.try_promote(fourth.serial()), Some(false));
         let waits = tokio::spawn(async move { fourth.promote().await });
         tokio::task::yield_now().await;
         assert!(!waits.is_finished());
@@ -371,8 +374,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_oldest_silent_connection_goes_when_there_are_too_many() {
-        let seats = Seats::new(1, 99);
-        let places: Vec<_> = (0..5).map(|_| seats.admit(None).unwrap().0).collect();
+        let pool = ConnectionPool::new(1, 99);
+        let places: Vec<_> = (0..5).map(|_| pool.admit(None).unwrap().0).collect();
         assert!(!places[0].promote().await && places[1].promote().await);
     }
 }
