@@ -10,19 +10,19 @@ use crate::harness::{Actor, Answer, Request, Served, Server};
 const VERBS: [&str; 7] = ["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"];
 
 /// A server, everything it serves, and a user whose token opens all of it.
-struct Stage {
+struct Fixture {
     server: Server,
     routes: Vec<Served>,
     user: Actor,
 }
 
-impl Stage {
-    fn set() -> Stage {
+impl Fixture {
+    fn new() -> Fixture {
         let server = Server::start();
         let routes = server.served().routes.clone();
         assert!(routes.len() > 30, "all APIs are there");
         let user = server.user("ana@example.org").session();
-        Stage {
+        Fixture {
             server,
             routes,
             user,
@@ -100,10 +100,10 @@ fn is_refused(answer: &Answer) -> bool {
 
 #[test]
 fn a_wrong_method_is_405_and_options_says_which_are_right() {
-    let stage = Stage::set();
-    for served in &stage.routes {
+    let fixture = Fixture::new();
+    for served in &fixture.routes {
         let path = path_of(served);
-        let allowed = stage
+        let allowed = fixture
             .server
             .anyone()
             .send(Request::new("OPTIONS", &path))
@@ -113,25 +113,25 @@ fn a_wrong_method_is_405_and_options_says_which_are_right() {
             .into_iter()
             .filter(|verb| !allow.split(", ").any(|it| it == *verb))
         {
-            let answer = stage.user.send(Request::new(verb, &path)).gives(405);
+            let answer = fixture.user.send(Request::new(verb, &path)).gives(405);
             assert_eq!(answer.header("allow"), Some(allow.as_str()));
         }
         for verb in ["TRACE", "BREW", "get"] {
-            stage.user.send(Request::new(verb, &path)).gives(405);
+            fixture.user.send(Request::new(verb, &path)).gives(405);
         }
     }
 }
 
 #[test]
 fn head_answers_like_get_without_a_body() {
-    let stage = Stage::set();
-    for served in stage
+    let fixture = Fixture::new();
+    for served in fixture
         .routes
         .iter()
         .filter(|served| served.route.method.as_str() == "GET")
     {
-        let sender = stage.sender(served);
-        for actor in [sender, stage.server.anyone()] {
+        let sender = fixture.sender(served);
+        for actor in [sender, fixture.server.anyone()] {
             let get = actor.get(&path_of(served));
             let head = actor.send(Request::new("HEAD", &path_of(served)));
             let told = |answer: &Answer| {
@@ -146,22 +146,22 @@ fn head_answers_like_get_without_a_body() {
 
 #[test]
 fn without_a_token_nothing_that_needs_one_is_done() {
-    let stage = Stage::set();
+    let fixture = Fixture::new();
     let needs_token = ["renew_token", "refresh_access_token", "revoke_access_token"];
-    for served in &stage.routes {
+    for served in &fixture.routes {
         let is_open = matches!(served.route.run, Handler::Open(_));
         if is_open && !needs_token.contains(&served.route.name) {
             continue;
         }
         for name in ["X-Nothing", "Authorization", "Token", "X-Token"] {
-            stage
+            fixture
                 .server
                 .anyone()
                 .with_header(name, "")
                 .send(request(served))
                 .gives(401);
         }
-        let made_up = stage
+        let made_up = fixture
             .server
             .anyone()
             .with_token("made up")
@@ -173,7 +173,7 @@ fn without_a_token_nothing_that_needs_one_is_done() {
         };
         // Renewing needs its code too, and says so.
         assert!(made_up.status() == expected || served.route.name == "renew_token");
-        let two = stage
+        let two = fixture
             .user
             .with_header("X-Token", "another")
             .send(request(served));
@@ -183,27 +183,27 @@ fn without_a_token_nothing_that_needs_one_is_done() {
 
 #[test]
 fn a_body_that_is_too_large_is_413() {
-    let stage = Stage::set();
-    for (served, _) in stage.readers() {
+    let fixture = Fixture::new();
+    for (served, _) in fixture.readers() {
         let limit = match served.route.body {
             RequestBody::Events(_) => 8 << 20,
             _ => 64 << 10,
         };
-        stage.send(served, vec![b' '; limit + 1]).gives(413);
-        assert_ne!(stage.send(served, vec![b' '; limit]).status(), 413);
+        fixture.send(served, vec![b' '; limit + 1]).gives(413);
+        assert_ne!(fixture.send(served, vec![b' '; limit]).status(), 413);
     }
 }
 
 #[test]
 fn a_body_of_another_type_is_415() {
-    let stage = Stage::set();
+    let fixture = Fixture::new();
     let send = |served: &Served, content_type: &str| {
         let request = request(served)
             .header("Content-Type", content_type)
             .body("{}");
-        stage.sender(served).send(request)
+        fixture.sender(served).send(request)
     };
-    for (served, _) in stage.readers() {
+    for (served, _) in fixture.readers() {
         for wrong in [
             "text/plain",
             "application/x-www-form-urlencoded",
@@ -225,7 +225,7 @@ fn a_body_of_another_type_is_415() {
 
 #[test]
 fn garbage_is_refused() {
-    let stage = Stage::set();
+    let fixture = Fixture::new();
     let deep = [vec![b'['; 10_000], vec![b']'; 10_000]].concat();
     let deep_object = r#"{"a":"#.repeat(10_000).into_bytes();
     let garbage: &[&[u8]] = &[
@@ -252,9 +252,9 @@ fn garbage_is_refused() {
         &deep,
         &deep_object,
     ];
-    for (served, _) in stage.readers() {
+    for (served, _) in fixture.readers() {
         for body in garbage {
-            let answer = stage.send(served, *body);
+            let answer = fixture.send(served, *body);
             assert!(
                 is_refused(&answer),
                 "{} takes {:.40}",
@@ -267,8 +267,8 @@ fn garbage_is_refused() {
 
 #[test]
 fn a_field_that_is_missing_or_of_another_type_is_named() {
-    let stage = Stage::set();
-    for (served, fields) in stage.readers() {
+    let fixture = Fixture::new();
+    for (served, fields) in fixture.readers() {
         for field in fields {
             let others = match field.kind {
                 JsonKind::Text => vec![json!(7), json!(true), json!(["x"]), json!({"x": 1})],
@@ -277,14 +277,20 @@ fn a_field_that_is_missing_or_of_another_type_is_named() {
             for other in others {
                 let mut body = good_body(served, fields);
                 fields_of(served, &mut body).insert(field.name.to_owned(), other);
-                stage.send(served, body.to_string()).names(400, field.name);
+                fixture
+                    .send(served, body.to_string())
+                    .names(400, field.name);
             }
             if field.required {
                 let mut body = good_body(served, fields);
                 fields_of(served, &mut body).remove(field.name);
-                stage.send(served, body.to_string()).names(400, field.name);
+                fixture
+                    .send(served, body.to_string())
+                    .names(400, field.name);
                 fields_of(served, &mut body).insert(field.name.to_owned(), Value::Null);
-                stage.send(served, body.to_string()).names(400, field.name);
+                fixture
+                    .send(served, body.to_string())
+                    .names(400, field.name);
             }
         }
     }
@@ -292,11 +298,11 @@ fn a_field_that_is_missing_or_of_another_type_is_named() {
 
 #[test]
 fn a_key_that_comes_twice_is_refused_and_an_unknown_one_ignored() {
-    let stage = Stage::set();
-    for (served, fields) in stage.readers() {
+    let fixture = Fixture::new();
+    for (served, fields) in fixture.readers() {
         let mut body = good_body(served, fields);
         fields_of(served, &mut body).remove("password");
-        let usual = stage.send(served, good_body(served, fields).to_string());
+        let usual = fixture.send(served, good_body(served, fields).to_string());
         let text = body.to_string();
         for field in fields {
             let twice = text.replacen(
@@ -304,11 +310,11 @@ fn a_key_that_comes_twice_is_refused_and_an_unknown_one_ignored() {
                 &format!("{{\"{0}\":\"x\",\"{0}\":\"x\",", field.name),
                 1,
             );
-            stage.send(served, twice).names(400, field.name);
+            fixture.send(served, twice).names(400, field.name);
         }
         let mut more = good_body(served, fields);
         more["unknown"] = json!({"a": [1, 2]});
-        let answer = stage.send(served, more.to_string());
+        let answer = fixture.send(served, more.to_string());
         // A signup works only once, with the same address.
         let expected = if usual.status() == 201 && served.route.name == "sign_up" {
             409
@@ -321,13 +327,13 @@ fn a_key_that_comes_twice_is_refused_and_an_unknown_one_ignored() {
 
 #[test]
 fn a_nul_in_a_text_breaks_nothing() {
-    let stage = Stage::set();
-    for (served, fields) in stage.readers() {
+    let fixture = Fixture::new();
+    for (served, fields) in fixture.readers() {
         for field in fields.iter().filter(|field| field.kind == JsonKind::Text) {
             let mut body = good_body(served, fields);
             fields_of(served, &mut body).insert(field.name.to_owned(), json!("a\0b"));
             // An event's name may be anything; everywhere else it is a declared refusal, as the harness sees to.
-            let answer = stage.send(served, body.to_string());
+            let answer = fixture.send(served, body.to_string());
             assert!(
                 is_refused(&answer) || field.name == "name",
                 "{}",
@@ -339,14 +345,14 @@ fn a_nul_in_a_text_breaks_nothing() {
 
 #[test]
 fn a_route_that_takes_no_body_ignores_one() {
-    let stage = Stage::set();
-    for served in &stage.routes {
+    let fixture = Fixture::new();
+    for served in &fixture.routes {
         if !matches!(served.route.body, RequestBody::Nothing)
             || served.route.method.as_str() != "GET"
         {
             continue;
         }
-        let sender = stage.sender(served);
+        let sender = fixture.sender(served);
         let plain = sender.send(request(served)).status();
         for body in ["garbage", "{}", &"x".repeat(1 << 20)] {
             let with_body = request(served)
@@ -359,9 +365,9 @@ fn a_route_that_takes_no_body_ignores_one() {
 
 #[test]
 fn routes_that_always_succeed_do() {
-    let stage = Stage::set();
+    let fixture = Fixture::new();
     for (name, status) in [("ask_reset", 201), ("delete_token", 200)] {
-        let served = stage
+        let served = fixture
             .routes
             .iter()
             .find(|served| served.route.name == name)
@@ -377,7 +383,7 @@ fn routes_that_always_succeed_do() {
             let request = request(served)
                 .header("Content-Type", "image/png")
                 .body(body);
-            stage.server.anyone().send(request).gives(status).empty();
+            fixture.server.anyone().send(request).gives(status).empty();
         }
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::client::Body;
-use super::{Answer, Inside, PASSWORD, Request};
+use super::{Answer, PASSWORD, Request, TestServer};
 
 /// Somebody who sends requests, with or without a token.
 #[derive(Clone)]
 pub(crate) struct Actor {
-    inside: Arc<Inside>,
+    inner: Arc<TestServer>,
     /// What is sent with every request.
     headers: Vec<(String, String)>,
     /// The token, if there is one.
@@ -20,10 +20,10 @@ pub(crate) struct Actor {
 }
 
 impl Actor {
-    pub(crate) fn new(inside: &Arc<Inside>) -> Actor {
+    pub(crate) fn new(inner: &Arc<TestServer>) -> Actor {
         let (token, renewal) = (String::new(), String::new());
         Actor {
-            inside: Arc::clone(inside),
+            inner: Arc::clone(inner),
             headers: Vec::new(),
             token,
             renewal,
@@ -52,11 +52,11 @@ impl Actor {
     /// Sends a request as it is, and looks at the answer.
     #[track_caller]
     pub(crate) fn send(&self, mut request: Request) -> Answer {
-        let (address, judge) = self.inside.door();
+        let (address, checker) = self.inner.door();
         request.headers.extend(self.headers.iter().cloned());
         let received = request.send(address);
-        judge.judge(&request, &received);
-        let shape = judge.shape_of(&request.path);
+        checker.check(&request, &received);
+        let shape = checker.shape_of(&request.path);
         Answer {
             question: format!("{} {}", request.method, request.path),
             received,

@@ -6,8 +6,8 @@
 mod actor;
 mod answer;
 mod client;
-mod judge;
 mod mail;
+mod response_checker;
 mod shape;
 mod world;
 
@@ -33,8 +33,8 @@ use tokio::sync::oneshot;
 pub(crate) use actor::{Actor, User};
 pub(crate) use answer::Answer;
 pub(crate) use client::{Received, Request, read_chunk};
-pub(crate) use judge::{Judge, Served};
 pub(crate) use mail::Mail;
+pub(crate) use response_checker::{ResponseChecker, Served};
 pub(crate) use world::{HandClock, SeededRandom};
 
 /// The administrator's password of every server here.
@@ -70,11 +70,11 @@ pub(crate) struct Server {
     pub(crate) clock: Arc<HandClock>,
     /// Its chance.
     pub(crate) random: Arc<SeededRandom>,
-    inside: Arc<Inside>,
+    inner: Arc<TestServer>,
 }
 
 /// What the server and its visitors share.
-pub(crate) struct Inside {
+pub(crate) struct TestServer {
     directory: TempDir,
     world: World,
     /// The password that was made for the administrator, if one was.
@@ -85,7 +85,7 @@ pub(crate) struct Inside {
 /// A server between two starts.
 struct Running {
     address: SocketAddr,
-    judge: Arc<Judge>,
+    checker: Arc<ResponseChecker>,
     store: Arc<dyn Store>,
     services: Arc<Services>,
     runtime: Handle,
@@ -103,7 +103,7 @@ impl Server {
     pub(crate) fn with(settings: &str) -> Server {
         let clock = Arc::new(HandClock::start());
         let random = Arc::new(SeededRandom::start());
-        let inside = Inside {
+        let inner = TestServer {
             directory: tempfile::tempdir().unwrap(),
             world: World {
                 clock: clock.clone(),
@@ -115,9 +115,9 @@ impl Server {
         let server = Server {
             clock,
             random,
-            inside: Arc::new(inside),
+            inner: Arc::new(inner),
         };
-        server.inside.run(settings);
+        server.inner.run(settings);
         server
     }
 
@@ -128,8 +128,8 @@ impl Server {
 
     /// As `restart`, with other settings.
     pub(crate) fn restart_with(&self, settings: &str) {
-        self.inside.stop();
-        self.inside.run(settings);
+        self.inner.stop();
+        self.inner.run(settings);
     }
 
     /// Lets time pass. Uses that happened before it are written down as of before.
@@ -141,9 +141,7 @@ impl Server {
     /// Waits until everything that was begun in passing (writing down that a token was used) is done: what is already in the
     /// runtime's queue runs first, and the writer takes its steps in order.
     pub(crate) fn settle(&self) {
-        let (store, runtime) = self
-            .inside
-            .with(|it| (it.store.clone(), it.runtime.clone()));
+        let (store, runtime) = self.inner.with(|it| (it.store.clone(), it.runtime.clone()));
         let nobody = UserId::from_random([0; 16]);
         let settled = runtime.spawn(async move {
             for _ in 0..100 {
@@ -158,9 +156,9 @@ impl Server {
 
     /// Sends the mails that are due, and reads them.
     pub(crate) fn deliver_mails(&self) -> Vec<Mail> {
-        let folder = self.inside.directory.path().join("mail");
+        let folder = self.inner.directory.path().join("mail");
         let seen = mail::names_in(&folder);
-        let services = self.inside.with(|it| it.services.clone());
+        let services = self.inner.with(|it| it.services.clone());
         let now = self.now();
         self.run(async move {
             services
@@ -177,7 +175,7 @@ impl Server {
 
     /// Lets the sweeper run until it finds nothing more.
     pub(crate) fn sweep(&self) {
-        let services = self.inside.with(|it| it.services.clone());
+        let services = self.inner.with(|it| it.services.clone());
         let now = self.now();
         while self.run(services.sweep(now)).unwrap() {}
     }
@@ -205,38 +203,38 @@ impl Server {
 
     /// The store behind it.
     pub(crate) fn store(&self) -> Arc<dyn Store> {
-        self.inside.with(|it| it.store.clone())
+        self.inner.with(|it| it.store.clone())
     }
 
     /// Runs a future to its end on this server's runtime.
     pub(crate) fn run<T>(&self, future: impl Future<Output = T>) -> T {
-        let runtime = self.inside.with(|it| it.runtime.clone());
+        let runtime = self.inner.with(|it| it.runtime.clone());
         runtime.block_on(future)
     }
 
     /// The password that was made for the administrator since this was asked last.
     pub(crate) fn announced(&self) -> Option<String> {
-        self.inside.announced.lock().unwrap().take()
+        self.inner.announced.lock().unwrap().take()
     }
 
     /// What it serves.
-    pub(crate) fn served(&self) -> Arc<Judge> {
-        self.inside.with(|it| it.judge.clone())
+    pub(crate) fn served(&self) -> Arc<ResponseChecker> {
+        self.inner.with(|it| it.checker.clone())
     }
 
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
-        self.inside.with(|it| it.address)
+        self.inner.with(|it| it.address)
     }
 
     /// The time of day there.
     pub(crate) fn now(&self) -> Timestamp {
-        self.inside.world.clock.now()
+        self.inner.world.clock.now()
     }
 
     /// Somebody without a token.
     pub(crate) fn anyone(&self) -> Actor {
-        Actor::new(&self.inside)
+        Actor::new(&self.inner)
     }
 
     /// Somebody who has just signed up.
@@ -269,11 +267,11 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.inside.stop();
+        self.inner.stop();
     }
 }
 
-impl Inside {
+impl TestServer {
     fn with<T>(&self, look: impl FnOnce(&Running) -> T) -> T {
         let running = self
             .running
@@ -283,8 +281,8 @@ impl Inside {
     }
 
     /// Where it listens, and what its answers are held to.
-    fn door(&self) -> (SocketAddr, Arc<Judge>) {
-        self.with(|it| (it.address, it.judge.clone()))
+    fn door(&self) -> (SocketAddr, Arc<ResponseChecker>) {
+        self.with(|it| (it.address, it.checker.clone()))
     }
 
     fn run(&self, settings: &str) {
@@ -300,8 +298,8 @@ impl Inside {
                 let (listeners, dispatcher, store, services) =
                     open(&config, world, &announced).await;
                 let address = listeners.addresses()[0];
-                let judge = Arc::new(Judge::of(&dispatcher));
-                let parts = (address, judge, Arc::clone(&store), services, handle);
+                let checker = Arc::new(ResponseChecker::of(&dispatcher));
+                let parts = (address, checker, Arc::clone(&store), services, handle);
                 started.send(parts).unwrap();
                 // An error means that whoever could stop it is gone: the same thing.
                 server::serve(listeners, Arc::new(dispatcher), async {
@@ -311,12 +309,12 @@ impl Inside {
                 store.close().await;
             });
         });
-        let (address, judge, store, services, runtime) = start
+        let (address, checker, store, services, runtime) = start
             .recv()
             .expect("the server starts; its thread says why not");
         let running = Running {
             address,
-            judge,
+            checker,
             store,
             services,
             runtime,

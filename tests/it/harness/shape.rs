@@ -33,7 +33,7 @@ impl Shape {
     }
 
     /// What is wrong with this error body, if anything.
-    pub(crate) fn judge(self, content_type: Option<&str>, body: &str) -> Result<(), String> {
+    pub(crate) fn check(self, content_type: Option<&str>, body: &str) -> Result<(), String> {
         let is_text = self == Shape::Text;
         let expected = if is_text {
             "text/plain; charset=utf-8"
@@ -84,7 +84,7 @@ impl Shape {
 }
 
 /// What is wrong with an object that should have these fields.
-pub(crate) fn judge_fields(object: &Map<String, Value>, fields: &[Field]) -> Result<(), String> {
+pub(crate) fn check_fields(object: &Map<String, Value>, fields: &[Field]) -> Result<(), String> {
     for key in object.keys() {
         if !fields.iter().any(|field| field.name == key) {
             return Err(format!("`{key}` is not declared"));

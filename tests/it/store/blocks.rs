@@ -9,7 +9,7 @@ use doorward::store::Report;
 
 use crate::harness::by_hour_and_name;
 
-use super::{FOR_EVER, HOUR, Shelf, ana, at, every_backend, new_user, session, user_id};
+use super::{FOR_EVER, HOUR, StoreFixture, ana, at, every_backend, new_user, session, user_id};
 
 const MINUTE: i64 = 60_000;
 const ONE_HOUR: Retention = Retention {
@@ -25,11 +25,11 @@ fn all(order: Order) -> EventQuery {
     }
 }
 
-fn report(shelf: &Shelf, names: &[&str], now: Timestamp) {
-    report_about(shelf, 1, names, now);
+fn report(fixture: &StoreFixture, names: &[&str], now: Timestamp) {
+    report_about(fixture, 1, names, now);
 }
 
-fn report_about(shelf: &Shelf, user: u64, names: &[&str], now: Timestamp) {
+fn report_about(fixture: &StoreFixture, user: u64, names: &[&str], now: Timestamp) {
     let events: Vec<NewEvent<'_>> = names
         .iter()
         .map(|name| NewEvent {
@@ -39,7 +39,7 @@ fn report_about(shelf: &Shelf, user: u64, names: &[&str], now: Timestamp) {
             id: None,
         })
         .collect();
-    shelf.run(shelf.store().append_events(Report {
+    fixture.run(fixture.store().append_events(Report {
         reporter: Principal::User(user_id(1)),
         events: &events,
         idempotency: None,
@@ -47,12 +47,12 @@ fn report_about(shelf: &Shelf, user: u64, names: &[&str], now: Timestamp) {
     }));
 }
 
-fn merge(shelf: &Shelf, now: Timestamp) {
-    while shelf.run(shelf.store().merge_events(now)) {}
+fn merge(fixture: &StoreFixture, now: Timestamp) {
+    while fixture.run(fixture.store().merge_events(now)) {}
 }
 
-fn page(shelf: &Shelf, query: EventQuery) -> EventPage {
-    shelf.run(shelf.store().read_events(query))
+fn page(fixture: &StoreFixture, query: EventQuery) -> EventPage {
+    fixture.run(fixture.store().read_events(query))
 }
 
 fn names(page: &EventPage) -> Vec<String> {
@@ -66,27 +66,27 @@ fn positions(page: &EventPage) -> Vec<Position> {
 
 #[test]
 fn merging_changes_neither_what_is_read_nor_where_it_stands() {
-    every_backend(|mut shelf| {
-        ana(&shelf);
+    every_backend(|mut fixture| {
+        ana(&fixture);
         for minute in 0..200 {
-            report(&shelf, &["a", "b", "c"], at(minute * 60_000));
+            report(&fixture, &["a", "b", "c"], at(minute * 60_000));
         }
         let now = at(10 * HOUR);
-        let before = page(&shelf, all(Order::Ascending));
+        let before = page(&fixture, all(Order::Ascending));
         let cursor = before.events[100].0;
-        merge(&shelf, now);
-        shelf.reopen();
-        assert_eq!(page(&shelf, all(Order::Ascending)), before);
+        merge(&fixture, now);
+        fixture.reopen();
+        assert_eq!(page(&fixture, all(Order::Ascending)), before);
         let rest = EventQuery {
             after: Some(cursor),
             ..all(Order::Ascending)
         };
-        assert_eq!(page(&shelf, rest).events, before.events[101..]);
+        assert_eq!(page(&fixture, rest).events, before.events[101..]);
         let back = EventQuery {
             after: Some(cursor),
             ..all(Order::Descending)
         };
-        let mut reversed = page(&shelf, back).events;
+        let mut reversed = page(&fixture, back).events;
         reversed.reverse();
         assert_eq!(reversed, before.events[..100]);
         let some = EventQuery {
@@ -95,76 +95,76 @@ fn merging_changes_neither_what_is_read_nor_where_it_stands() {
             to: Some(at(2 * HOUR)),
             ..all(Order::Descending)
         };
-        assert_eq!(page(&shelf, some).events.len(), 60);
+        assert_eq!(page(&fixture, some).events.len(), 60);
     });
 }
 
 #[test]
 fn what_is_stored_later_stands_behind_whatever_the_clock_does() {
-    every_backend(|mut shelf| {
-        ana(&shelf);
-        report(&shelf, &["ahead"], at(100 * HOUR));
-        report(&shelf, &["set back"], at(0));
-        merge(&shelf, at(0));
-        shelf.reopen();
-        report(&shelf, &["later"], at(1));
-        let read = page(&shelf, all(Order::Ascending));
+    every_backend(|mut fixture| {
+        ana(&fixture);
+        report(&fixture, &["ahead"], at(100 * HOUR));
+        report(&fixture, &["set back"], at(0));
+        merge(&fixture, at(0));
+        fixture.reopen();
+        report(&fixture, &["later"], at(1));
+        let read = page(&fixture, all(Order::Ascending));
         assert_eq!(names(&read), ["ahead", "set back", "later"]);
         assert!(positions(&read).is_sorted());
         let early = EventQuery {
             to: Some(at(HOUR)),
             ..all(Order::Descending)
         };
-        assert_eq!(names(&page(&shelf, early)), ["later", "set back"]);
+        assert_eq!(names(&page(&fixture, early)), ["later", "set back"]);
     });
 }
 
 #[test]
 fn a_damaged_block_is_left_out_and_said_and_stops_nothing() {
-    every_backend(|mut shelf| {
-        ana(&shelf);
-        report(&shelf, &["before"], at(0));
-        report(&shelf, &["lost"], at(1));
-        shelf.damage(b'B');
-        report(&shelf, &["behind"], at(2));
+    every_backend(|mut fixture| {
+        ana(&fixture);
+        report(&fixture, &["before"], at(0));
+        report(&fixture, &["lost"], at(1));
+        fixture.damage(b'B');
+        report(&fixture, &["behind"], at(2));
         // Loose, and then merged.
         for now in [at(3), at(5 * HOUR)] {
-            merge(&shelf, now);
+            merge(&fixture, now);
             for order in [Order::Ascending, Order::Descending] {
-                let mut read = names(&page(&shelf, all(order)));
+                let mut read = names(&page(&fixture, all(order)));
                 read.sort();
                 assert_eq!(read, ["before", "behind"]);
-                assert_eq!(page(&shelf, all(order)).damaged_blocks, 1);
+                assert_eq!(page(&fixture, all(order)).damaged_blocks, 1);
             }
-            assert_eq!(shelf.store().damaged_blocks(), 1);
+            assert_eq!(fixture.store().damaged_blocks(), 1);
         }
-        shelf.sweep(at(9 * HOUR), ONE_HOUR);
-        let swept = page(&shelf, all(Order::Ascending));
+        fixture.sweep(at(9 * HOUR), ONE_HOUR);
+        let swept = page(&fixture, all(Order::Ascending));
         assert_eq!((names(&swept), swept.damaged_blocks), (vec![], 0));
     });
 }
 
 #[test]
 fn the_oldest_events_go_when_all_together_are_too_large() {
-    every_backend(|shelf| {
-        ana(&shelf);
+    every_backend(|fixture| {
+        ana(&fixture);
         for hour in 0..50 {
-            report(&shelf, &["a"; 40], at(hour * 2 * HOUR));
+            report(&fixture, &["a"; 40], at(hour * 2 * HOUR));
         }
         let now = at(200 * HOUR);
-        merge(&shelf, now);
+        merge(&fixture, now);
         let small = Retention {
             max_bytes: 2_000,
             ..FOR_EVER
         };
-        shelf.sweep(now, small);
+        fixture.sweep(now, small);
         let mut query = all(Order::Ascending);
         query.limit = 10_000;
-        let kept = page(&shelf, query).events;
+        let kept = page(&fixture, query).events;
         assert!((40..1_000).contains(&kept.len()), "{}", kept.len());
         assert_eq!(kept.last().unwrap().1.at, at(98 * HOUR));
         // What was counted stays.
-        let counts = shelf.run(shelf.store().event_counts(0..u32::MAX, None));
+        let counts = fixture.run(fixture.store().event_counts(0..u32::MAX, None));
         let counted = counts.hours.iter().flat_map(|hour| &hour.counts);
         assert_eq!(counted.map(|it| it.count).sum::<u64>(), 2_000);
     });
@@ -172,70 +172,74 @@ fn the_oldest_events_go_when_all_together_are_too_large() {
 
 #[test]
 fn names_that_have_no_room_are_counted_under_one_and_kept_with_their_events() {
-    every_backend(|mut shelf| {
-        ana(&shelf);
+    every_backend(|mut fixture| {
+        ana(&fixture);
         let many: Vec<String> = (0..super::MAX_NAMES + 5)
             .map(|it| format!("n{it}"))
             .collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        report(&shelf, &many, at(0));
-        shelf.reopen();
-        let counts = shelf.run(shelf.store().event_counts(0..u32::MAX, Some("(other)")));
+        report(&fixture, &many, at(0));
+        fixture.reopen();
+        let counts = fixture.run(fixture.store().event_counts(0..u32::MAX, Some("(other)")));
         assert_eq!(counts.hours[0].counts[0].count, 5);
         for now in [at(0), at(5 * HOUR)] {
-            merge(&shelf, now);
+            merge(&fixture, now);
             let last = EventQuery {
                 name: Some(many.last().unwrap().to_string()),
                 ..all(Order::Descending)
             };
-            assert_eq!(names(&page(&shelf, last)), [*many.last().unwrap()]);
+            assert_eq!(names(&page(&fixture, last)), [*many.last().unwrap()]);
         }
     });
 }
 
 #[test]
 fn a_merged_block_is_kept_as_long_as_its_latest_event() {
-    every_backend(|shelf| {
-        ana(&shelf);
+    every_backend(|fixture| {
+        ana(&fixture);
         // One merged block, whose key has the time of the first event.
-        report(&shelf, &["first"], at(0));
-        report(&shelf, &["latest"], at(50 * MINUTE));
-        merge(&shelf, at(5 * HOUR));
-        let kept = || names(&page(&shelf, all(Order::Ascending)));
-        shelf.sweep(at(110 * MINUTE), ONE_HOUR);
+        report(&fixture, &["first"], at(0));
+        report(&fixture, &["latest"], at(50 * MINUTE));
+        merge(&fixture, at(5 * HOUR));
+        let kept = || names(&page(&fixture, all(Order::Ascending)));
+        fixture.sweep(at(110 * MINUTE), ONE_HOUR);
         assert_eq!(kept(), ["first", "latest"]);
-        shelf.sweep(at(110 * MINUTE + 1), ONE_HOUR);
+        fixture.sweep(at(110 * MINUTE + 1), ONE_HOUR);
         assert!(kept().is_empty());
     });
 }
 
 #[test]
 fn events_of_a_clock_that_was_set_back_are_kept_no_longer_than_others() {
-    every_backend(|shelf| {
-        ana(&shelf);
-        report(&shelf, &["ahead"], at(100 * HOUR));
+    every_backend(|fixture| {
+        ana(&fixture);
+        report(&fixture, &["ahead"], at(100 * HOUR));
         // It stands behind the other, under a key with the time of the other.
-        report(&shelf, &["set back"], at(0));
-        merge(&shelf, at(HOUR));
-        shelf.sweep(at(HOUR + 1), ONE_HOUR);
-        assert_eq!(names(&page(&shelf, all(Order::Ascending))), ["ahead"]);
+        report(&fixture, &["set back"], at(0));
+        merge(&fixture, at(HOUR));
+        fixture.sweep(at(HOUR + 1), ONE_HOUR);
+        assert_eq!(names(&page(&fixture, all(Order::Ascending))), ["ahead"]);
     });
 }
 
 #[test]
 fn an_erasure_corrects_the_counts_of_the_hours_of_its_events() {
-    every_backend(|mut shelf| {
-        ana(&shelf);
+    every_backend(|mut fixture| {
+        ana(&fixture);
         let ben = new_user(2, "ben@example.org", None);
-        shelf.run(shelf.store().create_user(ben, session(2, 2, at(0)), at(0)));
+        fixture.run(
+            fixture
+                .store()
+                .create_user(ben, session(2, 2, at(0)), at(0)),
+        );
         // One merged block with the events of two hours.
-        report(&shelf, &["a", "a", "a", "b"], at(50 * MINUTE));
-        report(&shelf, &["a", "a"], at(70 * MINUTE));
-        report_about(&shelf, 2, &["a"], at(70 * MINUTE));
+        report(&fixture, &["a", "a", "a", "b"], at(50 * MINUTE));
+        report(&fixture, &["a", "a"], at(70 * MINUTE));
+        report_about(&fixture, 2, &["a"], at(70 * MINUTE));
         let hour = at(0).hour();
-        let erased = |shelf: &Shelf, what| {
-            let erased = shelf.run(shelf.store().erase_events(what, at(80 * MINUTE)));
-            let counts = shelf.run(shelf.store().event_counts(0..u32::MAX, None));
+        let erased = |fixture: &StoreFixture, what| {
+            let erased = fixture.run(fixture.store().erase_events(what, at(80 * MINUTE)));
+            let counts = fixture.run(fixture.store().event_counts(0..u32::MAX, None));
             let counts = by_hour_and_name(&counts).into_iter();
             let counts = counts.map(|((of, name), count)| (of - hour, name, count));
             (erased, counts.collect::<Vec<_>>())
@@ -247,15 +251,18 @@ fn an_erasure_corrects_the_counts_of_the_hours_of_its_events() {
         };
         let (a, b) = ("a".to_owned(), "b".to_owned());
         let left = vec![(0, a.clone(), 3), (0, b.clone(), 1), (1, a.clone(), 2)];
-        assert_eq!(erased(&shelf, of_ben), (1, left));
+        assert_eq!(erased(&fixture, of_ben), (1, left));
         let of_the_first_hour = Erasure {
             name: Some(a.clone()),
             subject: None,
             before: Some(at(HOUR)),
         };
         let left = vec![(0, b, 1), (1, a, 2)];
-        assert_eq!(erased(&shelf, of_the_first_hour.clone()), (3, left.clone()));
-        shelf.reopen();
-        assert_eq!(erased(&shelf, of_the_first_hour), (0, left));
+        assert_eq!(
+            erased(&fixture, of_the_first_hour.clone()),
+            (3, left.clone())
+        );
+        fixture.reopen();
+        assert_eq!(erased(&fixture, of_the_first_hour), (0, left));
     });
 }

@@ -13,9 +13,9 @@ use super::reference::Stored;
 impl Life {
     /// Compares everything that can be seen.
     pub(super) fn compare(&self) {
-        let (store, reference) = (self.shelf.store(), &self.reference);
+        let (store, reference) = (self.fixture.store(), &self.reference);
         for id in &self.users {
-            let found = self.shelf.run(store.find_user(*id));
+            let found = self.fixture.run(store.find_user(*id));
             let known = reference.users.get(id);
             assert_eq!(found.is_some(), known.is_some());
             if let (Some(found), Some(known)) = (found, known) {
@@ -28,11 +28,11 @@ impl Life {
         self.compare_live(Principal::Admin);
         for number in 0..20 {
             let address = email(&format!("user{number}@example.org"));
-            let found = self.shelf.run(store.find_user_by_email(&address.key()));
+            let found = self.fixture.run(store.find_user_by_email(&address.key()));
             assert_eq!(found.map(|user| user.id), reference.owner_of(&address));
         }
         for code in &self.codes {
-            let found = self.shelf.run(store.find_reset(code, self.now));
+            let found = self.fixture.run(store.find_reset(code, self.now));
             assert_eq!(found, reference.find_reset(*code, self.now));
         }
         self.tokens
@@ -45,8 +45,8 @@ impl Life {
     fn compare_counts(&self) {
         let oldest = self.now.before(RETENTION.counts).hour();
         let counts_of = |name: Option<&str>| {
-            let verb = self.shelf.store().event_counts(oldest..u32::MAX, name);
-            self.shelf.run(verb)
+            let verb = self.fixture.store().event_counts(oldest..u32::MAX, name);
+            self.fixture.run(verb)
         };
         let counted = counts_of(None);
         let known = &self.reference.counts;
@@ -74,8 +74,8 @@ impl Life {
 
     fn compare_live(&self, holder: Principal) {
         let live = self
-            .shelf
-            .run(self.shelf.store().live_tokens(holder, self.now));
+            .fixture
+            .run(self.fixture.store().live_tokens(holder, self.now));
         let live: BTreeSet<_> = live.into_iter().map(|token| token.id.0).collect();
         let expected = self.reference.live(holder, self.now).into_iter();
         assert_eq!(
@@ -88,7 +88,7 @@ impl Life {
 
     /// What is dead may be forgotten or not; what is not must be there as it is.
     fn compare_token(&self, digest: &Digest) {
-        let found = self.shelf.run(self.shelf.store().find_token(digest));
+        let found = self.fixture.run(self.fixture.store().find_token(digest));
         let status = |token: &Token, epoch| token.status(epoch, self.now);
         let Some(known) = self.reference.tokens.get(digest) else {
             assert!(found.is_none_or(|it| status(&it.token, it.epoch) == TokenStatus::Revoked));
@@ -112,8 +112,8 @@ impl Life {
     pub(super) fn compare_events(&self) {
         let oldest = self.now.before(RETENTION.events);
         let found = self
-            .shelf
-            .run(self.shelf.store().events_since(oldest, usize::MAX));
+            .fixture
+            .run(self.fixture.store().events_since(oldest, usize::MAX));
         let found: Vec<Stored> = found
             .into_iter()
             .map(|it| {

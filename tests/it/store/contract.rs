@@ -7,7 +7,8 @@ use doorward::store::{Created, Error, Health, Redeemed, Refreshed, SystemValue, 
 use uuid::Builder;
 
 use super::{
-    Shelf, ana, at, bytes, digest, email, every_backend, new_token, new_user, session, user_id,
+    StoreFixture, ana, at, bytes, digest, email, every_backend, new_token, new_user, session,
+    user_id,
 };
 
 const RETENTION: Retention = Retention {
@@ -29,18 +30,18 @@ fn mail(number: u64, key: &str, millis: i64) -> DueMail {
 
 #[test]
 fn an_account_its_address_and_its_session_begin_together() {
-    every_backend(|mut shelf| {
-        ana(&shelf);
-        shelf.reopen();
-        let store = shelf.store();
-        let user = shelf
+    every_backend(|mut fixture| {
+        ana(&fixture);
+        fixture.reopen();
+        let store = fixture.store();
+        let user = fixture
             .run(store.find_user_by_email("ana@example.org"))
             .unwrap();
         assert_eq!(
             (user.id, user.epoch, user.created_at),
             (user_id(1), 0, at(0))
         );
-        let found = shelf.run(store.find_token(&digest("token", 1))).unwrap();
+        let found = fixture.run(store.find_token(&digest("token", 1))).unwrap();
         assert_eq!(found.token.status(found.epoch, at(1)), TokenStatus::Live);
         assert_eq!(found.user.unwrap().id, user_id(1));
         let taken = store.create_user(
@@ -48,130 +49,133 @@ fn an_account_its_address_and_its_session_begin_together() {
             session(2, 2, at(1)),
             at(1),
         );
-        assert_eq!(shelf.run(taken), Created::EmailTaken);
-        assert!(shelf.run(store.find_token(&digest("token", 2))).is_none());
-        assert!(shelf.run(store.find_user(user_id(2))).is_none());
+        assert_eq!(fixture.run(taken), Created::EmailTaken);
+        assert!(fixture.run(store.find_token(&digest("token", 2))).is_none());
+        assert!(fixture.run(store.find_user(user_id(2))).is_none());
     });
 }
 
 #[test]
 fn an_invite_is_used_only_by_accounts_that_come_about() {
-    every_backend(|mut shelf| {
+    every_backend(|mut fixture| {
         let code = doorward::crypto::digest(b"welcome");
-        let offer = |shelf: &Shelf, uses| {
+        let offer = |fixture: &StoreFixture, uses| {
             let terms = InviteTerms {
                 uses,
                 expires_at: Some(at(1000)),
             };
-            shelf.run(shelf.store().offer_invites(vec![(code, terms)]));
+            fixture.run(fixture.store().offer_invites(vec![(code, terms)]));
         };
-        let join = |shelf: &Shelf, number: u64, address: &str, now: i64| {
+        let join = |fixture: &StoreFixture, number: u64, address: &str, now: i64| {
             let user = new_user(number, address, Some("welcome"));
-            shelf.run(
-                shelf
-                    .store()
-                    .create_user(user, session(number, number, at(now)), at(now)),
-            )
+            fixture.run(fixture.store().create_user(
+                user,
+                session(number, number, at(now)),
+                at(now),
+            ))
         };
-        assert_eq!(join(&shelf, 1, "a@x.org", 0), Created::InviteNotFound);
-        offer(&shelf, 2);
-        assert!(matches!(join(&shelf, 1, "a@x.org", 0), Created::Done(_)));
-        assert_eq!(join(&shelf, 2, "a@x.org", 0), Created::EmailTaken);
-        shelf.reopen();
-        offer(&shelf, 2);
-        assert!(matches!(join(&shelf, 2, "b@x.org", 0), Created::Done(_)));
-        assert_eq!(join(&shelf, 3, "c@x.org", 0), Created::InviteNotFound);
-        offer(&shelf, 9);
-        assert_eq!(join(&shelf, 3, "c@x.org", 1000), Created::InviteNotFound);
-        assert!(matches!(join(&shelf, 3, "c@x.org", 999), Created::Done(_)));
+        assert_eq!(join(&fixture, 1, "a@x.org", 0), Created::InviteNotFound);
+        offer(&fixture, 2);
+        assert!(matches!(join(&fixture, 1, "a@x.org", 0), Created::Done(_)));
+        assert_eq!(join(&fixture, 2, "a@x.org", 0), Created::EmailTaken);
+        fixture.reopen();
+        offer(&fixture, 2);
+        assert!(matches!(join(&fixture, 2, "b@x.org", 0), Created::Done(_)));
+        assert_eq!(join(&fixture, 3, "c@x.org", 0), Created::InviteNotFound);
+        offer(&fixture, 9);
+        assert_eq!(join(&fixture, 3, "c@x.org", 1000), Created::InviteNotFound);
+        assert!(matches!(
+            join(&fixture, 3, "c@x.org", 999),
+            Created::Done(_)
+        ));
     });
 }
 
 #[test]
 fn a_token_of_a_past_epoch_is_not_issued() {
-    every_backend(|shelf| {
-        let ana = ana(&shelf);
-        let store = shelf.store();
+    every_backend(|fixture| {
+        let ana = ana(&fixture);
+        let store = fixture.store();
         let change = store.change_password(user_id(1), 0, "new".into(), None, at(1));
-        assert_eq!(shelf.run(change), Updated::Done);
+        assert_eq!(fixture.run(change), Updated::Done);
         let late = new_token(2, TokenKind::Session, ana, 0, at(2));
-        assert!(!shelf.run(store.issue_token(late, 100, at(2))));
+        assert!(!fixture.run(store.issue_token(late, 100, at(2))));
         let fresh = new_token(3, TokenKind::Session, ana, 1, at(2));
-        assert!(shelf.run(store.issue_token(fresh, 100, at(2))));
+        assert!(fixture.run(store.issue_token(fresh, 100, at(2))));
         let again = store.change_password(user_id(1), 0, "newer".into(), None, at(3));
-        assert_eq!(shelf.run(again), Updated::Gone);
+        assert_eq!(fixture.run(again), Updated::Gone);
         assert_eq!(
-            shelf
+            fixture
                 .run(store.find_user(user_id(1)))
                 .unwrap()
                 .password_hash,
             "new"
         );
-        assert_eq!(shelf.run(store.live_tokens(ana, at(3))).len(), 1);
+        assert_eq!(fixture.run(store.live_tokens(ana, at(3))).len(), 1);
     });
 }
 
 #[test]
 fn a_hash_is_replaced_only_by_one_of_the_same_password() {
-    every_backend(|shelf| {
-        ana(&shelf);
-        let store = shelf.store();
+    every_backend(|fixture| {
+        ana(&fixture);
+        let store = fixture.store();
         let hash = || {
-            shelf
+            fixture
                 .run(store.find_user(user_id(1)))
                 .unwrap()
                 .password_hash
                 .clone()
         };
-        shelf.run(store.rehash_password(user_id(1), "another".into(), "worse".into()));
+        fixture.run(store.rehash_password(user_id(1), "another".into(), "worse".into()));
         assert_eq!(hash(), "a hash");
-        shelf.run(store.rehash_password(user_id(1), "a hash".into(), "better".into()));
+        fixture.run(store.rehash_password(user_id(1), "a hash".into(), "better".into()));
         assert_eq!(hash(), "better");
-        assert_eq!(shelf.run(store.epoch_of(Principal::User(user_id(1)))), 0);
+        assert_eq!(fixture.run(store.epoch_of(Principal::User(user_id(1)))), 0);
     });
 }
 
 #[test]
 fn a_disabled_account_is_dead_until_it_is_enabled_and_its_tokens_stay_dead() {
-    every_backend(|shelf| {
-        let ana = ana(&shelf);
-        let store = shelf.store();
-        assert!(shelf.run(store.set_disabled(user_id(1), true, at(1))));
-        let found = shelf.run(store.find_token(&digest("token", 1))).unwrap();
+    every_backend(|fixture| {
+        let ana = ana(&fixture);
+        let store = fixture.store();
+        assert!(fixture.run(store.set_disabled(user_id(1), true, at(1))));
+        let found = fixture.run(store.find_token(&digest("token", 1))).unwrap();
         assert!(found.epoch.is_none() && found.user.is_none());
         let token = new_token(2, TokenKind::Session, ana, 1, at(2));
-        assert!(!shelf.run(store.issue_token(token, 100, at(2))));
-        assert!(!shelf.run(store.put_reset(user_id(1), digest("code", 1), at(100))));
-        assert!(shelf.run(store.set_disabled(user_id(1), false, at(3))));
-        let found = shelf.run(store.find_token(&digest("token", 1))).unwrap();
+        assert!(!fixture.run(store.issue_token(token, 100, at(2))));
+        assert!(!fixture.run(store.put_reset(user_id(1), digest("code", 1), at(100))));
+        assert!(fixture.run(store.set_disabled(user_id(1), false, at(3))));
+        let found = fixture.run(store.find_token(&digest("token", 1))).unwrap();
         assert_eq!(found.token.status(found.epoch, at(4)), TokenStatus::Revoked);
-        assert!(!shelf.run(store.set_disabled(user_id(9), true, at(1))));
+        assert!(!fixture.run(store.set_disabled(user_id(9), true, at(1))));
     });
 }
 
 #[test]
 fn a_pair_is_renewed_once_and_an_access_token_twice_within_the_grace() {
-    every_backend(|shelf| {
-        let ana = ana(&shelf);
-        let store = shelf.store();
+    every_backend(|fixture| {
+        let ana = ana(&fixture);
+        let store = fixture.store();
         let (pair, access) = (
             new_token(2, TokenKind::Angen, ana, 0, at(0)),
             new_token(3, TokenKind::Access, ana, 0, at(0)),
         );
         for token in [&pair, &access] {
-            assert!(shelf.run(store.issue_token(token.clone(), 100, at(0))));
+            assert!(fixture.run(store.issue_token(token.clone(), 100, at(0))));
         }
         let renew = |code, number| {
             let new = new_token(number, TokenKind::Angen, ana, 0, at(1));
-            shelf.run(store.renew_token(pair.digest, digest("renewal", code), new, at(1)))
+            fixture.run(store.renew_token(pair.digest, digest("renewal", code), new, at(1)))
         };
         assert!(renew(9, 10).is_none());
         assert_eq!(renew(2, 11).unwrap().holder, ana);
         assert!(renew(2, 12).is_none());
-        assert!(shelf.run(store.find_token(&pair.digest)).is_none());
+        assert!(fixture.run(store.find_token(&pair.digest)).is_none());
         let refresh = |number, now| {
             let new = new_token(number, TokenKind::Access, ana, 0, at(now));
-            shelf.run(store.refresh_token(access.digest, new, at(now)))
+            fixture.run(store.refresh_token(access.digest, new, at(now)))
         };
         let Refreshed::Done(first) = refresh(20, 5_000) else {
             panic!()
@@ -179,86 +183,90 @@ fn a_pair_is_renewed_once_and_an_access_token_twice_within_the_grace() {
         assert_eq!(first.family, access.token.family);
         assert_eq!(refresh(21, 14_999), Refreshed::Again(first));
         assert!(matches!(refresh(22, 15_000), Refreshed::Reused(_)));
-        assert!(shelf.run(store.find_token(&digest("token", 20))).is_none());
+        assert!(
+            fixture
+                .run(store.find_token(&digest("token", 20)))
+                .is_none()
+        );
         let pairs_refresh = store.refresh_token(
             digest("token", 11),
             new_token(30, TokenKind::Access, ana, 0, at(1)),
             at(1),
         );
-        assert_eq!(shelf.run(pairs_refresh), Refreshed::Refused);
+        assert_eq!(fixture.run(pairs_refresh), Refreshed::Refused);
     });
 }
 
 #[test]
 fn a_reset_code_is_the_only_one_and_is_used_once() {
-    every_backend(|mut shelf| {
-        ana(&shelf);
+    every_backend(|mut fixture| {
+        ana(&fixture);
         let (first, second) = (digest("code", 1), digest("code", 2));
         for code in [first, second] {
-            assert!(shelf.run(shelf.store().put_reset(user_id(1), code, at(100))));
+            assert!(fixture.run(fixture.store().put_reset(user_id(1), code, at(100))));
         }
-        shelf.reopen();
-        let store = shelf.store();
-        assert_eq!(shelf.run(store.find_reset(&first, at(1))), None);
+        fixture.reopen();
+        let store = fixture.store();
+        assert_eq!(fixture.run(store.find_reset(&first, at(1))), None);
         assert_eq!(
-            shelf.run(store.find_reset(&second, at(99))),
+            fixture.run(store.find_reset(&second, at(99))),
             Some(user_id(1))
         );
-        assert_eq!(shelf.run(store.find_reset(&second, at(100))), None);
-        let redeem = |code, now| shelf.run(store.redeem_reset(code, "new".into(), at(now)));
+        assert_eq!(fixture.run(store.find_reset(&second, at(100))), None);
+        let redeem = |code, now| fixture.run(store.redeem_reset(code, "new".into(), at(now)));
         assert_eq!(redeem(first, 1), Redeemed::Refused);
         assert_eq!(redeem(second, 100), Redeemed::Refused);
         assert_eq!(redeem(second, 99), Redeemed::Done(user_id(1)));
         assert_eq!(redeem(second, 99), Redeemed::Refused);
-        assert!(!shelf.run(store.put_reset(user_id(7), first, at(100))));
+        assert!(!fixture.run(store.put_reset(user_id(7), first, at(100))));
     });
 }
 
 #[test]
 fn one_mail_waits_for_each_address() {
-    every_backend(|mut shelf| {
+    every_backend(|mut fixture| {
         for (number, key, due) in [(1, "a@x.org", 5), (2, "b@x.org", 3), (3, "a@x.org", 7)] {
-            assert!(shelf.run(shelf.store().enqueue_mail(mail(number, key, due))));
+            assert!(fixture.run(fixture.store().enqueue_mail(mail(number, key, due))));
         }
-        shelf.reopen();
-        let store = shelf.store();
-        let due = |now| shelf.run(store.due_mails(at(now)));
+        fixture.reopen();
+        let store = fixture.store();
+        let due = |now| fixture.run(store.due_mails(at(now)));
         assert_eq!(due(2), (vec![], Some(at(3))));
         assert_eq!(due(6), (vec![mail(2, "b@x.org", 3)], Some(at(7))));
         // It was replaced: settling the old one leaves the new one.
-        shelf.run(store.remove_mail(mail(1, "a@x.org", 5)));
-        shelf.run(store.postpone_mail(mail(2, "b@x.org", 3), at(9)));
+        fixture.run(store.remove_mail(mail(1, "a@x.org", 5)));
+        fixture.run(store.postpone_mail(mail(2, "b@x.org", 3), at(9)));
         let put_off = DueMail {
             due_at: at(9),
             attempts: 1,
             ..mail(2, "b@x.org", 3)
         };
         assert_eq!(due(9), (vec![mail(3, "a@x.org", 7), put_off.clone()], None));
-        shelf.run(store.remove_mail(mail(3, "a@x.org", 7)));
-        shelf.run(store.remove_mail(put_off));
+        fixture.run(store.remove_mail(mail(3, "a@x.org", 7)));
+        fixture.run(store.remove_mail(put_off));
         assert_eq!(due(99), (vec![], None));
     });
 }
 
 #[test]
 fn the_first_fact_stays() {
-    every_backend(|mut shelf| {
-        let keep = |shelf: &Shelf, value: &[u8]| {
-            shelf.run(
-                shelf
+    every_backend(|mut fixture| {
+        let keep = |fixture: &StoreFixture, value: &[u8]| {
+            fixture.run(
+                fixture
                     .store()
                     .keep_system_value(SystemValue::SigningSeed, value.to_vec()),
             )
         };
         assert_eq!(
-            shelf.run(shelf.store().find_system_value(SystemValue::SigningSeed)),
+            fixture.run(fixture.store().find_system_value(SystemValue::SigningSeed)),
             None
         );
-        assert_eq!(keep(&shelf, b"first"), b"first");
-        shelf.reopen();
-        assert_eq!(keep(&shelf, b"second"), b"first");
+        assert_eq!(keep(&fixture, b"first"), b"first");
+        fixture.reopen();
+        assert_eq!(keep(&fixture, b"second"), b"first");
         assert_eq!(
-            shelf.run(shelf.store().find_system_value(SystemValue::AdminHash)),
+            fixture.run(fixture.store().find_system_value(SystemValue::AdminHash)),
             None
         );
     });
@@ -266,111 +274,118 @@ fn the_first_fact_stays() {
 
 #[test]
 fn another_fingerprint_is_another_epoch() {
-    every_backend(|mut shelf| {
-        let note = |shelf: &Shelf, print: &str| {
-            shelf.run(shelf.store().reconcile(Principal::Admin, print.into()))
+    every_backend(|mut fixture| {
+        let note = |fixture: &StoreFixture, print: &str| {
+            fixture.run(fixture.store().reconcile(Principal::Admin, print.into()))
         };
         assert_eq!(
-            (note(&shelf, "a"), note(&shelf, "a"), note(&shelf, "b")),
+            (
+                note(&fixture, "a"),
+                note(&fixture, "a"),
+                note(&fixture, "b")
+            ),
             (0, 0, 1)
         );
-        shelf.reopen();
-        assert_eq!((note(&shelf, "b"), note(&shelf, "a")), (1, 2));
-        assert_eq!(shelf.run(shelf.store().epoch_of(Principal::Hub)), 0);
+        fixture.reopen();
+        assert_eq!((note(&fixture, "b"), note(&fixture, "a")), (1, 2));
+        assert_eq!(fixture.run(fixture.store().epoch_of(Principal::Hub)), 0);
         let admin = new_token(1, TokenKind::Admin, Principal::Admin, 2, at(0));
-        assert!(shelf.run(shelf.store().issue_token(admin, 100, at(0))));
+        assert!(fixture.run(fixture.store().issue_token(admin, 100, at(0))));
     });
 }
 
 #[test]
 fn sweeping_takes_what_is_over_and_nothing_else() {
-    every_backend(|shelf| {
-        let ana = ana(&shelf);
-        let store = shelf.store();
+    every_backend(|fixture| {
+        let ana = ana(&fixture);
+        let store = fixture.store();
         for number in 2..602 {
             let token = new_token(number, TokenKind::Session, ana, 0, at(0));
-            assert!(shelf.run(store.issue_token(token, 10_000, at(0))));
+            assert!(fixture.run(store.issue_token(token, 10_000, at(0))));
         }
         let hour = 3_600_000;
         let late = new_token(1000, TokenKind::Session, ana, 0, at(2));
-        assert!(shelf.run(store.issue_token(late, 10_000, at(2))));
+        assert!(fixture.run(store.issue_token(late, 10_000, at(2))));
         let mut removed = 0;
         loop {
-            let swept = shelf.run(store.sweep(at(hour + 1), RETENTION));
+            let swept = fixture.run(store.sweep(at(hour + 1), RETENTION));
             removed += swept.removed;
             if !swept.more {
                 break;
             }
         }
         assert_eq!(removed, 601);
-        assert!(shelf.run(store.find_token(&digest("token", 5))).is_none());
-        assert_eq!(shelf.run(store.live_tokens(ana, at(hour + 1))).len(), 1);
-        assert_eq!(shelf.run(store.sweep(at(hour + 1), RETENTION)).removed, 0);
+        assert!(fixture.run(store.find_token(&digest("token", 5))).is_none());
+        assert_eq!(fixture.run(store.live_tokens(ana, at(hour + 1))).len(), 1);
+        assert_eq!(fixture.run(store.sweep(at(hour + 1), RETENTION)).removed, 0);
     });
 }
 
 #[test]
 fn a_damaged_record_does_not_keep_others_from_being_swept() {
-    every_backend(|mut shelf| {
-        let ana = ana(&shelf);
+    every_backend(|mut fixture| {
+        let ana = ana(&fixture);
         for number in 2..12 {
             let token = new_token(number, TokenKind::Session, ana, 0, at(0));
-            assert!(shelf.run(shelf.store().issue_token(token, 10_000, at(0))));
+            assert!(fixture.run(fixture.store().issue_token(token, 10_000, at(0))));
         }
-        shelf.damage(b'T');
+        fixture.damage(b'T');
         let later = at(2 * 3_600_000);
-        let swept = shelf.run(shelf.store().sweep(later, RETENTION));
+        let swept = fixture.run(fixture.store().sweep(later, RETENTION));
         assert_eq!((swept.removed, swept.more), (11, false));
-        assert_eq!(shelf.run(shelf.store().sweep(later, RETENTION)).removed, 0);
+        assert_eq!(
+            fixture.run(fixture.store().sweep(later, RETENTION)).removed,
+            0
+        );
     });
 }
 
 #[test]
 fn a_closed_store_refuses_changes() {
-    every_backend(|shelf| {
-        let store = shelf.store();
+    every_backend(|fixture| {
+        let store = fixture.store();
         assert_eq!((store.health(), store.under_way()), (Health::Fine, None));
-        shelf.runtime.block_on(store.close());
-        let refused = shelf.runtime.block_on(store.delete_user(user_id(1)));
+        fixture.runtime.block_on(store.close());
+        let refused = fixture.runtime.block_on(store.delete_user(user_id(1)));
         assert!(matches!(refused, Err(Error::Stopped(_))));
-        shelf.runtime.block_on(store.close());
+        fixture.runtime.block_on(store.close());
     });
 }
 
 #[test]
 fn an_address_that_changes_hands_is_free_at_once() {
-    every_backend(|shelf| {
-        ana(&shelf);
-        let store = shelf.store();
+    every_backend(|fixture| {
+        ana(&fixture);
+        let store = fixture.store();
         let name = || doorward::model::Name::parse("Ana").unwrap();
         let update =
-            |address| shelf.run(store.update_user(user_id(1), name(), email(address), at(1)));
+            |address| fixture.run(store.update_user(user_id(1), name(), email(address), at(1)));
         assert_eq!(update("ANA@example.org"), Updated::Done);
         assert_eq!(update("anna@example.org"), Updated::Done);
         let new = new_user(2, "ana@example.org", None);
-        let created = shelf.run(store.create_user(new, session(2, 2, at(2)), at(2)));
+        let created = fixture.run(store.create_user(new, session(2, 2, at(2)), at(2)));
         assert!(matches!(created, Created::Done(_)));
         assert_eq!(update("ana@example.org"), Updated::EmailTaken);
-        assert!(shelf.run(store.delete_user(user_id(2))));
-        assert!(!shelf.run(store.delete_user(user_id(2))));
+        assert!(fixture.run(store.delete_user(user_id(2))));
+        assert!(!fixture.run(store.delete_user(user_id(2))));
         assert_eq!(update("ana@example.org"), Updated::Done);
     });
 }
 
 #[test]
 fn asking_again_for_a_mail_that_was_tried_in_vain_does_not_hurry_it() {
-    every_backend(|shelf| {
-        let store = shelf.store();
-        assert!(shelf.run(store.enqueue_mail(mail(1, "a@x.org", 5))));
-        shelf.run(store.postpone_mail(mail(1, "a@x.org", 5), at(9)));
-        assert!(shelf.run(store.enqueue_mail(mail(2, "a@x.org", 7))));
+    every_backend(|fixture| {
+        let store = fixture.store();
+        assert!(fixture.run(store.enqueue_mail(mail(1, "a@x.org", 5))));
+        fixture.run(store.postpone_mail(mail(1, "a@x.org", 5), at(9)));
+        assert!(fixture.run(store.enqueue_mail(mail(2, "a@x.org", 7))));
         let waits = DueMail {
             attempts: 1,
             ..mail(2, "a@x.org", 9)
         };
-        let (due, next) = shelf.run(store.due_mails(at(8)));
+        let (due, next) = fixture.run(store.due_mails(at(8)));
         assert_eq!((due, next), (vec![], Some(at(9))));
-        let (due, _) = shelf.run(store.due_mails(at(9)));
+        let (due, _) = fixture.run(store.due_mails(at(9)));
         assert_eq!(
             due.iter()
                 .map(|it| (it.id, it.attempts))

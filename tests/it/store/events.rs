@@ -7,7 +7,7 @@ use doorward::store::{Appended, Report};
 
 use crate::harness::by_hour_and_name;
 
-use super::{FOR_EVER, HOUR, Shelf, ana, at, digest, every_backend, user_id};
+use super::{FOR_EVER, HOUR, StoreFixture, ana, at, digest, every_backend, user_id};
 
 fn report<'a>(events: &'a [NewEvent<'a>], key: Option<(u64, u64)>, millis: i64) -> Report<'a> {
     let idempotency = key.map(|(key, body)| Idempotency {
@@ -22,14 +22,14 @@ fn report<'a>(events: &'a [NewEvent<'a>], key: Option<(u64, u64)>, millis: i64) 
     }
 }
 
-fn append(shelf: &Shelf, report: Report<'_>) -> Appended {
-    shelf.run(shelf.store().append_events(report))
+fn append(fixture: &StoreFixture, report: Report<'_>) -> Appended {
+    fixture.run(fixture.store().append_events(report))
 }
 
 #[test]
 fn a_report_is_stored_whole_or_not_at_all() {
-    every_backend(|mut shelf| {
-        ana(&shelf);
+    every_backend(|mut fixture| {
+        ana(&fixture);
         let details = Some("{ \"as\" : \"it came\" }");
         let good = NewEvent {
             id: None,
@@ -43,50 +43,50 @@ fn a_report_is_stored_whole_or_not_at_all() {
             ..good
         };
         assert_eq!(
-            append(&shelf, report(&[good, bad], None, 0)),
+            append(&fixture, report(&[good, bad], None, 0)),
             Appended::UnknownUser(1)
         );
         assert_eq!(
-            append(&shelf, report(&[good; 3], Some((1, 1)), 0)),
+            append(&fixture, report(&[good; 3], Some((1, 1)), 0)),
             Appended::Stored(3)
         );
         assert_eq!(
-            append(&shelf, report(&[good; 3], Some((1, 1)), 1)),
+            append(&fixture, report(&[good; 3], Some((1, 1)), 1)),
             Appended::Replayed(3)
         );
         assert_eq!(
-            append(&shelf, report(&[good; 2], Some((1, 2)), 1)),
+            append(&fixture, report(&[good; 2], Some((1, 2)), 1)),
             Appended::KeyReused
         );
-        shelf.reopen();
+        fixture.reopen();
         assert_eq!(
-            append(&shelf, report(&[good; 3], Some((1, 1)), 2)),
+            append(&fixture, report(&[good; 3], Some((1, 1)), 2)),
             Appended::Replayed(3)
         );
-        let store = shelf.store();
-        let events = shelf.run(store.events_since(at(0), 100));
+        let store = fixture.store();
+        let events = fixture.run(store.events_since(at(0), 100));
         assert_eq!(events.len(), 3);
         assert!(
             events
                 .iter()
                 .all(|it| it.name == "good" && it.details.as_deref() == details)
         );
-        assert_eq!(shelf.run(store.events_since(at(0), 2)).len(), 2);
-        assert!(shelf.run(store.events_since(at(1), 100)).is_empty());
+        assert_eq!(fixture.run(store.events_since(at(0), 2)).len(), 2);
+        assert!(fixture.run(store.events_since(at(1), 100)).is_empty());
         let hour = at(0).hour();
-        let counted = shelf.run(store.event_counts(hour..hour + 1, None));
+        let counted = fixture.run(store.event_counts(hour..hour + 1, None));
         let expected = BTreeMap::from([((hour, "good".to_owned()), 3)]);
         assert_eq!(by_hour_and_name(&counted), expected);
         assert_eq!(counted.hours[0].users.users(), 1);
-        let later = shelf.run(store.event_counts(hour + 1..hour + 9, None));
+        let later = fixture.run(store.event_counts(hour + 1..hour + 9, None));
         assert_eq!(later, EventCounts::default());
     });
 }
 
 #[test]
 fn an_event_of_any_size_comes_back_as_it_was() {
-    every_backend(|mut shelf| {
-        ana(&shelf);
+    every_backend(|mut fixture| {
+        ana(&fixture);
         // Neither compressible nor short: the SHA-256 of a counter, in hexadecimal digits.
         let noise: Vec<String> = (0..400)
             .map(|n| format!("{:02x?}", digest("noise", n).0))
@@ -108,10 +108,10 @@ fn an_event_of_any_size_comes_back_as_it_was() {
             .collect();
         for (index, part) in events.chunks(700).enumerate() {
             let report = report(part, None, i64::try_from(index).unwrap());
-            append(&shelf, report);
+            append(&fixture, report);
         }
-        shelf.reopen();
-        let stored = shelf.run(shelf.store().events_since(at(0), usize::MAX));
+        fixture.reopen();
+        let stored = fixture.run(fixture.store().events_since(at(0), usize::MAX));
         assert_eq!(stored.len(), events.len());
         for (stored, event) in stored.iter().zip(&events) {
             assert_eq!(
@@ -124,8 +124,8 @@ fn an_event_of_any_size_comes_back_as_it_was() {
 
 #[test]
 fn a_key_that_is_used_again_after_its_day_is_remembered_for_another_day() {
-    every_backend(|shelf| {
-        ana(&shelf);
+    every_backend(|fixture| {
+        ana(&fixture);
         let day = 24 * HOUR;
         let good = NewEvent {
             id: None,
@@ -133,13 +133,13 @@ fn a_key_that_is_used_again_after_its_day_is_remembered_for_another_day() {
             subject: user_id(1),
             details: None,
         };
-        let again = |millis| append(&shelf, report(&[good], Some((1, 1)), millis));
+        let again = |millis| append(&fixture, report(&[good], Some((1, 1)), millis));
         assert_eq!(again(0), Appended::Stored(1));
         assert_eq!(again(day), Appended::Stored(1));
         // What was due with the first day is swept.
-        shelf.sweep(at(day + 1), FOR_EVER);
+        fixture.sweep(at(day + 1), FOR_EVER);
         assert_eq!(again(day + 2), Appended::Replayed(1));
-        shelf.sweep(at(2 * day), FOR_EVER);
+        fixture.sweep(at(2 * day), FOR_EVER);
         assert_eq!(again(2 * day - 1), Appended::Replayed(1));
         assert_eq!(again(2 * day), Appended::Stored(1));
     });
@@ -148,14 +148,14 @@ fn a_key_that_is_used_again_after_its_day_is_remembered_for_another_day() {
 #[test]
 fn keys_are_swept_when_their_day_is_over() {
     const KEYS: u8 = b'K';
-    every_backend(|mut shelf| {
-        ana(&shelf);
+    every_backend(|mut fixture| {
+        ana(&fixture);
         for key in 0..3 {
-            append(&shelf, report(&[], Some((key, 1)), 0));
+            append(&fixture, report(&[], Some((key, 1)), 0));
         }
-        shelf.sweep(at(24 * HOUR), FOR_EVER);
-        assert_eq!(shelf.records(KEYS), 3);
-        shelf.sweep(at(24 * HOUR + 1), FOR_EVER);
-        assert_eq!(shelf.records(KEYS), 0);
+        fixture.sweep(at(24 * HOUR), FOR_EVER);
+        assert_eq!(fixture.records(KEYS), 3);
+        fixture.sweep(at(24 * HOUR + 1), FOR_EVER);
+        assert_eq!(fixture.records(KEYS), 0);
     });
 }

@@ -61,29 +61,29 @@ async fn open_sled(path: &Path) -> Arc<dyn Store> {
 }
 
 /// A store that can be closed and opened again.
-pub(crate) struct Shelf {
+pub(crate) struct StoreFixture {
     runtime: Runtime,
     directory: TempDir,
     open: Open,
     store: Option<Arc<dyn Store>>,
 }
 
-impl Shelf {
-    fn new(open: Open) -> Shelf {
-        Shelf::of(tempfile::tempdir().unwrap(), open)
+impl StoreFixture {
+    fn new(open: Open) -> StoreFixture {
+        StoreFixture::of(tempfile::tempdir().unwrap(), open)
     }
 
     /// One over the data that lie in this directory.
-    pub(crate) fn of(directory: TempDir, open: Open) -> Shelf {
+    pub(crate) fn of(directory: TempDir, open: Open) -> StoreFixture {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        let mut shelf = Shelf {
+        let mut fixture = StoreFixture {
             runtime,
             directory,
             open,
             store: None,
         };
-        shelf.reopen();
-        shelf
+        fixture.reopen();
+        fixture
     }
 
     fn close(&mut self) {
@@ -140,10 +140,10 @@ impl Shelf {
 }
 
 /// Holds a promise against every backend.
-fn every_backend(promise: impl Fn(Shelf)) {
+fn every_backend(promise: impl Fn(StoreFixture)) {
     for (name, open) in BACKENDS {
         eprintln!("backend: {name}");
-        promise(Shelf::new(*open));
+        promise(StoreFixture::new(*open));
     }
 }
 
@@ -225,8 +225,8 @@ fn session(number: u64, user: u64, now: Timestamp) -> NewToken {
 }
 
 /// An account, the first, with its first session.
-fn ana(shelf: &Shelf) -> Principal {
-    let created = shelf.run(shelf.store().create_user(
+fn ana(fixture: &StoreFixture) -> Principal {
+    let created = fixture.run(fixture.store().create_user(
         new_user(1, "ana@example.org", None),
         session(1, 1, at(0)),
         at(0),

@@ -10,7 +10,7 @@ use doorward::model::{
 };
 
 use super::reference::Reference;
-use super::{Shelf, at, digest, email, every_backend, new_token, user_id};
+use super::{StoreFixture, at, digest, email, every_backend, new_token, user_id};
 
 const STEPS: usize = 1_000;
 pub(super) const RETENTION: Retention = Retention {
@@ -49,7 +49,7 @@ const OUTCOMES: &[&str] = &[
 
 /// One life.
 pub(super) struct Life {
-    pub(super) shelf: Shelf,
+    pub(super) fixture: StoreFixture,
     pub(super) reference: Reference,
     pub(super) seed: u64,
     pub(super) drawn: u64,
@@ -64,9 +64,9 @@ pub(super) struct Life {
 }
 
 impl Life {
-    fn begin(shelf: Shelf, seed: u64) -> Life {
+    fn begin(fixture: StoreFixture, seed: u64) -> Life {
         let mut life = Life {
-            shelf,
+            fixture,
             reference: Reference::default(),
             seed,
             drawn: 0,
@@ -89,8 +89,8 @@ impl Life {
                 )
             })
             .collect();
-        life.shelf
-            .run(life.shelf.store().offer_invites(offer.clone()));
+        life.fixture
+            .run(life.fixture.store().offer_invites(offer.clone()));
         life.reference.invites = offer
             .into_iter()
             .map(|(code, terms)| (code, (terms, 0)))
@@ -177,8 +177,8 @@ impl Life {
 
 /// Lives one life in every backend. `is_rich`: everything must have happened in it.
 fn live(seed: u64, is_rich: bool) {
-    every_backend(|shelf| {
-        let mut life = Life::begin(shelf, seed);
+    every_backend(|fixture| {
+        let mut life = Life::begin(fixture, seed);
         for step in 0..STEPS {
             let verb = life.step();
             eprintln!("seed {seed}, step {step}: {verb}");
@@ -187,7 +187,7 @@ fn live(seed: u64, is_rich: bool) {
                 life.compare_events();
             }
         }
-        life.shelf.reopen();
+        life.fixture.reopen();
         life.compare();
         life.compare_events();
         for outcome in OUTCOMES.iter().filter(|_| is_rich) {

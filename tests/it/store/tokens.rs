@@ -12,28 +12,28 @@ const MINUTE: i64 = 60_000;
 #[test]
 fn a_session_that_is_used_outlives_its_first_end_and_leaves_no_note_of_it() {
     const NOTES: u8 = b'X';
-    every_backend(|mut shelf| {
-        ana(&shelf);
+    every_backend(|mut fixture| {
+        ana(&fixture);
         let session = digest("token", 1);
         let idle = Duration::from_hours(1);
-        let touch = shelf.store().touch_token(session, idle, at(30 * MINUTE));
-        shelf.run(touch);
-        assert_eq!(shelf.records(NOTES), 1);
-        shelf.sweep(at(HOUR + 1), FOR_EVER);
-        let found = shelf.run(shelf.store().find_token(&session)).unwrap();
+        let touch = fixture.store().touch_token(session, idle, at(30 * MINUTE));
+        fixture.run(touch);
+        assert_eq!(fixture.records(NOTES), 1);
+        fixture.sweep(at(HOUR + 1), FOR_EVER);
+        let found = fixture.run(fixture.store().find_token(&session)).unwrap();
         let status = |now| found.token.status(found.epoch, at(now));
         assert_eq!(status(90 * MINUTE - 1), TokenStatus::Live);
         assert_eq!(status(90 * MINUTE), TokenStatus::Expired);
-        shelf.sweep(at(90 * MINUTE + 1), FOR_EVER);
-        assert!(shelf.run(shelf.store().find_token(&session)).is_none());
+        fixture.sweep(at(90 * MINUTE + 1), FOR_EVER);
+        assert!(fixture.run(fixture.store().find_token(&session)).is_none());
     });
 }
 
 #[test]
 fn a_family_remembers_so_many_exchanged_tokens_and_forgets_the_oldest() {
-    every_backend(|shelf| {
-        let ana = ana(&shelf);
-        let store = shelf.store();
+    every_backend(|fixture| {
+        let ana = ana(&fixture);
+        let store = fixture.store();
         let surplus = 3;
         let exchanges = limits::RETIRED_PER_FAMILY + surplus;
         let numbers = || (100..).take(1 + exchanges);
@@ -41,14 +41,14 @@ fn a_family_remembers_so_many_exchanged_tokens_and_forgets_the_oldest() {
             let minutes = i64::try_from(number - 100).unwrap();
             new_token(number, TokenKind::Access, ana, 0, at(minutes * MINUTE))
         };
-        assert!(shelf.run(store.issue_token(access(100), 100, at(0))));
+        assert!(fixture.run(store.issue_token(access(100), 100, at(0))));
         for number in numbers().skip(1) {
             let new = access(number);
             let now = new.token.issued_at;
             let refresh = store.refresh_token(digest("token", number - 1), new, now);
-            assert!(matches!(shelf.run(refresh), Refreshed::Done(_)));
+            assert!(matches!(fixture.run(refresh), Refreshed::Done(_)));
         }
-        let found = |number: u64| shelf.run(store.find_token(&digest("token", number)));
+        let found = |number: u64| fixture.run(store.find_token(&digest("token", number)));
         let is_kept = |number: &u64| found(*number).is_some();
         let kept: Vec<u64> = numbers().filter(is_kept).collect();
         assert_eq!(kept, numbers().skip(surplus).collect::<Vec<_>>());

@@ -49,10 +49,10 @@ impl Life {
         user.password_hash = format!("hash {number}");
         let session = self.new_token(Principal::User(user.id), TokenKind::Session, 0);
         let verb = self
-            .shelf
+            .fixture
             .store()
             .create_user(user.clone(), session.clone(), self.now);
-        let created = self.shelf.run(verb);
+        let created = self.fixture.run(verb);
         let id = user.id;
         let expected = self.reference.create_user(user, session, self.now);
         match created {
@@ -72,10 +72,10 @@ impl Life {
         let (id, email) = (self.user(), self.address());
         let name = Name::parse(&format!("Name {}", self.next())).unwrap();
         let verb = self
-            .shelf
+            .fixture
             .store()
             .update_user(id, name.clone(), email.clone(), self.now);
-        let found = self.shelf.run(verb);
+        let found = self.fixture.run(verb);
         let expected = self.reference.update_user(id, name, email);
         self.same("update_user", &found, &expected)
     }
@@ -87,18 +87,18 @@ impl Life {
         let hash = format!("hash {}", self.next());
         let keep = (self.draw(2) == 0).then_some(keep);
         let verb = self
-            .shelf
+            .fixture
             .store()
             .change_password(id, epoch, hash.clone(), keep, self.now);
-        let found = self.shelf.run(verb);
+        let found = self.fixture.run(verb);
         let expected = self.reference.change_password(id, epoch, hash, keep);
         self.same("change_password", &found, &expected)
     }
 
     fn set_disabled(&mut self) -> &'static str {
         let (id, disabled) = (self.user(), self.draw(3) == 0);
-        let verb = self.shelf.store().set_disabled(id, disabled, self.now);
-        let found = self.shelf.run(verb);
+        let verb = self.fixture.store().set_disabled(id, disabled, self.now);
+        let found = self.fixture.run(verb);
         let expected = self.reference.set_disabled(id, disabled);
         self.same("set_disabled", &found, &expected)
     }
@@ -108,7 +108,7 @@ impl Life {
             return "nothing";
         }
         let id = self.user();
-        let deleted = self.shelf.run(self.shelf.store().delete_user(id));
+        let deleted = self.fixture.run(self.fixture.store().delete_user(id));
         let expected = self.reference.delete_user(id);
         self.same("delete_user", &deleted, &expected)
     }
@@ -129,8 +129,8 @@ impl Life {
         let late = u32::from(self.draw(6) == 0);
         let epoch = self.reference.epoch(holder).unwrap_or(0) + late;
         let token = self.new_token(holder, kind, epoch);
-        let verb = self.shelf.store().issue_token(token.clone(), 3, self.now);
-        let found = self.shelf.run(verb);
+        let verb = self.fixture.store().issue_token(token.clone(), 3, self.now);
+        let found = self.fixture.run(verb);
         let expected = self.reference.issue_token(token, 3, self.now);
         self.same("issue_token", &found, &expected)
     }
@@ -150,10 +150,10 @@ impl Life {
             .map_or(Principal::Hub, |token| token.holder);
         let new = self.new_token(holder, TokenKind::Angen, 0);
         let verb = self
-            .shelf
+            .fixture
             .store()
             .renew_token(old, code, new.clone(), self.now);
-        let renewed = self.shelf.run(verb);
+        let renewed = self.fixture.run(verb);
         let expected = self.reference.renew_token(old, code, new, self.now);
         self.same("renew_token", &renewed.is_some(), &expected)
     }
@@ -172,8 +172,11 @@ impl Life {
         let over = known.is_some_and(|it| it.forgettable_at() <= self.now);
         let holder = known.map_or(Principal::Hub, |token| token.holder);
         let new = self.new_token(holder, TokenKind::Access, 0);
-        let verb = self.shelf.store().refresh_token(old, new.clone(), self.now);
-        let refreshed = self.shelf.run(verb);
+        let verb = self
+            .fixture
+            .store()
+            .refresh_token(old, new.clone(), self.now);
+        let refreshed = self.fixture.run(verb);
         // What nothing can come of may be forgotten, and then its reuse is not noticed any more.
         if over && refreshed == Refreshed::Refused {
             return;
@@ -187,8 +190,8 @@ impl Life {
         // Only a live token is used.
         let token = self.reference.tokens.get(&digest);
         if token.is_some_and(|it| self.reference.status(it, self.now) == TokenStatus::Live) {
-            self.shelf
-                .run(self.shelf.store().touch_token(digest, IDLE, self.now));
+            self.fixture
+                .run(self.fixture.store().touch_token(digest, IDLE, self.now));
             self.reference.touch_token(digest, IDLE, self.now);
         }
         "touch_token"
@@ -205,10 +208,10 @@ impl Life {
         if is_dead || token.forgettable_at() <= self.now {
             return "nothing";
         }
-        let store = self.shelf.store();
+        let store = self.fixture.store();
         let ended = match self.drawn % 2 {
-            0 => self.shelf.run(store.end_token(holder, id)),
-            _ => self.shelf.run(store.end_family(digest)),
+            0 => self.fixture.run(store.end_token(holder, id)),
+            _ => self.fixture.run(store.end_family(digest)),
         };
         self.reference.end_family(digest);
         self.same("end_token", &ended, &true)
@@ -219,8 +222,8 @@ impl Life {
         let end = self.now.after(Duration::from_mins(30));
         self.codes.push(code);
         let put = self
-            .shelf
-            .run(self.shelf.store().put_reset(user, code, end));
+            .fixture
+            .run(self.fixture.store().put_reset(user, code, end));
         let expected = self.reference.put_reset(user, code, end);
         self.same("put_reset", &put, &expected)
     }
@@ -236,10 +239,10 @@ impl Life {
         let open = open.map(|(code, _)| *code);
         let code = open.filter(|_| self.draw(2) == 0).unwrap_or(any);
         let verb = self
-            .shelf
+            .fixture
             .store()
             .redeem_reset(code, hash.clone(), self.now);
-        let found = self.shelf.run(verb);
+        let found = self.fixture.run(verb);
         let expected = self.reference.redeem_reset(code, hash, self.now);
         self.same("redeem_reset", &found, &expected)
     }
@@ -289,7 +292,7 @@ impl Life {
             idempotency,
             at: self.now,
         };
-        let appended = self.shelf.run(self.shelf.store().append_events(report));
+        let appended = self.fixture.run(self.fixture.store().append_events(report));
         drop(events);
         let expected = self
             .reference
@@ -299,14 +302,14 @@ impl Life {
 
     fn sweep(&mut self) -> &'static str {
         while self
-            .shelf
-            .run(self.shelf.store().sweep(self.now, RETENTION))
+            .fixture
+            .run(self.fixture.store().sweep(self.now, RETENTION))
             .more
         {}
         // What is too old may still be there, for a while: the rest of the same block is not.
         let stored = self
-            .shelf
-            .run(self.shelf.store().events_since(at(0), usize::MAX));
+            .fixture
+            .run(self.fixture.store().events_since(at(0), usize::MAX));
         let gone = self.reference.keep_newest(stored.len());
         let oldest = self.now.before(RETENTION.events);
         assert!(gone.iter().all(|event| event.at < oldest));
@@ -314,7 +317,10 @@ impl Life {
     }
 
     fn merge(&mut self) -> &'static str {
-        while self.shelf.run(self.shelf.store().merge_events(self.now)) {}
+        while self
+            .fixture
+            .run(self.fixture.store().merge_events(self.now))
+        {}
         "merge"
     }
 
@@ -328,8 +334,8 @@ impl Life {
             before: (self.draw(2) == 0).then_some(before),
         };
         let erased = self
-            .shelf
-            .run(self.shelf.store().erase_events(what.clone(), self.now));
+            .fixture
+            .run(self.fixture.store().erase_events(what.clone(), self.now));
         let expected = self.reference.erase_events(&what);
         assert_eq!(erased, expected, "{what:?}");
         self.compare_events();
@@ -337,7 +343,7 @@ impl Life {
     }
 
     fn reopen(&mut self) -> &'static str {
-        self.shelf.reopen();
+        self.fixture.reopen();
         "reopen"
     }
 }

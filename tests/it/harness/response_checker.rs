@@ -9,7 +9,7 @@ use doorward::http::{
 use serde_json::Value;
 
 use super::client::{Received, Request};
-use super::shape::{Shape, judge_fields};
+use super::shape::{Shape, check_fields};
 
 /// A route under one of the prefixes of its API.
 #[derive(Clone)]
@@ -20,12 +20,12 @@ pub(crate) struct Served {
 }
 
 /// Everything that is served.
-pub(crate) struct Judge {
+pub(crate) struct ResponseChecker {
     pub(crate) routes: Vec<Served>,
 }
 
-impl Judge {
-    pub(crate) fn of(dispatcher: &Dispatcher) -> Judge {
+impl ResponseChecker {
+    pub(crate) fn of(dispatcher: &Dispatcher) -> ResponseChecker {
         let mut routes = Vec::new();
         for (api, route) in dispatcher.routes() {
             for mount in api.mounts {
@@ -36,7 +36,7 @@ impl Judge {
                 });
             }
         }
-        Judge { routes }
+        ResponseChecker { routes }
     }
 
     /// The error shape of a path: that of the API which serves it, whatever the method.
@@ -47,7 +47,7 @@ impl Judge {
 
     /// Looks at an answer.
     #[track_caller]
-    pub(crate) fn judge(&self, request: &Request, received: &Received) {
+    pub(crate) fn check(&self, request: &Request, received: &Received) {
         if let Err(wrong) = self.find_fault(request, received) {
             let body = String::from_utf8_lossy(&received.body);
             let Request { method, path, .. } = request;
@@ -56,8 +56,8 @@ impl Judge {
     }
 
     fn find_fault(&self, request: &Request, received: &Received) -> Result<(), String> {
-        judge_headers(received)?;
-        judge_length(received, self.streams(request, received))?;
+        check_headers(received)?;
+        check_length(received, self.streams(request, received))?;
         let verb = if request.method == "HEAD" {
             "GET"
         } else {
@@ -71,9 +71,9 @@ impl Judge {
             .clone()
             .find(|served| served.route.method.as_str() == verb);
         match served {
-            Some(served) => served.judge(request, received),
-            None if here.next().is_some() => self.judge_wrong_method(request, received),
-            None => judge_unknown_path(received),
+            Some(served) => served.check(request, received),
+            None if here.next().is_some() => self.check_wrong_method(request, received),
+            None => check_unknown_path(received),
         }
     }
 
@@ -90,7 +90,7 @@ impl Judge {
         })
     }
 
-    fn judge_wrong_method(&self, request: &Request, received: &Received) -> Result<(), String> {
+    fn check_wrong_method(&self, request: &Request, received: &Received) -> Result<(), String> {
         let allow = received.header("allow").ok_or("no Allow")?;
         let allowed: BTreeSet<&str> = allow.split(", ").collect();
         let mut expected = BTreeSet::from(["OPTIONS"]);
@@ -117,7 +117,7 @@ impl Judge {
         }
         match self.shape_of(&request.path) {
             Some(shape) if status == 405 && request.method != "HEAD" => {
-                judge_error(shape, received)
+                check_error(shape, received)
             }
             _ => Ok(()),
         }
@@ -172,7 +172,7 @@ impl Served {
             .collect()
     }
 
-    fn judge(&self, request: &Request, received: &Received) -> Result<(), String> {
+    fn check(&self, request: &Request, received: &Received) -> Result<(), String> {
         let Some(gives) = self
             .route
             .responses
@@ -188,7 +188,7 @@ impl Served {
             if request.method == "HEAD" {
                 return Ok(());
             }
-            return judge_error(Shape::of_api(self.api.name), received);
+            return check_error(Shape::of_api(self.api.name), received);
         };
         if gives.secret && received.header("cache-control") != Some("no-store") {
             return Err("a secret that caches may store".into());
@@ -200,11 +200,11 @@ impl Served {
                 Err("a body for HEAD".into())
             };
         }
-        judge_body(gives.body, received)
+        check_body(gives.body, received)
     }
 }
 
-fn judge_headers(received: &Received) -> Result<(), String> {
+fn check_headers(received: &Received) -> Result<(), String> {
     let status = received.status;
     let id = received.header("x-request-id").unwrap_or_default();
     if id.len() != 16 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -230,7 +230,7 @@ fn judge_headers(received: &Received) -> Result<(), String> {
 }
 
 /// A body that is all there has its length announced; one that is made on the way has not.
-fn judge_length(received: &Received, streams: bool) -> Result<(), String> {
+fn check_length(received: &Received, streams: bool) -> Result<(), String> {
     let coding = received.header("transfer-encoding");
     if coding.is_some_and(|it| !streams || it != "chunked") {
         return Err(format!("Transfer-Encoding is {coding:?}"));
@@ -242,12 +242,12 @@ fn judge_length(received: &Received, streams: bool) -> Result<(), String> {
     Ok(())
 }
 
-fn judge_error(shape: Shape, received: &Received) -> Result<(), String> {
+fn check_error(shape: Shape, received: &Received) -> Result<(), String> {
     let body = String::from_utf8(received.body.clone()).map_err(|error| error.to_string())?;
-    shape.judge(received.header("content-type"), &body)
+    shape.check(received.header("content-type"), &body)
 }
 
-fn judge_body(declared: Declared, received: &Received) -> Result<(), String> {
+fn check_body(declared: Declared, received: &Received) -> Result<(), String> {
     let content_type = match declared {
         Declared::Empty => None,
         Declared::Json(_) | Declared::List(_) | Declared::Any => Some("application/json"),
@@ -275,11 +275,11 @@ fn judge_body(declared: Declared, received: &Received) -> Result<(), String> {
     }
     let json: Value = serde_json::from_slice(&received.body).map_err(|error| error.to_string())?;
     match (declared, &json) {
-        (Declared::Json(fields), Value::Object(object)) => judge_fields(object, fields),
+        (Declared::Json(fields), Value::Object(object)) => check_fields(object, fields),
         (Declared::List(fields), Value::Array(items)) => items.iter().try_for_each(|item| {
             item.as_object()
                 .ok_or_else(|| "no object".to_owned())
-                .and_then(|it| judge_fields(it, fields))
+                .and_then(|it| check_fields(it, fields))
         }),
         (Declared::Any, _) => Ok(()),
         _ => Err("neither the object nor the list that is declared".into()),
@@ -287,7 +287,7 @@ fn judge_body(declared: Declared, received: &Received) -> Result<(), String> {
 }
 
 /// Nobody's path is answered in the shape of its nearest API: any of them is fine here.
-fn judge_unknown_path(received: &Received) -> Result<(), String> {
+fn check_unknown_path(received: &Received) -> Result<(), String> {
     let shapes = [
         Shape::Angen,
         Shape::Text,
@@ -298,7 +298,7 @@ fn judge_unknown_path(received: &Received) -> Result<(), String> {
     let is_refusal = matches!(received.status, 404 | 405 | 400);
     let is_worded = shapes
         .into_iter()
-        .any(|shape| judge_error(shape, received).is_ok());
+        .any(|shape| check_error(shape, received).is_ok());
     if is_refusal && (is_worded || received.body.is_empty()) {
         Ok(())
     } else {
