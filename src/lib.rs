@@ -36,4 +36,5 @@ pub mod model;
 pub mod server;
 pub mod service;
 pub mod store;
+pub(crate) mod sync;
 pub mod world;

@@ -15,7 +15,9 @@ use doorward::model::{
     TokenId, TokenKind, UserId,
 };
 use doorward::store::sled::{SledStore, StoreOptions};
-use doorward::store::{Appended, Created, Report, Store};
+use doorward::store::{
+    AccountStore, Appended, Created, EventStore, Maintenance, Report, Store, TokenStore,
+};
 
 use crate::Outcome;
 use crate::events::{self, Dice, USERS, batch_len};

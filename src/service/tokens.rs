@@ -10,7 +10,7 @@ use crate::model::{
     AccessClaims, Client, Digest, NewToken, Principal, Secret, Timestamp, Token, TokenId,
     TokenKind, TokenStatus, User, UserId,
 };
-use crate::store::{Found, Refreshed};
+use crate::store::{FoundToken, Refreshed};
 
 /// Cannot be made outside this file.
 #[derive(Debug, Clone, Copy)]
@@ -157,7 +157,7 @@ impl Services {
     ) -> Result<Issued, Error> {
         let (old, code) = (crypto::digest_of(shown), crypto::digest_of(renewal));
         let found = self.store.find_token(&old).await?.ok_or(Error::BadToken)?;
-        let Found { token, .. } = found;
+        let FoundToken { token, .. } = found;
         let mut issued = self.draft(TokenKind::Angen, token.holder, token.epoch, from, now);
         let renewed = self
             .store
@@ -176,7 +176,7 @@ impl Services {
     ) -> Result<Secret, Error> {
         let old = crypto::digest_of(shown);
         let found = self.store.find_token(&old).await?.ok_or(Error::BadToken)?;
-        let Found { token, .. } = found;
+        let FoundToken { token, .. } = found;
         let draft = self.draft(TokenKind::Access, token.holder, token.epoch, from, now);
         let refreshed = self.store.refresh_token(old, draft.as_new(), now).await?;
         match refreshed {

@@ -45,7 +45,7 @@ impl Ballast {
         disk.f_bavail * disk.f_frsize
     }
 
-    /// RequestBody so many bytes.
+    /// Takes so many bytes.
     fn take(&mut self, bytes: u64) {
         self.files += 1;
         let name = self.mount.join(format!("ballast-{}", self.files));

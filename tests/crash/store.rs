@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use doorward::crypto::{HashCost, PasswordHasher, Verdict, digest};
-use doorward::model::{Event, NameCount, Principal, Secret, Timestamp, TokenStatus, UserId};
-use doorward::store::Store;
+use doorward::model::{
+    Event, EventQuery, NameCount, Order, Principal, Secret, Timestamp, TokenStatus, UserId,
+};
 use doorward::store::sled::{SledStore, StoreOptions};
+use doorward::store::{AccountStore, EventStore, Maintenance, TokenStore};
 
 use crate::ledger::{Account, Fate, Report, Worker};
 use crate::moment;
@@ -29,6 +31,25 @@ pub(crate) struct Span {
     pub(crate) now: u32,
 }
 
+/// All events from a moment on, oldest first, page by page.
+async fn events_from(store: &SledStore, from: Timestamp) -> Vec<Event> {
+    let mut query = EventQuery {
+        from: Some(from),
+        ..EventQuery::all(Order::Ascending)
+    };
+    let mut events = Vec::new();
+    loop {
+        let page = store.read_events(query.clone()).await;
+        let page = page.expect("LOST: events");
+        assert_eq!(page.damaged_blocks, 0, "LOST: a block of events");
+        events.extend(page.events.into_iter().map(|(_, event)| event));
+        query.after = page.next;
+        if query.after.is_none() {
+            return events;
+        }
+    }
+}
+
 impl Books {
     /// Judges the files and returns how many events they hold in that span.
     pub(crate) fn judge(&mut self, workers: &mut [Worker], data: &Path, span: Span) -> usize {
@@ -40,10 +61,7 @@ impl Books {
             let store = SledStore::open(data, StoreOptions::default()).await;
             let store =
                 store.unwrap_or_else(|error| panic!("LOST: the store does not open: {error}"));
-            let events = store
-                .events_since(span.from, usize::MAX)
-                .await
-                .expect("LOST: events");
+            let events = events_from(&store, span.from).await;
             let mut sightings = sight(workers, &events);
             for worker in &mut *workers {
                 judge_reports(worker, span, &mut sightings);

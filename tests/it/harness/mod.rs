@@ -9,6 +9,7 @@ mod client;
 mod mail;
 mod response_checker;
 mod shape;
+mod stored;
 mod world;
 
 use std::collections::BTreeMap;
@@ -20,7 +21,7 @@ use std::time::Duration;
 use doorward::api;
 use doorward::config::{self, Config};
 use doorward::http::Dispatcher;
-use doorward::model::{Event, EventCounts, Secret, Timestamp, UserId};
+use doorward::model::{Event, Secret, Timestamp, UserId};
 use doorward::server;
 use doorward::service::Services;
 use doorward::store::Store;
@@ -35,6 +36,7 @@ pub(crate) use answer::Answer;
 pub(crate) use client::{Received, Request, read_chunk};
 pub(crate) use mail::Mail;
 pub(crate) use response_checker::{ResponseChecker, Served};
+pub(crate) use stored::{by_hour_and_name, events_from};
 pub(crate) use world::{HandClock, SeededRandom};
 
 /// The administrator's password of every server here.
@@ -197,7 +199,8 @@ impl Server {
 
     /// Every event that is stored, oldest first.
     pub(crate) fn events(&self) -> Vec<Event> {
-        self.run(self.store().events_since(Timestamp::default(), usize::MAX))
+        let store = self.store();
+        self.run(events_from(store.as_ref(), Timestamp::default()))
             .unwrap()
     }
 
@@ -379,16 +382,6 @@ fn configuration(settings: &str, directory: &TempDir) -> Config {
         }
     }
     config::parse(&text, directory.path()).unwrap_or_else(|wrong| panic!("{wrong}\n{text}"))
-}
-
-/// Counts by hour and name.
-pub(crate) fn by_hour_and_name(counted: &EventCounts) -> BTreeMap<(u32, String), u64> {
-    let names = &counted.names;
-    let hours = counted.hours.iter();
-    let counts = hours.flat_map(|it| it.counts.iter().map(|count| (it.hour, count)));
-    counts
-        .map(|(hour, it)| ((hour, names[it.name as usize].clone()), it.count))
-        .collect()
 }
 
 /// Runs `visit` in so many threads at the same moment, and says what came of each.

@@ -111,9 +111,7 @@ impl Life {
     /// Compares the events that must still be there.
     pub(super) fn compare_events(&self) {
         let oldest = self.now.before(RETENTION.events);
-        let found = self
-            .fixture
-            .run(self.fixture.store().events_since(oldest, usize::MAX));
+        let found = self.fixture.events_from(oldest);
         let found: Vec<Stored> = found
             .into_iter()
             .map(|it| {

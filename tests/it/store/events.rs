@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use doorward::model::{EventCounts, Idempotency, NewEvent, Principal};
+use doorward::model::{EventCounts, EventQuery, Idempotency, NewEvent, Order, Principal};
 use doorward::store::{Appended, Report};
 
 use crate::harness::by_hour_and_name;
@@ -64,15 +64,19 @@ fn a_report_is_stored_whole_or_not_at_all() {
             Appended::Replayed(3)
         );
         let store = fixture.store();
-        let events = fixture.run(store.events_since(at(0), 100));
+        let events = fixture.events_from(at(0));
         assert_eq!(events.len(), 3);
         assert!(
             events
                 .iter()
                 .all(|it| it.name == "good" && it.details.as_deref() == details)
         );
-        assert_eq!(fixture.run(store.events_since(at(0), 2)).len(), 2);
-        assert!(fixture.run(store.events_since(at(1), 100)).is_empty());
+        let first_two = EventQuery {
+            limit: 2,
+            ..EventQuery::all(Order::Ascending)
+        };
+        assert_eq!(fixture.run(store.read_events(first_two)).events.len(), 2);
+        assert!(fixture.events_from(at(1)).is_empty());
         let hour = at(0).hour();
         let counted = fixture.run(store.event_counts(hour..hour + 1, None));
         let expected = BTreeMap::from([((hour, "good".to_owned()), 3)]);
@@ -111,7 +115,7 @@ fn an_event_of_any_size_comes_back_as_it_was() {
             append(&fixture, report);
         }
         fixture.reopen();
-        let stored = fixture.run(fixture.store().events_since(at(0), usize::MAX));
+        let stored = fixture.events_from(at(0));
         assert_eq!(stored.len(), events.len());
         for (stored, event) in stored.iter().zip(&events) {
             assert_eq!(

@@ -17,13 +17,15 @@ use std::time::Duration;
 
 use doorward::crypto;
 use doorward::model::{
-    Client, Digest, Email, Name, NewToken, NewUser, Principal, Retention, Timestamp, Token,
+    Client, Digest, Email, Event, Name, NewToken, NewUser, Principal, Retention, Timestamp, Token,
     TokenId, TokenKind, UserId,
 };
 use doorward::store::sled::{SledStore, StoreOptions};
 use doorward::store::{Created, Store};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
+
+use crate::harness::events_from;
 
 pub(crate) type Opening<'a> = Pin<Box<dyn Future<Output = Arc<dyn Store>> + 'a>>;
 /// How a backend is opened in a directory.
@@ -130,6 +132,12 @@ impl StoreFixture {
 
     pub(crate) fn store(&self) -> &dyn Store {
         self.store.as_deref().unwrap()
+    }
+
+    /// All events from a moment on, oldest first.
+    #[track_caller]
+    pub(crate) fn events_from(&self, from: Timestamp) -> Vec<Event> {
+        self.run(events_from(self.store(), from))
     }
 
     /// Runs a verb to its end; errors are for tests of their own.

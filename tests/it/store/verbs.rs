@@ -307,9 +307,7 @@ impl Life {
             .more
         {}
         // What is too old may still be there, for a while: the rest of the same block is not.
-        let stored = self
-            .fixture
-            .run(self.fixture.store().events_since(at(0), usize::MAX));
+        let stored = self.fixture.events_from(at(0));
         let gone = self.reference.keep_newest(stored.len());
         let oldest = self.now.before(RETENTION.events);
         assert!(gone.iter().all(|event| event.at < oldest));

@@ -2,8 +2,16 @@
 
 use crate::model::{Digest, Invite, InviteTerms, Timestamp};
 use crate::store::Result;
-use crate::store::sled::engine::keys::InviteKey;
+use crate::store::sled::engine::keys::key;
+use crate::store::sled::engine::record::postcard_records;
 use crate::store::sled::engine::transaction::{Read, Transaction};
+
+key! {
+    /// An invite.
+    InviteKey { digest: Digest } Invite => Invite
+}
+
+postcard_records!(Invite);
 
 /// Makes an invite known, or gives a known one new terms; what it was used for stays counted.
 pub(crate) fn offer(tx: &mut Transaction<'_>, digest: Digest, terms: &InviteTerms) -> Result<()> {

@@ -1,8 +1,9 @@
-//! Accounts, tokens, invites, reset codes and the outbox.
+//! Accounts and what belongs to them: tokens, invites, reset codes, mail that is due. Each file holds
+//! the records and keys of its noun, the steps that change them, and their part of the contract.
 
-pub(crate) mod expiry;
-pub(crate) mod invites;
-pub(crate) mod outbox;
+mod account_store;
+mod invites;
+mod outbox;
 pub(crate) mod resets;
 pub(crate) mod tokens;
 pub(crate) mod users;

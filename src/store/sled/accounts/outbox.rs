@@ -1,18 +1,36 @@
-//! Mail that is due, in the order in which it is; one entry an address.
+//! The outbox: mail that is due, in the order in which it is due; one entry an address.
 
-use crate::model::{DueMail, Timestamp, limits};
-use crate::store::Result;
-use crate::store::sled::engine::keys::{Key, MailKey, MailToKey, meta};
-use crate::store::sled::engine::transaction::{Read, Transaction, after_prefix};
+use async_trait::async_trait;
 
-/// Where the number of mails that wait lies.
-const WAITING: u8 = 3;
-/// Mails of one look into the outbox.
-const LOOK_MAILS: usize = 16;
+use crate::model::{DueMail, MailId, Timestamp, limits};
+use crate::store::sled::SledStore;
+use crate::store::sled::engine::disk_space::WriteClass;
+use crate::store::sled::engine::keys::{self, MetaKey, key, meta};
+use crate::store::sled::engine::record::postcard_records;
+use crate::store::sled::engine::registry::MetaSlot;
+use crate::store::sled::engine::transaction::{Read, Transaction};
+use crate::store::{OutboxStore, Result};
 
-/// Puts a mail in, in place of one that waits for the same address. False: too many wait. If that one was tried in vain, the
-/// new one waits as long, and goes on counting: asking again neither hurries a mail server that is down nor is a further mail.
-pub(crate) fn enqueue(tx: &mut Transaction<'_>, mut mail: DueMail) -> Result<bool> {
+key! {
+    /// A mail in the outbox.
+    MailKey { due_at: Timestamp, id: MailId } Mail => DueMail
+}
+key! {
+    /// When the mail that waits for an address is due, and its id: [`MailKey`] in two fields.
+    MailToKey { key: String } MailTo => (Timestamp, MailId)
+}
+
+postcard_records!(DueMail, (Timestamp, MailId));
+
+/// How many mails wait.
+const WAITING: MetaKey<u64> = meta(MetaSlot::WaitingMails);
+/// Mails that one reading returns.
+const DUE_MAILS: usize = 16;
+
+/// Adds a mail, in the place of one that waits for the same address. False: too many wait. If that
+/// one was tried in vain, the new one takes over its wait and its attempts: asking again neither
+/// hurries a mail server that is down nor counts as a further mail.
+fn enqueue(tx: &mut Transaction<'_>, mut mail: DueMail) -> Result<bool> {
     if let Some(tried) = waiting_for(tx, &mail.email_key)?.filter(|it| it.attempts > 0) {
         (mail.due_at, mail.attempts) = (tried.due_at, tried.attempts);
     }
@@ -25,89 +43,93 @@ pub(crate) fn enqueue(tx: &mut Transaction<'_>, mut mail: DueMail) -> Result<boo
 }
 
 fn waiting_for(tx: &Transaction<'_>, address: &str) -> Result<Option<DueMail>> {
-    let key = MailToKey {
-        key: address.to_owned(),
-    };
-    match tx.fetch(&key)? {
+    match tx.fetch(&to(address))? {
         Some((due_at, id)) => tx.fetch(&MailKey { due_at, id }),
         None => Ok(None),
     }
 }
 
 fn waiting(tx: &Transaction<'_>) -> Result<u64> {
-    Ok(tx.fetch(&meta::<u64>(WAITING))?.unwrap_or(0))
+    Ok(tx.fetch(&WAITING)?.unwrap_or(0))
 }
 
 /// The mails that are due, and when the next one is.
-pub(crate) fn due(from: &impl Read, now: Timestamp) -> Result<(Vec<DueMail>, Option<Timestamp>)> {
-    let all = after_prefix(&[MailKey::KIND]);
-    let first = from.entries::<MailKey>(&[MailKey::KIND], &all, LOOK_MAILS)?;
+fn due(from: &impl Read, now: Timestamp) -> Result<(Vec<DueMail>, Option<Timestamp>)> {
+    let (start, end) = (keys::first::<MailKey>(), keys::end::<MailKey>());
+    let first = from.entries::<MailKey>(&start, &end, DUE_MAILS)?;
     let (due, later): (Vec<_>, Vec<_>) = first.into_iter().partition(|(key, _)| key.due_at <= now);
     let next = match later.first() {
         Some((key, _)) => Some(key.due_at),
-        None if due.len() == LOOK_MAILS => Some(now),
+        None if due.len() == DUE_MAILS => Some(now),
         None => None,
     };
     Ok((due.into_iter().map(|(_, mail)| mail).collect(), next))
 }
 
-/// Takes a mail out if it is still the one that waits for its address.
-pub(crate) fn remove(tx: &mut Transaction<'_>, mail: &DueMail) -> Result<()> {
-    let waiting = tx.fetch(&MailToKey {
-        key: mail.email_key.clone(),
-    })?;
-    if waiting.is_some_and(|(_, id)| id == mail.id) {
+/// Whether a mail is still the one that waits for its address.
+fn still_waits(tx: &Transaction<'_>, mail: &DueMail) -> Result<bool> {
+    let waiting = tx.fetch(&to(&mail.email_key))?;
+    Ok(waiting.is_some_and(|(_, id)| id == mail.id))
+}
+
+/// Removes a mail, unless it was replaced meanwhile.
+fn remove(tx: &mut Transaction<'_>, mail: &DueMail) -> Result<()> {
+    if still_waits(tx, mail)? {
         take_out(tx, &mail.email_key)?;
     }
     Ok(())
 }
 
-/// Puts a mail off, unless it was taken out or replaced meanwhile.
-pub(crate) fn postpone(tx: &mut Transaction<'_>, mail: DueMail, due_at: Timestamp) -> Result<()> {
-    let waiting = tx.fetch(&MailToKey {
-        key: mail.email_key.clone(),
-    })?;
-    if waiting.is_some_and(|(_, id)| id == mail.id) {
+/// Postpones a mail and counts the attempt, unless it was removed or replaced meanwhile.
+fn postpone(tx: &mut Transaction<'_>, mut mail: DueMail, due_at: Timestamp) -> Result<()> {
+    if still_waits(tx, &mail)? {
         take_out(tx, &mail.email_key)?;
-        let attempts = mail.attempts + 1;
-        put_in(
-            tx,
-            &DueMail {
-                due_at,
-                attempts,
-                ..mail
-            },
-        )?;
+        (mail.due_at, mail.attempts) = (due_at, mail.attempts + 1);
+        put_in(tx, &mail)?;
     }
     Ok(())
 }
 
 fn put_in(tx: &mut Transaction<'_>, mail: &DueMail) -> Result<()> {
-    let place = (mail.due_at, mail.id);
-    tx.put(&meta::<u64>(WAITING), &(waiting(tx)? + 1))?;
-    tx.put(
-        &MailToKey {
-            key: mail.email_key.clone(),
-        },
-        &place,
-    )?;
-    tx.put(
-        &MailKey {
-            due_at: mail.due_at,
-            id: mail.id,
-        },
-        mail,
-    )
+    let (due_at, id) = (mail.due_at, mail.id);
+    tx.put(&WAITING, &(waiting(tx)? + 1))?;
+    tx.put(&to(&mail.email_key), &(due_at, id))?;
+    tx.put(&MailKey { due_at, id }, mail)
 }
 
 fn take_out(tx: &mut Transaction<'_>, address: &str) -> Result<()> {
-    let key = MailToKey {
-        key: address.to_owned(),
-    };
+    let key = to(address);
     if let Some((due_at, id)) = tx.fetch(&key)? {
-        tx.put(&meta::<u64>(WAITING), &waiting(tx)?.saturating_sub(1))?;
+        tx.put(&WAITING, &waiting(tx)?.saturating_sub(1))?;
         tx.remove(&MailKey { due_at, id });
         tx.remove(&key);
     }
     Ok(())
+}
+
+fn to(address: &str) -> MailToKey {
+    let key = address.to_owned();
+    MailToKey { key }
+}
+
+#[async_trait]
+impl OutboxStore for SledStore {
+    async fn enqueue_mail(&self, mail: DueMail) -> Result<bool> {
+        let step = move |tx: &mut Transaction<'_>| enqueue(tx, mail);
+        self.change(WriteClass::Change, step).await
+    }
+
+    async fn due_mails(&self, now: Timestamp) -> Result<(Vec<DueMail>, Option<Timestamp>)> {
+        due(&self.tree, now)
+    }
+
+    async fn remove_mail(&self, mail: DueMail) -> Result<()> {
+        let step = move |tx: &mut Transaction<'_>| remove(tx, &mail);
+        self.change(WriteClass::Reclaim, step).await
+    }
+
+    async fn postpone_mail(&self, mail: DueMail, due_at: Timestamp) -> Result<()> {
+        let step = move |tx: &mut Transaction<'_>| postpone(tx, mail, due_at);
+        self.change(WriteClass::Reclaim, step).await
+    }
 }

@@ -1,31 +1,35 @@
 //! Reset codes: at most one an account.
 
 use crate::model::{Digest, ResetCode, Timestamp, UserId};
-use crate::store::sled::accounts::expiry;
-use crate::store::sled::accounts::users;
-use crate::store::sled::engine::keys::{ResetKey, ResetOfKey, UserKey};
+use crate::store::Result;
+use crate::store::sled::engine::expiry;
+use crate::store::sled::engine::keys::{Key, key};
+use crate::store::sled::engine::record::postcard_records;
 use crate::store::sled::engine::transaction::{Read, Transaction};
-use crate::store::{Redeemed, Result};
 
-/// Makes `code` the only one of an account. False: there is no such account.
+key! {
+    /// A reset code.
+    ResetKey { digest: Digest } Reset => ResetCode
+}
+key! {
+    /// The one reset code of an account.
+    ResetOfKey { user: UserId } ResetOfUser => Digest
+}
+
+postcard_records!(ResetCode);
+
+/// Makes `code` the only one of an account, which may act.
 pub(crate) fn put(
     tx: &mut Transaction<'_>,
     user: UserId,
     code: Digest,
     expires_at: Timestamp,
-) -> Result<bool> {
-    let active = tx
-        .fetch(&UserKey { id: user })?
-        .is_some_and(|user| !user.disabled);
-    if !active {
-        return Ok(false);
-    }
-    forget_of(tx, user)?;
+) -> Result<()> {
+    remove_of(tx, user)?;
     let key = ResetKey { digest: code };
     tx.put(&ResetOfKey { user }, &code)?;
     tx.put(&key, &ResetCode { user, expires_at })?;
-    expiry::note(tx, expires_at, &key)?;
-    Ok(true)
+    expiry::note(tx, expires_at, &key)
 }
 
 /// Whose code this is, if it is good at `now`.
@@ -34,8 +38,8 @@ pub(crate) fn find(from: &impl Read, code: Digest, now: Timestamp) -> Result<Opt
     Ok(found.filter(|code| code.is_live(now)).map(|code| code.user))
 }
 
-/// Forgets the code of an account, if one is out.
-pub(crate) fn forget_of(tx: &mut Transaction<'_>, user: UserId) -> Result<()> {
+/// Removes the code of an account, if it has one.
+pub(crate) fn remove_of(tx: &mut Transaction<'_>, user: UserId) -> Result<()> {
     let Some(digest) = tx.fetch(&ResetOfKey { user })? else {
         return Ok(());
     };
@@ -48,20 +52,14 @@ pub(crate) fn forget_of(tx: &mut Transaction<'_>, user: UserId) -> Result<()> {
     Ok(())
 }
 
-/// Uses a code up for a new password.
-pub(crate) fn redeem(
-    tx: &mut Transaction<'_>,
-    code: Digest,
-    password_hash: String,
-    now: Timestamp,
-) -> Result<Redeemed> {
-    let Some(id) = find(tx, code, now)? else {
-        return Ok(Redeemed::Refused);
+/// Removes the expired code under this key. False: the key is not a reset code's.
+pub(crate) fn remove_expired(tx: &mut Transaction<'_>, key: &[u8]) -> Result<bool> {
+    let Some(key) = ResetKey::parse(key) else {
+        return Ok(false);
     };
-    let user = tx.fetch(&UserKey { id })?.filter(|user| !user.disabled);
-    let Some(user) = user else {
-        return Ok(Redeemed::Refused);
-    };
-    users::set_password(tx, user, password_hash, now)?;
-    Ok(Redeemed::Done(id))
+    if let Some(code) = tx.fetch(&key)? {
+        tx.remove(&ResetOfKey { user: code.user });
+    }
+    tx.remove(&key);
+    Ok(true)
 }

@@ -1,40 +1,79 @@
-//! Tokens: the record under its digest, the list of what a holder has, and the day it can be forgotten. A token that was
-//! exchanged is shown in no list any more but stays with its family, so that its reuse is noticed and a logout ends it too.
+//! Tokens: the record under its digest, the list of what a holder has, and when it can be removed.
+//! An exchanged token is in no list any more but stays with its family, so that its reuse is noticed
+//! and a logout ends it too.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
     Digest, NewToken, Principal, Retired, Timestamp, Token, TokenId, TokenKind, TokenStatus, limits,
 };
-use crate::store::sled::accounts::expiry;
-use crate::store::sled::engine::keys::{EpochKey, HeldKey, TokenKey, UserKey, family_of, held_by};
+use crate::store::sled::SledStore;
+use crate::store::sled::accounts::users;
+use crate::store::sled::engine::disk_space::WriteClass;
+use crate::store::sled::engine::expiry;
+use crate::store::sled::engine::keys::{self, Field, Key, key};
 use crate::store::sled::engine::record::postcard_records;
 use crate::store::sled::engine::transaction::{Read, Transaction};
-use crate::store::{Refreshed, Result};
+use crate::store::{FoundToken, Refreshed, Result, TokenStore};
+
+key! {
+    /// A token.
+    TokenKey { digest: Digest } Token => Token
+}
+key! {
+    /// The tokens of a holder, family by family.
+    HeldKey { holder: Principal, family: TokenId, id: TokenId } HeldToken => Digest
+}
+key! {
+    /// The epoch of a holder that is no account.
+    EpochKey { holder: Principal } Epoch => Epoch
+}
 
 /// The epoch of the administrator or the hub.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Epoch {
     /// Tokens of another epoch are dead.
-    pub(crate) epoch: u32,
-    /// What the configured password looked like at the last start.
-    pub(crate) fingerprint: String,
+    epoch: u32,
+    /// The fingerprint of the configured password at the last start.
+    fingerprint: String,
 }
 
-postcard_records!(Epoch);
+postcard_records!(Token, Epoch);
 
-/// The epoch of a holder; none when it is an account that is gone or disabled.
+impl SledStore {
+    /// The token with this digest, through the cache.
+    fn token(&self, digest: Digest) -> Result<Option<Arc<Token>>> {
+        let read = || self.tree.fetch(&TokenKey { digest });
+        self.caches.tokens.read_through(&digest, read)
+    }
+}
+
+/// The keys of everything a holder has.
+fn held_by(holder: Principal) -> Vec<u8> {
+    keys::prefix::<HeldKey>(|to| holder.write(to))
+}
+
+/// The keys of the tokens of one family.
+fn family_of(token: &Token) -> Vec<u8> {
+    keys::prefix::<HeldKey>(|to| {
+        token.holder.write(to);
+        token.family.write(to);
+    })
+}
+
+/// The epoch of a holder; none if it is an account that is gone or disabled.
 pub(crate) fn epoch_of(from: &impl Read, holder: Principal) -> Result<Option<u32>> {
     match holder {
-        Principal::User(id) => {
-            let user = from.fetch(&UserKey { id })?;
-            Ok(user.filter(|user| !user.disabled).map(|user| user.epoch))
+        Principal::User(id) => Ok(users::active(from, id)?.map(|user| user.epoch)),
+        Principal::Admin | Principal::Hub => {
+            let stored = from.fetch(&EpochKey { holder })?;
+            Ok(Some(stored.map_or(0, |it| it.epoch)))
         }
-        Principal::Admin | Principal::Hub => Ok(Some(
-            from.fetch(&EpochKey { holder })?.map_or(0, |it| it.epoch),
-        )),
     }
 }
 
@@ -54,19 +93,15 @@ pub(crate) fn reconcile(
     Ok(epoch)
 }
 
-/// The live tokens of a holder with their digests.
-pub(crate) fn live(
-    from: &impl Read,
-    holder: Principal,
-    now: Timestamp,
-) -> Result<Vec<(Digest, Token)>> {
+/// The live tokens of a holder.
+fn live(from: &impl Read, holder: Principal, now: Timestamp) -> Result<Vec<Token>> {
     let epoch = epoch_of(from, holder)?;
     let mut live = Vec::new();
     for (_, digest) in from.under::<HeldKey>(&held_by(holder))? {
         let token = from.fetch(&TokenKey { digest })?;
         let counts =
             |it: &Token| it.retired.is_none() && it.status(epoch, now) == TokenStatus::Live;
-        live.extend(token.filter(counts).map(|it| (digest, it)));
+        live.extend(token.filter(counts));
     }
     Ok(live)
 }
@@ -112,14 +147,14 @@ fn make_room(
             Some(token)
                 if token.status(epoch, now) == TokenStatus::Expired
                     && now < token.refreshable_until => {}
-            Some(token) => forget(tx, digest, &token),
+            Some(token) => remove(tx, digest, &token),
             None => tx.remove(&key),
         }
     }
     live.sort_by_key(|(_, token)| (token.last_used_at, token.issued_at));
     let surplus = (live.len() + 1).saturating_sub(per_user);
     for (digest, token) in live.into_iter().take(surplus) {
-        forget(tx, digest, &token);
+        remove(tx, digest, &token);
     }
     Ok(())
 }
@@ -132,7 +167,7 @@ pub(crate) fn insert(tx: &mut Transaction<'_>, digest: Digest, token: &Token) ->
 }
 
 /// Removes a token and its places in the lists.
-pub(crate) fn forget(tx: &mut Transaction<'_>, digest: Digest, token: &Token) {
+pub(crate) fn remove(tx: &mut Transaction<'_>, digest: Digest, token: &Token) {
     tx.remove(&TokenKey { digest });
     tx.remove(&held_key(token));
     expiry::cancel(tx, token.forgettable_at(), &TokenKey { digest });
@@ -170,7 +205,7 @@ pub(crate) fn renew(
         holder: token.holder,
         ..new.token
     };
-    forget(tx, old, &token);
+    remove(tx, old, &token);
     insert(tx, new.digest, &new.token)?;
     Ok(Some(new.token))
 }
@@ -213,13 +248,13 @@ pub(crate) fn refresh(
         successor: new.digest,
     });
     tx.put(&key, &token)?;
-    forget_long_retired(tx, &token)?;
+    remove_oldest_retired(tx, &token)?;
     insert(tx, new.digest, &new.token)?;
     Ok(Refreshed::Done(Box::new(new.token)))
 }
 
 /// Keeps the exchanged tokens of a family within their bound: the oldest are forgotten, and are strangers from then on.
-fn forget_long_retired(tx: &mut Transaction<'_>, member: &Token) -> Result<()> {
+fn remove_oldest_retired(tx: &mut Transaction<'_>, member: &Token) -> Result<()> {
     let mut retired = Vec::new();
     for (_, digest) in tx.under::<HeldKey>(&family_of(member))? {
         let token = tx.fetch(&TokenKey { digest })?;
@@ -232,7 +267,7 @@ fn forget_long_retired(tx: &mut Transaction<'_>, member: &Token) -> Result<()> {
     retired.sort_by_key(|(_, token)| token.retired.map(|retired| retired.at));
     let surplus = retired.len().saturating_sub(limits::RETIRED_PER_FAMILY);
     for (digest, token) in retired.into_iter().take(surplus) {
-        forget(tx, digest, &token);
+        remove(tx, digest, &token);
     }
     Ok(())
 }
@@ -263,21 +298,60 @@ pub(crate) fn end_family(tx: &mut Transaction<'_>, digest: Digest) -> Result<boo
         return Ok(false);
     };
     end_family_of(tx, &token)?;
-    forget(tx, digest, &token);
+    remove(tx, digest, &token);
     Ok(true)
 }
 
 fn end_family_of(tx: &mut Transaction<'_>, token: &Token) -> Result<()> {
     for (key, digest) in tx.under::<HeldKey>(&family_of(token))? {
         match tx.fetch(&TokenKey { digest })? {
-            Some(member) => forget(tx, digest, &member),
+            Some(member) => remove(tx, digest, &member),
             None => tx.remove(&key),
         }
     }
     Ok(())
 }
 
-/// Ends the token of a holder that has this public name.
+/// Ends every token of a holder.
+pub(crate) fn end_all(tx: &mut Transaction<'_>, holder: Principal) -> Result<()> {
+    for (_, digest) in tx.under::<HeldKey>(&held_by(holder))? {
+        end_family(tx, digest)?;
+    }
+    Ok(())
+}
+
+/// Moves a token, and those that came of it by exchange, to another epoch of its holder: they live
+/// on when the holder's other tokens end.
+pub(crate) fn keep(
+    tx: &mut Transaction<'_>,
+    digest: Digest,
+    holder: Principal,
+    epoch: u32,
+) -> Result<()> {
+    let mut next = Some(digest);
+    for _ in 0..=limits::RETIRED_PER_FAMILY {
+        let Some(digest) = next else { break };
+        let key = TokenKey { digest };
+        let token = tx.fetch(&key)?.filter(|token| token.holder == holder);
+        let Some(token) = token else { break };
+        next = token.retired.map(|retired| retired.successor);
+        tx.put(&key, &Token { epoch, ..token })?;
+    }
+    Ok(())
+}
+
+/// Removes the expired token under this key. False: the key is not a token's.
+pub(crate) fn remove_expired(tx: &mut Transaction<'_>, key: &[u8]) -> Result<bool> {
+    let Some(key) = TokenKey::parse(key) else {
+        return Ok(false);
+    };
+    if let Some(token) = tx.fetch(&key)? {
+        remove(tx, key.digest, &token);
+    }
+    Ok(true)
+}
+
+/// Ends the token of a holder that has this public id. False: the holder has none.
 pub(crate) fn end_named(tx: &mut Transaction<'_>, holder: Principal, id: TokenId) -> Result<bool> {
     for (key, digest) in tx.under::<HeldKey>(&held_by(holder))? {
         if key.id == id {
@@ -285,4 +359,77 @@ pub(crate) fn end_named(tx: &mut Transaction<'_>, holder: Principal, id: TokenId
         }
     }
     Ok(false)
+}
+
+#[async_trait]
+impl TokenStore for SledStore {
+    async fn find_token(&self, digest: &Digest) -> Result<Option<FoundToken>> {
+        let Some(token) = self.token(*digest)? else {
+            return Ok(None);
+        };
+        let (epoch, user) = match token.holder {
+            Principal::Admin => (Some(self.admin_epoch.load(Ordering::Acquire)), None),
+            Principal::Hub => (Some(self.hub_epoch.load(Ordering::Acquire)), None),
+            Principal::User(id) => {
+                let user = self.user(id)?.filter(|user| !user.disabled);
+                (user.as_ref().map(|user| user.epoch), user)
+            }
+        };
+        Ok(Some(FoundToken { token, epoch, user }))
+    }
+
+    async fn epoch_of(&self, holder: Principal) -> Result<u32> {
+        Ok(epoch_of(&self.tree, holder)?.unwrap_or(0))
+    }
+
+    async fn live_tokens(&self, holder: Principal, now: Timestamp) -> Result<Vec<Token>> {
+        live(&self.tree, holder, now)
+    }
+
+    async fn issue_token(&self, new: NewToken, per_user: usize, now: Timestamp) -> Result<bool> {
+        let step = move |tx: &mut Transaction<'_>| issue(tx, &new, per_user, now);
+        self.change(WriteClass::Change, step).await
+    }
+
+    async fn renew_token(
+        &self,
+        old: Digest,
+        renewal: Digest,
+        new: NewToken,
+        now: Timestamp,
+    ) -> Result<Option<Token>> {
+        let step = move |tx: &mut Transaction<'_>| renew(tx, old, renewal, new, now);
+        self.change(WriteClass::Change, step).await
+    }
+
+    async fn refresh_token(&self, old: Digest, new: NewToken, now: Timestamp) -> Result<Refreshed> {
+        let step = move |tx: &mut Transaction<'_>| refresh(tx, old, new, now);
+        self.change(WriteClass::Change, step).await
+    }
+
+    async fn touch_token(&self, digest: Digest, idle: Duration, now: Timestamp) -> Result<()> {
+        let step = move |tx: &mut Transaction<'_>| touch(tx, digest, idle, now);
+        self.change(WriteClass::Change, step).await
+    }
+
+    async fn end_family(&self, digest: Digest) -> Result<bool> {
+        let step = move |tx: &mut Transaction<'_>| end_family(tx, digest);
+        self.change(WriteClass::Reclaim, step).await
+    }
+
+    async fn end_token(&self, holder: Principal, id: TokenId) -> Result<bool> {
+        let step = move |tx: &mut Transaction<'_>| end_named(tx, holder, id);
+        self.change(WriteClass::Reclaim, step).await
+    }
+
+    async fn reconcile(&self, holder: Principal, fingerprint: String) -> Result<u32> {
+        let step = move |tx: &mut Transaction<'_>| reconcile(tx, holder, fingerprint);
+        let epoch = self.change(WriteClass::Reclaim, step).await?;
+        match holder {
+            Principal::Admin => self.admin_epoch.store(epoch, Ordering::Release),
+            Principal::Hub => self.hub_epoch.store(epoch, Ordering::Release),
+            Principal::User(_) => {}
+        }
+        Ok(epoch)
+    }
 }

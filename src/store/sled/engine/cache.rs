@@ -7,7 +7,10 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use crate::store::Result;
+use crate::sync::lock;
 
 const SHARDS: usize = 16;
 
@@ -121,7 +124,26 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
         let index =
             usize::try_from((Folding::default().hash_one(key) >> 32) % SHARDS as u64).ok()?;
         let shard = self.shards.get(index)?;
-        Some(shard.lock().unwrap_or_else(PoisonError::into_inner))
+        Some(lock(shard))
+    }
+}
+
+impl<K: Hash + Eq + Clone, V> Cache<K, Arc<V>> {
+    /// The value of a key: from the cache, or else what `read` finds, which is offered to the cache.
+    pub(crate) fn read_through(
+        &self,
+        key: &K,
+        read: impl FnOnce() -> Result<Option<V>>,
+    ) -> Result<Option<Arc<V>>> {
+        let ticket = match self.look_up(key) {
+            Lookup::Hit(value) => return Ok(Some(value)),
+            Lookup::Miss(ticket) => ticket,
+        };
+        let value = read()?.map(Arc::new);
+        if let Some(value) = &value {
+            self.offer(key, Arc::clone(value), &ticket);
+        }
+        Ok(value)
     }
 }
 

@@ -43,7 +43,7 @@ impl WriteClass {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WriteCost {
     /// What for, which says how much must be left.
-    pub(crate) room: WriteClass,
+    pub(crate) class: WriteClass,
     /// About how many bytes it is going to write.
     pub(crate) bytes: u64,
 }
@@ -72,8 +72,8 @@ impl DiskPressure {
         }
     }
 
-    fn refuses(self, room: WriteClass) -> bool {
-        match room {
+    fn refuses(self, class: WriteClass) -> bool {
+        match class {
             WriteClass::Reclaim => false,
             WriteClass::Change => self >= DiskPressure::Changes,
             WriteClass::Events => self >= DiskPressure::Events,
@@ -113,12 +113,12 @@ impl DiskMonitor {
         let before = self.read();
         let pressure = DiskPressure::at(free, before);
         self.0.store(pressure as u8, Ordering::Relaxed);
-        emit(before, pressure, free);
+        log_change(before, pressure, free);
         DiskBudget { free, pressure }
     }
 }
 
-fn emit(before: DiskPressure, now: DiskPressure, free: u64) {
+fn log_change(before: DiskPressure, now: DiskPressure, free: u64) {
     let mib = free / MIB;
     let began = |what| before < what && now >= what;
     let ended = |what| before >= what && now < what;
@@ -148,10 +148,10 @@ pub(crate) struct DiskBudget {
 impl DiskBudget {
     /// Takes what a step asks for. False, and nothing is taken: there is too little.
     pub(crate) fn take(&mut self, cost: WriteCost) -> bool {
-        let WriteCost { room, bytes } = cost;
+        let WriteCost { class, bytes } = cost;
         let left = self.free.checked_sub(bytes.saturating_mul(AMPLIFICATION));
-        match left.filter(|left| *left >= room.free_bytes()) {
-            Some(left) if !self.pressure.refuses(room) => {
+        match left.filter(|left| *left >= class.free_bytes()) {
+            Some(left) if !self.pressure.refuses(class) => {
                 self.free = left;
                 true
             }
@@ -175,17 +175,17 @@ mod tests {
             (7, [true, true, false]),
             (64, [true, true, true]),
         ] {
-            let mut space = disk_monitor.note(free * MIB);
+            let mut budget = disk_monitor.note(free * MIB);
             let takes = [WriteClass::Reclaim, WriteClass::Change, WriteClass::Events]
-                .map(|room| space.take(WriteCost { room, bytes: 1 }));
+                .map(|class| budget.take(WriteCost { class, bytes: 1 }));
             assert_eq!(takes, taken, "{free} MiB");
         }
     }
 
     #[test]
-    fn what_a_group_has_taken_counts() {
-        let mut space = DiskMonitor::default().note(32 * MIB);
-        let mut take = |room, bytes| space.take(WriteCost { room, bytes });
+    fn what_a_group_has_takescounts() {
+        let mut budget = DiskMonitor::default().note(32 * MIB);
+        let mut take = |class, bytes| budget.take(WriteCost { class, bytes });
         assert!(take(WriteClass::Events, 7 * MIB));
         assert!(!take(WriteClass::Events, 2 * MIB));
         assert!(take(WriteClass::Change, 2 * MIB));

@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use crate::store::sled::engine::queue::WaitPolicy;
-
 /// From so many clients on a group waits for those who were just answered. Fewer share a flush so seldom that waiting would
 /// cost them more than it saves.
 const CROWD_STEPS: usize = 16;
@@ -12,6 +10,15 @@ const CROWD_STEPS: usize = 16;
 const TIMES: u32 = 2;
 /// And never longer than this, however slow the disk is.
 const CROWD_WAIT: Duration = Duration::from_millis(4);
+
+/// How long the writer waits for more steps once the first of a group is there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct WaitPolicy {
+    /// Until so many steps are there;
+    pub(crate) steps: usize,
+    /// at most so long.
+    pub(crate) at_most: Duration,
+}
 
 /// What the last group was like, and what the owner wants.
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,7 +32,7 @@ pub(crate) struct GroupCommit {
 }
 
 impl GroupCommit {
-    /// A pace with this delay.
+    /// A group_commit with this delay.
     pub(crate) fn new(delay: Duration) -> GroupCommit {
         GroupCommit {
             delay,
@@ -66,29 +73,32 @@ mod tests {
 
     #[test]
     fn few_clients_never_wait_for_each_other() {
-        let mut pace = GroupCommit::default();
-        assert_eq!(pace.wait_policy(0), WaitPolicy::default());
-        pace.note(1, MS);
-        assert_eq!(pace.wait_policy(1), WaitPolicy::default());
-        pace.note(CROWD_STEPS / 2, MS);
-        assert_eq!(pace.wait_policy(CROWD_STEPS / 2 - 1), WaitPolicy::default());
+        let mut group_commit = GroupCommit::default();
+        assert_eq!(group_commit.wait_policy(0), WaitPolicy::default());
+        group_commit.note(1, MS);
+        assert_eq!(group_commit.wait_policy(1), WaitPolicy::default());
+        group_commit.note(CROWD_STEPS / 2, MS);
+        assert_eq!(
+            group_commit.wait_policy(CROWD_STEPS / 2 - 1),
+            WaitPolicy::default()
+        );
     }
 
     #[test]
     fn a_crowd_is_waited_for_as_long_as_it_is_worth() {
-        let mut pace = GroupCommit::default();
-        pace.note(100, MS);
+        let mut group_commit = GroupCommit::default();
+        group_commit.note(100, MS);
         let (steps, at_most) = (130, TIMES * MS);
-        assert_eq!(pace.wait_policy(30), WaitPolicy { steps, at_most });
-        pace.note(100, 500 * MS);
-        assert_eq!(pace.wait_policy(30).at_most, CROWD_WAIT);
+        assert_eq!(group_commit.wait_policy(30), WaitPolicy { steps, at_most });
+        group_commit.note(100, 500 * MS);
+        assert_eq!(group_commit.wait_policy(30).at_most, CROWD_WAIT);
     }
 
     #[test]
     fn a_delay_holds_for_everybody() {
-        let mut pace = GroupCommit::new(50 * MS);
-        assert_eq!(pace.wait_policy(0).at_most, 50 * MS);
-        pace.note(100, MS);
-        assert_eq!(pace.wait_policy(7).at_most, 50 * MS);
+        let mut group_commit = GroupCommit::new(50 * MS);
+        assert_eq!(group_commit.wait_policy(0).at_most, 50 * MS);
+        group_commit.note(100, MS);
+        assert_eq!(group_commit.wait_policy(7).at_most, 50 * MS);
     }
 }

@@ -1,25 +1,23 @@
-//! The keys of the one tree: a byte for the kind, then fields of fixed width, integers big-endian, so that the order of the
-//! bytes is the order of the meaning. The only field without a fixed width, an address, stands last.
+//! What all keys of the one tree have in common: a byte for the kind, then fields of fixed width,
+//! integers big-endian, so that the order of the bytes is the order of the meaning. A field without
+//! a fixed width (an address, another key) stands last.
+//!
+//! A key type stands beside the record it finds; the kinds are listed in [`registry`](super::registry).
+
+use std::marker::PhantomData;
 
 use uuid::Uuid;
 
-use crate::model::{
-    Digest, DiskDay, DueMail, EventId, Invite, MailId, Order, Position, Principal, ResetCode,
-    Sketch, Timestamp, Token, TokenId, User, UserId, UserNumber,
-};
-use crate::store::sled::accounts::tokens::Epoch;
-use crate::store::sled::engine::record::{Record, postcard_records};
-use crate::store::sled::events::append::IdempotencyRecord;
-use crate::store::sled::events::counts::counters::CountRow;
-use crate::store::sled::events::format::block::Part;
-use crate::store::sled::events::format::block_stats::BlockStats;
+use crate::model::{Digest, EventId, MailId, Principal, Timestamp, TokenId, UserId, UserNumber};
+use crate::store::sled::engine::record::Record;
+use crate::store::sled::engine::registry::{KeyKind, MetaSlot};
 
-/// A typed key and the type of the value under it.
+/// A typed key and the type of the record under it.
 pub(crate) trait Key: Sized {
-    /// What lies under it.
+    /// The record.
     type Value: Record;
     /// The first byte.
-    const KIND: u8;
+    const KIND: KeyKind;
     /// Appends everything behind the kind.
     fn write(&self, to: &mut Vec<u8>);
     /// Reads what `write` wrote.
@@ -27,14 +25,14 @@ pub(crate) trait Key: Sized {
 
     /// The whole key.
     fn bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![Self::KIND];
+        let mut bytes = first::<Self>();
         self.write(&mut bytes);
         bytes
     }
 
-    /// The key these bytes are.
+    /// The key these bytes are; none if they are another kind's, or malformed.
     fn parse(bytes: &[u8]) -> Option<Self> {
-        let mut fields = Fields(bytes.strip_prefix(&[Self::KIND])?);
+        let mut fields = Fields(bytes.strip_prefix(&[Self::KIND.byte()])?);
         let key = Self::read(&mut fields)?;
         fields.0.is_empty().then_some(key)
     }
@@ -57,7 +55,7 @@ impl Fields<'_> {
 
 /// A field of a key.
 pub(crate) trait Field: Sized {
-    /// Appends it.
+    /// Appends the field.
     fn write(&self, to: &mut Vec<u8>);
     /// Reads what `write` wrote.
     fn read(from: &mut Fields<'_>) -> Option<Self>;
@@ -86,8 +84,8 @@ array_fields! {
     UserId: |it: &UserId| it.0.into_bytes(), |bytes| UserId(Uuid::from_bytes(bytes));
     TokenId: |it: &TokenId| it.0.into_bytes(), |bytes| TokenId(Uuid::from_bytes(bytes));
     MailId: |it: &MailId| it.0.into_bytes(), |bytes| MailId(Uuid::from_bytes(bytes));
-    UserNumber: |it: &UserNumber| it.0.to_be_bytes(), |bytes| UserNumber(u32::from_be_bytes(bytes));
     EventId: |it: &EventId| it.0.into_bytes(), |bytes| EventId(Uuid::from_bytes(bytes));
+    UserNumber: |it: &UserNumber| it.0.to_be_bytes(), |bytes| UserNumber(u32::from_be_bytes(bytes));
     Digest: |it: &Digest| it.0, Digest;
     // The sign bit is flipped, so that moments before 1970 sort before those after.
     Timestamp: |it: &Timestamp| (it.millis().cast_unsigned() ^ (1 << 63)).to_be_bytes(),
@@ -131,112 +129,75 @@ impl Field for String {
     }
 }
 
-/// A single value: the format, the sequence number, the facts of the service.
-pub(crate) struct MetaKey<V>(pub(crate) u8, pub(crate) std::marker::PhantomData<V>);
-
-impl<V: Record> Key for MetaKey<V> {
-    type Value = V;
-    const KIND: u8 = b'M';
-    fn write(&self, to: &mut Vec<u8>) {
-        self.0.write(to);
-    }
-    fn read(from: &mut Fields<'_>) -> Option<Self> {
-        u8::read(from).map(meta)
-    }
-}
-
-/// A [`MetaKey`] by its number.
-pub(crate) const fn meta<V>(name: u8) -> MetaKey<V> {
-    MetaKey(name, std::marker::PhantomData)
-}
-
-/// Declares keys: their fields in order, their kind, and what lies under them.
-macro_rules! keys {
-    ($($(#[$about:meta])* $name:ident { $($field:ident: $type:ty),* } $kind:literal => $value:ty;)*) => {$(
+/// Declares a key: its fields in order, its kind, and the record under it.
+macro_rules! key {
+    ($(#[$about:meta])* $name:ident { $($field:ident: $type:ty),* } $kind:ident => $value:ty) => {
         $(#[$about])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
         pub(crate) struct $name { $(pub(crate) $field: $type,)* }
 
-        impl Key for $name {
+        impl $crate::store::sled::engine::keys::Key for $name {
             type Value = $value;
-            const KIND: u8 = $kind;
+            const KIND: $crate::store::sled::engine::registry::KeyKind =
+                $crate::store::sled::engine::registry::KeyKind::$kind;
             fn write(&self, to: &mut Vec<u8>) {
-                $(self.$field.write(to);)*
+                $($crate::store::sled::engine::keys::Field::write(&self.$field, to);)*
             }
-            fn read(from: &mut Fields<'_>) -> Option<Self> {
-                Some($name { $($field: <$type>::read(from)?,)* })
+            fn read(
+                from: &mut $crate::store::sled::engine::keys::Fields<'_>,
+            ) -> Option<Self> {
+                Some($name {
+                    $($field: <$type as $crate::store::sled::engine::keys::Field>::read(from)?,)*
+                })
             }
         }
-    )*};
+    };
+}
+pub(crate) use key;
+
+/// The key of a single value.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MetaKey<V> {
+    slot: MetaSlot,
+    value: PhantomData<V>,
 }
 
-keys! {
-    /// An account.
-    UserKey { id: UserId } b'U' => User;
-    /// The account of an address.
-    EmailKey { key: String } b'E' => UserId;
-    /// The account of a number.
-    NumberKey { number: UserNumber } b'N' => UserId;
-    /// The number of an account that is gone: its events may still be here.
-    FormerKey { id: UserId } b'n' => UserNumber;
-    /// A token.
-    TokenKey { digest: Digest } b'T' => Token;
-    /// The unretired tokens of a holder, family by family.
-    HeldKey { holder: Principal, family: TokenId, id: TokenId } b'H' => Digest;
-    /// The epoch of a holder that is no account.
-    EpochKey { holder: Principal } b'P' => Epoch;
-    /// A reset code.
-    ResetKey { digest: Digest } b'R' => ResetCode;
-    /// The one reset code of an account.
-    ResetOfKey { user: UserId } b'r' => Digest;
-    /// An invite.
-    InviteKey { digest: Digest } b'I' => Invite;
-    /// A mail in the outbox, in the order in which they are due.
-    MailKey { due_at: Timestamp, id: MailId } b'O' => DueMail;
-    /// When the mail that waits for an address is due, and its name.
-    MailToKey { key: String } b'o' => (Timestamp, MailId);
-    /// A request that is to be stored once.
-    IdempotencyKey { holder: Principal, key: Digest } b'K' => IdempotencyRecord;
-    /// Something that can be forgotten from then on: the key of what it is.
-    ExpiryKey { at: Timestamp, target: Vec<u8> } b'X' => ();
-    /// An event name.
-    NameKey { id: u32 } b'D' => String;
-    /// The counters of 64 names in an hour.
-    CountKey { hour: u32, row: u32 } b'C' => CountRow;
-    /// The users of a name in an hour, as far as merged blocks know them: name by name, so that many hours of one lie side by side.
-    SketchKey { name: u32, hour: u32 } b'S' => Sketch;
-    /// An event that was stored: its day, its reporter, and the id that the reporter gave it.
-    EventIdKey { day: u32, kind: u8, number: u32, id: EventId } b'J' => ();
-    /// What was stored and written on a day.
-    WrittenKey { day: u32 } b'W' => DiskDay;
-    /// A part of a block of events: in the order of time, then of arrival.
-    BlockPartKey { at: Timestamp, sequence: u64, index: u32, part: u16 } b'B' => Part;
-    /// What a merged block holds.
-    BlockKey { at: Timestamp, sequence: u64, index: u32 } b'A' => BlockStats;
+/// The key of the value in a slot.
+pub(crate) const fn meta<V>(slot: MetaSlot) -> MetaKey<V> {
+    MetaKey {
+        slot,
+        value: PhantomData,
+    }
 }
 
-postcard_records! {
-    (), u32, u64, String, Vec<u8>, User, UserId, UserNumber, Token, Digest, ResetCode, Invite, DueMail, (Timestamp, MailId),
+impl<V: Record> Key for MetaKey<V> {
+    type Value = V;
+    const KIND: KeyKind = KeyKind::Meta;
+    fn write(&self, to: &mut Vec<u8>) {
+        self.slot.byte().write(to);
+    }
+    fn read(from: &mut Fields<'_>) -> Option<Self> {
+        let byte = u8::read(from)?;
+        let slot = MetaSlot::ALL.into_iter().find(|slot| slot.byte() == byte)?;
+        Some(meta(slot))
+    }
 }
 
-/// The keys of kind `K` whose first field is written like this.
+/// The prefix that all keys of kind `K` have.
+pub(crate) fn first<K: Key>() -> Vec<u8> {
+    vec![K::KIND.byte()]
+}
+
+/// The first key behind all keys of kind `K`.
+pub(crate) fn end<K: Key>() -> Vec<u8> {
+    after_prefix(&first::<K>())
+}
+
+/// The prefix of the keys of kind `K` whose first fields are written like this.
 pub(crate) fn prefix<K: Key>(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
-    let mut bytes = vec![K::KIND];
+    let mut bytes = first::<K>();
     write(&mut bytes);
     bytes
-}
-
-/// The keys of everything a holder has.
-pub(crate) fn held_by(holder: Principal) -> Vec<u8> {
-    prefix::<HeldKey>(|to| holder.write(to))
-}
-
-/// The keys of a family of a holder's tokens.
-pub(crate) fn family_of(token: &Token) -> Vec<u8> {
-    prefix::<HeldKey>(|to| {
-        token.holder.write(to);
-        token.family.write(to);
-    })
 }
 
 /// The first key of kind `K` at or after a moment.
@@ -251,125 +212,64 @@ pub(crate) fn after(key: &[u8]) -> Vec<u8> {
     next
 }
 
-impl BlockPartKey {
-    /// The block, whichever its part.
-    pub(crate) fn block(&self) -> BlockKey {
-        BlockKey {
-            at: self.at,
-            sequence: self.sequence,
-            index: self.index,
+/// The first key behind all those that begin with `prefix`. No prefix here consists of 0xFF only:
+/// kinds are letters.
+pub(crate) fn after_prefix(prefix: &[u8]) -> Vec<u8> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if last < u8::MAX {
+            end.push(last + 1);
+            break;
         }
     }
-
-    /// Where the first event of the block stood when it was stored.
-    pub(crate) fn position(&self) -> Position {
-        self.block().position()
-    }
-}
-
-impl std::fmt::Display for BlockKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{}/{}/{}",
-            self.at.rfc3339_millis(),
-            self.sequence,
-            self.index
-        )
-    }
-}
-
-impl BlockKey {
-    /// Where the first event of the block stood when it was stored.
-    pub(crate) fn position(&self) -> Position {
-        Position {
-            at: self.at,
-            sequence: self.sequence,
-            index: self.index,
-            place: 0,
-        }
-    }
-
-    /// The key of a part.
-    pub(crate) fn part(&self, part: u16) -> BlockPartKey {
-        BlockPartKey {
-            at: self.at,
-            sequence: self.sequence,
-            index: self.index,
-            part,
-        }
-    }
-
-    /// The block of a position, as it was when the position was given.
-    pub(crate) fn of(position: Position) -> BlockKey {
-        BlockKey {
-            at: position.at,
-            sequence: position.sequence,
-            index: position.index,
-        }
-    }
-
-    /// Where reading goes on that has passed this block over.
-    pub(crate) fn edge(&self, order: Order) -> Position {
-        let place = match order {
-            Order::Ascending => u32::MAX,
-            Order::Descending => 0,
-        };
-        Position {
-            place,
-            ..self.position()
-        }
-    }
-
-    /// The first key behind all parts of the block.
-    pub(crate) fn behind(&self) -> Vec<u8> {
-        after(&self.part(u16::MAX).bytes())
-    }
+    end
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    key! {
+        /// A key of every width, for the tests.
+        WideKey { holder: Principal, at: Timestamp, id: TokenId, name: String } Token => ()
+    }
+
     #[test]
     fn keys_read_back_as_they_were_written() {
-        let digest = Digest([9; 32]);
-        let user = UserId::from_random([3; 16]);
-        let held = HeldKey {
-            holder: Principal::User(user),
-            family: TokenId(Uuid::max()),
-            id: TokenId(Uuid::nil()),
-        };
-        assert_eq!(HeldKey::parse(&held.bytes()), Some(held));
-        let expiry = ExpiryKey {
+        let key = WideKey {
+            holder: Principal::User(UserId::from_random([3; 16])),
             at: Timestamp::from_millis(-7),
-            target: TokenKey { digest }.bytes(),
+            id: TokenId(Uuid::max()),
+            name: "ana@example.org".into(),
         };
-        assert_eq!(ExpiryKey::parse(&expiry.bytes()), Some(expiry));
-        let email = EmailKey {
-            key: "ana@example.org".into(),
-        };
-        assert_eq!(EmailKey::parse(&email.bytes()), Some(email));
-        assert_eq!(TokenKey::parse(&UserKey { id: user }.bytes()), None);
-        assert_eq!(TokenKey::parse(&[b'T'; 34]), None);
+        assert_eq!(WideKey::parse(&key.bytes()), Some(key.clone()));
+        let another_kind = [b"U", &key.bytes()[1..]].concat();
+        assert_eq!(WideKey::parse(&another_kind), None);
+        assert_eq!(WideKey::parse(b"Tshort"), None);
+        let slot = meta::<u64>(MetaSlot::SigningSeed).bytes();
+        let parsed = MetaKey::<u64>::parse(&slot).map(|key| key.slot);
+        assert_eq!(
+            (slot, parsed),
+            (vec![b'M', 16], Some(MetaSlot::SigningSeed))
+        );
+        assert!(MetaKey::<u64>::parse(b"M\x63").is_none());
     }
 
     #[test]
     fn the_order_of_the_bytes_is_the_order_of_time() {
-        let key = |millis| {
-            BlockPartKey {
-                at: Timestamp::from_millis(millis),
-                sequence: 1,
-                index: 0,
-                part: 0,
-            }
-            .bytes()
-        };
+        let key = |millis| from_moment::<WideKey>(Timestamp::from_millis(millis));
         let mut keys = [key(5), key(-5), key(i64::MAX), key(i64::MIN), key(0)];
         keys.sort();
         assert_eq!(
             keys,
             [key(i64::MIN), key(-5), key(0), key(5), key(i64::MAX)]
         );
+    }
+
+    #[test]
+    fn the_end_of_a_prefix_is_behind_all_its_keys() {
+        assert_eq!(after_prefix(b"T"), b"U");
+        assert_eq!(after_prefix(&[b'T', 0xFF, 0xFF]), b"U");
+        assert_eq!(after_prefix(&[b'T', 0, 0xFF]), [b'T', 1]);
     }
 }

@@ -11,16 +11,16 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use sled::{Db, Tree};
 
-use crate::store::sled::engine::keys::{BlockPartKey, Key, meta};
+use crate::store::sled::engine::keys::{Key, MetaKey, meta};
 use crate::store::sled::engine::record;
-use crate::store::sled::engine::transaction::{Read, broken};
+use crate::store::sled::engine::registry::MetaSlot;
+use crate::store::sled::engine::transaction::{Read, from_sled};
 use crate::store::sled::engine::writer::SEQUENCE;
 use crate::store::{Error, Result};
 
-/// The layout of keys and records. Another number is another program's, or another age's.
+/// The on-disk format version. Any other value is rejected.
 const FORMAT: u32 = 1;
-/// Where the format lies.
-const FORMAT_KEY: u8 = 0;
+const FORMAT_KEY: MetaKey<u32> = meta(MetaSlot::Format);
 /// After a kill the kernel may take a moment to let go of the lock.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
@@ -152,18 +152,19 @@ fn sync_files(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes sure that the database is ours and whole as far as that can be told: recovery is silent about what it skipped.
+/// Makes sure that the database is ours, and reads the number of its last group.
 fn check(tree: &Tree) -> Result<u64> {
-    match tree.fetch(&meta::<u32>(FORMAT_KEY))? {
+    match tree.fetch(&FORMAT_KEY)? {
         Some(FORMAT) => {}
         Some(other) => {
             let why = format!("the data has format {other}; this version reads format {FORMAT}");
             return Err(Error::Unusable(why));
         }
         None if tree.is_empty() => {
-            let key = meta::<u32>(FORMAT_KEY).bytes();
+            let key = FORMAT_KEY.bytes();
             let sealed = record::seal(&key, &FORMAT)?;
-            tree.insert(key, sealed).map_err(|error| broken(&error))?;
+            tree.insert(key, sealed)
+                .map_err(|error| from_sled(&error))?;
         }
         None => {
             return Err(Error::Unusable(
@@ -171,21 +172,7 @@ fn check(tree: &Tree) -> Result<u64> {
             ));
         }
     }
-    let sequence = tree.fetch(&meta::<u64>(SEQUENCE))?.unwrap_or(0);
-    // The sequence number and everything of its group were one batch: a block from a later group means that a piece of
-    // the log was skipped.
-    let newest = tree.scan_prefix([BlockPartKey::KIND]).keys().next_back();
-    let newest = newest.transpose().map_err(|error| broken(&error))?;
-    match newest.and_then(|key| BlockPartKey::parse(&key)) {
-        Some(block) if block.sequence > sequence => {
-            let why = format!(
-                "the data is damaged: group {} without its number",
-                block.sequence
-            );
-            Err(Error::Unusable(why))
-        }
-        _ => Ok(sequence),
-    }
+    Ok(tree.fetch(&SEQUENCE)?.unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! The steps that wait for the writer, in order, and how they are cut into groups.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Condvar, Mutex, MutexGuard};
 
 use crate::store::sled::engine::disk_space::{WriteClass, WriteCost};
+use crate::store::sled::engine::group_commit::WaitPolicy;
 use crate::store::sled::engine::transaction::Transaction;
 use crate::store::{Error, Result};
+use crate::sync::{lock, recover};
 
 /// Steps that may wait: more than there can be connections.
 const QUEUE_STEPS: usize = 16_384;
@@ -17,54 +18,43 @@ const GROUP_STEPS: usize = 1_024;
 const GROUP_BYTES: u64 = 8 << 20;
 
 /// A step on its way, whatever it returns.
-pub(crate) trait QueuedStep: Send {
+pub(crate) trait QueuedStep<S>: Send {
     /// What it asks for.
     fn cost(&self) -> WriteCost;
     /// Runs it; without room only if it turns out to change nothing.
-    fn run(&mut self, tx: &mut Transaction<'_>, has_room: bool);
+    fn run(&mut self, tx: &mut Transaction<'_>, state: &mut S, has_room: bool);
     /// Tells whoever waits what came of it.
     fn answer(self: Box<Self>, group: Result<()>);
 }
 
 /// The steps of a group.
-pub(crate) type Group = Vec<Box<dyn QueuedStep>>;
-
-/// How long a group waits for company once its first step is there.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct WaitPolicy {
-    /// Until so many steps are there;
-    pub(crate) steps: usize,
-    /// at most so long.
-    pub(crate) at_most: Duration,
-}
+pub(crate) type Group<S> = Vec<Box<dyn QueuedStep<S>>>;
 
 /// The queue in front of the writer.
-#[derive(Default)]
-pub(crate) struct Queue {
-    waiting: Mutex<Waiting>,
+pub(crate) struct Queue<S> {
+    waiting: Mutex<Waiting<S>>,
     arrived: Condvar,
 }
 
-#[derive(Default)]
-struct Waiting {
-    steps: VecDeque<Box<dyn QueuedStep>>,
-    /// What they are going to write together.
+struct Waiting<S> {
+    steps: VecDeque<Box<dyn QueuedStep<S>>>,
+    /// How many bytes they write together.
     bytes: u64,
-    /// The writer sleeps until so many steps are there.
-    filter: usize,
-    /// One of them must not be made to wait for company.
-    hurried: bool,
+    /// The writer sleeps until so many steps are there; 0 while it is awake.
+    wake_at: usize,
+    /// One of them must not wait for more writes to join.
+    urgent: bool,
     closed: bool,
 }
 
-impl Waiting {
+impl<S> Waiting<S> {
     /// Whether the writer has waited long enough.
     fn are_enough(&self) -> bool {
-        let is_group = self.steps.len() >= self.filter || self.bytes >= GROUP_BYTES;
-        is_group || self.hurried || self.closed
+        let is_group = self.steps.len() >= self.wake_at || self.bytes >= GROUP_BYTES;
+        is_group || self.urgent || self.closed
     }
 
-    fn cut(&mut self, group: &mut Group) {
+    fn cut(&mut self, group: &mut Group<S>) {
         let mut bytes: u64 = 0;
         while let Some(next) = self.steps.front() {
             let more = next.cost().bytes;
@@ -76,13 +66,29 @@ impl Waiting {
             group.extend(self.steps.pop_front());
             self.bytes = self.bytes.saturating_sub(more);
         }
-        self.hurried &= !self.steps.is_empty();
+        self.urgent &= !self.steps.is_empty();
     }
 }
 
-impl Queue {
+impl<S> Default for Queue<S> {
+    fn default() -> Queue<S> {
+        let waiting = Waiting {
+            steps: VecDeque::new(),
+            bytes: 0,
+            wake_at: 0,
+            urgent: false,
+            closed: false,
+        };
+        Queue {
+            waiting: Mutex::new(waiting),
+            arrived: Condvar::new(),
+        }
+    }
+}
+
+impl<S> Queue<S> {
     /// Adds a step. `Stopped`: nothing is taken any more.
-    pub(crate) fn push(&self, step: Box<dyn QueuedStep>) -> Result<()> {
+    pub(crate) fn push(&self, step: Box<dyn QueuedStep<S>>) -> Result<()> {
         let mut waiting = self.lock();
         if waiting.closed {
             return Err(Error::Stopped("it is closed".into()));
@@ -90,15 +96,15 @@ impl Queue {
         if waiting.steps.len() >= QUEUE_STEPS {
             return Err(Error::Busy);
         }
-        let WriteCost { room, bytes } = step.cost();
+        let WriteCost { class, bytes } = step.cost();
         waiting.bytes = waiting.bytes.saturating_add(bytes);
         // What makes room, and every step of the start, which come one after the other.
-        waiting.hurried |= room == WriteClass::Reclaim;
+        waiting.urgent |= class == WriteClass::Reclaim;
         waiting.steps.push_back(step);
         // Told once: whoever comes while the writer is at work, or about to wake up, has nobody to wake.
-        let wakes = waiting.filter > 0 && waiting.are_enough();
+        let wakes = waiting.wake_at > 0 && waiting.are_enough();
         if wakes {
-            waiting.filter = 0;
+            waiting.wake_at = 0;
         }
         drop(waiting);
         if wakes {
@@ -111,34 +117,31 @@ impl Queue {
     /// steps are there at once.
     pub(crate) fn take_group(
         &self,
-        group: &mut Group,
+        group: &mut Group<S>,
         wait_policy: impl FnOnce(usize) -> WaitPolicy,
     ) -> bool {
         let at_once = self.lock();
         let wait_policy = wait_policy(at_once.steps.len());
         let mut waiting = self.wait_for_first(at_once);
-        waiting.filter = wait_policy.steps.min(GROUP_STEPS);
+        waiting.wake_at = wait_policy.steps.min(GROUP_STEPS);
         if !wait_policy.at_most.is_zero() && !waiting.are_enough() {
             let waited = self
                 .arrived
                 .wait_timeout_while(waiting, wait_policy.at_most, |it| !it.are_enough());
-            waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
+            waiting = recover(waited).0;
         }
-        waiting.filter = 0;
+        waiting.wake_at = 0;
         waiting.cut(group);
         !group.is_empty()
     }
 
     fn wait_for_first<'a>(
         &'a self,
-        mut waiting: MutexGuard<'a, Waiting>,
-    ) -> MutexGuard<'a, Waiting> {
+        mut waiting: MutexGuard<'a, Waiting<S>>,
+    ) -> MutexGuard<'a, Waiting<S>> {
         while waiting.steps.is_empty() && !waiting.closed {
-            waiting.filter = 1;
-            waiting = self
-                .arrived
-                .wait(waiting)
-                .unwrap_or_else(PoisonError::into_inner);
+            waiting.wake_at = 1;
+            waiting = recover(self.arrived.wait(waiting));
         }
         waiting
     }
@@ -150,35 +153,37 @@ impl Queue {
     }
 
     /// Takes no further steps, and gives back those that wait.
-    pub(crate) fn abandon(&self) -> VecDeque<Box<dyn QueuedStep>> {
+    pub(crate) fn abandon(&self) -> VecDeque<Box<dyn QueuedStep<S>>> {
         let mut waiting = self.lock();
         waiting.closed = true;
         std::mem::take(&mut waiting.steps)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Waiting<S>> {
+        lock(&self.waiting)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     struct Weight(u64, WriteClass);
 
-    impl QueuedStep for Weight {
+    impl QueuedStep<()> for Weight {
         fn cost(&self) -> WriteCost {
             WriteCost {
-                room: self.1,
+                class: self.1,
                 bytes: self.0,
             }
         }
-        fn run(&mut self, _: &mut Transaction<'_>, _: bool) {}
+        fn run(&mut self, _: &mut Transaction<'_>, (): &mut (), _: bool) {}
         fn answer(self: Box<Self>, _: Result<()>) {}
     }
 
-    fn step(bytes: u64) -> Box<dyn QueuedStep> {
+    fn step(bytes: u64) -> Box<dyn QueuedStep<()>> {
         Box::new(Weight(bytes, WriteClass::Events))
     }
 
@@ -227,7 +232,7 @@ mod tests {
     }
 
     /// Begins with one step, lets the writer wait for more with the greatest patience, and says how many it took.
-    fn group_with(more: impl FnOnce(&Queue) + Send) -> usize {
+    fn group_with(more: impl FnOnce(&Queue<()>) + Send) -> usize {
         let queue = Queue::default();
         queue.push(step(1)).unwrap();
         let wait_policy = WaitPolicy {
@@ -244,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_group_waits_for_company_until_it_is_enough_or_the_queue_is_closed() {
-        let more = |queue: &Queue, weights: &[u64]| {
+        let more = |queue: &Queue<()>, weights: &[u64]| {
             for weight in weights {
                 queue.push(step(*weight)).unwrap();
             }
@@ -252,7 +257,7 @@ mod tests {
         assert_eq!(group_with(|queue| more(queue, &[1, 1])), 3);
         assert_eq!(group_with(|queue| more(queue, &[GROUP_BYTES])), 1);
         assert_eq!(group_with(Queue::close), 1);
-        let hurry = |queue: &Queue| {
+        let hurry = |queue: &Queue<()>| {
             queue
                 .push(Box::new(Weight(1, WriteClass::Reclaim)))
                 .unwrap()

@@ -5,6 +5,7 @@
 
 use sled::IVec;
 
+use crate::model::Digest;
 use crate::store::{Error, Result};
 
 const HEAD_BYTES: usize = 5;
@@ -33,6 +34,8 @@ macro_rules! postcard_records {
     )*};
 }
 pub(crate) use postcard_records;
+
+postcard_records!((), u32, u64, String, Vec<u8>, Digest);
 
 /// The stored form of `record` under `key`.
 pub(crate) fn seal<R: Record>(key: &[u8], record: &R) -> Result<IVec> {

@@ -1,27 +1,25 @@
-//! What a step sees and changes: what its group has put so far, laid over what the tree holds. Nothing reaches the tree before
-//! the whole group does, and a step that fails leaves no trace in its group.
+//! What a step sees and changes: what its group has put so far, laid over what the tree holds.
+//! Nothing reaches the tree before the whole group does, and a step that fails leaves no trace in
+//! its group.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::Arc;
 
 use sled::{Batch, IVec, Tree};
 
-use crate::store::sled::engine::keys::Key;
+use crate::store::sled::engine::keys::{self, Key};
 use crate::store::sled::engine::record;
-use crate::store::sled::events::append::EventLog;
-use crate::store::sled::events::live::{self, CommittedBlock};
 use crate::store::{Error, Result};
 
 /// A key and its value as they are stored.
-pub(crate) type Raw = (Vec<u8>, IVec);
+pub(crate) type RawEntry = (Vec<u8>, IVec);
 
-/// Typed reading, from the tree alone or from a step's view of it.
+/// Typed reading, from the tree alone or through a transaction.
 pub(crate) trait Read {
-    /// What lies under a key.
+    /// The stored value under a key.
     fn raw(&self, key: &[u8]) -> Result<Option<IVec>>;
     /// Up to `limit` entries with keys in `from..to`, in order.
-    fn raw_range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Raw>>;
+    fn raw_range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<RawEntry>>;
 
     /// The record under a key.
     fn fetch<K: Key>(&self, key: &K) -> Result<Option<K::Value>> {
@@ -41,26 +39,19 @@ pub(crate) trait Read {
         typed.collect()
     }
 
-    /// Everything of kind `K` whose key begins with `prefix`, which names the kind too.
+    /// All keys of kind `K` that begin with `prefix`, which names the kind too, with their records.
     fn under<K: Key>(&self, prefix: &[u8]) -> Result<Vec<(K, K::Value)>> {
-        self.entries(prefix, &after_prefix(prefix), usize::MAX)
+        self.entries(prefix, &keys::after_prefix(prefix), usize::MAX)
+    }
+
+    /// All keys of kind `K` with their records.
+    fn all<K: Key>(&self) -> Result<Vec<(K, K::Value)>> {
+        self.under(&keys::first::<K>())
     }
 }
 
-/// The first key behind all those that begin with `prefix`. No prefix here consists of 0xFF only: kinds are letters.
-pub(crate) fn after_prefix(prefix: &[u8]) -> Vec<u8> {
-    let mut end = prefix.to_vec();
-    while let Some(last) = end.pop() {
-        if last < u8::MAX {
-            end.push(last + 1);
-            break;
-        }
-    }
-    end
-}
-
-/// An error of sled's in our words.
-pub(crate) fn broken(error: &sled::Error) -> Error {
+/// The store's error for one of sled's.
+pub(crate) fn from_sled(error: &sled::Error) -> Error {
     match error {
         sled::Error::Corruption { .. } => Error::Corrupt(error.to_string()),
         other => Error::Stopped(other.to_string()),
@@ -69,24 +60,24 @@ pub(crate) fn broken(error: &sled::Error) -> Error {
 
 impl Read for Tree {
     fn raw(&self, key: &[u8]) -> Result<Option<IVec>> {
-        self.get(key).map_err(|error| broken(&error))
+        self.get(key).map_err(|error| from_sled(&error))
     }
 
-    fn raw_range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Raw>> {
+    fn raw_range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<RawEntry>> {
         let entries = Tree::range(self, from..to).take(limit);
         let owned = entries.map(|entry| entry.map(|(key, stored)| (key.to_vec(), stored)));
         owned
-            .collect::<Result<_, _>>()
-            .map_err(|error| broken(&error))
+            .collect::<std::result::Result<_, _>>()
+            .map_err(|error| from_sled(&error))
     }
 }
 
 /// What a group does to a key.
 #[derive(Debug, Clone)]
 pub(crate) enum Change {
-    /// Puts this in the place of whatever lies there.
+    /// Puts this value, in the place of any other.
     Put(IVec),
-    /// Removes whatever lies there.
+    /// Removes the value, if there is one.
     Remove,
 }
 
@@ -101,33 +92,32 @@ impl Change {
 
 /// A group that is ready to be written.
 pub(crate) struct CommitBatch {
+    /// Its changes.
     pub(crate) batch: Batch,
+    /// The keys that it changes.
     pub(crate) keys: Vec<Vec<u8>>,
-    pub(crate) committed_blocks: Vec<Arc<CommittedBlock>>,
 }
 
-/// A group of steps in the making.
+/// The changes of a group of steps, while the steps run.
 pub(crate) struct Transaction<'a> {
     tree: &'a Tree,
-    /// What the group has done so far.
+    /// What the group has changed so far.
     changes: BTreeMap<Vec<u8>, Change>,
-    /// What stood in `changes` before the step under way touched it.
+    /// What stood in `changes` before the current step touched it.
     undo: Vec<(Vec<u8>, Option<Change>)>,
-    /// The events of the group.
-    pub(crate) events: &'a mut EventLog,
 }
 
 impl<'a> Transaction<'a> {
-    pub(crate) fn new(tree: &'a Tree, events: &'a mut EventLog) -> Transaction<'a> {
+    /// A transaction over a tree, without changes.
+    pub(crate) fn new(tree: &'a Tree) -> Transaction<'a> {
         Transaction {
             tree,
             changes: BTreeMap::new(),
             undo: Vec::new(),
-            events,
         }
     }
 
-    /// Puts a record in the place of whatever lies under its key.
+    /// Puts a record under its key, in the place of any other.
     pub(crate) fn put<K: Key>(&mut self, key: &K, value: &K::Value) -> Result<()> {
         let bytes = key.bytes();
         let sealed = record::seal(&bytes, value)?;
@@ -135,18 +125,18 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
-    /// Removes what lies under a key, if anything does.
+    /// Removes the record under a key, if there is one.
     pub(crate) fn remove<K: Key>(&mut self, key: &K) {
         self.change(key.bytes(), Change::Remove);
     }
 
-    /// Puts or removes what is sealed already.
+    /// Puts or removes a value in its stored form.
     pub(crate) fn change(&mut self, key: Vec<u8>, change: Change) {
         let before = self.changes.insert(key.clone(), change);
         self.undo.push((key, before));
     }
 
-    /// Takes back what the step under way has changed.
+    /// Takes back the changes of the current step.
     pub(crate) fn roll_back(&mut self) {
         for (key, before) in self.undo.drain(..).rev() {
             match before {
@@ -156,35 +146,26 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// Whether the step under way has put or removed anything. Events are not seen here.
+    /// Whether the current step has put or removed anything.
     pub(crate) fn step_has_changes(&self) -> bool {
         !self.undo.is_empty()
     }
 
-    /// Ends a step: what it changed stays in the group.
+    /// Ends the current step: its changes stay in the group.
     pub(crate) fn keep(&mut self) {
         self.undo.clear();
     }
 
     /// Whether the group changes nothing.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.changes.is_empty() && self.events.is_idle()
+    pub(crate) fn is_empty(&self) -> bool {
+        self.changes.is_empty()
     }
 
-    /// Places the group's events and hands everything over as one batch, with the keys that it changes; and, if somebody listens, the
-    /// blocks of its events.
-    pub(crate) fn finish(mut self, sequence: u64, has_listeners: bool) -> Result<CommitBatch> {
-        let placed = self.events.place(sequence)?;
-        let committed_blocks = if has_listeners {
-            live::committed_blocks(&placed)
-        } else {
-            Vec::new()
-        };
-        self.changes.extend(
-            placed
-                .into_iter()
-                .map(|(key, value)| (key, Change::Put(value))),
-        );
+    /// The whole group as one batch, with `further` entries of the group's state.
+    pub(crate) fn finish(mut self, further: Vec<RawEntry>) -> CommitBatch {
+        let further = further.into_iter();
+        self.changes
+            .extend(further.map(|(key, value)| (key, Change::Put(value))));
         let mut batch = Batch::default();
         let mut keys = Vec::with_capacity(self.changes.len());
         for (key, change) in self.changes {
@@ -194,11 +175,7 @@ impl<'a> Transaction<'a> {
             }
             keys.push(key);
         }
-        Ok(CommitBatch {
-            batch,
-            keys,
-            committed_blocks,
-        })
+        CommitBatch { batch, keys }
     }
 }
 
@@ -210,16 +187,15 @@ impl Read for Transaction<'_> {
         }
     }
 
-    fn raw_range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Raw>> {
+    fn raw_range(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<RawEntry>> {
         if from >= to {
             return Ok(Vec::new());
         }
         let bounds = (Bound::Included(from), Bound::Excluded(to));
         let changed: Vec<_> = self.changes.range::<[u8], _>(bounds).collect();
         // Each change can hide one entry of the tree, so this many are enough to choose from.
-        let stored = self
-            .tree
-            .raw_range(from, to, limit.saturating_add(changed.len()))?;
+        let enough = limit.saturating_add(changed.len());
+        let stored = self.tree.raw_range(from, to, enough)?;
         let mut merged: BTreeMap<Vec<u8>, IVec> = stored.into_iter().collect();
         for (key, change) in changed {
             match change.value() {
@@ -228,17 +204,5 @@ impl Read for Transaction<'_> {
             };
         }
         Ok(merged.into_iter().take(limit).collect())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_end_of_a_prefix_is_behind_all_its_keys() {
-        assert_eq!(after_prefix(b"T"), b"U");
-        assert_eq!(after_prefix(&[b'T', 0xFF, 0xFF]), b"U");
-        assert_eq!(after_prefix(&[b'T', 0, 0xFF]), [b'T', 1]);
     }
 }

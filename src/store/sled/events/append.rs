@@ -1,290 +1,122 @@
-//! Events on their way in and out. A report is encoded and compressed where its request runs, on any core; the writer only places
-//! blocks. Small reports of one group share a block.
+//! The way of a report into the store: who reports, what of it is new, whom and what its numbers are; then, encoded and compressed,
+//! one step of the writer.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use sled::{IVec, Tree};
+use crate::model::{NewEvent, Principal, UserId, UserNumber};
+use crate::store::sled::SledStore;
+use crate::store::sled::engine::disk_space::{WriteClass, WriteCost};
+use crate::store::sled::engine::transaction::Transaction;
+use crate::store::sled::events::counts::{counters, names};
+use crate::store::sled::events::dedup::{self, Deduplicated};
+use crate::store::sled::events::event_log::EventLog;
+use crate::store::sled::events::format::columns::Reporter;
+use crate::store::sled::events::{idempotency, report};
+use crate::store::{Appended, Error, Report, Result};
 
-use crate::model::{
-    Digest, Idempotency, NewEvent, Position, Principal, Timestamp, UserNumber, limits,
-};
-use crate::store::sled::accounts::expiry;
-use crate::store::sled::engine::disk_space::STEP_BYTES;
-use crate::store::sled::engine::keys::{BlockKey, IdempotencyKey, Key, meta};
-use crate::store::sled::engine::record::{self, postcard_records};
-use crate::store::sled::engine::transaction::{Read, Transaction};
-use crate::store::sled::events::block_iter::newest_block;
-use crate::store::sled::events::counts::count_by_name::{NameCount, count_by_name};
-use crate::store::sled::events::counts::counters::{self, Counters};
-use crate::store::sled::events::counts::names::Names;
-use crate::store::sled::events::disk_writes::DailyWrites;
-use crate::store::sled::events::format::block::{self, BODY_BYTES};
-use crate::store::sled::events::format::columns::{Columns, Reporter};
-use crate::store::{Appended, Result};
+/// What a noted id takes: its key, and its place in a page.
+const ID_BYTES: u64 = 48;
 
-/// Where the totals lie.
-const TOTALS: u8 = 5;
-/// A report shorter than this waits for others of its group to share a block with.
-const LOOSE_BYTES: usize = 2 * 1024;
-
-/// A report, ready to be placed.
-pub(crate) struct EncodedReport {
-    at: Timestamp,
-    events: usize,
-    blocks: Vec<Vec<u8>>,
-    loose: Option<Columns>,
-    counts: Vec<NameCount>,
-}
-
-impl EncodedReport {
-    /// It, answered as if it had so many events: some of them were stored before.
-    pub(crate) fn answered_as(self, events: usize) -> EncodedReport {
-        EncodedReport { events, ..self }
-    }
-
-    /// About how many bytes it is going to write.
-    pub(crate) fn bytes(&self) -> u64 {
-        let blocks = self.blocks.iter().map(Vec::len).sum::<usize>();
-        let loose = self.loose.as_ref().map_or(0, Columns::len);
-        (blocks + loose) as u64 + STEP_BYTES
-    }
-}
-
-/// Encodes and compresses a report whose names and subjects are resolved to numbers.
-pub(crate) fn encode(
-    at: Timestamp,
-    reporter: Reporter,
-    events: &[NewEvent<'_>],
-    names: &[u32],
-    subjects: &[UserNumber],
-) -> EncodedReport {
-    let mut blocks = Vec::new();
-    // A single event is the most frequent report: it must not take the room of a full block.
-    let details = events
-        .iter()
-        .map(|event| event.details.map_or(0, str::len))
-        .sum::<usize>();
-    let room = (events.len().min(BODY_BYTES / 8), details.min(BODY_BYTES));
-    let empty = || {
-        let mut columns = Columns::with_room(room.0, room.1);
-        columns.begin(at, reporter, None);
-        columns
-    };
-    let mut columns = empty();
-    for ((event, name), subject) in events.iter().zip(names).zip(subjects) {
-        columns.push(*name, event.name, *subject, event.details);
-        if columns.len() >= BODY_BYTES {
-            let full = std::mem::replace(&mut columns, empty());
-            blocks.push(block::seal(&full, Position::default()));
-        }
-    }
-    let is_loose = columns.len() < LOOSE_BYTES;
-    let rest = (columns.events() > 0).then_some(columns);
-    let (loose, rest) = if is_loose { (rest, None) } else { (None, rest) };
-    blocks.extend(rest.map(|rest| block::seal(&rest, Position::default())));
-    EncodedReport {
-        at,
-        events: events.len(),
-        blocks,
-        loose,
-        counts: count_by_name(names),
-    }
-}
-
-/// The memory of a request that is to be stored once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct IdempotencyRecord {
-    body: Digest,
-    events: u32,
-    expires_at: Timestamp,
-}
-
-postcard_records!(IdempotencyRecord);
-
-/// What a report is answered with whose promise was given before; none if it is the first with its key.
-pub(crate) fn answer_to(
-    from: &impl Read,
-    holder: Principal,
-    promise: Idempotency,
-    at: Timestamp,
-) -> Result<Option<Appended>> {
-    let record = from.fetch(&IdempotencyKey {
-        holder,
-        key: promise.key,
-    })?;
-    Ok(record
-        .filter(|record| at < record.expires_at)
-        .map(|record| {
-            if record.body == promise.body {
-                Appended::Replayed(record.events as usize)
-            } else {
-                Appended::KeyReused
-            }
-        }))
-}
-
-/// Stores a report. Its promise, if it has one, is new or has run out: see [`answer_to`].
-pub(crate) fn append(
-    tx: &mut Transaction<'_>,
-    holder: Principal,
-    idempotency: Option<Idempotency>,
-    report: EncodedReport,
-) -> Result<Appended> {
-    if let Some(promise) = idempotency {
-        let key = IdempotencyKey {
-            holder,
-            key: promise.key,
+impl SledStore {
+    /// Stores a report; none if something of it was stored by another request meanwhile.
+    pub(crate) async fn append_once(&self, report: &Report<'_>) -> Result<Option<Appended>> {
+        let (holder, idempotency, at) = (report.reporter, report.idempotency, report.at);
+        let reporter = self.reporter(holder)?;
+        let deduplicated = match reporter {
+            Some(reporter) => dedup::deduplicate(&self.tree, reporter, report.events, at)?,
+            None => Deduplicated::whole(report.events),
         };
-        if let Some(record) = tx.fetch(&key)? {
-            expiry::cancel(tx, record.expires_at, &key);
-        }
-        let expires_at = report.at.after(limits::IDEMPOTENCY_LIFETIME);
-        let events = u32::try_from(report.events).unwrap_or(u32::MAX);
-        tx.put(
-            &key,
-            &IdempotencyRecord {
-                body: promise.body,
-                events,
-                expires_at,
-            },
-        )?;
-        expiry::note(tx, expires_at, &key)?;
-    }
-    counters::load(tx, report.at.hour(), &report.counts)?;
-    let events = report.events;
-    let stored = report.counts.iter().map(|it| it.count).sum();
-    tx.events.totals.events += stored;
-    tx.events.daily_writes.store(report.at, stored);
-    tx.events.add(report);
-    Ok(Appended::Stored(events))
-}
-
-/// What is stored of events, all in all. It goes to the disk with every group that changes it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Totals {
-    /// Events that were ever stored.
-    pub(crate) events: u64,
-    /// What the blocks that are there take, with their keys, in bytes.
-    pub(crate) bytes: u64,
-    /// How far, in milliseconds, the moment of a block ever was ahead of one of its events: its clock was set back, or
-    /// its events had waited.
-    pub(crate) ahead_millis: u64,
-}
-
-postcard_records!(Totals);
-
-impl Totals {
-    /// What is on the disk.
-    pub(crate) fn stored(from: &impl Read) -> Result<Totals> {
-        Ok(from.fetch(&meta::<Totals>(TOTALS))?.unwrap_or_default())
+        let (reporter, subjects) = match (self.subjects(&deduplicated.events)?, reporter) {
+            (Ok(subjects), Some(reporter)) => (reporter, subjects),
+            (Ok(_), None) => {
+                let refusal = Appended::UnknownReporter;
+                return self.answer_or(report, refusal).await.map(Some);
+            }
+            (Err(place), _) => {
+                let refusal = Appended::UnknownUser(deduplicated.place(place));
+                return self.answer_or(report, refusal).await.map(Some);
+            }
+        };
+        let names = self.name_numbers(&deduplicated.events).await?;
+        let encoded = report::encode(at, reporter, &deduplicated.events, &names, &subjects);
+        let answered = report.events.len();
+        let ids = deduplicated.keys;
+        let cost = WriteCost {
+            class: WriteClass::Events,
+            bytes: encoded.bytes() + ids.len() as u64 * ID_BYTES,
+        };
+        let step = move |tx: &mut Transaction<'_>, log: &mut EventLog| {
+            // A key that was used up refuses the report, so it comes before the ids are noted.
+            let answer = idempotency.map(|it| idempotency::find_answer(tx, holder, it, at));
+            if let Some(answer) = answer.transpose()?.flatten() {
+                return Ok(Some(answer));
+            }
+            if !dedup::note(tx, &ids)? {
+                return Ok(None);
+            }
+            if let Some(promise) = idempotency {
+                idempotency::record(tx, holder, promise, answered, at)?;
+            }
+            // The last thing that can fail: what the log is given is not rolled back.
+            counters::load(tx, &mut log.counters, at.hour(), &encoded.counts)?;
+            log.add(encoded);
+            Ok(Some(Appended::Stored(answered)))
+        };
+        self.writer.step(cost, step).await
     }
 
-    /// How far the moment of a block may be ahead of those of its events.
-    pub(crate) fn ahead(&self) -> Duration {
-        Duration::from_millis(self.ahead_millis)
+    /// A repetition is answered as the first time, even if an account that it names is gone by now; and like the first time,
+    /// after the writer has been asked: what a read shows may not be on the disk yet.
+    async fn answer_or(&self, report: &Report<'_>, refusal: Appended) -> Result<Appended> {
+        let (holder, idempotency, at) = (report.reporter, report.idempotency, report.at);
+        let answer = self
+            .change(WriteClass::Events, move |tx| {
+                let answer = |it| idempotency::find_answer(tx, holder, it, at).transpose();
+                idempotency.and_then(answer).transpose()
+            })
+            .await?;
+        Ok(answer.unwrap_or(refusal))
     }
-}
 
-/// A block on its way, with the first and the last moment of its events.
-struct Placed {
-    earliest: Timestamp,
-    latest: Timestamp,
-    block: Vec<u8>,
-}
-
-/// The events of the group under way, and what the writer keeps in mind from group to group.
-pub(crate) struct EventLog {
-    pub(crate) names: Arc<Names>,
-    pub(crate) counters: Counters,
-    pub(crate) totals: Totals,
-    pub(crate) daily_writes: DailyWrites,
-    blocks: Vec<Placed>,
-    loose: Vec<(Timestamp, Columns)>,
-    /// The moment of the newest block. No later one has an earlier moment.
-    newest: Timestamp,
-    written: Totals,
-}
-
-impl EventLog {
-    /// The log that lies in `tree`.
-    pub(crate) fn open(
-        tree: &Tree,
-        names: Arc<Names>,
-        daily_writes: DailyWrites,
-    ) -> Result<EventLog> {
-        let totals = Totals::stored(tree)?;
-        let newest = newest_block(tree)?;
-        Ok(EventLog {
-            names,
-            counters: Counters::default(),
-            totals,
-            daily_writes,
-            blocks: Vec::new(),
-            loose: Vec::new(),
-            newest: newest.map_or(Timestamp::from_millis(i64::MIN), |key| key.at),
-            written: totals,
+    /// Who reports; none if the account is gone.
+    fn reporter(&self, holder: Principal) -> Result<Option<Reporter>> {
+        Ok(match holder {
+            Principal::Admin => Some(Reporter::Admin),
+            Principal::Hub => Some(Reporter::Hub),
+            Principal::User(id) => self.user(id)?.map(|user| Reporter::User(user.number)),
         })
     }
 
-    /// Whether the group has no events and does nothing to those that are there.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.blocks.is_empty() && self.loose.is_empty() && self.totals == self.written
-    }
-
-    fn add(&mut self, report: EncodedReport) {
-        let at = report.at;
-        self.counters.add(at.hour(), &report.counts);
-        self.blocks
-            .extend(report.blocks.into_iter().map(|block| Placed {
-                earliest: at,
-                latest: at,
-                block,
-            }));
-        self.loose.extend(report.loose.map(|columns| (at, columns)));
-    }
-
-    /// The entries of the group's events: blocks, in the order of their arrival, counters and totals.
-    pub(crate) fn place(&mut self, sequence: u64) -> Result<Vec<(Vec<u8>, IVec)>> {
-        self.join_loose();
-        let mut placed = self.counters.changed()?;
-        for (index, block) in (0..).zip(std::mem::take(&mut self.blocks)) {
-            // Whatever the clock does, what is stored later stands behind what was stored before.
-            self.newest = self.newest.max(block.latest);
-            let ahead = self.newest.since(block.earliest).as_millis();
-            let ahead = u64::try_from(ahead).unwrap_or(u64::MAX);
-            self.totals.ahead_millis = self.totals.ahead_millis.max(ahead);
-            self.totals.bytes += block::stored_bytes(&block.block) as u64;
-            let key = BlockKey {
-                at: self.newest,
-                sequence,
-                index,
+    /// The numbers of those whom the events are about, or which event is about nobody.
+    fn subjects(&self, events: &[NewEvent<'_>]) -> Result<Result<Vec<UserNumber>, usize>> {
+        let mut numbers: Vec<UserNumber> = Vec::with_capacity(events.len());
+        let mut last: Option<(UserId, UserNumber)> = None;
+        for (place, event) in events.iter().enumerate() {
+            let number = match last {
+                Some((id, number)) if id == event.subject => number,
+                _ => match self.user(event.subject)? {
+                    Some(user) => user.number,
+                    None => return Ok(Err(place)),
+                },
             };
-            placed.extend(block::entries(&key, &block.block)?);
+            last = Some((event.subject, number));
+            numbers.push(number);
         }
-        if self.totals != self.written {
-            let key = meta::<Totals>(TOTALS).bytes();
-            placed.push((key.clone(), record::seal(&key, &self.totals)?));
-            self.written = self.totals;
-        }
-        Ok(placed)
+        Ok(Ok(numbers))
     }
 
-    fn join_loose(&mut self) {
-        let mut loose = self.loose.drain(..).peekable();
-        while let Some((mut earliest, mut joined)) = loose.next() {
-            let mut latest = earliest;
-            while let Some((at, columns)) = loose.next_if(|_| joined.len() < BODY_BYTES) {
-                joined.append(&columns);
-                earliest = earliest.min(at);
-                latest = latest.max(at);
+    /// The numbers of the names of events; a name that is new gets its number first.
+    async fn name_numbers(&self, new: &[NewEvent<'_>]) -> Result<Vec<u32>> {
+        match self.names.numbers(new) {
+            Ok(numbers) => Ok(numbers),
+            Err(unknown) => {
+                let names = Arc::clone(&self.names);
+                let step = move |tx: &mut Transaction<'_>| names::intern(tx, &names, unknown);
+                self.change(WriteClass::Events, step).await?;
+                self.names
+                    .numbers(new)
+                    .map_err(|_| Error::Corrupt("a name that was given a number has none".into()))
             }
-            self.blocks.push(Placed {
-                earliest,
-                latest,
-                block: block::seal(&joined, Position::default()),
-            });
         }
     }
 }

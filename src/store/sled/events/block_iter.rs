@@ -1,49 +1,68 @@
-//! The blocks of events in their order. The older ones are merged, and what each holds is said beside it (`stats`); those behind
-//! the newest merged one are *loose*, as their groups brought them.
+//! The blocks of events in their order. The older ones are merged, and what each holds is recorded
+//! beside it ([`BlockStats`]); those behind the newest merged one are *loose*, as their groups
+//! brought them.
 
 use sled::Tree;
 
-use crate::model::Order;
+use crate::model::{Order, Position};
 use crate::store::Result;
-use crate::store::sled::engine::keys::{BlockKey, BlockPartKey, Key};
+use crate::store::sled::engine::keys::{self, Key};
 use crate::store::sled::engine::record;
-use crate::store::sled::engine::transaction::{Read, after_prefix, broken};
-use crate::store::sled::events::format::block::{Block, Part, events_in, stored_bytes};
-use crate::store::sled::events::format::block_stats::BlockStats;
+use crate::store::sled::engine::transaction::{Read, from_sled};
+use crate::store::sled::events::format::block::{Block, events_in};
+use crate::store::sled::events::format::block_stats::{BlockKey, BlockStats};
+use crate::store::sled::events::format::columns::{BlockEvent, DetailsBuffer};
+use crate::store::sled::events::format::parts::{BlockPartKey, Part, stored_bytes};
 
-/// A block as it lies there, its parts joined.
-pub(crate) struct Stored {
+/// A block as it lies in the tree, its parts joined.
+pub(crate) struct RawBlock {
     pub(crate) key: BlockKey,
+    /// The keys of its parts.
     pub(crate) parts: Vec<Vec<u8>>,
     /// None: it is damaged.
     joined: Option<Vec<u8>>,
 }
 
-impl Stored {
-    /// The parts of one block, in order.
-    fn join(key: BlockKey, entries: Vec<(BlockPartKey, Option<Vec<u8>>)>) -> Stored {
-        let is_whole = (0..)
-            .zip(&entries)
-            .all(|(part, (key, bytes))| key.part == part && bytes.is_some());
-        let parts = entries.iter().map(|(key, _)| key.bytes()).collect();
-        let joined = is_whole && !entries.is_empty();
-        let bytes = entries.into_iter().filter_map(|(_, bytes)| bytes);
-        let joined = joined.then(|| bytes.collect::<Vec<_>>().concat());
-        Stored { key, parts, joined }
+/// A part of a block; its bytes are missing if it is damaged.
+type RawPart = (BlockPartKey, Option<Vec<u8>>);
+
+impl RawBlock {
+    /// Joins the parts of one block, which come in order.
+    fn join(key: BlockKey, parts: Vec<RawPart>) -> RawBlock {
+        let mut numbered = (0..).zip(&parts);
+        let is_whole = numbered.all(|(part, (key, bytes))| key.part == part && bytes.is_some());
+        let keys = parts.iter().map(|(key, _)| key.bytes()).collect();
+        let joined = is_whole && !parts.is_empty();
+        let bytes = parts.into_iter().filter_map(|(_, bytes)| bytes);
+        RawBlock {
+            key,
+            parts: keys,
+            joined: joined.then(|| bytes.collect::<Vec<_>>().concat()),
+        }
     }
 
-    /// The block under `key`.
-    pub(crate) fn fetch(tree: &Tree, key: BlockKey) -> Result<Stored> {
+    /// Reads the block under `key`.
+    pub(crate) fn fetch(tree: &Tree, key: BlockKey) -> Result<RawBlock> {
         let entries = tree.raw_range(&key.part(0).bytes(), &key.behind(), usize::MAX)?;
         touch_page(tree, &key)?;
         let parts = entries.iter().filter_map(|(key, stored)| part(key, stored));
         let parts = parts.collect();
-        Ok(Stored::join(key, parts))
+        Ok(RawBlock::join(key, parts))
     }
 
-    /// The block, unpacked.
-    pub(crate) fn open(&self) -> Option<Block> {
-        Block::open(self.key.part(0), self.joined.as_ref()?).ok()
+    /// Decodes the block and hands its wanted events to `see`, in the order of their positions, with
+    /// the position of its last event. Whether an event is wanted is asked before its details are
+    /// decoded. None: the block is damaged.
+    pub(crate) fn decode<T>(
+        &self,
+        wants: impl Fn(Position, &BlockEvent<'_>) -> bool,
+        see: impl FnOnce(Vec<(Position, BlockEvent<'_>)>, Position) -> T,
+    ) -> Option<T> {
+        let block = Block::open(self.key.clone(), self.joined.as_ref()?).ok()?;
+        let mut buffer = DetailsBuffer::default();
+        let last = block.last()?;
+        let events = block.events_where(&mut buffer, wants).ok()?;
+        Some(see(events, last))
     }
 
     /// How many events it holds by its own account.
@@ -58,26 +77,27 @@ impl Stored {
     }
 }
 
-/// Asks for a page again and again. sled drops pages from its memory in 256 places, in each of them only after 64 accesses: a reading that
-/// needs each page once would leave the whole history in memory before it drops anything.
+/// Reads a page again and again, so that sled drops others. sled evicts pages in 256 places, in each
+/// of them only after 64 accesses: a scan that needs each page once would leave the whole history in
+/// memory before sled evicts anything.
 fn touch_page(tree: &Tree, key: &BlockKey) -> Result<()> {
-    const ASKS: usize = 16;
+    const READS: usize = 16;
     let key = key.part(0).bytes();
-    (0..ASKS).try_for_each(|_| tree.raw(&key).map(drop))
+    (0..READS).try_for_each(|_| tree.raw(&key).map(drop))
 }
 
-fn part(key: &[u8], stored: &[u8]) -> Option<(BlockPartKey, Option<Vec<u8>>)> {
+fn part(key: &[u8], stored: &[u8]) -> Option<RawPart> {
     let parsed = BlockPartKey::parse(key)?;
     let bytes = record::open::<Part>(key, stored).ok();
     Some((parsed, bytes.map(|Part(bytes)| bytes)))
 }
 
-/// The blocks with keys in a range, whatever they are.
+/// The blocks with keys in a range, merged or loose.
 pub(crate) struct BlockIter {
     entries: sled::Iter,
     order: Order,
-    /// The first entry of the next block, which ended the one before.
-    ahead: Option<(BlockPartKey, Option<Vec<u8>>)>,
+    /// The first part of the next block, which ended the one before.
+    ahead: Option<RawPart>,
 }
 
 impl BlockIter {
@@ -90,39 +110,40 @@ impl BlockIter {
     }
 
     /// The next block.
-    pub(crate) fn next(&mut self) -> Result<Option<Stored>> {
+    pub(crate) fn next(&mut self) -> Result<Option<RawBlock>> {
         let first = match self.ahead.take() {
             Some(ahead) => Some(ahead),
-            None => self.entry()?,
+            None => self.part()?,
         };
         let Some(first) = first else { return Ok(None) };
         let key = first.0.block();
         let mut parts = vec![first];
-        while let Some(entry) = self.entry()? {
-            if entry.0.block() != key {
-                self.ahead = Some(entry);
+        while let Some(part) = self.part()? {
+            if part.0.block() != key {
+                self.ahead = Some(part);
                 break;
             }
-            parts.push(entry);
+            parts.push(part);
         }
         if self.order == Order::Descending {
             parts.reverse();
         }
-        Ok(Some(Stored::join(key, parts)))
+        Ok(Some(RawBlock::join(key, parts)))
     }
 
-    fn entry(&mut self) -> Result<Option<(BlockPartKey, Option<Vec<u8>>)>> {
-        while let Some(entry) = step(&mut self.entries, self.order)? {
-            match part(&entry.0, &entry.1) {
+    fn part(&mut self) -> Result<Option<RawPart>> {
+        while let Some((key, stored)) = next_entry(&mut self.entries, self.order)? {
+            match part(&key, &stored) {
                 Some(part) => return Ok(Some(part)),
-                None => log::error!("a key of events is no key: it is passed over"),
+                None => log_malformed_key(),
             }
         }
         Ok(None)
     }
 }
 
-/// The merged blocks with keys in a range, by what they hold; nothing is known of one whose record is damaged.
+/// The merged blocks with keys in a range and what they hold; nothing is known of one whose record
+/// is damaged.
 pub(crate) struct MergedBlockIter {
     entries: sled::Iter,
     order: Order,
@@ -138,50 +159,51 @@ impl MergedBlockIter {
 
     /// The next one.
     pub(crate) fn next(&mut self) -> Result<Option<(BlockKey, Option<BlockStats>)>> {
-        while let Some((key, stored)) = step(&mut self.entries, self.order)? {
+        while let Some((key, stored)) = next_entry(&mut self.entries, self.order)? {
             match BlockKey::parse(&key) {
                 Some(parsed) => return Ok(Some((parsed, record::open(&key, &stored).ok()))),
-                None => log::error!("a key of events is no key: it is passed over"),
+                None => log_malformed_key(),
             }
         }
         Ok(None)
     }
 }
 
-fn step(entries: &mut sled::Iter, order: Order) -> Result<Option<(sled::IVec, sled::IVec)>> {
+fn next_entry(entries: &mut sled::Iter, order: Order) -> Result<Option<(sled::IVec, sled::IVec)>> {
     let entry = match order {
         Order::Ascending => entries.next(),
         Order::Descending => entries.next_back(),
     };
-    entry.transpose().map_err(|error| broken(&error))
+    entry.transpose().map_err(|error| from_sled(&error))
+}
+
+fn log_malformed_key() {
+    log::error!("a key of events is malformed: it is skipped");
 }
 
 /// The last merged block, if there is one.
 pub(crate) fn newest_merged(tree: &Tree) -> Result<Option<BlockKey>> {
-    merged_at_or_before(tree, &after_prefix(&[BlockKey::KIND]))
+    merged_at_or_before(tree, &keys::end::<BlockKey>())
 }
 
 /// The last merged block whose key is no later than this.
 pub(crate) fn merged_at_or_before(tree: &Tree, key: &[u8]) -> Result<Option<BlockKey>> {
+    let start = keys::first::<BlockKey>();
     let mut merged = MergedBlockIter {
-        entries: tree.range([BlockKey::KIND].as_slice()..=key),
+        entries: tree.range(start.as_slice()..=key),
         order: Order::Descending,
     };
     Ok(merged.next()?.map(|(key, _)| key))
 }
 
 /// The key of the last block.
-pub(crate) fn newest_block(tree: &Tree) -> Result<Option<BlockPartKey>> {
-    let mut blocks = BlockIter::new(
-        tree,
-        &[BlockPartKey::KIND],
-        &after_prefix(&[BlockPartKey::KIND]),
-        Order::Descending,
-    );
-    Ok(blocks.entry()?.map(|(key, _)| key))
+pub(crate) fn newest_block(tree: &Tree) -> Result<Option<BlockKey>> {
+    let (start, end) = (keys::first::<BlockPartKey>(), keys::end::<BlockPartKey>());
+    let mut blocks = BlockIter::new(tree, &start, &end, Order::Descending);
+    Ok(blocks.part()?.map(|(key, _)| key.block()))
 }
 
-/// The first key of a loose block.
+/// The first key of a loose block, where `newest` is the last merged one.
 pub(crate) fn first_loose(newest: Option<&BlockKey>) -> Vec<u8> {
-    newest.map_or_else(|| vec![BlockPartKey::KIND], BlockKey::behind)
+    newest.map_or_else(keys::first::<BlockPartKey>, BlockKey::behind)
 }

@@ -9,18 +9,20 @@ use std::time::Duration;
 
 use sled::Tree;
 
-use crate::model::{Order, Sketch, Timestamp};
+use crate::model::{Order, Position, Sketch, Timestamp};
 use crate::store::Result;
-use crate::store::sled::engine::keys::{BlockKey, BlockPartKey, Key, SketchKey};
+use crate::store::sled::engine::keys::{self, Key};
 use crate::store::sled::engine::record::corrupt;
-use crate::store::sled::engine::transaction::{Change, Transaction, after_prefix};
-use crate::store::sled::events::block_iter::{BlockIter, Stored, first_loose, newest_merged};
+use crate::store::sled::engine::transaction::{Change, Transaction};
+use crate::store::sled::events::block_iter::{BlockIter, RawBlock, first_loose, newest_merged};
 use crate::store::sled::events::counts::count_by_name::NameCount;
 use crate::store::sled::events::counts::counters;
-use crate::store::sled::events::counts::sketches::Sketches;
-use crate::store::sled::events::format::block::{Block, entries, seal_merged, stored_bytes};
-use crate::store::sled::events::format::block_stats::BlockStats;
-use crate::store::sled::events::format::columns::{Columns, DetailsBuffer};
+use crate::store::sled::events::counts::sketches::{SketchKey, Sketches};
+use crate::store::sled::events::event_log::EventLog;
+use crate::store::sled::events::format::block::{Block, seal_merged};
+use crate::store::sled::events::format::block_stats::{BlockKey, BlockStats};
+use crate::store::sled::events::format::columns::{BlockEvent, Columns, DetailsBuffer};
+use crate::store::sled::events::format::parts::{self, BlockPartKey};
 
 /// Events of a merged block: more would compress a little better and make a question about one user read more.
 const MERGED_EVENTS: usize = 1_536;
@@ -52,9 +54,9 @@ impl Replacement {
                 let block = seal_merged(columns, key.position());
                 // What was acknowledged is given up only for what has been read back.
                 let (read, mut room) =
-                    (Block::open(key.part(0), &block)?, DetailsBuffer::default());
+                    (Block::open(key.clone(), &block)?, DetailsBuffer::default());
                 let read = read.events(&mut room)?;
-                let stats = BlockStats::of(&read, stored_bytes(&block));
+                let stats = BlockStats::of(&read, parts::stored_bytes(&block));
                 let stats = stats.filter(|_| read.len() == events);
                 Some((
                     block,
@@ -88,7 +90,7 @@ impl Merge {
     }
 }
 
-/// Loose blocks on their way into one.
+/// Loose blocks that become one.
 struct Gathering {
     key: BlockKey,
     columns: Columns,
@@ -99,99 +101,141 @@ struct Gathering {
 }
 
 impl Gathering {
-    fn finish(self, users: &mut Sketches) -> Result<Replacement> {
-        users.unite(&self.users);
-        Ok(Replacement {
-            old: self.old,
-            old_bytes: self.old_bytes,
-            ..Replacement::new(self.key, &self.columns)?
-        })
+    fn new(key: BlockKey, earliest: Timestamp) -> Gathering {
+        Gathering {
+            key,
+            columns: Columns::default(),
+            earliest,
+            users: Sketches::default(),
+            old: Vec::new(),
+            old_bytes: 0,
+        }
     }
 
     fn is_full(&self) -> bool {
         self.columns.events() >= MERGED_EVENTS || self.columns.len() >= MERGED_BYTES
     }
+
+    /// Whether an event of this moment is too far from the first one.
+    fn is_beyond_span(&self, at: Timestamp) -> bool {
+        at.since(self.earliest).max(self.earliest.since(at)) >= MERGED_SPAN
+    }
+
+    /// Whether its events have waited as long as they may.
+    fn has_waited(&self, now: Timestamp) -> bool {
+        self.earliest > now || now.since(self.earliest) >= MERGED_SPAN
+    }
 }
 
-/// Some of the loose blocks, merged. With `all`, the last ones too, although more may come to fill their block.
+/// A merge in the making.
+#[derive(Default)]
+struct Merger {
+    replacements: Vec<Replacement>,
+    users: Sketches,
+    gathering: Option<Gathering>,
+}
+
+impl Merger {
+    /// Adds the next loose block.
+    fn add(&mut self, block: RawBlock) -> Result<()> {
+        let everything = |_, _: &BlockEvent<'_>| true;
+        let added = block.decode(everything, |events, _| self.add_events(&block.key, &events));
+        if added.transpose()? != Some(true) {
+            self.close()?;
+            self.replacements.push(damaged(block));
+            return Ok(());
+        }
+        if let Some(gathering) = &mut self.gathering {
+            gathering.old_bytes += block.bytes();
+            gathering.old.extend(block.parts);
+            if gathering.is_full() {
+                self.close()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// False: there are no events, which no block of ours has.
+    fn add_events(
+        &mut self,
+        key: &BlockKey,
+        events: &[(Position, BlockEvent<'_>)],
+    ) -> Result<bool> {
+        let Some((_, first)) = events.first() else {
+            return Ok(false);
+        };
+        let is_beyond = |it: &Gathering| it.is_beyond_span(first.at);
+        if self.gathering.as_ref().is_some_and(is_beyond) {
+            self.close()?;
+        }
+        let fresh = || Gathering::new(key.clone(), first.at);
+        let gathering = self.gathering.get_or_insert_with(fresh);
+        for (position, event) in events {
+            gathering.columns.keep(*position, event);
+            gathering.users.see(event);
+        }
+        Ok(true)
+    }
+
+    /// Ends the block in the making, if there is one.
+    fn close(&mut self) -> Result<()> {
+        if let Some(gathering) = self.gathering.take() {
+            self.users.unite(&gathering.users);
+            self.replacements.push(Replacement {
+                old: gathering.old,
+                old_bytes: gathering.old_bytes,
+                ..Replacement::new(gathering.key, &gathering.columns)?
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Merges some of the loose blocks. With `all`, the last ones too, although more may come to fill
+/// their block.
 pub(crate) fn gather(tree: &Tree, now: Timestamp, all: bool) -> Result<Merge> {
-    let from = first_loose(newest_merged(tree)?.as_ref());
-    let mut blocks = BlockIter::new(
-        tree,
-        &from,
-        &after_prefix(&[BlockPartKey::KIND]),
-        Order::Ascending,
+    let (from, to) = (
+        first_loose(newest_merged(tree)?.as_ref()),
+        keys::end::<BlockPartKey>(),
     );
-    let mut merged = Vec::new();
-    let mut users = Sketches::default();
-    let mut gathering: Option<Gathering> = None;
-    while merged.len() < STEP_MERGED_BLOCKS {
-        let Some(stored) = blocks.next()? else {
-            let waited =
-                |it: &Gathering| it.earliest > now || now.since(it.earliest) >= MERGED_SPAN;
-            let last = gathering.filter(|it| all || waited(it));
-            merged.extend(finished(last, &mut users)?);
+    let mut blocks = BlockIter::new(tree, &from, &to, Order::Ascending);
+    let mut merger = Merger::default();
+    while merger.replacements.len() < STEP_MERGED_BLOCKS {
+        let Some(block) = blocks.next()? else {
+            if merger
+                .gathering
+                .as_ref()
+                .is_some_and(|it| all || it.has_waited(now))
+            {
+                merger.close()?;
+            }
             break;
         };
-        let (block, mut room) = (stored.open(), DetailsBuffer::default());
-        let events = block
-            .as_ref()
-            .and_then(|block| block.events(&mut room).ok());
-        let Some((events, (_, first))) = events.as_ref().and_then(|it| Some((it, it.first()?)))
-        else {
-            merged.extend(finished(gathering.take(), &mut users)?);
-            merged.push(damaged(stored));
-            continue;
-        };
-        let span = |it: &Gathering| first.at.since(it.earliest).max(it.earliest.since(first.at));
-        if gathering.as_ref().is_some_and(|it| span(it) >= MERGED_SPAN) {
-            merged.extend(finished(gathering.take(), &mut users)?);
-        }
-        let under_way = gathering.get_or_insert_with(|| Gathering {
-            key: stored.key.clone(),
-            columns: Columns::default(),
-            earliest: first.at,
-            users: Sketches::default(),
-            old: Vec::new(),
-            old_bytes: 0,
-        });
-        for (position, event) in events {
-            under_way.columns.keep(*position, event);
-            under_way.users.see(event);
-        }
-        under_way.old_bytes += stored.bytes();
-        under_way.old.extend(stored.parts);
-        if under_way.is_full() {
-            merged.extend(finished(gathering.take(), &mut users)?);
-        }
+        merger.add(block)?;
     }
     Ok(Merge {
-        replacements: merged,
-        sketches: users.changed(tree)?,
+        replacements: merger.replacements,
+        sketches: merger.users.changed(tree)?,
     })
 }
 
-fn finished(gathering: Option<Gathering>, users: &mut Sketches) -> Result<Option<Replacement>> {
-    gathering.map(|it| it.finish(users)).transpose()
-}
-
 /// A block that cannot be read stays as it is; that it is there is said beside it, like what the others hold.
-fn damaged(stored: Stored) -> Replacement {
+fn damaged(block: RawBlock) -> Replacement {
     log::error!(
         "the block of events {} is damaged: it is not merged",
-        stored.key
+        block.key
     );
     Replacement {
         new: Some((Vec::new(), BlockStats::Damaged)),
         old: Vec::new(),
         old_bytes: 0,
-        key: stored.key,
+        key: block.key,
         uncounted: BTreeMap::new(),
     }
 }
 
 /// Puts new blocks in the place of old ones.
-pub(crate) fn replace(tx: &mut Transaction<'_>, merge: Merge) -> Result<()> {
+pub(crate) fn replace(tx: &mut Transaction<'_>, log: &mut EventLog, merge: Merge) -> Result<()> {
     for (key, sketch) in &merge.sketches {
         tx.put(key, sketch)?;
     }
@@ -202,20 +246,19 @@ pub(crate) fn replace(tx: &mut Transaction<'_>, merge: Merge) -> Result<()> {
         let mut new_bytes = 0;
         match &replacement.new {
             Some((block, stats)) => {
-                for (key, value) in entries(&replacement.key, block)? {
+                for (key, value) in parts::entries(&replacement.key, block)? {
                     tx.change(key, Change::Put(value));
                 }
                 tx.put(&replacement.key, stats)?;
-                new_bytes = stored_bytes(block);
+                new_bytes = parts::stored_bytes(block);
             }
             None => tx.remove(&replacement.key),
         }
         for (hour, counts) in replacement.uncounted {
-            counters::subtract(tx, hour, &counts)?;
+            counters::subtract(tx, &mut log.counters, hour, &counts)?;
         }
-        let totals = &mut tx.events.totals;
-        totals.bytes = totals.bytes.saturating_add(new_bytes as u64);
-        totals.bytes = totals.bytes.saturating_sub(replacement.old_bytes as u64);
+        let bytes = log.totals.bytes.saturating_add(new_bytes as u64);
+        log.totals.bytes = bytes.saturating_sub(replacement.old_bytes as u64);
     }
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! BlockIter of events that were found damaged: each is told to the log once, and how many there are to whoever asks for our health.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use crate::model::Position;
-use crate::store::sled::engine::keys::BlockKey;
+use crate::store::sled::events::format::block_stats::BlockKey;
+use crate::sync::lock;
 
 /// BlockIter that are told apart: a disk that has lost more has lost everything.
 const KNOWN: usize = 10_000;
@@ -16,7 +17,7 @@ pub(crate) struct Damage(Mutex<BTreeSet<Position>>);
 impl Damage {
     /// Notes a block that could not be read.
     pub(crate) fn note(&self, key: &BlockKey) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.0);
         if known.len() < KNOWN && known.insert(key.position()) {
             log::error!("the block of events {key} is damaged: its events are left out");
         }
@@ -24,6 +25,6 @@ impl Damage {
 
     /// How many there are.
     pub(crate) fn blocks(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+        lock(&self.0).len()
     }
 }

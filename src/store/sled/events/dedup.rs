@@ -10,10 +10,15 @@ use std::ops::Range;
 use sled::Tree;
 
 use crate::model::{EventId, NewEvent, Timestamp};
-use crate::store::sled::engine::keys::{EventIdKey, Field, Key, prefix};
+use crate::store::sled::engine::keys::{self, Field, key, prefix};
 use crate::store::sled::engine::transaction::{Change, Read, Transaction};
 use crate::store::sled::events::format::columns::Reporter;
 use crate::store::{Result, Swept};
+
+key! {
+    /// An event that was stored: its day, its reporter, and the id that the reporter gave it.
+    EventIdKey { day: u32, kind: u8, number: u32, id: EventId } EventId => ()
+}
 
 /// Records of one sweep.
 const SWEEP_RECORDS: usize = 512;
@@ -104,7 +109,7 @@ pub(crate) fn sweep(tx: &mut Transaction<'_>, now: Timestamp) -> Result<Swept> {
 }
 
 fn before(day: u32) -> Range<Vec<u8>> {
-    vec![EventIdKey::KIND]..prefix::<EventIdKey>(|to| day.write(to))
+    keys::first::<EventIdKey>()..prefix::<EventIdKey>(|to| day.write(to))
 }
 
 fn key_of(id: EventId, reporter: Reporter, at: Timestamp) -> EventIdKey {

@@ -11,7 +11,7 @@ use sled::Tree;
 
 use crate::model::{DISK_DAYS, DiskDay, Timestamp};
 use crate::store::Result;
-use crate::store::sled::engine::keys::{Key, WrittenKey};
+use crate::store::sled::engine::keys::key;
 use crate::store::sled::engine::record::postcard_records;
 use crate::store::sled::engine::transaction::{Read, Transaction};
 
@@ -20,6 +20,11 @@ use crate::store::sled::engine::transaction::{Read, Transaction};
 const WORTH_BYTES: u64 = 1 << 20;
 
 postcard_records!(DiskDay);
+
+key! {
+    /// What was stored and written on a day.
+    DiskDayKey { day: u32 } DiskDay => DiskDay
+}
 
 /// Reads what this process has sent to the disk so far.
 #[derive(Debug, Clone)]
@@ -60,7 +65,7 @@ pub(crate) struct DailyWrites {
 impl DailyWrites {
     /// The counts that are stored. What was written before `meter` was read is not ours to count.
     pub(crate) fn load(tree: &Tree, meter: &WriteMeter) -> Result<DailyWrites> {
-        let days = tree.under::<WrittenKey>(&[WrittenKey::KIND])?;
+        let days = tree.all::<DiskDayKey>()?;
         let days: BTreeMap<_, _> = days.into_iter().map(|(key, it)| (key.day, it)).collect();
         Ok(DailyWrites {
             today: days.keys().next_back().copied().unwrap_or(0),
@@ -105,34 +110,33 @@ impl DailyWrites {
         let days = self.days.range(first..);
         days.map(|(day, it)| (*day, *it)).collect()
     }
-}
 
-/// Writes the counts down if that is worth it, or if they are about to be lost.
-pub(crate) fn save(tx: &mut Transaction<'_>, at_the_end: bool) -> Result<()> {
-    let daily_writes = &mut tx.events.daily_writes;
-    let bytes = daily_writes.unsaved.written_bytes.unwrap_or(0);
-    let is_worth_it = daily_writes.unsaved.events > 0 || bytes >= WORTH_BYTES;
-    let would_be_lost = at_the_end && bytes > 0;
-    if !is_worth_it && !would_be_lost {
-        return Ok(());
+    /// Writes the counts down if that is worth it, or if they are about to be lost.
+    pub(crate) fn save(&mut self, tx: &mut Transaction<'_>, at_the_end: bool) -> Result<()> {
+        let bytes = self.unsaved.written_bytes.unwrap_or(0);
+        let is_worth_it = self.unsaved.events > 0 || bytes >= WORTH_BYTES;
+        let would_be_lost = at_the_end && bytes > 0;
+        if !is_worth_it && !would_be_lost {
+            return Ok(());
+        }
+        self.unsaved = DiskDay::default();
+        // Should there be no room for it, nothing is lost: these are the whole counts, and the next record holds them too.
+        let changed = std::mem::take(&mut self.changed);
+        let oldest = self.today.saturating_sub(DISK_DAYS - 1);
+        let kept = self.days.split_off(&oldest);
+        let gone = std::mem::replace(&mut self.days, kept);
+        let days: Vec<_> = changed
+            .into_iter()
+            .filter_map(|day| Some((day, *self.days.get(&day)?)))
+            .collect();
+        for (day, counts) in days {
+            tx.put(&DiskDayKey { day }, &counts)?;
+        }
+        for day in gone.into_keys() {
+            tx.remove(&DiskDayKey { day });
+        }
+        Ok(())
     }
-    daily_writes.unsaved = DiskDay::default();
-    // Should there be no room for it, nothing is lost: these are the whole counts, and the next record holds them too.
-    let changed = std::mem::take(&mut daily_writes.changed);
-    let oldest = daily_writes.today.saturating_sub(DISK_DAYS - 1);
-    let kept = daily_writes.days.split_off(&oldest);
-    let gone = std::mem::replace(&mut daily_writes.days, kept);
-    let days: Vec<_> = changed
-        .into_iter()
-        .filter_map(|day| Some((day, *daily_writes.days.get(&day)?)))
-        .collect();
-    for (day, counts) in days {
-        tx.put(&WrittenKey { day }, &counts)?;
-    }
-    for day in gone.into_keys() {
-        tx.remove(&WrittenKey { day });
-    }
-    Ok(())
 }
 
 /// What the files of the database take.

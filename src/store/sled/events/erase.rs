@@ -1,35 +1,37 @@
-//! Removing events that somebody has a right to see gone: block by block, in steps that each are as durable and atomic as any, with the
-//! counters corrected in the same step. Should the process die between two steps, asking again finishes the work.
+//! Removing events for good: block by block, in steps that each are as durable and atomic as any,
+//! with the counters corrected in the same step. If the process dies between two steps, asking again
+//! finishes the work.
 
 use std::collections::BTreeMap;
 
 use crate::model::{Erasure, EventQuery, Order, UserId};
 use crate::store::Result;
-use crate::store::sled::engine::keys::{BlockKey, FormerKey, Key, NumberKey, UserKey};
-use crate::store::sled::engine::transaction::{Read, Transaction, after_prefix};
-use crate::store::sled::events::block_iter::{MergedBlockIter, Stored};
+use crate::store::sled::engine::keys::{self, Key};
+use crate::store::sled::events::block_iter::{MergedBlockIter, RawBlock};
 use crate::store::sled::events::compaction::{Merge, Replacement};
 use crate::store::sled::events::counts::count_by_name::NameCount;
-use crate::store::sled::events::format::columns::{Columns, DetailsBuffer};
-use crate::store::sled::events::reader::{EventFilter, Reader};
+use crate::store::sled::events::filter::EventFilter;
+use crate::store::sled::events::format::block_stats::BlockKey;
+use crate::store::sled::events::format::columns::{BlockEvent, Columns};
+use crate::store::sled::events::reader::Reader;
 
-/// BlockIter that one step rewrites.
+/// Blocks that one step rewrites.
 const STEP_BLOCKS: usize = 8;
 
-/// What one step is to do, and where the next one begins.
-pub(crate) struct Erasing {
+/// What one step does, and where the next one begins.
+#[derive(Default)]
+pub(crate) struct ErasurePlan {
     pub(crate) merge: Merge,
+    /// How many events it removes.
     pub(crate) events: u64,
+    /// The key of the next block; none: nothing follows.
     pub(crate) next: Option<Vec<u8>>,
 }
 
-/// Some of the merged blocks from the key `from` on that hold such events, without them.
-pub(crate) fn plan(reader: &Reader, what: &Erasure, from: &[u8]) -> Result<Erasing> {
-    let mut erasing = Erasing {
-        merge: Merge::default(),
-        events: 0,
-        next: None,
-    };
+/// Plans to rewrite some of the merged blocks from the key `from` on, without the events that are to
+/// be erased.
+pub(crate) fn plan(reader: &Reader, what: &Erasure, from: &[u8]) -> Result<ErasurePlan> {
+    let mut plan = ErasurePlan::default();
     let query = EventQuery {
         name: what.name.clone(),
         subject: what.subject,
@@ -37,82 +39,66 @@ pub(crate) fn plan(reader: &Reader, what: &Erasure, from: &[u8]) -> Result<Erasi
         ..EventQuery::all(Order::Ascending)
     };
     let Some(filter) = reader.resolve(&query)? else {
-        return Ok(erasing);
+        return Ok(plan);
     };
-    let end = after_prefix(&[BlockKey::KIND]);
+    let end = keys::end::<BlockKey>();
     let mut merged = MergedBlockIter::new(reader.tree(), from, &end, Order::Ascending);
     while let Some((key, stats)) = merged.next()? {
-        if erasing.merge.replacements.len() == STEP_BLOCKS {
-            erasing.next = Some(key.bytes());
+        if plan.merge.replacements.len() == STEP_BLOCKS {
+            plan.next = Some(key.bytes());
             break;
         }
         if stats.is_some_and(|stats| !filter.may_match(&stats)) {
             continue;
         }
-        let stored = Stored::fetch(reader.tree(), key)?;
-        if let Some((replacement, events)) = without(reader, &filter, stored)? {
-            erasing.merge.replacements.push(replacement);
-            erasing.events += events;
+        let block = RawBlock::fetch(reader.tree(), key)?;
+        if let Some((replacement, events)) = without(reader, &filter, block)? {
+            plan.merge.replacements.push(replacement);
+            plan.events += events;
         }
     }
-    Ok(erasing)
+    Ok(plan)
 }
 
-/// A block without the events that are to go, and how many those are; none if it has none of them.
+/// A block without the events that match, and how many those are; none if none does, or if the block
+/// is damaged.
 fn without(
     reader: &Reader,
     filter: &EventFilter<'_>,
-    stored: Stored,
+    block: RawBlock,
 ) -> Result<Option<(Replacement, u64)>> {
-    let (block, mut room) = (stored.open(), DetailsBuffer::default());
-    let events = block
-        .as_ref()
-        .and_then(|block| block.events(&mut room).ok());
-    let Some(events) = events else {
-        reader.note_damage(&stored.key);
-        return Ok(None);
-    };
     let mut kept = Columns::default();
-    let mut gone: BTreeMap<(u32, u32), u64> = BTreeMap::new();
-    for (position, event) in &events {
-        if filter.matches(event) {
-            *gone.entry((event.at.hour(), event.name)).or_default() += 1;
-        } else {
-            kept.keep(*position, event);
+    let mut erased: BTreeMap<(u32, u32), u64> = BTreeMap::new();
+    let everything = |_, _: &BlockEvent<'_>| true;
+    reader.decode(&block, everything, |events, _| {
+        for (position, event) in &events {
+            if filter.matches(event) {
+                *erased.entry((event.at.hour(), event.name)).or_default() += 1;
+            } else {
+                kept.keep(*position, event);
+            }
         }
-    }
-    if gone.is_empty() {
+    });
+    if erased.is_empty() {
         return Ok(None);
     }
-    let removed = gone.values().sum();
+    let removed = erased.values().sum();
     let mut uncounted: BTreeMap<u32, Vec<NameCount>> = BTreeMap::new();
-    for ((hour, name), count) in gone {
+    for ((hour, name), count) in erased {
         let counts = uncounted.entry(hour).or_default();
         counts.push(NameCount { name, count });
     }
     let replacement = Replacement {
         uncounted,
-        old_bytes: stored.bytes(),
-        old: stored.parts,
-        ..Replacement::new(stored.key, &kept)?
+        old_bytes: block.bytes(),
+        old: block.parts,
+        ..Replacement::new(block.key, &kept)?
     };
     Ok(Some((replacement, removed)))
 }
 
-/// Forgets the number of an account that is gone and has no events any more.
-pub(crate) fn forget_former(tx: &mut Transaction<'_>, id: UserId) -> Result<()> {
-    let key = FormerKey { id };
-    if let Some(number) = tx.fetch(&key)?
-        && tx.fetch(&UserKey { id })?.is_none()
-    {
-        tx.remove(&NumberKey { number });
-        tx.remove(&key);
-    }
-    Ok(())
-}
-
-/// Whether an erasure leaves nothing of a user behind.
-pub(crate) fn is_complete(what: &Erasure) -> Option<UserId> {
+/// The user of whom an erasure leaves nothing, if there is one.
+pub(crate) fn leaves_nothing_of(what: &Erasure) -> Option<UserId> {
     what.subject
         .filter(|_| what.name.is_none() && what.before.is_none())
 }

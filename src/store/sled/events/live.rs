@@ -4,48 +4,53 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::vec;
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use async_trait::async_trait;
-use sled::IVec;
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 
-use crate::model::{Event, LiveQuery, Position, limits};
-use crate::store::sled::engine::keys::{BlockPartKey, Key};
+use crate::model::limits;
+use crate::store::Result;
+use crate::store::sled::engine::keys::Key;
 use crate::store::sled::engine::record;
-use crate::store::sled::events::format::block::{self, Block, Part};
-use crate::store::sled::events::format::columns::DetailsBuffer;
-use crate::store::sled::events::replay::{self, Backlog};
-use crate::store::sled::events::resolver::Lookup;
-use crate::store::sled::events::scan::Scan;
-use crate::store::{Delivery, Error, EventListener, Result};
+use crate::store::sled::engine::transaction::RawEntry;
+use crate::store::sled::events::format::block::{self, Block};
+use crate::store::sled::events::format::block_stats::BlockKey;
+use crate::store::sled::events::format::parts::{BlockPartKey, Part};
+use crate::sync::lock;
 
 /// What a block takes in a buffer beside its bytes.
 const OVERHEAD_BYTES: usize = 128;
-/// Events of what was stored before that are told at once: about as many as a block holds.
-const TOLD_AT_ONCE: usize = 128;
-
 /// A block that was just placed.
 pub(crate) struct CommittedBlock {
-    key: BlockPartKey,
-    parts: Vec<(Vec<u8>, IVec)>,
+    key: BlockKey,
+    parts: Vec<RawEntry>,
     events: u64,
     bytes: usize,
 }
 
+impl CommittedBlock {
+    /// Joins and unpacks its parts.
+    pub(crate) fn open(&self) -> Result<Block> {
+        let mut joined = Vec::with_capacity(self.bytes);
+        for (key, stored) in &self.parts {
+            let Part(bytes) = record::open(key, stored)?;
+            joined.extend_from_slice(&bytes);
+        }
+        Block::open(self.key.clone(), &joined)
+    }
+}
+
 /// The blocks among the entries that a group places.
-pub(crate) fn committed_blocks(placed: &[(Vec<u8>, IVec)]) -> Vec<Arc<CommittedBlock>> {
+pub(crate) fn committed_blocks(placed: &[RawEntry]) -> Vec<Arc<CommittedBlock>> {
     let mut blocks: Vec<CommittedBlock> = Vec::new();
-    let mut last: Option<BlockPartKey> = None;
     for (bytes, stored) in placed {
-        let Some(key) = BlockPartKey::parse(bytes) else {
+        let Some(part) = BlockPartKey::parse(bytes) else {
             continue;
         };
-        if last.as_ref().map(BlockPartKey::block) != Some(key.block()) {
+        let key = part.block();
+        if blocks.last().is_none_or(|last| last.key != key) {
             blocks.push(CommittedBlock {
-                key: key.clone(),
+                key,
                 parts: Vec::new(),
                 events: block::events_in(record::body_of(stored)),
                 bytes: OVERHEAD_BYTES,
@@ -55,7 +60,6 @@ pub(crate) fn committed_blocks(placed: &[(Vec<u8>, IVec)]) -> Vec<Arc<CommittedB
             block.bytes += bytes.len() + stored.len();
             block.parts.push((bytes.clone(), stored.clone()));
         }
-        last = Some(key);
     }
     blocks.into_iter().map(Arc::new).collect()
 }
@@ -96,7 +100,7 @@ impl Live {
     }
 
     /// A queue for one more listener, if there may be one.
-    fn register(&self) -> Option<Arc<Queue>> {
+    pub(crate) fn register(&self) -> Option<Arc<Queue>> {
         let mut queues = self.queues();
         if queues.len() >= limits::LIVE_LISTENERS {
             return None;
@@ -109,23 +113,23 @@ impl Live {
         Some(queue)
     }
 
-    fn leave(&self, queue: &Arc<Queue>) {
+    pub(crate) fn leave(&self, queue: &Arc<Queue>) {
         let mut queues = self.queues();
         queues.retain(|known| !Arc::ptr_eq(known, queue));
         self.listening.store(queues.len(), Ordering::SeqCst);
     }
 
     fn queues(&self) -> MutexGuard<'_, Vec<Arc<Queue>>> {
-        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.queues)
     }
 }
 
 /// What waits for one listener.
-struct Queue {
+pub(crate) struct Queue {
     /// Only groups after this one are for it.
-    since: u64,
+    pub(crate) since: u64,
     waiting: Mutex<Waiting>,
-    told: Notify,
+    notify: Notify,
 }
 
 #[derive(Default)]
@@ -134,7 +138,9 @@ struct Waiting {
     bytes: usize,
 }
 
-enum Item {
+/// One thing that a listener is told.
+pub(crate) enum Item {
+    /// Events that were stored.
     Block(Arc<CommittedBlock>),
     /// So many events did not fit here.
     Missed(u64),
@@ -145,7 +151,7 @@ impl Queue {
         Queue {
             since,
             waiting: Mutex::default(),
-            told: Notify::new(),
+            notify: Notify::new(),
         }
     }
 
@@ -165,7 +171,18 @@ impl Queue {
             }
         }
         drop(waiting);
-        self.told.notify_one();
+        self.notify.notify_one();
+    }
+
+    /// Waits for the next item.
+    pub(crate) async fn item(&self) -> Item {
+        loop {
+            if let Some(item) = self.next() {
+                return item;
+            }
+            // A notification that comes between the two lines is kept for this one.
+            self.notify.notified().await;
+        }
     }
 
     fn next(&self) -> Option<Item> {
@@ -178,102 +195,7 @@ impl Queue {
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Somebody who listens, until this is dropped.
-pub(crate) struct Listener {
-    live: Arc<Live>,
-    queue: Arc<Queue>,
-    lookup: Lookup,
-    filter: LiveQuery,
-    /// What was stored before, being read.
-    catching_up: Option<JoinHandle<Result<Backlog>>>,
-    /// What was stored before and is still to be told, and how much of it is not.
-    before: vec::IntoIter<(Position, Event)>,
-    missed_before: u64,
-}
-
-impl Listener {
-    /// Begins to listen; none if as many do as may.
-    pub(crate) fn register(
-        live: &Arc<Live>,
-        lookup: Lookup,
-        filter: LiveQuery,
-    ) -> Option<Listener> {
-        Some(Listener {
-            queue: live.register()?,
-            live: Arc::clone(live),
-            lookup,
-            filter,
-            catching_up: None,
-            before: Vec::new().into_iter(),
-            missed_before: 0,
-        })
-    }
-
-    /// Reads what was stored before, on a thread of its own. To be called when every group that had begun before the registration is
-    /// on the disk.
-    pub(crate) fn catch_up(&mut self, scan: Scan) {
-        let (filter, until) = (self.filter.clone(), self.queue.since);
-        let queue: Weak<Queue> = Arc::downgrade(&self.queue);
-        self.catching_up = Some(tokio::task::spawn_blocking(move || {
-            let given_up = || queue.strong_count() == 0;
-            replay::read(scan, &filter, until, given_up)
-        }));
-    }
-
-    fn unpack(&mut self, committed_blocks: &CommittedBlock) -> Result<Delivery> {
-        let mut joined = Vec::with_capacity(committed_blocks.bytes);
-        for (key, stored) in &committed_blocks.parts {
-            let Part(bytes) = record::open(key, stored)?;
-            joined.extend_from_slice(&bytes);
-        }
-        let block = Block::open(committed_blocks.key.clone(), &joined)?;
-        let (filter, mut events, mut room) = (&self.filter, Vec::new(), DetailsBuffer::default());
-        for (position, event) in block.events(&mut room)? {
-            self.lookup.emit(position, &event, &mut |row| {
-                if filter.matches(row) {
-                    events.push((row.position, row.to_event()));
-                }
-            })?;
-        }
-        Ok(Delivery::Events(events))
-    }
-}
-
-#[async_trait]
-impl EventListener for Listener {
-    async fn next(&mut self) -> Result<Delivery> {
-        if let Some(reading) = &mut self.catching_up {
-            let read = reading.await;
-            self.catching_up = None;
-            let backlog = read.map_err(|error| Error::Corrupt(error.to_string()))??;
-            self.before = backlog.events.into_iter();
-            self.missed_before = backlog.missed;
-        }
-        if self.before.len() > 0 {
-            let some = self.before.by_ref().take(TOLD_AT_ONCE);
-            return Ok(Delivery::Events(some.collect()));
-        }
-        if self.missed_before > 0 {
-            return Ok(Delivery::Missed(std::mem::take(&mut self.missed_before)));
-        }
-        loop {
-            match self.queue.next() {
-                Some(Item::Block(block)) => return self.unpack(&block),
-                Some(Item::Missed(count)) => return Ok(Delivery::Missed(count)),
-                // What is told between the two lines is kept for this one.
-                None => self.queue.told.notified().await,
-            }
-        }
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        self.live.leave(&self.queue);
+        lock(&self.waiting)
     }
 }
 
@@ -283,11 +205,10 @@ mod tests {
     use crate::model::Timestamp;
 
     fn block(sequence: u64, events: u64, bytes: usize) -> Arc<CommittedBlock> {
-        let key = BlockPartKey {
+        let key = BlockKey {
             at: Timestamp::default(),
             sequence,
             index: 0,
-            part: 0,
         };
         Arc::new(CommittedBlock {
             key,

@@ -1,18 +1,26 @@
-//! Events: storing, reading, merging, erasing, listening.
+//! Events: how they are stored, read, merged, erased, counted and listened to.
 
-pub(crate) mod append;
-pub(crate) mod block_access;
-pub(crate) mod block_iter;
-pub(crate) mod compaction;
+mod append;
+mod block_access;
+mod block_iter;
+mod candidates;
+mod compaction;
 pub(crate) mod counts;
 pub(crate) mod damage;
 pub(crate) mod dedup;
 pub(crate) mod disk_writes;
-pub(crate) mod erase;
-pub(crate) mod format;
+mod erase;
+pub(crate) mod event_log;
+mod event_store;
+mod filter;
+mod format;
+pub(crate) mod idempotency;
+mod listener;
 pub(crate) mod live;
-pub(crate) mod reader;
-pub(crate) mod replay;
-pub(crate) mod report;
-pub(crate) mod resolver;
-pub(crate) mod scan;
+mod reader;
+mod replay;
+mod report;
+mod resolver;
+pub(crate) mod retention;
+mod scan;
+pub(crate) mod user_directory;

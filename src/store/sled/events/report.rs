@@ -1,114 +1,77 @@
-//! The way of a report into the store: who reports, what of it is new, whom and what its numbers are; then, encoded and compressed,
-//! one step of the writer.
+//! A report that is ready to be placed. It is encoded and compressed where its request runs, on any
+//! core; the writer only places its blocks. Small reports of one group share a block.
 
-use crate::model::{NewEvent, Principal, UserId, UserNumber};
-use crate::store::sled::SledStore;
-use crate::store::sled::engine::disk_space::{WriteClass, WriteCost};
-use crate::store::sled::events::append;
-use crate::store::sled::events::counts::names;
-use crate::store::sled::events::dedup::{self, Deduplicated};
-use crate::store::sled::events::format::columns::Reporter;
-use crate::store::{Appended, Error, Report, Result};
+use crate::model::{NewEvent, Position, Timestamp, UserNumber};
+use crate::store::sled::engine::disk_space::STEP_BYTES;
+use crate::store::sled::events::counts::count_by_name::{NameCount, count_by_name};
+use crate::store::sled::events::format::block::{self, BODY_BYTES};
+use crate::store::sled::events::format::columns::{Columns, Reporter};
 
-/// How often a report is prepared anew because another with one of its ids came between. Each time there is less of it left.
-pub(crate) const ATTEMPTS: usize = 8;
-/// What a noted id takes: its key, and its place in a page.
-const ID_BYTES: u64 = 48;
+/// A report shorter than this waits for others of its group to share a block with.
+const LOOSE_BYTES: usize = 2 * 1024;
 
-impl SledStore {
-    /// Stores a report; none if something of it was stored by another request meanwhile.
-    pub(crate) async fn append_once(&self, report: &Report<'_>) -> Result<Option<Appended>> {
-        let (holder, idempotency, at) = (report.reporter, report.idempotency, report.at);
-        let reporter = self.reporter(holder)?;
-        let deduplicated = match reporter {
-            Some(reporter) => dedup::deduplicate(&self.tree, reporter, report.events, at)?,
-            None => Deduplicated::whole(report.events),
-        };
-        let (reporter, subjects) = match (self.subjects(&deduplicated.events)?, reporter) {
-            (Ok(subjects), Some(reporter)) => (reporter, subjects),
-            (Ok(_), None) => {
-                let refusal = Appended::UnknownReporter;
-                return self.answer_or(report, refusal).await.map(Some);
-            }
-            (Err(place), _) => {
-                let refusal = Appended::UnknownUser(deduplicated.place(place));
-                return self.answer_or(report, refusal).await.map(Some);
-            }
-        };
-        let names = self.name_numbers(&deduplicated.events).await?;
-        let prepared = append::encode(at, reporter, &deduplicated.events, &names, &subjects)
-            .answered_as(report.events.len());
-        let ids = deduplicated.keys;
-        let cost = WriteCost {
-            room: WriteClass::Events,
-            bytes: prepared.bytes() + ids.len() as u64 * ID_BYTES,
-        };
-        self.writer
-            .step(cost, move |tx| {
-                // A key that was used up refuses the report, so it comes before the ids are noted.
-                let answer = idempotency.map(|it| append::answer_to(tx, holder, it, at));
-                if let Some(answer) = answer.transpose()?.flatten() {
-                    return Ok(Some(answer));
-                }
-                if !dedup::note(tx, &ids)? {
-                    return Ok(None);
-                }
-                append::append(tx, holder, idempotency, prepared).map(Some)
-            })
-            .await
+/// A report, ready to be placed.
+pub(crate) struct EncodedReport {
+    /// When it arrived.
+    pub(crate) at: Timestamp,
+    /// Its full blocks, compressed.
+    pub(crate) blocks: Vec<Vec<u8>>,
+    /// The rest of it, if that is small enough to share a block.
+    pub(crate) loose: Option<Columns>,
+    /// How often each name occurs.
+    pub(crate) counts: Vec<NameCount>,
+}
+
+impl EncodedReport {
+    /// How many events it has.
+    pub(crate) fn stored(&self) -> u64 {
+        self.counts.iter().map(|it| it.count).sum()
     }
 
-    /// A repetition is answered as the first time, even if an account that it names is gone by now; and like the first time,
-    /// after the writer has been asked: what a read shows may not be on the disk yet.
-    async fn answer_or(&self, report: &Report<'_>, refusal: Appended) -> Result<Appended> {
-        let (holder, idempotency, at) = (report.reporter, report.idempotency, report.at);
-        let answer = self
-            .change(WriteClass::Events, move |tx| {
-                let answer = |it| append::answer_to(tx, holder, it, at).transpose();
-                idempotency.and_then(answer).transpose()
-            })
-            .await?;
-        Ok(answer.unwrap_or(refusal))
+    /// About how many bytes it is going to write.
+    pub(crate) fn bytes(&self) -> u64 {
+        let blocks = self.blocks.iter().map(Vec::len).sum::<usize>();
+        let loose = self.loose.as_ref().map_or(0, Columns::len);
+        (blocks + loose) as u64 + STEP_BYTES
     }
+}
 
-    /// Who reports; none if the account is gone.
-    fn reporter(&self, holder: Principal) -> Result<Option<Reporter>> {
-        Ok(match holder {
-            Principal::Admin => Some(Reporter::Admin),
-            Principal::Hub => Some(Reporter::Hub),
-            Principal::User(id) => self.user(id)?.map(|user| Reporter::User(user.number)),
-        })
-    }
-
-    /// The numbers of those whom the events are about, or which event is about nobody.
-    fn subjects(&self, events: &[NewEvent<'_>]) -> Result<Result<Vec<UserNumber>, usize>> {
-        let mut numbers: Vec<UserNumber> = Vec::with_capacity(events.len());
-        let mut last: Option<(UserId, UserNumber)> = None;
-        for (place, event) in events.iter().enumerate() {
-            let number = match last {
-                Some((id, number)) if id == event.subject => number,
-                _ => match self.user(event.subject)? {
-                    Some(user) => user.number,
-                    None => return Ok(Err(place)),
-                },
-            };
-            last = Some((event.subject, number));
-            numbers.push(number);
+/// Encodes and compresses a report whose names and subjects are resolved to numbers.
+pub(crate) fn encode(
+    at: Timestamp,
+    reporter: Reporter,
+    events: &[NewEvent<'_>],
+    names: &[u32],
+    subjects: &[UserNumber],
+) -> EncodedReport {
+    let mut blocks = Vec::new();
+    // A single event is the most frequent report: it must not take the room of a full block.
+    let details = events
+        .iter()
+        .map(|event| event.details.map_or(0, str::len))
+        .sum::<usize>();
+    let capacity = (events.len().min(BODY_BYTES / 8), details.min(BODY_BYTES));
+    let empty = || {
+        let mut columns = Columns::with_room(capacity.0, capacity.1);
+        columns.begin(at, reporter, None);
+        columns
+    };
+    let mut columns = empty();
+    for ((event, name), subject) in events.iter().zip(names).zip(subjects) {
+        columns.push(*name, event.name, *subject, event.details);
+        if columns.len() >= BODY_BYTES {
+            let full = std::mem::replace(&mut columns, empty());
+            blocks.push(block::seal(&full, Position::default()));
         }
-        Ok(Ok(numbers))
     }
-
-    /// The numbers of the names of events; a name that is new gets its number first.
-    async fn name_numbers(&self, new: &[NewEvent<'_>]) -> Result<Vec<u32>> {
-        match self.names.numbers(new) {
-            Ok(numbers) => Ok(numbers),
-            Err(unknown) => {
-                self.change(WriteClass::Events, move |tx| names::intern(tx, unknown))
-                    .await?;
-                self.names
-                    .numbers(new)
-                    .map_err(|_| Error::Corrupt("a name that was given a number has none".into()))
-            }
-        }
+    let is_loose = columns.len() < LOOSE_BYTES;
+    let rest = (columns.events() > 0).then_some(columns);
+    let (loose, rest) = if is_loose { (rest, None) } else { (None, rest) };
+    blocks.extend(rest.map(|rest| block::seal(&rest, Position::default())));
+    EncodedReport {
+        at,
+        blocks,
+        loose,
+        counts: count_by_name(names),
     }
 }

@@ -7,34 +7,55 @@ use sled::Tree;
 
 use crate::model::{EventRow, Position, Principal, UserId, UserNumber};
 use crate::store::Result;
-use crate::store::sled::engine::keys::NumberKey;
-use crate::store::sled::engine::transaction::Read;
 use crate::store::sled::events::counts::names::Names;
 use crate::store::sled::events::format::columns::{BlockEvent, Reporter};
+use crate::store::sled::events::user_directory::UserDirectory;
 
-/// Names and ids that are kept at hand: enough for what is busy at a time, and a few megabytes at the most. When there are more, all are
-/// forgotten and looked up anew.
-const KNOWN: usize = 32 * 1024;
+/// Names and ids that are remembered: enough for what is busy at a time, and a few megabytes at the
+/// most. When there are more, all are forgotten and resolved anew.
+const REMEMBERED: usize = 32 * 1024;
 
-/// What the numbers in blocks stand for. Each is looked up once and not for every event.
-pub(crate) struct Lookup {
-    pub(crate) tree: Tree,
-    pub(crate) names: Arc<Names>,
+/// Resolves numbers, each once and not for every event.
+pub(crate) struct Resolver {
+    tree: Tree,
+    names: Arc<Names>,
+    users: &'static dyn UserDirectory,
     known_names: HashMap<u32, String>,
     known_users: HashMap<UserNumber, Option<UserId>>,
 }
 
-impl Lookup {
-    pub(crate) fn new(tree: &Tree, names: &Arc<Names>) -> Lookup {
-        Lookup {
+impl Resolver {
+    /// A resolver that knows no number yet.
+    pub(crate) fn new(
+        tree: &Tree,
+        names: &Arc<Names>,
+        users: &'static dyn UserDirectory,
+    ) -> Resolver {
+        Resolver {
             tree: tree.clone(),
             names: Arc::clone(names),
+            users,
             known_names: HashMap::new(),
             known_users: HashMap::new(),
         }
     }
 
-    /// Tells an event with names and ids in the place of numbers.
+    /// The tree that the numbers lie in.
+    pub(crate) fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// The names of events.
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// The users that events name.
+    pub(crate) fn users(&self) -> &'static dyn UserDirectory {
+        self.users
+    }
+
+    /// Emits an event with names and ids in the place of numbers.
     pub(crate) fn emit(
         &mut self,
         position: Position,
@@ -73,7 +94,7 @@ impl Lookup {
         if let Some(known) = self.known_users.get(&number) {
             return Ok(*known);
         }
-        let id = self.tree.fetch(&NumberKey { number })?;
+        let id = self.users.id_of(&self.tree, number)?;
         make_room(&mut self.known_users);
         self.known_users.insert(number, id);
         Ok(id)
@@ -81,7 +102,7 @@ impl Lookup {
 }
 
 fn make_room<K, V>(known: &mut HashMap<K, V>) {
-    if known.len() >= KNOWN {
+    if known.len() >= REMEMBERED {
         known.clear();
     }
 }

@@ -21,7 +21,7 @@ pub(crate) struct Scan {
 
 impl Scan {
     /// One that has not begun. The query's limit is not looked at.
-    pub(crate) fn begin(reader: Reader, block_lock: Arc<RwLock<()>>, query: EventQuery) -> Scan {
+    pub(crate) fn new(reader: Reader, block_lock: Arc<RwLock<()>>, query: EventQuery) -> Scan {
         Scan {
             reader,
             block_lock,

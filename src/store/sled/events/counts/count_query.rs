@@ -7,10 +7,10 @@ use sled::Tree;
 
 use crate::model::{EventCounts, HourCounts, Mark, NameCount};
 use crate::store::Result;
-use crate::store::sled::engine::keys::{CountKey, Key};
+use crate::store::sled::engine::keys::Key;
 use crate::store::sled::engine::record;
 use crate::store::sled::engine::transaction::Read;
-use crate::store::sled::events::counts::counters::{CountRow, ROW_NAMES, hour_begins};
+use crate::store::sled::events::counts::counters::{CountKey, CountRow, ROW_NAMES, hour_begins};
 use crate::store::sled::events::counts::sketches::{self, ALL_NAMES};
 use crate::store::sled::events::reader::Reader;
 

@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use sled::IVec;
 
-use crate::store::sled::engine::keys::{CountKey, Field, Key, SketchKey, prefix};
+use crate::store::sled::engine::keys::{self, Field, Key, key, prefix};
 use crate::store::sled::engine::record::{self, postcard_records};
 use crate::store::sled::engine::transaction::{Read, Transaction};
 use crate::store::sled::events::counts::count_by_name::NameCount;
-use crate::store::sled::events::counts::sketches::ALL_NAMES;
+use crate::store::sled::events::counts::sketches::{ALL_NAMES, SketchKey};
 use crate::store::{Result, Swept};
 
 /// Names that share a record.
@@ -27,6 +27,11 @@ const SWEEP_ROWS: usize = 4;
 pub(crate) struct CountRow(pub(crate) Vec<u64>);
 
 postcard_records!(CountRow);
+
+key! {
+    /// The counters of 64 names in an hour.
+    CountKey { hour: u32, row: u32 } Count => CountRow
+}
 
 impl CountRow {
     fn add(&mut self, place: usize, count: u64) {
@@ -107,10 +112,15 @@ impl Counters {
 }
 
 /// Loads what these counts will change. Whatever can fail happens here, before anything is changed.
-pub(crate) fn load(tx: &mut Transaction<'_>, hour: u32, counts: &[NameCount]) -> Result<()> {
-    for key in tx.events.counters.missing(hour, counts) {
+pub(crate) fn load(
+    tx: &mut Transaction<'_>,
+    counters: &mut Counters,
+    hour: u32,
+    counts: &[NameCount],
+) -> Result<()> {
+    for key in counters.missing(hour, counts) {
         let row = tx.fetch(&key)?.unwrap_or_default();
-        let rows = &mut tx.events.counters.rows;
+        let rows = &mut counters.rows;
         rows.entry((key.hour, key.row)).or_insert((row, false));
     }
     Ok(())
@@ -121,10 +131,14 @@ pub(crate) fn load(tx: &mut Transaction<'_>, hour: u32, counts: &[NameCount]) ->
 /// users of events that are gone.
 ///
 /// The last thing in a step that can fail: rows in memory are not rolled back.
-pub(crate) fn subtract(tx: &mut Transaction<'_>, hour: u32, counts: &[NameCount]) -> Result<()> {
-    load(tx, hour, counts)?;
+pub(crate) fn subtract(
+    tx: &mut Transaction<'_>,
+    counters: &mut Counters,
+    hour: u32,
+    counts: &[NameCount],
+) -> Result<()> {
+    load(tx, counters, hour, counts)?;
     let stored = tx.entries::<CountKey>(&hour_begins(hour), &hour_begins(hour + 1), usize::MAX)?;
-    let counters = &mut tx.events.counters;
     let mut gone = Vec::new();
     for NameCount { name, count } in counts {
         let (row, dirty) = counters.rows.entry((hour, row_of(*name))).or_default();
@@ -147,8 +161,13 @@ pub(crate) fn subtract(tx: &mut Transaction<'_>, hour: u32, counts: &[NameCount]
 }
 
 /// Removes some of what was counted before an hour, oldest first, a row and its sketches together.
-pub(crate) fn sweep(tx: &mut Transaction<'_>, before: u32) -> Result<Swept> {
-    let rows = tx.entries::<CountKey>(&[CountKey::KIND], &hour_begins(before), SWEEP_ROWS)?;
+pub(crate) fn sweep(
+    tx: &mut Transaction<'_>,
+    counters: &mut Counters,
+    before: u32,
+) -> Result<Swept> {
+    let rows =
+        tx.entries::<CountKey>(&keys::first::<CountKey>(), &hour_begins(before), SWEEP_ROWS)?;
     let mut removed = 0;
     for (key, CountRow(counts)) in &rows {
         let (hour, first) = (key.hour, key.row * ROW_NAMES);
@@ -161,7 +180,6 @@ pub(crate) fn sweep(tx: &mut Transaction<'_>, before: u32) -> Result<Swept> {
         tx.remove(key);
         removed += 1;
     }
-    let counters = &mut tx.events.counters;
     counters
         .rows
         .retain(|(hour, _), (_, dirty)| *dirty || *hour >= before);
@@ -178,50 +196,43 @@ pub(crate) fn hour_begins(hour: u32) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use sled::Tree;
 
     use super::*;
     use crate::model::{Sketch, Timestamp, UserNumber};
-    use crate::store::sled::events::append::EventLog;
     use crate::store::sled::events::counts::count_by_name::count_by_name;
-    use crate::store::sled::events::counts::names::Names;
     use crate::store::sled::events::counts::sketches::Sketches;
-    use crate::store::sled::events::disk_writes::DailyWrites;
     use crate::store::sled::events::format::columns::{BlockEvent, Reporter};
 
-    /// A tree, and what the writer keeps in mind.
-    struct WriterThread {
+    /// A tree and the counters over it.
+    struct Counted {
         tree: Tree,
-        events: EventLog,
+        counters: Counters,
     }
 
-    impl WriterThread {
-        fn new() -> WriterThread {
+    impl Counted {
+        fn new() -> Counted {
             let db = sled::Config::new().temporary(true).open().unwrap();
             let tree = Tree::clone(&db);
-            let events = WriterThread::log(&tree);
-            WriterThread { tree, events }
-        }
-
-        fn log(tree: &Tree) -> EventLog {
-            let names = Names::load(tree, 1_000).unwrap();
-            EventLog::open(tree, Arc::new(names), DailyWrites::default()).unwrap()
+            let counters = Counters::default();
+            Counted { tree, counters }
         }
 
         /// A group of one step.
-        fn group<T>(&mut self, step: impl FnOnce(&mut Transaction<'_>) -> Result<T>) -> T {
-            let mut tx = Transaction::new(&self.tree, &mut self.events);
-            let value = step(&mut tx).unwrap();
-            let batch = tx.finish(1, false).unwrap().batch;
+        fn group<T>(
+            &mut self,
+            step: impl FnOnce(&mut Transaction<'_>, &mut Counters) -> Result<T>,
+        ) -> T {
+            let mut tx = Transaction::new(&self.tree);
+            let value = step(&mut tx, &mut self.counters).unwrap();
+            let batch = tx.finish(self.counters.changed().unwrap()).batch;
             self.tree.apply_batch(batch).unwrap();
             value
         }
 
         /// As after a restart.
         fn forget(&mut self) {
-            self.events = WriterThread::log(&self.tree);
+            self.counters = Counters::default();
         }
 
         fn add(&mut self, hour: u32, names: &[u32], user: u32) {
@@ -238,9 +249,9 @@ mod tests {
                 });
             }
             let changed = seen.changed(&self.tree).unwrap();
-            self.group(|tx| {
-                load(tx, hour, &counts)?;
-                tx.events.counters.add(hour, &counts);
+            self.group(|tx, counters| {
+                load(tx, counters, hour, &counts)?;
+                counters.add(hour, &counts);
                 changed.iter().try_for_each(|(key, it)| tx.put(key, it))
             });
         }
@@ -250,7 +261,7 @@ mod tests {
                 .iter()
                 .map(|&(name, count)| NameCount { name, count })
                 .collect();
-            self.group(|tx| subtract(tx, hour, &counts));
+            self.group(|tx, counters| subtract(tx, counters, hour, &counts));
         }
 
         /// The counts of an hour.
@@ -271,78 +282,81 @@ mod tests {
 
     #[test]
     fn what_is_taken_back_is_not_counted_and_names_without_events_have_no_users() {
-        let mut desk = WriterThread::new();
+        let mut counted = Counted::new();
         for restart in [false, true] {
-            desk.add(7, &[3, 3, 70], 1);
-            desk.add(7, &[3, 70], 2);
+            counted.add(7, &[3, 3, 70], 1);
+            counted.add(7, &[3, 70], 2);
             if restart {
-                desk.forget();
+                counted.forget();
             }
-            desk.subtract(7, &[(3, 2), (70, 2)]);
-            assert_eq!(desk.counts(7), [(3, 1)]);
-            assert_eq!((desk.users(3, 7), desk.users(70, 7)), (Some(2), None));
-            assert_eq!(desk.users(ALL_NAMES, 7), Some(2));
+            counted.subtract(7, &[(3, 2), (70, 2)]);
+            assert_eq!(counted.counts(7), [(3, 1)]);
+            assert_eq!((counted.users(3, 7), counted.users(70, 7)), (Some(2), None));
+            assert_eq!(counted.users(ALL_NAMES, 7), Some(2));
             // What comes later starts from nothing.
-            desk.add(7, &[70], 5);
-            assert_eq!(desk.users(70, 7), Some(1));
+            counted.add(7, &[70], 5);
+            assert_eq!(counted.users(70, 7), Some(1));
             if restart {
-                desk.forget();
+                counted.forget();
             }
-            desk.subtract(7, &[(3, 1), (70, 1)]);
-            assert_eq!(desk.counts(7), []);
+            counted.subtract(7, &[(3, 1), (70, 1)]);
+            assert_eq!(counted.counts(7), []);
             for name in [3, 70, ALL_NAMES] {
-                assert_eq!(desk.users(name, 7), None);
+                assert_eq!(counted.users(name, 7), None);
             }
         }
     }
 
     #[test]
     fn a_name_that_is_taken_back_and_reported_in_one_group_is_counted() {
-        let mut desk = WriterThread::new();
-        desk.add(7, &[3], 1);
+        let mut counted = Counted::new();
+        counted.add(7, &[3], 1);
         let counts = count_by_name(&[3]);
-        desk.group(|tx| {
-            subtract(tx, 7, &counts)?;
-            load(tx, 7, &counts)?;
-            tx.events.counters.add(7, &counts);
+        counted.group(|tx, counters| {
+            subtract(tx, counters, 7, &counts)?;
+            load(tx, counters, 7, &counts)?;
+            counters.add(7, &counts);
             Ok(())
         });
-        assert_eq!((desk.counts(7), desk.users(3, 7)), (vec![(3, 1)], None));
+        assert_eq!(
+            (counted.counts(7), counted.users(3, 7)),
+            (vec![(3, 1)], None)
+        );
     }
 
     #[test]
     fn more_names_than_are_kept_in_memory_are_counted_all_the_same() {
-        let mut desk = WriterThread::new();
+        let mut counted = Counted::new();
         let names: Vec<u32> = (0..2_000).collect();
-        desk.add(7, &names, 1);
-        desk.add(7, &names, 2);
+        counted.add(7, &names, 1);
+        counted.add(7, &names, 2);
         let expected: Vec<(u32, u64)> = names.iter().map(|name| (*name, 2)).collect();
-        assert_eq!(desk.counts(7), expected);
+        assert_eq!(counted.counts(7), expected);
         for name in [0, 1_500, 1_999, ALL_NAMES] {
-            assert_eq!(desk.users(name, 7), Some(2), "{name}");
+            assert_eq!(counted.users(name, 7), Some(2), "{name}");
         }
     }
 
     #[test]
     fn old_hours_are_swept_a_few_rows_at_a_time_with_their_sketches() {
-        let mut desk = WriterThread::new();
+        let mut counted = Counted::new();
         for hour in 0..10 {
-            desk.add(hour, &[3, 70], 1);
+            counted.add(hour, &[3, 70], 1);
         }
         let mut steps = 0;
-        while desk.group(|tx| sweep(tx, 8)).more {
+        while counted.group(|tx, counters| sweep(tx, counters, 8)).more {
             steps += 1;
         }
         assert_eq!(steps, 8 * 2 / SWEEP_ROWS);
         for hour in 0..10 {
             let there = if hour < 8 { None } else { Some(1) };
             for name in [3, 70, ALL_NAMES] {
-                assert_eq!(desk.users(name, hour), there, "{hour}");
+                assert_eq!(counted.users(name, hour), there, "{hour}");
             }
-            assert_eq!(desk.counts(hour).is_empty(), there.is_none());
+            assert_eq!(counted.counts(hour).is_empty(), there.is_none());
         }
         // What was swept is not remembered either.
-        desk.add(7, &[3], 1);
-        assert_eq!(desk.counts(7), [(3, 1)]);
+        counted.add(7, &[3], 1);
+        assert_eq!(counted.counts(7), [(3, 1)]);
     }
 }

@@ -3,15 +3,21 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
 use sled::Tree;
 
 use crate::model::{NewEvent, limits};
 use crate::store::Result;
-use crate::store::sled::engine::keys::{Key, NameKey};
+use crate::store::sled::engine::keys::key;
 use crate::store::sled::engine::transaction::{Read, Transaction};
 use crate::store::sled::events::format::columns::OTHER;
+use crate::sync::recover;
+
+key! {
+    /// The name of events that a number stands for.
+    NameKey { id: u32 } EventName => String
+}
 
 /// The names and their numbers.
 pub(crate) struct Names {
@@ -38,7 +44,7 @@ impl Names {
             is_told: AtomicBool::new(false),
         };
         names.learn(OTHER, limits::OTHER_NAMES);
-        for (key, name) in tree.under::<NameKey>(&[NameKey::KIND])? {
+        for (key, name) in tree.all::<NameKey>()? {
             names.learn(key.id, &name);
         }
         Ok(names)
@@ -46,7 +52,7 @@ impl Names {
 
     fn learn(&self, id: u32, name: &str) {
         let name: Arc<str> = name.into();
-        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        let mut table = recover(self.table.write());
         let place = id as usize;
         if table.names.len() <= place {
             table
@@ -61,7 +67,7 @@ impl Names {
 
     /// The numbers of the names of these events, or the names that are to be given one first.
     pub(crate) fn numbers(&self, events: &[NewEvent<'_>]) -> Result<Vec<u32>, Vec<String>> {
-        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        let table = recover(self.table.read());
         let is_full = table.numbers.len() > self.most;
         let mut numbers = Vec::with_capacity(events.len());
         let mut unknown: Vec<String> = Vec::new();
@@ -81,13 +87,13 @@ impl Names {
 
     /// The number of a name, if it has one.
     pub(crate) fn number(&self, name: &str) -> Option<u32> {
-        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        let table = recover(self.table.read());
         table.numbers.get(name).copied()
     }
 
     /// The name of a number; that of all further names if there is none.
     pub(crate) fn name(&self, id: u32) -> Arc<str> {
-        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        let table = recover(self.table.read());
         match table.names.get(id as usize) {
             Some(name) => Arc::clone(name),
             None => Arc::from(limits::OTHER_NAMES),
@@ -96,15 +102,14 @@ impl Names {
 
     /// The number of the next name, if there is room for one.
     fn next(&self) -> Option<u32> {
-        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        let table = recover(self.table.read());
         let next = u32::try_from(table.names.len()).ok()?;
         (table.numbers.len() <= self.most).then_some(next)
     }
 }
 
 /// Gives numbers to names that have none, as long as there is room.
-pub(crate) fn intern(tx: &mut Transaction<'_>, unknown: Vec<String>) -> Result<()> {
-    let names = Arc::clone(&tx.events.names);
+pub(crate) fn intern(tx: &mut Transaction<'_>, names: &Names, unknown: Vec<String>) -> Result<()> {
     for name in unknown {
         if names.number(&name).is_some() {
             continue;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use crate::model::{Mark, Sketch};
-use crate::store::sled::engine::keys::{Key, SketchKey};
+use crate::store::sled::engine::keys::{Key, key};
 use crate::store::sled::engine::record::{self, Record};
 use crate::store::sled::engine::transaction::Read;
 use crate::store::sled::events::format::columns::BlockEvent;
@@ -14,6 +14,12 @@ use crate::store::{Error, Result};
 
 /// Stands for all names together; no name has this number.
 pub(crate) const ALL_NAMES: u32 = u32::MAX;
+
+key! {
+    /// The users of a name in an hour, as far as merged blocks know them: name by name, so that many
+    /// hours of one lie side by side.
+    SketchKey { name: u32, hour: u32 } Sketch => Sketch
+}
 
 impl Record for Sketch {
     fn to_body(&self) -> Result<Vec<u8>, postcard::Error> {

@@ -15,13 +15,13 @@ use std::cell::RefCell;
 use lz4_flex::block::{
     CompressTable, compress, compress_into_with_table, decompress, get_maximum_output_size,
 };
-use sled::IVec;
 use zstd::bulk::Decompressor;
 
 use crate::model::Position;
 use crate::store::Result;
-use crate::store::sled::engine::keys::{BlockKey, BlockPartKey, Key};
-use crate::store::sled::engine::record::{self, Record, corrupt};
+use crate::store::sled::engine::keys::Key;
+use crate::store::sled::engine::record::corrupt;
+use crate::store::sled::events::format::block_stats::BlockKey;
 use crate::store::sled::events::format::columns::{
     BlockEvent, Body, Columns, DecodeDetails, DetailsBuffer,
 };
@@ -32,34 +32,10 @@ const RAW: u8 = 1;
 const TEMPLATED: u8 = 2;
 /// A body is closed at this size: it compresses to two parts or three.
 pub(crate) const BODY_BYTES: usize = 16 * 1024;
-/// What is well kept by sled: 17 of them share a page, which is written and kept in memory as a whole.
-const PART_BYTES: usize = 2_000;
 /// What a body may claim to be when it is read: one event of the largest kind over a full body, with room to spare.
 const BODY_LIMIT: usize = 4 << 20;
 /// How hard the blocks of the past are pressed: 6 would save another twentieth and take four times as long.
 const ZSTD_LEVEL: i32 = 3;
-
-/// The entries of a block.
-pub(crate) fn entries(key: &BlockKey, block: &[u8]) -> Result<Vec<(Vec<u8>, IVec)>> {
-    let parts = (0..).zip(block.chunks(PART_BYTES)).map(|(part, bytes)| {
-        let key = key.part(part).bytes();
-        let sealed = record::seal(&key, &Part(bytes.to_vec()))?;
-        Ok((key, sealed))
-    });
-    parts.collect()
-}
-
-/// A part of a block, as bytes.
-pub(crate) struct Part(pub(crate) Vec<u8>);
-
-impl Record for Part {
-    fn to_body(&self) -> Result<Vec<u8>, postcard::Error> {
-        Ok(self.0.clone())
-    }
-    fn from_body(body: &[u8]) -> Result<Part, postcard::Error> {
-        Ok(Part(body.to_vec()))
-    }
-}
 
 /// A block of these columns, pressed as well as can be done while somebody waits.
 pub(crate) fn seal(columns: &Columns, base: Position) -> Vec<u8> {
@@ -120,12 +96,6 @@ fn decompress_zstd(frame: &[u8], bytes: usize) -> Option<Vec<u8>> {
     })
 }
 
-/// What a block takes in the database, with the keys and heads of its parts.
-pub(crate) fn stored_bytes(block: &[u8]) -> usize {
-    const PART_OVERHEAD: usize = 28;
-    block.len() + block.len().div_ceil(PART_BYTES) * PART_OVERHEAD
-}
-
 /// How many events a block holds by its own account, from its first bytes.
 pub(crate) fn events_in(block: &[u8]) -> u64 {
     let mut rest = block.get(1..).unwrap_or_default();
@@ -134,14 +104,14 @@ pub(crate) fn events_in(block: &[u8]) -> u64 {
 
 /// A block that is being read.
 pub(crate) struct Block {
-    key: BlockPartKey,
+    key: BlockKey,
     body: Body,
     decode: Option<DecodeDetails>,
 }
 
 impl Block {
-    /// Unpacks the joined parts of the block under `key`, whichever its part.
-    pub(crate) fn open(key: BlockPartKey, block: &[u8]) -> Result<Block> {
+    /// Unpacks the joined parts of the block under `key`.
+    pub(crate) fn open(key: BlockKey, block: &[u8]) -> Result<Block> {
         match unpack(block) {
             Some((body, decode)) => Ok(Block { key, body, decode }),
             None => Err(damaged(&key)),
@@ -187,8 +157,8 @@ fn unpack(block: &[u8]) -> Option<(Body, Option<DecodeDetails>)> {
     Some((body, decode))
 }
 
-fn damaged(key: &BlockPartKey) -> crate::store::Error {
-    corrupt(&key.bytes(), "not a block of events")
+fn damaged(key: &BlockKey) -> crate::store::Error {
+    corrupt(&key.part(0).bytes(), "not a block of events")
 }
 
 #[cfg(test)]
@@ -197,12 +167,11 @@ mod tests {
     use crate::model::{Timestamp, UserNumber};
     use crate::store::sled::events::format::columns::{OTHER, Reporter};
 
-    fn key() -> BlockPartKey {
-        BlockPartKey {
+    fn key() -> BlockKey {
+        BlockKey {
             at: Timestamp::from_millis(1_700_000_000_000),
             sequence: 12,
             index: 3,
-            part: 0,
         }
     }
 

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Position, Timestamp};
+use crate::model::{Order, Position, Timestamp};
+use crate::store::sled::engine::keys::key;
 use crate::store::sled::engine::record::postcard_records;
 use crate::store::sled::events::format::columns::BlockEvent;
 
@@ -75,6 +76,52 @@ pub(crate) enum BlockStats {
 }
 
 postcard_records!(BlockStats);
+
+key! {
+    /// A block, by where its first event stood when it was stored. Under it lies what the block
+    /// holds, once it is merged.
+    BlockKey { at: Timestamp, sequence: u64, index: u32 } Block => BlockStats
+}
+
+impl std::fmt::Display for BlockKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let at = self.at.rfc3339_millis();
+        write!(f, "{at}/{}/{}", self.sequence, self.index)
+    }
+}
+
+impl BlockKey {
+    /// The position of the first event of the block when it was stored.
+    pub(crate) fn position(&self) -> Position {
+        Position {
+            at: self.at,
+            sequence: self.sequence,
+            index: self.index,
+            place: 0,
+        }
+    }
+
+    /// The block of a position, as it was when the position was given.
+    pub(crate) fn of(position: Position) -> BlockKey {
+        BlockKey {
+            at: position.at,
+            sequence: position.sequence,
+            index: position.index,
+        }
+    }
+
+    /// Where reading goes on that has skipped this block.
+    pub(crate) fn edge(&self, order: Order) -> Position {
+        let place = match order {
+            Order::Ascending => u32::MAX,
+            Order::Descending => 0,
+        };
+        Position {
+            place,
+            ..self.position()
+        }
+    }
+}
 
 impl BlockStats {
     /// The contents of a block with these events, which takes so many bytes. None without events.

@@ -1,0 +1,181 @@
+//! What touches an account together with its tokens, codes and invites: signup, a new password,
+//! deletion. Each is one step.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::crypto;
+use crate::model::{
+    Digest, Email, InviteTerms, Name, NewToken, NewUser, Principal, Timestamp, User, UserId,
+};
+use crate::store::sled::SledStore;
+use crate::store::sled::accounts::{invites, resets, tokens, users};
+use crate::store::sled::engine::disk_space::WriteClass;
+use crate::store::sled::engine::transaction::{Read, Transaction};
+use crate::store::{AccountStore, Created, Redeemed, Result, Updated};
+
+/// Makes an account and its first session; the invite that it brings is used up.
+fn create(
+    tx: &mut Transaction<'_>,
+    new: NewUser,
+    session: &NewToken,
+    now: Timestamp,
+) -> Result<Created> {
+    if users::by_email(tx, &new.email.key())?.is_some() {
+        return Ok(Created::EmailTaken);
+    }
+    if let Some(code) = &new.invite
+        && !invites::use_up(tx, crypto::digest(code.as_bytes()), now)?
+    {
+        return Ok(Created::InviteNotFound);
+    }
+    let user = users::insert(tx, new, now)?;
+    tokens::insert(tx, session.digest, &session.token)?;
+    Ok(Created::Done(Box::new(user)))
+}
+
+/// Sets a password if the account is still in `epoch`. All its tokens but `keep` are dead from then
+/// on, and so is its reset code.
+fn change_password(
+    tx: &mut Transaction<'_>,
+    id: UserId,
+    epoch: u32,
+    password_hash: String,
+    keep: Option<Digest>,
+    now: Timestamp,
+) -> Result<Updated> {
+    let user = users::active(tx, id)?.filter(|user| user.epoch == epoch);
+    let Some(user) = user else {
+        return Ok(Updated::Gone);
+    };
+    let epoch = users::set_password(tx, user, password_hash, now)?;
+    if let Some(digest) = keep {
+        tokens::keep(tx, digest, Principal::User(id), epoch)?;
+    }
+    Ok(Updated::Done)
+}
+
+/// Uses a code up for a new password.
+fn redeem(
+    tx: &mut Transaction<'_>,
+    code: Digest,
+    password_hash: String,
+    now: Timestamp,
+) -> Result<Redeemed> {
+    let Some(id) = resets::find(tx, code, now)? else {
+        return Ok(Redeemed::Refused);
+    };
+    let Some(user) = users::active(tx, id)? else {
+        return Ok(Redeemed::Refused);
+    };
+    users::set_password(tx, user, password_hash, now)?;
+    Ok(Redeemed::Done(id))
+}
+
+/// Removes an account with its tokens and codes.
+fn delete(tx: &mut Transaction<'_>, id: UserId) -> Result<bool> {
+    let Some(user) = tx.fetch(&users::UserKey { id })? else {
+        return Ok(false);
+    };
+    tokens::end_all(tx, Principal::User(id))?;
+    users::remove(tx, &user)?;
+    Ok(true)
+}
+
+#[async_trait]
+impl AccountStore for SledStore {
+    async fn find_user(&self, id: UserId) -> Result<Option<Arc<User>>> {
+        self.user(id)
+    }
+
+    async fn find_user_by_email(&self, key: &str) -> Result<Option<Arc<User>>> {
+        match users::by_email(&self.tree, key)? {
+            Some(id) => self.user(id),
+            None => Ok(None),
+        }
+    }
+
+    async fn create_user(
+        &self,
+        user: NewUser,
+        session: NewToken,
+        now: Timestamp,
+    ) -> Result<Created> {
+        let step = move |tx: &mut Transaction<'_>| create(tx, user, &session, now);
+        self.change(WriteClass::Change, step).await
+    }
+
+    async fn update_user(
+        &self,
+        id: UserId,
+        name: Name,
+        email: Email,
+        now: Timestamp,
+    ) -> Result<Updated> {
+        let step = move |tx: &mut Transaction<'_>| users::update(tx, id, name, email, now);
+        self.change(WriteClass::Change, step).await
+    }
+
+    async fn change_password(
+        &self,
+        id: UserId,
+        epoch: u32,
+        password_hash: String,
+        keep: Option<Digest>,
+        now: Timestamp,
+    ) -> Result<Updated> {
+        let step = move |tx: &mut Transaction<'_>| {
+            change_password(tx, id, epoch, password_hash, keep, now)
+        };
+        self.change(WriteClass::Change, step).await
+    }
+
+    async fn rehash_password(&self, id: UserId, old: String, new: String) -> Result<()> {
+        let step = move |tx: &mut Transaction<'_>| users::rehash(tx, id, &old, new);
+        self.change(WriteClass::Change, step).await
+    }
+
+    async fn set_disabled(&self, id: UserId, disabled: bool, now: Timestamp) -> Result<bool> {
+        let step = move |tx: &mut Transaction<'_>| users::set_disabled(tx, id, disabled, now);
+        self.change(WriteClass::Change, step).await
+    }
+
+    async fn delete_user(&self, id: UserId) -> Result<bool> {
+        let step = move |tx: &mut Transaction<'_>| delete(tx, id);
+        self.change(WriteClass::Reclaim, step).await
+    }
+
+    async fn offer_invites(&self, invites: Vec<(Digest, InviteTerms)>) -> Result<()> {
+        let step = move |tx: &mut Transaction<'_>| {
+            let mut invites = invites.iter();
+            invites.try_for_each(|(code, terms)| invites::offer(tx, *code, terms))
+        };
+        self.change(WriteClass::Change, step).await
+    }
+
+    async fn put_reset(&self, user: UserId, code: Digest, expires_at: Timestamp) -> Result<bool> {
+        let step = move |tx: &mut Transaction<'_>| {
+            let is_active = users::active(tx, user)?.is_some();
+            if is_active {
+                resets::put(tx, user, code, expires_at)?;
+            }
+            Ok(is_active)
+        };
+        self.change(WriteClass::Change, step).await
+    }
+
+    async fn find_reset(&self, code: &Digest, now: Timestamp) -> Result<Option<UserId>> {
+        resets::find(&self.tree, *code, now)
+    }
+
+    async fn redeem_reset(
+        &self,
+        code: Digest,
+        password_hash: String,
+        now: Timestamp,
+    ) -> Result<Redeemed> {
+        let step = move |tx: &mut Transaction<'_>| redeem(tx, code, password_hash, now);
+        self.change(WriteClass::Change, step).await
+    }
+}

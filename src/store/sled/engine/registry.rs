@@ -1,0 +1,152 @@
+//! Every kind of key and every slot for a single value, in one place, so that no two can collide.
+//!
+//! A number here is part of the on-disk format: it is never changed and never used again.
+
+/// The first byte of a key: which table of the one tree it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum KeyKind {
+    /// What a merged block of events holds.
+    Block = b'A',
+    /// A part of a block of events.
+    BlockPart = b'B',
+    /// The counters of some names in an hour.
+    Count = b'C',
+    /// The name of events that a number stands for.
+    EventName = b'D',
+    /// The account of an e-mail address.
+    Email = b'E',
+    /// A token that a holder has.
+    HeldToken = b'H',
+    /// An invite.
+    Invite = b'I',
+    /// The id of an event that was stored, for deduplication.
+    EventId = b'J',
+    /// A request that is stored once.
+    Idempotency = b'K',
+    /// A single value, by its [`MetaSlot`].
+    Meta = b'M',
+    /// The account of a user number.
+    UserNumber = b'N',
+    /// The number of an account that was deleted.
+    FormerUser = b'n',
+    /// A mail in the outbox.
+    Mail = b'O',
+    /// The mail that waits for an address.
+    MailTo = b'o',
+    /// The epoch of the administrator or the hub.
+    Epoch = b'P',
+    /// A reset code.
+    Reset = b'R',
+    /// The reset code of an account.
+    ResetOfUser = b'r',
+    /// The users of an event name in an hour.
+    Sketch = b'S',
+    /// A token.
+    Token = b'T',
+    /// An account.
+    User = b'U',
+    /// What was stored and written on a day.
+    DiskDay = b'W',
+    /// When a record can be removed.
+    Expiry = b'X',
+}
+
+impl KeyKind {
+    /// Every kind, in the order of the bytes.
+    #[cfg(test)]
+    pub(crate) const ALL: [KeyKind; 22] = [
+        KeyKind::Block,
+        KeyKind::BlockPart,
+        KeyKind::Count,
+        KeyKind::EventName,
+        KeyKind::Email,
+        KeyKind::HeldToken,
+        KeyKind::Invite,
+        KeyKind::EventId,
+        KeyKind::Idempotency,
+        KeyKind::Meta,
+        KeyKind::UserNumber,
+        KeyKind::Mail,
+        KeyKind::Epoch,
+        KeyKind::Reset,
+        KeyKind::Sketch,
+        KeyKind::Token,
+        KeyKind::User,
+        KeyKind::DiskDay,
+        KeyKind::Expiry,
+        KeyKind::FormerUser,
+        KeyKind::MailTo,
+        KeyKind::ResetOfUser,
+    ];
+
+    /// The byte on the disk.
+    pub(crate) const fn byte(self) -> u8 {
+        self as u8
+    }
+}
+
+/// The place of a single value under [`KeyKind::Meta`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum MetaSlot {
+    /// The on-disk format version.
+    Format = 0,
+    /// The sequence number of the last committed group.
+    Sequence = 1,
+    /// The number of the next account.
+    NextUserNumber = 2,
+    /// How many mails wait in the outbox.
+    WaitingMails = 3,
+    /// How often the store was opened.
+    Starts = 4,
+    /// The totals of all events.
+    EventTotals = 5,
+    /// The seed of the key that signs access tokens.
+    SigningSeed = 16,
+    /// The hash of the generated administrator password.
+    AdminHash = 17,
+    /// The salt of the fingerprints of configured passwords.
+    FingerprintSalt = 18,
+}
+
+impl MetaSlot {
+    /// Every slot, in the order of the numbers.
+    pub(crate) const ALL: [MetaSlot; 9] = [
+        MetaSlot::Format,
+        MetaSlot::Sequence,
+        MetaSlot::NextUserNumber,
+        MetaSlot::WaitingMails,
+        MetaSlot::Starts,
+        MetaSlot::EventTotals,
+        MetaSlot::SigningSeed,
+        MetaSlot::AdminHash,
+        MetaSlot::FingerprintSalt,
+    ];
+
+    /// The byte on the disk.
+    pub(crate) const fn byte(self) -> u8 {
+        self as u8
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn are_distinct(bytes: &[u8]) -> bool {
+        let mut sorted = bytes.to_vec();
+        sorted.sort_unstable();
+        sorted.dedup();
+        sorted.len() == bytes.len()
+    }
+
+    #[test]
+    fn every_kind_and_every_slot_has_a_number_of_its_own_that_never_changes() {
+        let kinds = KeyKind::ALL.map(KeyKind::byte);
+        assert_eq!(&kinds, b"ABCDEHIJKMNOPRSTUWXnor");
+        let slots = MetaSlot::ALL.map(MetaSlot::byte);
+        assert_eq!(slots, [0, 1, 2, 3, 4, 5, 16, 17, 18]);
+        assert!(are_distinct(&kinds) && are_distinct(&slots));
+    }
+}

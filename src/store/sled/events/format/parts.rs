@@ -1,0 +1,74 @@
+//! How a block lies in the tree: in parts of at most 2 KB, each a record of its own. sled puts large
+//! pages into files of their own, which it never forces to the disk.
+
+use crate::model::Timestamp;
+use crate::store::Result;
+use crate::store::sled::engine::keys::{self, Key, key};
+use crate::store::sled::engine::record::{self, Record};
+use crate::store::sled::engine::transaction::RawEntry;
+use crate::store::sled::events::format::block_stats::BlockKey;
+
+/// The size of a part. 17 of them share a page of sled's, which is written and kept in memory as a
+/// whole.
+const PART_BYTES: usize = 2_000;
+
+key! {
+    /// A part of a block of events: in the order of time, then of arrival.
+    BlockPartKey { at: Timestamp, sequence: u64, index: u32, part: u16 } BlockPart => Part
+}
+
+/// A part of a block, as bytes.
+pub(crate) struct Part(pub(crate) Vec<u8>);
+
+impl Record for Part {
+    fn to_body(&self) -> Result<Vec<u8>, postcard::Error> {
+        Ok(self.0.clone())
+    }
+    fn from_body(body: &[u8]) -> Result<Part, postcard::Error> {
+        Ok(Part(body.to_vec()))
+    }
+}
+
+impl BlockPartKey {
+    /// The block that this is a part of.
+    pub(crate) fn block(&self) -> BlockKey {
+        BlockKey {
+            at: self.at,
+            sequence: self.sequence,
+            index: self.index,
+        }
+    }
+}
+
+impl BlockKey {
+    /// The key of a part.
+    pub(crate) fn part(&self, part: u16) -> BlockPartKey {
+        BlockPartKey {
+            at: self.at,
+            sequence: self.sequence,
+            index: self.index,
+            part,
+        }
+    }
+
+    /// The first key behind all parts of the block.
+    pub(crate) fn behind(&self) -> Vec<u8> {
+        keys::after(&self.part(u16::MAX).bytes())
+    }
+}
+
+/// The entries of a block.
+pub(crate) fn entries(key: &BlockKey, block: &[u8]) -> Result<Vec<RawEntry>> {
+    let parts = (0..).zip(block.chunks(PART_BYTES)).map(|(part, bytes)| {
+        let key = key.part(part).bytes();
+        let sealed = record::seal(&key, &Part(bytes.to_vec()))?;
+        Ok((key, sealed))
+    });
+    parts.collect()
+}
+
+/// What a block takes in the database, with the keys and heads of its parts.
+pub(crate) fn stored_bytes(block: &[u8]) -> usize {
+    const PART_OVERHEAD: usize = 28;
+    block.len() + block.len().div_ceil(PART_BYTES) * PART_OVERHEAD
+}

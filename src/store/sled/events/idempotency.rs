@@ -1,0 +1,79 @@
+//! Requests that are stored once: which key a holder has used, and for what.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Digest, Idempotency, Principal, Timestamp, limits};
+use crate::store::sled::engine::expiry;
+use crate::store::sled::engine::keys::{Key, key};
+use crate::store::sled::engine::record::postcard_records;
+use crate::store::sled::engine::transaction::{Read, Transaction};
+use crate::store::{Appended, Result};
+
+key! {
+    /// A request that is stored once.
+    IdempotencyKey { holder: Principal, key: Digest } Idempotency => IdempotencyRecord
+}
+
+/// What a key was used for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct IdempotencyRecord {
+    body: Digest,
+    events: u32,
+    expires_at: Timestamp,
+}
+
+postcard_records!(IdempotencyRecord);
+
+fn key_of(holder: Principal, promise: Idempotency) -> IdempotencyKey {
+    let key = promise.key;
+    IdempotencyKey { holder, key }
+}
+
+/// The answer to a request whose key was used before; none if it is the first with its key.
+pub(crate) fn find_answer(
+    from: &impl Read,
+    holder: Principal,
+    promise: Idempotency,
+    at: Timestamp,
+) -> Result<Option<Appended>> {
+    let used = from.fetch(&key_of(holder, promise))?;
+    Ok(used.filter(|used| at < used.expires_at).map(|used| {
+        if used.body == promise.body {
+            Appended::Replayed(used.events as usize)
+        } else {
+            Appended::KeyReused
+        }
+    }))
+}
+
+/// Records that a key is used for a request with so many events. The key is new or has run out: see
+/// [`find_answer`].
+pub(crate) fn record(
+    tx: &mut Transaction<'_>,
+    holder: Principal,
+    promise: Idempotency,
+    events: usize,
+    at: Timestamp,
+) -> Result<()> {
+    let key = key_of(holder, promise);
+    if let Some(expired) = tx.fetch(&key)? {
+        expiry::cancel(tx, expired.expires_at, &key);
+    }
+    let expires_at = at.after(limits::IDEMPOTENCY_LIFETIME);
+    let record = IdempotencyRecord {
+        body: promise.body,
+        events: u32::try_from(events).unwrap_or(u32::MAX),
+        expires_at,
+    };
+    tx.put(&key, &record)?;
+    expiry::note(tx, expires_at, &key)
+}
+
+/// Removes the expired record under this key. False: the key is not an idempotency record's.
+pub(crate) fn remove_expired(tx: &mut Transaction<'_>, key: &[u8]) -> Result<bool> {
+    let Some(key) = IdempotencyKey::parse(key) else {
+        return Ok(false);
+    };
+    tx.remove(&key);
+    Ok(true)
+}

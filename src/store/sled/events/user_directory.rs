@@ -1,0 +1,18 @@
+//! Users as events name them: by number. The accounts are handed in through this trait, so that
+//! neither room imports the other.
+
+use sled::Tree;
+
+use crate::model::{UserId, UserNumber};
+use crate::store::Result;
+use crate::store::sled::engine::transaction::Transaction;
+
+/// Which user has which number.
+pub(crate) trait UserDirectory: Send + Sync {
+    /// The number of a user, also of one whose account was deleted.
+    fn number_of(&self, tree: &Tree, id: UserId) -> Result<Option<UserNumber>>;
+    /// The user of a number, also one whose account was deleted.
+    fn id_of(&self, tree: &Tree, number: UserNumber) -> Result<Option<UserId>>;
+    /// Forgets the number of a deleted account that has no events any more.
+    fn forget_former(&self, tx: &mut Transaction<'_>, id: UserId) -> Result<()>;
+}
