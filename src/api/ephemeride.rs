@@ -10,7 +10,7 @@ use crate::http::{
     Api, BodySchema, Error, ErrorCode, Handler, Method, RenderedError, Reply, RequestBody,
     RequestContext, ResponseSpec, Route, UserBearer, json_request, json_response,
 };
-use crate::model::{Secret, Timestamp, Token, TokenId, TokenKind, UserId};
+use crate::model::{Email, Name, Secret, Timestamp, Token, TokenId, TokenKind, UserId};
 use crate::service::{Issued, Login, Signup};
 
 /// The API; clients ask for it under both prefixes.
@@ -52,7 +52,7 @@ const ROUTES: &[Route] = &[
         errors: &[
             ErrorCode::EmailTaken,
             ErrorCode::InviteNotFound,
-            ErrorCode::NotPermitted,
+            ErrorCode::SignupClosed,
         ],
         run: Handler::Open(|request| Box::pin(sign_up(request))),
         about: "Makes an account.",
@@ -63,7 +63,7 @@ const ROUTES: &[Route] = &[
         path: "/v1/user",
         body: RequestBody::Nothing,
         responses: &[ResponseSpec::json(200, Account::FIELDS, "The account.")],
-        errors: &[ErrorCode::NoToken, ErrorCode::BadToken],
+        errors: &[],
         run: Handler::User(|_, bearer| Box::pin(ready(Ok(read_user(&bearer))))),
         about: "Reads one's own account.",
     },
@@ -73,11 +73,7 @@ const ROUTES: &[Route] = &[
         path: "/v1/user",
         body: RequestBody::Json(Profile::FIELDS),
         responses: &[ResponseSpec::empty(204, "The account is changed.")],
-        errors: &[
-            ErrorCode::NoToken,
-            ErrorCode::BadToken,
-            ErrorCode::EmailTaken,
-        ],
+        errors: &[ErrorCode::EmailTaken],
         run: Handler::User(|request, bearer| Box::pin(update_user(request, bearer))),
         about: "Changes name and address; both are needed.",
     },
@@ -90,7 +86,7 @@ const ROUTES: &[Route] = &[
             204,
             "The account and its tokens are gone, its address is free.",
         )],
-        errors: &[ErrorCode::NoToken, ErrorCode::BadToken],
+        errors: &[],
         run: Handler::User(|request, bearer| Box::pin(delete_user(request, bearer))),
         about: "Removes one's own account.",
     },
@@ -103,11 +99,7 @@ const ROUTES: &[Route] = &[
             204,
             "The password is changed; every other token is dead.",
         )],
-        errors: &[
-            ErrorCode::NoToken,
-            ErrorCode::BadToken,
-            ErrorCode::BadCredentials,
-        ],
+        errors: &[ErrorCode::BadCredentials],
         run: Handler::User(|request, bearer| Box::pin(change_password(request, bearer))),
         about: "Changes one's own password.",
     },
@@ -145,7 +137,7 @@ const ROUTES: &[Route] = &[
             BodySchema::List(Listed::FIELDS),
             "The sessions, latest used first.",
         )],
-        errors: &[ErrorCode::NoToken, ErrorCode::BadToken],
+        errors: &[],
         run: Handler::User(|request, bearer| Box::pin(list_sessions(request, bearer))),
         about: "Lists one's own live tokens of every kind, without their secrets.",
     },
@@ -155,11 +147,7 @@ const ROUTES: &[Route] = &[
         path: "/v1/session/{id}",
         body: RequestBody::Nothing,
         responses: &[ResponseSpec::empty(204, "The session is over.")],
-        errors: &[
-            ErrorCode::NoToken,
-            ErrorCode::BadToken,
-            ErrorCode::SessionNotFound,
-        ],
+        errors: &[ErrorCode::SessionNotFound],
         run: Handler::User(|request, bearer| Box::pin(end_session(request, bearer))),
         about: "Ends one of one's own sessions, by its id in the list.",
     },
@@ -275,7 +263,7 @@ fn render(error: &Error) -> RenderedError {
             "InvalidPassword"
         }
         ErrorCode::BadResetCode => "InvalidResetCode",
-        ErrorCode::NotPermitted => "Forbidden",
+        ErrorCode::NotPermitted | ErrorCode::SignupClosed => "Forbidden",
         ErrorCode::PathNotFound => "NotFound",
         ErrorCode::InviteNotFound => "InviteNotFound",
         ErrorCode::MethodNotAllowed => "MethodNotAllowed",
@@ -283,7 +271,7 @@ fn render(error: &Error) -> RenderedError {
         ErrorCode::EmailTaken => "EmailAlreadyInUse",
         ErrorCode::BodyTooLarge => "PayloadTooLarge",
         ErrorCode::UnsupportedMediaType => "UnsupportedMediaType",
-        ErrorCode::Unprocessable => "UnprocessableEntity",
+        ErrorCode::Unprocessable | ErrorCode::IdempotencyKeyReused => "UnprocessableEntity",
         ErrorCode::TooManyRequests => "TooManyRequests",
         ErrorCode::Internal => "InternalServerError",
         ErrorCode::NotImplemented => "NotImplemented",
@@ -322,8 +310,7 @@ async fn sign_up(request: RequestContext) -> Result<Reply, Error> {
 
 async fn log_in(request: RequestContext) -> Result<Reply, Error> {
     let Credentials { email, password } = request.json()?;
-    crate::model::Email::parse(&email)?;
-    let login = Login::Email(&email);
+    let login = Login::Email(Email::parse(&email)?);
     let session = request
         .services
         .log_in_user(
@@ -368,9 +355,10 @@ fn read_user(bearer: &UserBearer) -> Reply {
 
 async fn update_user(request: RequestContext, bearer: UserBearer) -> Result<Reply, Error> {
     let Profile { name, email } = request.json()?;
+    let (name, email) = (Name::parse(&name)?, Email::parse(&email)?);
     request
         .services
-        .update_user(&bearer.user, &name, &email, request.now)
+        .update_user(&bearer.user, name, email, request.now)
         .await?;
     Ok(Reply::empty(204))
 }

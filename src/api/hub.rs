@@ -48,7 +48,7 @@ const ROUTES: &[Route] = &[
         responses: &[
             ResponseSpec::json(200, Granted::FIELDS, "A further token and its end.").secret(),
         ],
-        errors: &[ErrorCode::NoToken, ErrorCode::BadToken],
+        errors: &[],
         run: Handler::Authenticated(|request, bearer| Box::pin(renew(request, bearer))),
         about: "ResponseSpec a new hub token; the old one stays good until its own end.",
     },

@@ -116,7 +116,10 @@ async fn create(request: RequestContext) -> Result<Reply, Error> {
 }
 
 async fn validate(request: RequestContext) -> Result<Reply, Error> {
-    let token = request.query("token").filter(|token| !token.is_empty());
+    let token = request
+        .query()
+        .get("token")
+        .filter(|token| !token.is_empty());
     let token = token.ok_or_else(|| Error::invalid("token: is missing in the query"))?;
     let end = request
         .services

@@ -113,7 +113,7 @@ impl Dispatcher {
             Ok(Target::Options(allow)) => Ok((self.cors.options(&parts.headers, &allow), None)),
             Ok(Target::Run(route, params)) => {
                 let request = self.request(&info, parts, route, params);
-                let reply = caught(self.run(request, &mut body)).await;
+                let reply = caught(self.run(route, request, &mut body)).await;
                 reply.map(|reply| (reply, Some(route)))
             }
         };
@@ -171,7 +171,7 @@ impl Dispatcher {
             address: info.address,
             body: Bytes::new(),
             parts,
-            route,
+            pattern: route.path,
             params,
         }
     }
@@ -179,16 +179,17 @@ impl Dispatcher {
     /// From a route to its answer. Type, size and token are judged before the body is asked for.
     async fn run(
         &self,
+        route: &Route,
         mut request: RequestContext,
         body: &mut IncomingBody<Incoming>,
     ) -> Result<Reply, Error> {
-        if request.parts.version < Version::HTTP_11 && streams(request.route) {
+        if request.parts.version < Version::HTTP_11 && streams(route) {
             return Err(Error::invalid(
                 "This answer needs HTTP/1.1: before it, half of an answer cannot be told from all of it",
             ));
         }
         let limits = &self.config().limits;
-        let (limit, is_json) = match request.route.body {
+        let (limit, is_json) = match route.body {
             RequestBody::Nothing => (0, false),
             RequestBody::Anything => (limits.body, false),
             RequestBody::Json(_) => (limits.body, true),
@@ -202,8 +203,8 @@ impl Dispatcher {
                 return Err(Error::new(ErrorCode::BodyTooLarge));
             }
         }
-        let authorized = self.admit(&request).await?;
-        request.body = match request.route.body {
+        let authorized = self.admit(route, &request).await?;
+        request.body = match route.body {
             RequestBody::Nothing => Bytes::new(),
             RequestBody::Anything => body
                 .read(limit, limits.body_timeout)
@@ -218,8 +219,8 @@ impl Dispatcher {
     }
 
     /// Checks the token, if the handler asks for one.
-    async fn admit(&self, request: &RequestContext) -> Result<Authorized, Error> {
-        match request.route.run {
+    async fn admit(&self, route: &Route, request: &RequestContext) -> Result<Authorized, Error> {
+        match route.run {
             Handler::Open(run) => Ok(Authorized::Open(run)),
             Handler::Authenticated(run) => {
                 Ok(Authorized::Authenticated(run, self.bearer(request).await?))

@@ -32,6 +32,8 @@ pub enum ErrorCode {
     BadResetCode,
     /// The token is good, but not for this.
     NotPermitted,
+    /// Signups are closed.
+    SignupClosed,
     /// Nothing is served there.
     PathNotFound,
     /// No such session.
@@ -50,6 +52,8 @@ pub enum ErrorCode {
     UnsupportedMediaType,
     /// The request is well formed and asks for what cannot be; `errors` says why.
     Unprocessable,
+    /// The `Idempotency-Key` was used for another request.
+    IdempotencyKeyReused,
     /// Too often.
     TooManyRequests,
     /// Our fault.
@@ -72,7 +76,7 @@ impl ErrorCode {
             | ErrorCode::TokenExpired
             | ErrorCode::BadCredentials
             | ErrorCode::BadResetCode => StatusCode::UNAUTHORIZED,
-            ErrorCode::NotPermitted => StatusCode::FORBIDDEN,
+            ErrorCode::NotPermitted | ErrorCode::SignupClosed => StatusCode::FORBIDDEN,
             ErrorCode::PathNotFound | ErrorCode::SessionNotFound | ErrorCode::InviteNotFound => {
                 StatusCode::NOT_FOUND
             }
@@ -81,7 +85,9 @@ impl ErrorCode {
             ErrorCode::EmailTaken => StatusCode::CONFLICT,
             ErrorCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            ErrorCode::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
+            ErrorCode::Unprocessable | ErrorCode::IdempotencyKeyReused => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             ErrorCode::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             ErrorCode::NotImplemented => StatusCode::NOT_IMPLEMENTED,
@@ -99,6 +105,7 @@ impl ErrorCode {
             ErrorCode::BadCredentials => "Unknown account or wrong password",
             ErrorCode::BadResetCode => "The reset code is not valid",
             ErrorCode::NotPermitted => "The token does not permit this",
+            ErrorCode::SignupClosed => "Signup is closed",
             ErrorCode::PathNotFound => "Not found",
             ErrorCode::SessionNotFound => "Session not found",
             ErrorCode::InviteNotFound => "Invite not found",
@@ -108,6 +115,7 @@ impl ErrorCode {
             ErrorCode::BodyTooLarge => "The body is too large",
             ErrorCode::UnsupportedMediaType => "The body must be JSON",
             ErrorCode::Unprocessable => "The request cannot be carried out",
+            ErrorCode::IdempotencyKeyReused => "Idempotency-Key: was used for another request",
             ErrorCode::TooManyRequests => "Too many requests",
             ErrorCode::Internal => "Internal error",
             ErrorCode::NotImplemented => "Not implemented",
@@ -117,11 +125,14 @@ impl ErrorCode {
     }
 }
 
-/// A request that is not answered as it hoped. Its text is public; its cause is not.
+/// A request that fails. Its texts are public; its cause is not.
 #[derive(Debug)]
 pub struct Error {
     code: ErrorCode,
-    why: Cow<'static, str>,
+    /// A text of its own, in the place of the code's.
+    message: Option<Cow<'static, str>>,
+    /// What exactly is wrong, where an API says it beside a set phrase.
+    detail: Option<Box<str>>,
     errors: Vec<String>,
     retry_after: Option<Duration>,
     allow: Option<Arc<str>>,
@@ -129,22 +140,28 @@ pub struct Error {
 }
 
 impl Error {
-    /// A failure that says what its code says.
+    /// An error with the text of its code.
     pub fn new(code: ErrorCode) -> Error {
-        Error::with_message(code, code.message())
-    }
-
-    /// A failure with a text of its own, which the client gets to see.
-    pub fn with_message(code: ErrorCode, why: impl Into<Cow<'static, str>>) -> Error {
-        let retry =
-            code.status() == StatusCode::SERVICE_UNAVAILABLE || code == ErrorCode::TooManyRequests;
+        let passes = matches!(
+            code.status(),
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
+        );
         Error {
             code,
-            why: why.into(),
+            message: None,
+            detail: None,
             errors: Vec::new(),
-            retry_after: retry.then_some(RETRY_SOON),
+            retry_after: passes.then_some(RETRY_SOON),
             allow: None,
             cause: None,
+        }
+    }
+
+    /// An error with a text of its own, which the client gets to see.
+    pub fn with_message(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Error {
+        Error {
+            message: Some(message.into()),
+            ..Error::new(code)
         }
     }
 
@@ -176,11 +193,11 @@ impl Error {
         self
     }
 
-    /// The same failure in an API's set phrase; what it said before becomes the first of `errors`.
+    /// The same error in an API's set phrase; what it said before becomes its detail.
     #[must_use]
-    pub fn reworded(mut self, why: &'static str) -> Error {
-        let exact = std::mem::replace(&mut self.why, Cow::Borrowed(why));
-        self.errors.insert(0, exact.into_owned());
+    pub fn in_phrase(mut self, phrase: &'static str) -> Error {
+        self.detail = Some(self.message().into());
+        self.message = Some(Cow::Borrowed(phrase));
         self
     }
 
@@ -211,7 +228,17 @@ impl Error {
 
     /// What went wrong, for the client.
     pub fn message(&self) -> &str {
-        &self.why
+        self.message.as_deref().unwrap_or(self.code.message())
+    }
+
+    /// The text that it has instead of its code's, if it has one.
+    pub fn own_message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
+    /// What exactly is wrong, beside a set phrase.
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
     }
 
     /// For `Unprocessable`: each thing that is wrong, as a sentence.
@@ -244,9 +271,12 @@ impl From<Invalid> for Error {
 }
 
 impl From<service::Error> for Error {
-    fn from(refusal: service::Error) -> Error {
-        match refusal {
+    fn from(error: service::Error) -> Error {
+        match error {
             service::Error::Invalid(invalid) => invalid.into(),
+            service::Error::InvalidEvent { index, invalid } => {
+                Error::invalid(format!("events[{index}].{invalid}"))
+            }
             service::Error::NoToken => Error::new(ErrorCode::NoToken),
             service::Error::BadToken => Error::new(ErrorCode::BadToken),
             service::Error::TokenExpired => Error::new(ErrorCode::TokenExpired),
@@ -256,9 +286,8 @@ impl From<service::Error> for Error {
             service::Error::InviteNotFound => Error::new(ErrorCode::InviteNotFound),
             service::Error::SessionNotFound => Error::new(ErrorCode::SessionNotFound),
             service::Error::BadResetCode => Error::new(ErrorCode::BadResetCode),
-            service::Error::SignupClosed => {
-                Error::with_message(ErrorCode::NotPermitted, "Signup is closed")
-            }
+            service::Error::SignupClosed => Error::new(ErrorCode::SignupClosed),
+            service::Error::IdempotencyKeyReused => Error::new(ErrorCode::IdempotencyKeyReused),
             service::Error::Unprocessable(errors) => Error::unprocessable(errors),
             service::Error::TooManyRequests { retry_after } => {
                 Error::new(ErrorCode::TooManyRequests).retry_after(retry_after)

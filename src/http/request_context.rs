@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::router::Params;
-use super::{BearerToken, Error, RequestId, Route, bearer_token, json};
+use super::{BearerToken, Error, QueryString, RequestId, bearer_token, json};
 use crate::model::{Client, Timestamp};
 use crate::service::Services;
 
@@ -29,7 +29,8 @@ pub struct RequestContext {
     /// Its body; empty where the route takes none.
     pub body: Bytes,
     pub(super) parts: Parts,
-    pub(super) route: &'static Route,
+    /// The path of its route, where `{name}` stands for a parameter.
+    pub(super) pattern: &'static str,
     pub(super) params: Params,
 }
 
@@ -46,24 +47,15 @@ impl RequestContext {
         read_object(mended.as_deref().unwrap_or(&self.body))
     }
 
-    /// The first value of `name` in the query string, decoded.
-    pub fn query(&self, name: &str) -> Option<Cow<'_, str>> {
-        let query = self.parts.uri.query()?;
-        form_urlencoded::parse(query.as_bytes())
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value)
-    }
-
-    /// The names of the query's parameters.
-    pub fn query_keys(&self) -> impl Iterator<Item = Cow<'_, str>> {
-        let query = self.parts.uri.query().unwrap_or_default();
-        form_urlencoded::parse(query.as_bytes()).map(|(key, _)| key)
+    /// The parameters of the query string.
+    pub fn query(&self) -> QueryString<'_> {
+        QueryString::new(self.parts.uri.query().unwrap_or_default())
     }
 
     /// The part of the path that stands for `{name}` in the route; empty if the route has no such parameter.
     pub fn param(&self, name: &str) -> &str {
         self.params
-            .get(name, self.route.path, self.parts.uri.path())
+            .get(name, self.pattern, self.parts.uri.path())
             .unwrap_or_default()
     }
 

@@ -126,7 +126,7 @@ impl Stream {
 }
 
 impl BodySender {
-    /// ResponseSpec a chunk, and waits until there is room for it.
+    /// Sends a chunk, and waits until there is room for it.
     pub async fn give(&self, chunk: Vec<u8>) -> Result<(), Closed> {
         self.chunks.send(chunk.into()).await.map_err(|_| Closed)
     }

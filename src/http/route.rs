@@ -186,6 +186,48 @@ pub struct Route {
     pub about: &'static str,
 }
 
+/// What every route may answer, whatever it does. A fault of ours is never meant.
+const COMMON_ERRORS: &[ErrorCode] = &[
+    ErrorCode::Invalid,
+    ErrorCode::TooManyRequests,
+    ErrorCode::Busy,
+    ErrorCode::Unavailable,
+];
+
+impl Route {
+    /// The errors of whoever may not call it.
+    pub fn access_errors(&self) -> &'static [ErrorCode] {
+        match self.run {
+            Handler::Open(_) => &[],
+            Handler::Authenticated(_) => &[
+                ErrorCode::NoToken,
+                ErrorCode::BadToken,
+                ErrorCode::TokenExpired,
+            ],
+            Handler::Admin(_) | Handler::User(_) => &[
+                ErrorCode::NoToken,
+                ErrorCode::BadToken,
+                ErrorCode::TokenExpired,
+                ErrorCode::NotPermitted,
+            ],
+        }
+    }
+
+    /// Every error that it may answer: its own, and those of its access, of its body and of every
+    /// route.
+    pub fn possible_errors(&self) -> Vec<ErrorCode> {
+        let of_body: &[ErrorCode] = match self.body {
+            RequestBody::Nothing | RequestBody::Anything => &[],
+            RequestBody::Json(_) | RequestBody::Events(_) => &[
+                ErrorCode::RequestTimeout,
+                ErrorCode::BodyTooLarge,
+                ErrorCode::UnsupportedMediaType,
+            ],
+        };
+        [self.errors, self.access_errors(), of_body, COMMON_ERRORS].concat()
+    }
+}
+
 /// How an API words a failure. Most take status and text from the failure; a dialect may deviate.
 pub type ErrorRenderer = fn(&Error) -> RenderedError;
 

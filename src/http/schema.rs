@@ -18,6 +18,26 @@ pub struct Field {
     pub secret: bool,
 }
 
+impl Field {
+    /// A field that is always there.
+    pub const fn required(name: &'static str, kind: JsonKind) -> Field {
+        Field {
+            name,
+            kind,
+            required: true,
+            secret: false,
+        }
+    }
+
+    /// A field that may be missing or null.
+    pub const fn optional(name: &'static str, kind: JsonKind) -> Field {
+        Field {
+            required: false,
+            ..Field::required(name, kind)
+        }
+    }
+}
+
 /// The kinds of JSON values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JsonKind {

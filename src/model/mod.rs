@@ -30,7 +30,9 @@ pub use event::{Event, Idempotency, NewEvent};
 pub use id::{EventId, TokenId, UserId, UserNumber};
 pub use mail::{DueMail, MailId, Retry};
 pub use network::network;
-pub use query::{Erasure, EventPage, EventQuery, EventRow, LiveQuery, Order, Position};
+pub use query::{
+    Erasure, EventPage, EventQuery, EventRow, LiveQuery, Order, Position, SummaryQuery,
+};
 pub use reset::ResetCode;
 pub use secret::{Digest, Secret};
 pub use sketch::{Mark, Sketch};

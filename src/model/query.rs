@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Principal, Timestamp, UserId};
+use super::{Event, Granularity, Principal, Timestamp, UserId, Zone};
 
 /// Where an event stands: events are ordered by when they were stored, then by their group, their block in it and their place
 /// in the block. No two have the same position, a position never changes, and what is stored later stands behind what was
@@ -91,6 +91,21 @@ impl EventQuery {
             limit: usize::MAX,
         }
     }
+}
+
+/// What is asked of the counters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SummaryQuery {
+    /// How long a bucket is.
+    pub by: Granularity,
+    /// Where days and months begin at midnight.
+    pub zone: Zone,
+    /// Events of this name; none: of all names.
+    pub name: Option<String>,
+    /// The first moment.
+    pub from: Timestamp,
+    /// The moment behind the last.
+    pub to: Timestamp,
 }
 
 /// Which events are to be removed: those that fit everything that is said.

@@ -4,10 +4,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::{Notify, oneshot};
 use tokio::task::AbortHandle;
+
+use crate::sync::lock;
 
 /// For each connection that may be active, so many may be silent.
 const SILENT_FOR_EACH_ACTIVE: usize = 4;
@@ -187,7 +189,7 @@ impl ConnectionPool {
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.table)
     }
 }
 

@@ -10,15 +10,6 @@ use crate::model::{
 };
 use crate::store::{Created, Updated};
 
-/// How an account is named at a login.
-#[derive(Debug, Clone, Copy)]
-pub enum Login<'a> {
-    /// By its id, as text.
-    Id(&'a str),
-    /// By its address.
-    Email(&'a str),
-}
-
 /// What somebody says who signs up, unchecked.
 #[derive(Debug, Clone)]
 pub struct Signup {
@@ -84,11 +75,10 @@ impl Services {
     pub async fn update_user(
         &self,
         user: &User,
-        name: &str,
-        email: &str,
+        name: Name,
+        email: Email,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let (name, email) = (Name::parse(name)?, Email::parse(email)?);
         match self.store.update_user(user.id, name, email, now).await? {
             Updated::Done => Ok(()),
             Updated::EmailTaken => Err(Error::EmailTaken),

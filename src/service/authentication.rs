@@ -4,16 +4,39 @@
 use std::sync::Arc;
 
 use super::limiter::{Action, LoginTarget};
-use super::{Error, Login, Services};
+use super::{Error, Services};
 use crate::config::Credential;
 use crate::crypto::{self, Verdict};
 use crate::model::{Client, Email, Secret, User, UserId, limits};
+
+/// How somebody who logs in names the account.
+#[derive(Debug, Clone)]
+pub enum Login {
+    /// By its id.
+    Id(UserId),
+    /// By its email address.
+    Email(Email),
+    /// By what is neither, and so can be nobody's.
+    Unknown(String),
+}
+
+impl Login {
+    /// The login of an id as text.
+    pub fn by_id(text: &str) -> Login {
+        UserId::parse(text).map_or_else(|| Login::Unknown(text.to_owned()), Login::Id)
+    }
+
+    /// The login of an email address as text.
+    pub fn by_email(text: &str) -> Login {
+        Email::parse(text).map_or_else(|_| Login::Unknown(text.to_owned()), Login::Email)
+    }
+}
 
 impl Services {
     /// The account with this password. Judged by the limits before any hashing.
     pub(super) async fn verify_user(
         &self,
-        login: Login<'_>,
+        login: Login,
         password: &Secret,
         from: &Client,
     ) -> Result<Arc<User>, Error> {
@@ -77,24 +100,16 @@ impl Services {
         self.passwords.verify(password, phc).await
     }
 
-    async fn find_account(
-        &self,
-        login: Login<'_>,
-    ) -> Result<(LoginTarget, Option<Arc<User>>), Error> {
+    async fn find_account(&self, login: Login) -> Result<(LoginTarget, Option<Arc<User>>), Error> {
         let (typed, user) = match login {
-            Login::Id(text) => match UserId::parse(text) {
-                // In one spelling: another one must not be another account.
-                Some(id) => (id.to_string(), self.store.find_user(id).await?),
-                None => (text.to_owned(), None),
-            },
-            Login::Email(text) => match Email::parse(text) {
-                Ok(email) => {
-                    let key = email.key();
-                    let user = self.store.find_user_by_email(&key).await?;
-                    (key, user)
-                }
-                Err(_) => (text.to_owned(), None),
-            },
+            // In one spelling: another one must not be another account.
+            Login::Id(id) => (id.to_string(), self.store.find_user(id).await?),
+            Login::Email(email) => {
+                let key = email.key();
+                let user = self.store.find_user_by_email(&key).await?;
+                (key, user)
+            }
+            Login::Unknown(text) => (text, None),
         };
         let nobody = || LoginTarget::Nobody(crypto::digest(typed.as_bytes()));
         let target = user

@@ -13,6 +13,13 @@ const SOON: Duration = Duration::from_secs(1);
 pub enum Error {
     /// A value breaks a rule.
     Invalid(Invalid),
+    /// An event of a report breaks a rule; nothing of the report was stored.
+    InvalidEvent {
+        /// Which event, counted from zero.
+        index: usize,
+        /// The field and the rule.
+        invalid: Invalid,
+    },
     /// A token is needed and none was shown.
     NoToken,
     /// The token is unknown or was ended.
@@ -35,6 +42,8 @@ pub enum Error {
     Unprocessable(Vec<String>),
     /// The owner takes no signups.
     SignupClosed,
+    /// The idempotency key was used for another request.
+    IdempotencyKeyReused,
     /// Too often.
     TooManyRequests {
         /// When it may be tried again.

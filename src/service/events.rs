@@ -1,121 +1,63 @@
-//! Events, as they are reported.
+//! Reading, exporting, following and erasing events, as an administrator asks for it.
 
-use super::quotas::Volume;
-use super::{Bearer, Error, Services};
-use crate::crypto;
-use crate::model::{EventId, Idempotency, Invalid, NewEvent, Principal, Timestamp, UserId, limits};
-use crate::store::{Appended, Report};
+use std::sync::Arc;
+use std::time::Duration;
 
-/// An event as it was reported, unchecked and borrowed from the body.
-#[derive(Debug, Clone, Copy)]
-pub struct ReportedEvent<'a> {
-    /// What the reporter calls it, so that it is stored once however often it is sent.
-    pub id: Option<&'a str>,
-    /// What happened.
-    pub name: &'a str,
-    /// Whom it is about; the reporter if not said.
-    pub user_id: Option<&'a str>,
-    /// The JSON object that came with it.
-    pub details: Option<&'a str>,
-}
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{Error, Services};
+use crate::model::{Erasure, EventPage, EventQuery, EventRow, LiveQuery, Timestamp};
+use crate::store::{self, EventListener, EventScan, ScanProgress};
+
+/// When to come back after all permits were taken.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 impl Services {
-    /// Stores all of these events, or none, and says how many there are. `key` is the request's `Idempotency-Key`, `body` what
-    /// tells one request with that key from another.
-    pub async fn report_events(
-        &self,
-        bearer: &Bearer,
-        events: &[ReportedEvent<'_>],
-        key: Option<&[u8]>,
-        body: &[u8],
-        now: Timestamp,
-    ) -> Result<usize, Error> {
-        if events.len() > limits::EVENTS_PER_REQUEST {
-            return Err(Invalid::new("events", "must be at most 10000 in a request").into());
-        }
-        let idempotency = key.map(|key| promise(key, body)).transpose()?;
-        let checked: Vec<NewEvent<'_>> = events
-            .iter()
-            .enumerate()
-            .map(|(index, event)| check(index, event, bearer))
-            .collect::<Result<_, _>>()?;
-        if checked.is_empty() {
-            return Ok(0);
-        }
-        let reporter = bearer.token.holder;
-        let report = Report {
-            reporter,
-            events: &checked,
-            idempotency,
-            at: now,
-        };
-        let volume = Volume {
-            events: checked.len() as u64,
-            bytes: body.len() as u64,
-        };
-        let quotas = &self.limiter.quotas;
-        quotas.admit(reporter, volume, self.world.clock.monotonic())?;
-        let appended = self.store.append_events(report).await;
-        if !matches!(appended, Ok(Appended::Stored(_))) {
-            quotas.refund(reporter, volume, self.world.clock.monotonic());
-        }
-        match appended? {
-            Appended::Stored(count) | Appended::Replayed(count) => Ok(count),
-            Appended::UnknownUser(index) => Err(wrong(index, "user_id", "is no user's id").into()),
-            Appended::UnknownReporter => Err(Error::BadToken),
-            Appended::KeyReused => Err(Error::Unprocessable(vec![
-                "Idempotency-Key: was used for another request".into(),
-            ])),
-        }
+    /// A page of events.
+    pub async fn read_events(&self, query: EventQuery) -> Result<EventPage, Error> {
+        Ok(self.store.read_events(query).await?)
+    }
+
+    /// All events that a query asks for, whatever its limit.
+    pub async fn export_events(&self, query: EventQuery) -> Result<Export, Error> {
+        let permit = Arc::clone(&self.exports).try_acquire_owned();
+        let permit = permit.map_err(|_| Error::Busy {
+            retry_after: RETRY_AFTER,
+        })?;
+        let scan = self.store.scan_events(query).await?;
+        Ok(Export { scan, permit })
+    }
+
+    /// Starts listening to events.
+    pub async fn listen(&self, query: LiveQuery) -> Result<Box<dyn EventListener>, Error> {
+        let listener = self.store.listen(query).await?;
+        listener.ok_or(Error::Busy {
+            retry_after: RETRY_AFTER,
+        })
+    }
+
+    /// Removes all matching events, takes them out of the counters, and returns how many there were.
+    /// Once begun, it goes on to its end whether or not the client waits.
+    pub async fn erase_events(&self, what: Erasure, now: Timestamp) -> Result<u64, Error> {
+        let store = Arc::clone(&self.store);
+        let erasing = tokio::spawn(async move { store.erase_events(what, now).await });
+        let erased = erasing.await.map_err(|gone| Error::Internal(gone.into()))?;
+        let erased = erased?;
+        log::info!("{erased} events were removed for the administrator");
+        Ok(erased)
     }
 }
 
-fn promise(key: &[u8], body: &[u8]) -> Result<Idempotency, Invalid> {
-    if key.is_empty() || key.len() > limits::IDEMPOTENCY_KEY_BYTES {
-        return Err(Invalid::new(
-            "Idempotency-Key",
-            "must be 1 to 255 bytes long",
-        ));
+/// An export that is under way. Dropping it frees its permit.
+pub struct Export {
+    scan: Box<dyn EventScan>,
+    #[expect(dead_code, reason = "it is held, not looked at")]
+    permit: OwnedSemaphorePermit,
+}
+
+impl Export {
+    /// Emits some more events. It blocks: call it on a thread that may wait.
+    pub fn advance(&mut self, mut emit: impl FnMut(&EventRow<'_>)) -> store::Result<ScanProgress> {
+        self.scan.advance(&mut emit)
     }
-    Ok(Idempotency {
-        key: crypto::digest(key),
-        body: crypto::digest(body),
-    })
-}
-
-fn check<'a>(
-    index: usize,
-    event: &ReportedEvent<'a>,
-    bearer: &Bearer,
-) -> Result<NewEvent<'a>, Invalid> {
-    let subject = match (event.user_id, bearer.token.holder) {
-        (Some(text), _) => {
-            UserId::parse(text).ok_or_else(|| wrong(index, "user_id", "must be a UUID"))?
-        }
-        (None, Principal::User(id)) => id,
-        (None, Principal::Admin | Principal::Hub) => {
-            return Err(wrong(
-                index,
-                "user_id",
-                "is needed: the token has no user of its own",
-            ));
-        }
-    };
-    let id = event
-        .id
-        .map(|text| EventId::parse(text).ok_or_else(|| wrong(index, "id", "must be a UUID")));
-    let checked = NewEvent {
-        id: id.transpose()?,
-        name: event.name,
-        subject,
-        details: event.details,
-    };
-    checked
-        .check()
-        .map_err(|invalid| wrong(index, &invalid.field, &invalid.why))?;
-    Ok(checked)
-}
-
-fn wrong(index: usize, field: &str, why: &str) -> Invalid {
-    Invalid::new(format!("events[{index}].{field}"), why)
 }

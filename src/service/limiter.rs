@@ -7,16 +7,15 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use super::Error;
-use super::quotas::Quotas;
+use super::buckets::make_room;
 use crate::config::{Limits, Rate};
 use crate::model::{Digest, UserId, network};
+use crate::sync::lock;
 
-/// Buckets that are kept; those that are empty go first.
-const BUCKETS: usize = 65_536;
 /// Wrong passwords an account takes before its wait begins.
 const FREE_ATTEMPTS: u32 = 5;
 /// The wait after that many tries doubles up to this.
@@ -66,9 +65,7 @@ pub(super) struct Limiter {
     /// Of each account, and (none) of all together.
     reset_mails: Mutex<HashMap<Option<UserId>, Duration>>,
     attempts: Mutex<HashMap<AttemptKey, Attempts>>,
-    trust_address: Mutex<HashMap<(UserId, IpAddr), Duration>>,
-    /// What holders report.
-    pub(super) quotas: Quotas,
+    trusted_addresses: Mutex<HashMap<(UserId, IpAddr), Duration>>,
 }
 
 impl Limiter {
@@ -79,8 +76,7 @@ impl Limiter {
             addresses: Mutex::default(),
             reset_mails: Mutex::default(),
             attempts: Mutex::default(),
-            trust_address: Mutex::default(),
-            quotas: Quotas::new(limits),
+            trusted_addresses: Mutex::default(),
         }
     }
 
@@ -161,7 +157,7 @@ impl Limiter {
     pub(super) fn trust_address(&self, user: UserId, from: IpAddr, now: Duration) {
         let key = self.attempt_key(LoginTarget::Account(user), from);
         lock(&self.attempts).remove(&key);
-        let mut known = lock(&self.trust_address);
+        let mut known = lock(&self.trusted_addresses);
         make_room(&mut known, |at| *at + DAY * 90, now);
         known.insert((user, network(from)), now);
     }
@@ -169,7 +165,9 @@ impl Limiter {
     fn attempt_key(&self, target: LoginTarget, from: IpAddr) -> AttemptKey {
         let network = network(from);
         match target {
-            LoginTarget::Account(id) if lock(&self.trust_address).contains_key(&(id, network)) => {
+            LoginTarget::Account(id)
+                if lock(&self.trusted_addresses).contains_key(&(id, network)) =>
+            {
                 (target, Some(network))
             }
             _ => (target, None),
@@ -207,31 +205,9 @@ fn wait_after(failed: u32) -> Duration {
     }
 }
 
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Keeps a map within its bound: what has run out goes first, then what runs out soonest.
-pub(super) fn make_room<K: Hash + Eq + Copy, V>(
-    map: &mut HashMap<K, V>,
-    ends: impl Fn(&V) -> Duration,
-    now: Duration,
-) {
-    if map.len() < BUCKETS {
-        return;
-    }
-    map.retain(|_, value| ends(value) > now);
-    if map.len() >= BUCKETS {
-        let mut moments: Vec<Duration> = map.values().map(&ends).collect();
-        let middle = moments.len() / 2;
-        let (_, median, _) = moments.select_nth_unstable(middle);
-        let median = *median;
-        map.retain(|_, value| ends(value) > median);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::buckets::BUCKETS;
     use super::*;
 
     fn limiter() -> Limiter {

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::num::NonZero;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use super::Error;
 use crate::crypto::{HashCost, PasswordHasher, Verdict};
 use crate::model::Secret;
+use crate::sync::{lock, recover};
 
 /// Threads at the most: each has the memory of a hash.
 const MOST_THREADS: usize = 4;
@@ -96,18 +97,14 @@ impl PasswordPool {
 
 impl Drop for PasswordPool {
     fn drop(&mut self) {
-        self.queue
-            .jobs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .closed = true;
+        lock(&self.queue.jobs).closed = true;
         self.queue.arrived.notify_all();
     }
 }
 
 impl Queue {
     fn add(&self, job: Job) -> Result<(), Error> {
-        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut jobs = lock(&self.jobs);
         if jobs.waiting.len() >= QUEUE_JOBS {
             return Err(Error::Busy {
                 retry_after: RETRY_AFTER,
@@ -145,7 +142,7 @@ impl Queue {
 
     /// The next job, or none when the pool is closed. While there is none, the hasher rests.
     fn next(&self, hasher: &mut PasswordHasher) -> Option<Job> {
-        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut jobs = lock(&self.jobs);
         loop {
             if let Some(job) = jobs.waiting.pop_front() {
                 return Some(job);
@@ -154,7 +151,7 @@ impl Queue {
                 return None;
             }
             let waited = self.arrived.wait_timeout(jobs, REST_AFTER);
-            let (again, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+            let (again, waited) = recover(waited);
             jobs = again;
             if waited.timed_out() {
                 hasher.rest();

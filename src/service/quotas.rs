@@ -6,9 +6,10 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::Error;
-use super::limiter::{lock, make_room};
+use super::buckets::make_room;
 use crate::config::Limits;
 use crate::model::{Invalid, Principal};
+use crate::sync::lock;
 
 /// How much a report is.
 #[derive(Debug, Clone, Copy)]

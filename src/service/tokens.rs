@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Error, Login, Services};
+use super::authentication::Login;
+use super::{Error, Services};
 use crate::crypto;
 use crate::model::{
     AccessClaims, Client, Digest, NewToken, Principal, Secret, Timestamp, Token, TokenId,
@@ -80,6 +81,13 @@ impl Services {
         })
     }
 
+    /// Whether the token that was shown is live even now. False if the store cannot say. Nothing is
+    /// written.
+    pub async fn is_still_good(&self, bearer: &Bearer, now: Timestamp) -> bool {
+        let found = self.store.find_token(&bearer.digest).await;
+        matches!(found, Ok(Some(it)) if it.token.status(it.epoch, now) == TokenStatus::Live)
+    }
+
     /// Token API: a token for the administrator.
     pub async fn log_in_admin(
         &self,
@@ -136,7 +144,7 @@ impl Services {
     pub async fn log_in_user(
         &self,
         kind: TokenKind,
-        login: Login<'_>,
+        login: Login,
         password: &Secret,
         from: Client,
         now: Timestamp,

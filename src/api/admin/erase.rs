@@ -1,10 +1,13 @@
 //! `DELETE /api/admin/events`
 
-use super::FAILS;
+use std::borrow::Cow;
+
+use super::query;
 use crate::http::{
-    Error, Handler, Method, Reply, RequestBody, RequestContext, ResponseSpec, Route, json_response,
+    Error, ErrorCode, Handler, Method, QueryString, Reply, RequestBody, RequestContext,
+    ResponseSpec, Route, json_response,
 };
-use crate::service::ErasureRequest;
+use crate::model::{Erasure, Invalid, Zone};
 
 pub(super) const ROUTE: Route = Route {
     name: "erase_events",
@@ -16,7 +19,7 @@ pub(super) const ROUTE: Route = Route {
         Erased::FIELDS,
         "They are gone, and out of the counters.",
     )],
-    errors: FAILS,
+    errors: &[ErrorCode::Invalid],
     run: Handler::Admin(|request, _| Box::pin(erase(request))),
     about: "Removes events by user, name and time.",
 };
@@ -28,24 +31,35 @@ json_response! {
     }
 }
 
-/// What a request may say. Anything else is a slip that would make it remove more than was meant.
-const KNOWN: &[&str] = &["name", "user_id", "before"];
+/// The parameters of a request. Any other is a slip that would make it remove more than was meant.
+const PARAMETERS: &[&str] = &["name", "user_id", "before"];
 
 async fn erase(request: RequestContext) -> Result<Reply, Error> {
-    if let Some(key) = request
-        .query_keys()
-        .find(|key| !KNOWN.contains(&key.as_ref()))
-    {
-        let why = format!("{key}: is unknown; events are removed by user_id, name and before");
-        return Err(Error::invalid(why));
-    }
-    let asked = |name| request.query(name);
-    let (name, user_id, before) = (asked("name"), asked("user_id"), asked("before"));
-    let erasure = ErasureRequest {
-        name: name.as_deref(),
-        user_id: user_id.as_deref(),
-        before: before.as_deref(),
-    };
+    let erasure = erasure(&request.query())?;
     let deleted = request.services.erase_events(erasure, request.now).await?;
     Ok(Reply::json(200, &Erased { deleted }))
+}
+
+fn erasure(query: &QueryString<'_>) -> Result<Erasure, Invalid> {
+    let mut names = query.names();
+    if let Some(name) = names.find(|name| !PARAMETERS.contains(&name.as_ref())) {
+        let why = "is unknown; events are removed by user_id, name and before";
+        return Err(Invalid::new(name.into_owned(), why));
+    }
+    // An empty value is a slip, too: taken for nothing in particular it would remove too much.
+    for field in PARAMETERS {
+        if query.get(field).is_some_and(|value| value.is_empty()) {
+            return Err(Invalid::new(*field, "must not be empty"));
+        }
+    }
+    let what = Erasure {
+        name: query.get("name").map(Cow::into_owned),
+        subject: query::user(query, "user_id")?,
+        before: query::moment(query, "before", Zone::default())?,
+    };
+    if what == Erasure::default() {
+        let why = "is missing: say user_id, name, before, or several of them";
+        return Err(Invalid::new("user_id", why));
+    }
+    Ok(what)
 }

@@ -5,13 +5,14 @@ use std::io::Write;
 
 use hyper::header::{CONTENT_DISPOSITION, HeaderValue};
 
+use super::query;
 use super::row::{CSV_HEAD, RowWriter};
-use super::{Asked, STREAM_FAILS};
 use crate::http::{
-    BodySender, Error, Handler, Method, Reply, RequestBody, RequestContext, ResponseSpec, Route,
+    BodySender, Error, ErrorCode, Handler, Method, Reply, RequestBody, RequestContext,
+    ResponseSpec, Route,
 };
 use crate::model::limits::EXPORT_CHUNK_BYTES;
-use crate::model::{EventRow, Invalid};
+use crate::model::{EventRow, Invalid, Order};
 use crate::service::Export;
 
 const NDJSON: &str = "application/x-ndjson";
@@ -29,7 +30,7 @@ pub(super) const ROUTE: Route = Route {
         CONTENT_TYPES,
         "Events, one after the other.",
     )],
-    errors: STREAM_FAILS,
+    errors: &[ErrorCode::Invalid, ErrorCode::Busy],
     run: Handler::Admin(|request, _| Box::pin(export(request))),
     about: "Hands out all events that are asked for, the oldest first, as NDJSON or CSV.",
 };
@@ -93,9 +94,9 @@ impl Format {
 }
 
 async fn export(request: RequestContext) -> Result<Reply, Error> {
-    let format = Format::parse(request.query("format").as_deref())?;
-    let asked = Asked::of(&request);
-    let export = request.services.export_events(asked.question()).await?;
+    let format = Format::parse(request.query().get("format").as_deref())?;
+    let query = query::events(&request.query(), Order::Ascending)?;
+    let export = request.services.export_events(query).await?;
     let start = move |sender| {
         tokio::task::spawn_blocking(move || run(format, export, sender));
     };

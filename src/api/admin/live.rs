@@ -1,17 +1,19 @@
 //! Events while they are stored, as server-sent events (WHATWG HTML, 9.2).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use hyper::header::{HeaderName, HeaderValue};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::STREAM_FAILS;
 use super::row::RowWriter;
+use super::{cursor, query};
 use crate::http::{
-    BodySender, Error, Handler, Method, Reply, RequestBody, RequestContext, ResponseSpec, Route,
+    BodySender, Error, ErrorCode, Handler, Method, QueryString, Reply, RequestBody, RequestContext,
+    ResponseSpec, Route,
 };
-use crate::model::EventRow;
-use crate::service::{Bearer, LiveQuestion, Services, position_chars};
+use crate::model::{EventRow, Invalid, LiveQuery};
+use crate::service::{Bearer, Services};
 use crate::store::{self, Delivery, EventListener};
 
 const EVENT_STREAM: &str = "text/event-stream";
@@ -34,19 +36,14 @@ pub(super) const ROUTE: Route = Route {
         CONTENT_TYPES,
         "Events as they are stored, for as long as somebody listens.",
     )],
-    errors: STREAM_FAILS,
+    errors: &[ErrorCode::Invalid, ErrorCode::Busy],
     run: Handler::Admin(|request, bearer| Box::pin(live(request, bearer))),
     about: "Tells events when they are stored, as server-sent events.",
 };
 
 async fn live(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
-    let (name, user_id) = (request.query("name"), request.query("user_id"));
-    let question = LiveQuestion {
-        name: name.as_deref(),
-        user_id: user_id.as_deref(),
-        last_event_id: request.header("last-event-id"),
-    };
-    let listener = request.services.listen(question).await?;
+    let query = query_of(&request.query(), request.header("last-event-id"))?;
+    let listener = request.services.listen(query).await?;
     let services = Arc::clone(&request.services);
     let stream = move |sender| {
         let heartbeat = interval(services.config.events.heartbeat);
@@ -61,6 +58,18 @@ async fn live(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
     Ok(Reply::stream(200, EVENT_STREAM, stream)
         .no_store()
         .header(BUFFERING, NO))
+}
+
+/// What a request listens for.
+fn query_of(query: &QueryString<'_>, last_event_id: Option<&str>) -> Result<LiveQuery, Invalid> {
+    let last_heard = last_event_id.filter(|text| !text.is_empty());
+    Ok(LiveQuery {
+        name: query::given(query, "name").map(Cow::into_owned),
+        subject: query::user(query, "user_id")?,
+        after: last_heard
+            .map(|text| cursor::parse("Last-Event-ID", text))
+            .transpose()?,
+    })
 }
 
 /// One listener's stream.
@@ -127,7 +136,7 @@ fn say(heard: &Delivery, writer: &mut RowWriter) -> Vec<u8> {
         Delivery::Events(events) => {
             for (position, event) in events {
                 chunk.extend_from_slice(b"event: event\nid: ");
-                chunk.extend_from_slice(&position_chars(*position));
+                chunk.extend_from_slice(&cursor::chars(*position));
                 chunk.extend_from_slice(b"\ndata: ");
                 writer.json(&EventRow::of(*position, event), &mut chunk);
                 chunk.extend_from_slice(b"\n\n");

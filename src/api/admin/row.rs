@@ -1,8 +1,8 @@
 //! An event as a line: of JSON, or of CSV (RFC 4180). Both are written straight into the buffer that goes out, for an export is as fast as this
 //! is.
 
+use super::cursor;
 use crate::model::{EventRow, Principal, Timestamp, UserId};
-use crate::service::position_chars;
 
 /// The first line of CSV.
 pub(super) const CSV_HEAD: &[u8] = b"id,at,name,user_id,reporter_id,details\r\n";
@@ -18,7 +18,7 @@ impl RowWriter {
     /// a space.
     pub(super) fn json(&mut self, row: &EventRow<'_>, to: &mut Vec<u8>) {
         to.extend_from_slice(br#"{"id":""#);
-        to.extend_from_slice(&position_chars(row.position));
+        to.extend_from_slice(&cursor::chars(row.position));
         to.extend_from_slice(br#"","at":""#);
         to.extend_from_slice(self.moment(row.at));
         to.extend_from_slice(br#"","name":"#);
@@ -47,7 +47,7 @@ impl RowWriter {
 
     /// An event as a record of CSV, with its end. What it does not have is an empty field.
     pub(super) fn csv(&mut self, row: &EventRow<'_>, to: &mut Vec<u8>) {
-        to.extend_from_slice(&position_chars(row.position));
+        to.extend_from_slice(&cursor::chars(row.position));
         to.push(b',');
         to.extend_from_slice(self.moment(row.at));
         to.push(b',');

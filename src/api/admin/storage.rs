@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::http::{
-    BodySchema, Error, ErrorCode, Field, Handler, JsonKind, Method, Reply, RequestBody,
-    RequestContext, ResponseSpec, Route,
+    BodySchema, Error, Field, Handler, JsonKind, Method, Reply, RequestBody, RequestContext,
+    ResponseSpec, Route,
 };
 use crate::model::{DiskDay, Timestamp};
 
@@ -18,30 +18,17 @@ pub(super) const ROUTE: Route = Route {
         BodySchema::Json(STORED),
         "What the data take, and how much is written.",
     )],
-    errors: &[
-        ErrorCode::NoToken,
-        ErrorCode::BadToken,
-        ErrorCode::NotPermitted,
-    ],
+    errors: &[],
     run: Handler::Admin(|request, _| Box::pin(storage(request))),
     about: "Says what the data take of the disk, and how much is written to it day by day.",
 };
 
-const fn field(name: &'static str, kind: JsonKind) -> Field {
-    Field {
-        name,
-        kind,
-        required: true,
-        secret: false,
-    }
-}
-
 const STORED: &[Field] = &[
-    field("disk_bytes", JsonKind::Number),
-    field("free_bytes", JsonKind::Number),
-    field("events_stored", JsonKind::Number),
-    field("today", JsonKind::Object),
-    field("days", JsonKind::List),
+    Field::required("disk_bytes", JsonKind::Number),
+    Field::required("free_bytes", JsonKind::Number),
+    Field::required("events_stored", JsonKind::Number),
+    Field::required("today", JsonKind::Object),
+    Field::required("days", JsonKind::List),
 ];
 
 #[derive(Serialize)]

@@ -1,14 +1,16 @@
 //! What was counted, in buckets of time.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde::ser::Serializer;
 
-use super::FAILS;
+use super::query;
 use crate::http::{
-    Error, Handler, Method, Reply, RequestBody, RequestContext, ResponseSpec, Route, json_response,
+    Error, ErrorCode, Handler, Method, QueryString, Reply, RequestBody, RequestContext,
+    ResponseSpec, Route, json_response,
 };
-use crate::model::{self, Bucket};
-use crate::service::{SummaryQuestion, SummaryRange};
+use crate::model::{self, Bucket, Granularity, Invalid, SummaryQuery, Timestamp};
 
 /// The route.
 pub(super) const ROUTE: Route = Route {
@@ -17,7 +19,7 @@ pub(super) const ROUTE: Route = Route {
     path: "/events/summary",
     body: RequestBody::Nothing,
     responses: &[ResponseSpec::json(200, Summary::FIELDS, "The counts.")],
-    errors: FAILS,
+    errors: &[ErrorCode::Invalid],
     run: Handler::Admin(|request, _| Box::pin(summarize_events(request))),
     about: "Counts events and their users by hour, day or month.",
 };
@@ -57,25 +59,42 @@ fn as_object<S: Serializer>(pairs: &Vec<(&str, u64)>, to: S) -> Result<S::Ok, S:
 }
 
 async fn summarize_events(request: RequestContext) -> Result<Reply, Error> {
-    let asked = |name| request.query(name);
-    let (by, name, tz) = (asked("by"), asked("name"), asked("tz"));
-    let (from, to) = (asked("from"), asked("to"));
-    let question = SummaryQuestion {
-        by: by.as_deref(),
-        name: name.as_deref(),
-        from: from.as_deref(),
-        to: to.as_deref(),
-        tz: tz.as_deref(),
-    };
-    let (range, summary) = request
-        .services
-        .summarize_events(question, request.now)
-        .await?;
-    Ok(Reply::json(200, &shown(&range, &summary)))
+    let query = query_of(&request.query(), request.now)?;
+    let summary = request.services.summarize_events(&query).await?;
+    Ok(Reply::json(200, &shown(&query, &summary)))
 }
 
-fn shown<'a>(range: &SummaryRange, summary: &'a model::Summary) -> Summary<'a> {
-    let moment = |at| range.zone.rfc3339(at);
+/// What a request asks for: by day, and for as long as is usual, if it does not say.
+fn query_of(query: &QueryString<'_>, now: Timestamp) -> Result<SummaryQuery, Invalid> {
+    let by = query::given(query, "by").map_or(Ok(Granularity::Day), |text| parse_by(&text))?;
+    let zone = query::zone(query)?;
+    let given = query::moment(query, "to", zone)?;
+    let to = given.unwrap_or(now);
+    let from = query::moment(query, "from", zone)?;
+    let from = from.unwrap_or_else(|| by.usual_from(zone, to));
+    if from >= to {
+        return Err(match given {
+            Some(_) => Invalid::new("to", "must lie after from"),
+            None => Invalid::new("from", "must lie in the past, or before a to"),
+        });
+    }
+    Ok(SummaryQuery {
+        by,
+        zone,
+        name: query::given(query, "name").map(Cow::into_owned),
+        from,
+        to,
+    })
+}
+
+fn parse_by(text: &str) -> Result<Granularity, Invalid> {
+    let mut all = Granularity::ALL.into_iter();
+    let by = all.find(|it| it.as_str() == text);
+    by.ok_or_else(|| Invalid::new("by", "must be hour, day or month"))
+}
+
+fn shown<'a>(query: &SummaryQuery, summary: &'a model::Summary) -> Summary<'a> {
+    let moment = |at| query.zone.rfc3339(at);
     let counted = |bucket: &Bucket| Counted {
         from: moment(bucket.from),
         count: bucket.count,
@@ -87,10 +106,10 @@ fn shown<'a>(range: &SummaryRange, summary: &'a model::Summary) -> Summary<'a> {
             .collect(),
     };
     Summary {
-        by: range.by.as_str(),
-        tz: range.zone.to_string(),
-        from: moment(range.from),
-        to: moment(range.to),
+        by: query.by.as_str(),
+        tz: query.zone.to_string(),
+        from: moment(query.from),
+        to: moment(query.to),
         total: summary.total,
         users: summary.users,
         names: summary
@@ -103,5 +122,60 @@ fn shown<'a>(range: &SummaryRange, summary: &'a model::Summary) -> Summary<'a> {
             .collect(),
         more_names: summary.more_names,
         buckets: summary.buckets.iter().map(counted).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is asked, and how many buckets it has.
+    fn ask(text: &str) -> Result<String, String> {
+        let now = Timestamp::parse("2026-11-20T12:30:00Z").unwrap();
+        let query = query_of(&QueryString::new(text), now).map_err(|it| it.to_string())?;
+        let shown = |at| query.zone.rfc3339(at);
+        let (from, to) = (shown(query.from), shown(query.to));
+        let buckets = query.by.buckets(query.zone, query.from, query.to, 1_000);
+        Ok(format!("{} from {from} to {to}", buckets.unwrap().len()))
+    }
+
+    #[test]
+    fn what_is_not_said_is_thirty_days_two_days_or_a_year() {
+        for (text, expected) in [
+            ("", "30 from 2026-10-22T00:00:00Z to 2026-11-20T12:30:00Z"),
+            (
+                "by=hour&from=&to=&tz=",
+                "48 from 2026-11-18T13:00:00Z to 2026-11-20T12:30:00Z",
+            ),
+            (
+                "by=month&tz=Europe/Berlin",
+                "12 from 2025-12-01T00:00:00+01:00 to 2026-11-20T13:30:00+01:00",
+            ),
+        ] {
+            assert_eq!(ask(text).unwrap(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_are_those_of_the_zone() {
+        assert_eq!(
+            ask("by=day&from=2026-07-01&to=2026-07-03&tz=Europe/Berlin").unwrap(),
+            "2 from 2026-07-01T00:00:00+02:00 to 2026-07-03T00:00:00+02:00"
+        );
+    }
+
+    #[test]
+    fn a_wrong_query_says_what_would_be_right() {
+        for (text, begin) in [
+            ("by=week", "by: must be hour, day or month"),
+            ("tz=Bonn", "tz: must be Z, an offset"),
+            ("from=now", "from: must be a date"),
+            ("to=2026-02-30", "to: must be a date"),
+            ("from=2026-11-02&to=2026-11-02", "to: must lie after from"),
+            ("from=2026-11-21", "from: must lie in the past"),
+        ] {
+            let refused = ask(text).unwrap_err();
+            assert!(refused.starts_with(begin), "{text}: {refused}");
+        }
     }
 }

@@ -10,13 +10,6 @@ use serde_json::value::RawValue;
 use crate::http::{self, json};
 use crate::model::limits;
 
-/// What is said of more events than a report may have.
-macro_rules! too_many {
-    () => {
-        "must be at most 10000 in a request"
-    };
-}
-
 /// The events of a report. 400 names the event and the field that does not fit.
 pub(super) fn read(body: &[u8]) -> Result<Vec<WireEvent<'_>>, http::Error> {
     http::read_scanning::<WireReport>(body).map(|report| report.0)
@@ -76,7 +69,7 @@ impl<'de> Visitor<'de> for ReportVisitor {
     }
 
     fn visit_seq<S: SeqAccess<'de>>(self, list: S) -> Result<Self::Value, S::Error> {
-        few(list, concat!("events: ", too_many!())).map(WireReport)
+        few(list, "events: ").map(WireReport)
     }
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
@@ -115,19 +108,19 @@ impl<'de> Visitor<'de> for EventsVisitor {
     }
 
     fn visit_seq<S: SeqAccess<'de>>(self, list: S) -> Result<Self::Value, S::Error> {
-        few(list, too_many!()).map(Events)
+        few(list, "").map(Events)
     }
 }
 
 /// Reads no more events than a report may have: those behind them are not even looked at.
-fn few<'de, S: SeqAccess<'de>>(
-    mut list: S,
-    too_many: &str,
-) -> Result<Vec<WireEvent<'de>>, S::Error> {
+fn few<'de, S: SeqAccess<'de>>(mut list: S, field: &str) -> Result<Vec<WireEvent<'de>>, S::Error> {
     let mut events = Vec::new();
     while let Some(event) = list.next_element()? {
         if events.len() == limits::EVENTS_PER_REQUEST {
-            return Err(S::Error::custom(too_many));
+            let most = limits::EVENTS_PER_REQUEST;
+            return Err(S::Error::custom(format_args!(
+                "{field}must be at most {most} in a request"
+            )));
         }
         events.push(event);
     }

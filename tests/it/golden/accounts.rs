@@ -9,7 +9,7 @@ use doorward::model::{
 };
 use doorward::store::{Created, Redeemed, Refreshed, SystemValue};
 
-use crate::store::{Shelf, at, digest, new_token, new_user, user_id};
+use crate::store::{StoreFixture, at, digest, new_token, new_user, user_id};
 
 use super::story::{
     ADMIN_HASH, ANA, BEN, CLEO, CROWD, CROWD_FROM, DORA, HOUR, NOW, RESET_ENDS, SALT, SEED,
@@ -22,37 +22,37 @@ const YEARS: Duration = Duration::from_hours(100_000);
 
 #[test]
 fn accounts_are_found_by_id_and_address() {
-    twice(|shelf| {
-        let store = shelf.store();
+    twice(|fixture| {
+        let store = fixture.store();
         for number in [ANA, BEN, CLEO]
             .into_iter()
             .chain(CROWD_FROM..CROWD_FROM + CROWD)
         {
             let expected = user(number);
-            let found = shelf.run(store.find_user(expected.id)).unwrap();
+            let found = fixture.run(store.find_user(expected.id)).unwrap();
             assert_eq!(*found, expected);
             // Printing leaves out what comparing sees.
             assert_eq!(found.password_hash, expected.password_hash);
-            let found = shelf.run(store.find_user_by_email(&expected.email.key()));
+            let found = fixture.run(store.find_user_by_email(&expected.email.key()));
             assert_eq!(found.as_deref(), Some(&expected));
-            let epoch = shelf.run(store.epoch_of(Principal::User(expected.id)));
+            let epoch = fixture.run(store.epoch_of(Principal::User(expected.id)));
             assert_eq!(epoch, if expected.disabled { 0 } else { expected.epoch });
         }
-        assert_eq!(shelf.run(store.find_user(user_id(DORA))), None);
+        assert_eq!(fixture.run(store.find_user(user_id(DORA))), None);
         for address in ["dora@example.org", "benny@example.org"] {
-            assert_eq!(shelf.run(store.find_user_by_email(address)), None);
+            assert_eq!(fixture.run(store.find_user_by_email(address)), None);
         }
     });
 }
 
 #[test]
 fn tokens_are_what_they_were_and_as_good() {
-    twice(|shelf| {
-        let store = shelf.store();
+    twice(|fixture| {
+        let store = fixture.store();
         let crowd = CROWD_FROM..CROWD_FROM + CROWD;
         for number in (1..10).chain(crowd) {
             let expected = token(number);
-            let found = shelf.run(store.find_token(&expected.digest)).unwrap();
+            let found = fixture.run(store.find_token(&expected.digest)).unwrap();
             assert_eq!(*found.token, expected.token, "{number}");
             let status = match number {
                 2 | 4 | 9 => TokenStatus::Revoked,
@@ -62,13 +62,17 @@ fn tokens_are_what_they_were_and_as_good() {
             let acts = matches!(expected.token.holder, Principal::User(_)) && number != 9;
             assert_eq!(found.user.is_some(), acts, "{number}");
         }
-        assert!(shelf.run(store.find_token(&digest("token", 10))).is_none());
+        assert!(
+            fixture
+                .run(store.find_token(&digest("token", 10)))
+                .is_none()
+        );
     });
 }
 
 #[test]
 fn live_tokens_are_listed_with_their_holders() {
-    twice(|shelf| {
+    twice(|fixture| {
         for (holder, numbers) in [
             (Principal::Admin, &[6][..]),
             (Principal::Hub, &[7]),
@@ -81,7 +85,7 @@ fn live_tokens_are_listed_with_their_holders() {
             let by_id = |tokens: Vec<Token>| -> BTreeMap<TokenId, Token> {
                 tokens.into_iter().map(|it| (it.id, it)).collect()
             };
-            let live = shelf.run(shelf.store().live_tokens(holder, at(NOW)));
+            let live = fixture.run(fixture.store().live_tokens(holder, at(NOW)));
             let expected = numbers.iter().map(|number| token(*number).token);
             assert_eq!(by_id(live), by_id(expected.collect()));
         }
@@ -90,12 +94,12 @@ fn live_tokens_are_listed_with_their_holders() {
 
 #[test]
 fn a_pair_is_renewed_with_its_code() {
-    let shelf = golden();
-    let store = shelf.store();
+    let fixture = golden();
+    let store = fixture.store();
     let new = || new_token(90, TokenKind::Angen, holder(ANA), 0, at(NOW));
     let renew = |code| {
         let old = digest("token", 3);
-        shelf.run(store.renew_token(old, digest("renewal", code), new(), at(NOW)))
+        fixture.run(store.renew_token(old, digest("renewal", code), new(), at(NOW)))
     };
     assert_eq!(renew(4), None);
     let renewed = renew(3).unwrap();
@@ -106,11 +110,11 @@ fn a_pair_is_renewed_with_its_code() {
 
 #[test]
 fn an_exchanged_token_leads_to_its_successor_and_then_ends_its_family() {
-    let shelf = golden();
-    let store = shelf.store();
+    let fixture = golden();
+    let store = fixture.store();
     let refresh = |number, old, millis| {
         let new = new_token(number, TokenKind::Access, holder(ANA), 0, at(millis));
-        shelf.run(store.refresh_token(digest("token", old), new, at(millis)))
+        fixture.run(store.refresh_token(digest("token", old), new, at(millis)))
     };
     let successor = Box::new(token(5).token);
     assert_eq!(
@@ -123,21 +127,21 @@ fn an_exchanged_token_leads_to_its_successor_and_then_ends_its_family() {
     assert_eq!(newest.family, token(4).token.id);
     assert!(matches!(refresh(92, 4, NOW), Refreshed::Reused(_)));
     for number in [4, 5, 91] {
-        let gone = shelf.run(store.find_token(&digest("token", number)));
+        let gone = fixture.run(store.find_token(&digest("token", number)));
         assert!(gone.is_none(), "{number}");
     }
 }
 
 #[test]
 fn epochs_know_the_password_of_the_last_start() {
-    let mut shelf = golden();
+    let mut fixture = golden();
     for (holder, print, epoch) in [
         (Principal::Admin, "second", 1),
         (Principal::Hub, "third", 2),
         (Principal::Admin, "first", 2),
         (Principal::Hub, "first", 3),
     ] {
-        let before = shelf.run(shelf.store().epoch_of(holder));
+        let before = fixture.run(fixture.store().epoch_of(holder));
         assert_eq!(
             before,
             token(if holder == Principal::Admin { 6 } else { 7 })
@@ -145,13 +149,13 @@ fn epochs_know_the_password_of_the_last_start() {
                 .epoch
         );
         assert_eq!(
-            shelf.run(shelf.store().reconcile(holder, print.into())),
+            fixture.run(fixture.store().reconcile(holder, print.into())),
             epoch
         );
     }
-    shelf.reopen();
+    fixture.reopen();
     for number in [6, 7] {
-        let found = shelf.run(shelf.store().find_token(&digest("token", number)));
+        let found = fixture.run(fixture.store().find_token(&digest("token", number)));
         let found = found.unwrap();
         assert_eq!(
             found.token.status(found.epoch, at(NOW)),
@@ -162,11 +166,11 @@ fn epochs_know_the_password_of_the_last_start() {
 
 #[test]
 fn what_is_left_of_an_invite_is_used_once() {
-    let mut shelf = golden();
-    let join = |shelf: &Shelf, number: u64, invite: &str| {
+    let mut fixture = golden();
+    let join = |fixture: &StoreFixture, number: u64, invite: &str| {
         let new = new_user(number, &format!("new-{number}@example.org"), Some(invite));
         let session = new_token(number, TokenKind::Session, holder(number), 0, at(NOW));
-        match shelf.run(shelf.store().create_user(new, session, at(NOW))) {
+        match fixture.run(fixture.store().create_user(new, session, at(NOW))) {
             Created::Done(user) => Some(user.number),
             Created::InviteNotFound => None,
             Created::EmailTaken => panic!(),
@@ -179,46 +183,48 @@ fn what_is_left_of_an_invite_is_used_once() {
             expires_at: Some(at(WELCOME.1)),
         };
         let offer = vec![(crypto::digest(b"welcome"), terms)];
-        shelf.run(shelf.store().offer_invites(offer));
-        assert_eq!(join(&shelf, number, "welcome"), joined);
-        shelf.reopen();
+        fixture.run(fixture.store().offer_invites(offer));
+        assert_eq!(join(&fixture, number, "welcome"), joined);
+        fixture.reopen();
     }
-    assert_eq!(join(&shelf, 502, "for ever"), Some(UserNumber(next + 1)));
-    assert_eq!(join(&shelf, 503, "for ever"), None);
+    assert_eq!(join(&fixture, 502, "for ever"), Some(UserNumber(next + 1)));
+    assert_eq!(join(&fixture, 503, "for ever"), None);
 }
 
 #[test]
 fn a_reset_code_is_redeemed_until_it_ends() {
-    twice(|shelf| {
+    twice(|fixture| {
         let find = |millis| {
             let code = digest("code", 1);
-            shelf.run(shelf.store().find_reset(&code, at(millis)))
+            fixture.run(fixture.store().find_reset(&code, at(millis)))
         };
         assert_eq!(find(RESET_ENDS - 1), Some(user_id(ANA)));
         assert_eq!(find(RESET_ENDS), None);
     });
-    let shelf = golden();
+    let fixture = golden();
     let redeem = || {
         let code = digest("code", 1);
-        shelf.run(shelf.store().redeem_reset(code, "third".into(), at(NOW)))
+        fixture.run(fixture.store().redeem_reset(code, "third".into(), at(NOW)))
     };
     assert_eq!(redeem(), Redeemed::Done(user_id(ANA)));
     assert_eq!(redeem(), Redeemed::Refused);
-    let ana = shelf.run(shelf.store().find_user(user_id(ANA))).unwrap();
+    let ana = fixture
+        .run(fixture.store().find_user(user_id(ANA)))
+        .unwrap();
     assert_eq!((ana.password_hash.as_str(), ana.epoch), ("third", 2));
     assert_eq!(
-        shelf.run(shelf.store().live_tokens(holder(ANA), at(NOW))),
+        fixture.run(fixture.store().live_tokens(holder(ANA), at(NOW))),
         []
     );
 }
 
 #[test]
 fn a_new_code_takes_the_place_of_the_old_one() {
-    let shelf = golden();
-    let store = shelf.store();
-    assert!(shelf.run(store.put_reset(user_id(ANA), digest("code", 2), at(NOW + 1))));
+    let fixture = golden();
+    let store = fixture.store();
+    assert!(fixture.run(store.put_reset(user_id(ANA), digest("code", 2), at(NOW + 1))));
     assert_eq!(
-        shelf.run(store.find_reset(&digest("code", 1), at(NOW))),
+        fixture.run(store.find_reset(&digest("code", 1), at(NOW))),
         None
     );
 }
@@ -226,15 +232,15 @@ fn a_new_code_takes_the_place_of_the_old_one() {
 #[test]
 fn mails_wait_with_their_attempts() {
     let [tried, fresh] = mails();
-    twice(|shelf| {
-        let due = |now| shelf.run(shelf.store().due_mails(now));
+    twice(|fixture| {
+        let due = |now| fixture.run(fixture.store().due_mails(now));
         let (early, last) = (fresh.due_at.before(MILLI), tried.due_at);
         assert_eq!(due(early), (vec![], Some(fresh.due_at)));
         assert_eq!(due(fresh.due_at), (vec![fresh.clone()], Some(last)));
         assert_eq!(due(last), (vec![fresh.clone(), tried.clone()], None));
     });
-    let shelf = golden();
-    let store = shelf.store();
+    let fixture = golden();
+    let store = fixture.store();
     let again = DueMail {
         id: fresh.id,
         asked_at: at(NOW),
@@ -242,38 +248,38 @@ fn mails_wait_with_their_attempts() {
         attempts: 0,
         ..tried.clone()
     };
-    assert!(shelf.run(store.enqueue_mail(again.clone())));
-    shelf.run(store.remove_mail(fresh));
+    assert!(fixture.run(store.enqueue_mail(again.clone())));
+    fixture.run(store.remove_mail(fresh));
     let waits = DueMail {
         due_at: tried.due_at,
         attempts: 2,
         ..again
     };
     assert_eq!(
-        shelf.run(store.due_mails(tried.due_at)),
+        fixture.run(store.due_mails(tried.due_at)),
         (vec![waits], None)
     );
 }
 
 #[test]
 fn the_facts_that_were_kept_stay() {
-    twice(|shelf| {
+    twice(|fixture| {
         for (fact, kept) in [
             (SystemValue::SigningSeed, SEED),
             (SystemValue::AdminHash, ADMIN_HASH),
             (SystemValue::FingerprintSalt, SALT),
         ] {
-            let store = shelf.store();
-            let found = shelf.run(store.find_system_value(fact));
+            let store = fixture.store();
+            let found = fixture.run(store.find_system_value(fact));
             assert_eq!(found.as_deref(), Some(kept));
-            assert_eq!(shelf.run(store.keep_system_value(fact, vec![1])), kept);
+            assert_eq!(fixture.run(store.keep_system_value(fact, vec![1])), kept);
         }
     });
 }
 
 #[test]
 fn what_is_over_is_swept_and_nothing_is_left_behind() {
-    let shelf = golden();
+    let fixture = golden();
     let sweep = |millis| {
         let keep = Retention {
             events: YEARS,
@@ -282,7 +288,7 @@ fn what_is_over_is_swept_and_nothing_is_left_behind() {
         };
         let (mut removed, mut more) = (0, true);
         while more {
-            let swept = shelf.run(shelf.store().sweep(at(millis), keep));
+            let swept = fixture.run(fixture.store().sweep(at(millis), keep));
             (removed, more) = (removed + swept.removed, swept.more);
         }
         removed

@@ -10,7 +10,7 @@ use doorward::model::{
 use doorward::store::{Appended, Delivery};
 
 use crate::harness::by_hour_and_name;
-use crate::store::{Shelf, at, digest, user_id};
+use crate::store::{StoreFixture, at, digest, user_id};
 
 use super::story::{
     ANA, BEN, CLEO, CROWD_FROM, DISK_DAYS, DORA, EVER_STORED, HOUR, MINUTE, NOW, Told,
@@ -85,14 +85,14 @@ fn expected(query: &EventQuery) -> Vec<(Position, Event)> {
 }
 
 /// The answer to a question, read in pages of so many events.
-fn paged(shelf: &Shelf, query: &EventQuery, limit: usize) -> Vec<(Position, Event)> {
+fn paged(fixture: &StoreFixture, query: &EventQuery, limit: usize) -> Vec<(Position, Event)> {
     let mut query = EventQuery {
         limit,
         ..query.clone()
     };
     let mut found = Vec::new();
     loop {
-        let page = shelf.run(shelf.store().read_events(query.clone()));
+        let page = fixture.run(fixture.store().read_events(query.clone()));
         assert!(page.events.len() <= limit);
         assert_eq!(page.damaged_blocks, 0);
         found.extend(page.events);
@@ -105,7 +105,7 @@ fn paged(shelf: &Shelf, query: &EventQuery, limit: usize) -> Vec<(Position, Even
 
 #[test]
 fn every_event_is_read_in_both_directions_where_it_stood() {
-    twice(|shelf| {
+    twice(|fixture| {
         for query in questions() {
             for order in [Order::Ascending, Order::Descending] {
                 let query = EventQuery {
@@ -113,19 +113,19 @@ fn every_event_is_read_in_both_directions_where_it_stood() {
                     ..query.clone()
                 };
                 for limit in [1_000, 3] {
-                    assert_eq!(paged(shelf, &query, limit), expected(&query), "{query:?}");
+                    assert_eq!(paged(fixture, &query, limit), expected(&query), "{query:?}");
                 }
             }
         }
-        assert_eq!(shelf.store().damaged_blocks(), 0);
+        assert_eq!(fixture.store().damaged_blocks(), 0);
     });
 }
 
 #[test]
 fn every_event_is_scanned() {
-    twice(|shelf| {
+    twice(|fixture| {
         for query in questions() {
-            let mut scan = shelf.run(shelf.store().scan_events(query.clone()));
+            let mut scan = fixture.run(fixture.store().scan_events(query.clone()));
             let (mut found, mut more) = (Vec::new(), true);
             while more {
                 let tell = &mut |row: &EventRow<'_>| {
@@ -137,7 +137,7 @@ fn every_event_is_scanned() {
             }
             assert_eq!(found, expected(&query), "{query:?}");
         }
-        let since = shelf.run(shelf.store().events_since(at(24 * HOUR), 100));
+        let since = fixture.events_from(at(24 * HOUR));
         let expected = events().into_iter().map(|(_, event)| event);
         let expected: Vec<Event> = expected.filter(|it| it.at >= at(24 * HOUR)).collect();
         assert_eq!(since, expected);
@@ -146,16 +146,16 @@ fn every_event_is_scanned() {
 
 #[test]
 fn a_listener_goes_on_behind_a_position_that_it_was_given() {
-    let shelf = golden();
+    let fixture = golden();
     let events = events();
     let query = LiveQuery {
         after: Some(events[events.len() - 5].0),
         ..LiveQuery::default()
     };
-    let mut listener = shelf.run(shelf.store().listen(query)).unwrap();
+    let mut listener = fixture.run(fixture.store().listen(query)).unwrap();
     let mut heard = Vec::new();
     while heard.len() < 4 {
-        match shelf.run(listener.next()) {
+        match fixture.run(listener.next()) {
             Delivery::Events(events) => heard.extend(events),
             Delivery::Missed(_) => panic!(),
         }
@@ -163,8 +163,8 @@ fn a_listener_goes_on_behind_a_position_that_it_was_given() {
     assert_eq!(heard, events[events.len() - 4..]);
 }
 
-fn count(shelf: &Shelf, hours: Range<u32>, name: Option<&str>) -> EventCounts {
-    shelf.run(shelf.store().event_counts(hours, name))
+fn count(fixture: &StoreFixture, hours: Range<u32>, name: Option<&str>) -> EventCounts {
+    fixture.run(fixture.store().event_counts(hours, name))
 }
 
 /// The users whom events are about, as far as a sketch tells them apart.
@@ -185,22 +185,25 @@ fn sketch<'a>(events: impl Iterator<Item = &'a Event>) -> Sketch {
 
 #[test]
 fn counts_are_exact_by_hour_and_name() {
-    twice(|shelf| {
-        assert_eq!(by_hour_and_name(&count(shelf, ALL_HOURS, None)), counts());
+    twice(|fixture| {
+        assert_eq!(by_hour_and_name(&count(fixture, ALL_HOURS, None)), counts());
         let hour = at(HOUR).hour();
-        let of_hour = by_hour_and_name(&count(shelf, hour..hour + 1, None));
+        let of_hour = by_hour_and_name(&count(fixture, hour..hour + 1, None));
         assert_eq!(of_hour.values().sum::<u64>(), 116);
         for name in ["join", "kind-00", "kind-63", "note", "(other)"] {
             let mut expected = counts();
             expected.retain(|(_, it), _| it == name);
             assert!(!expected.is_empty());
             assert_eq!(
-                by_hour_and_name(&count(shelf, ALL_HOURS, Some(name))),
+                by_hour_and_name(&count(fixture, ALL_HOURS, Some(name))),
                 expected
             );
         }
         for name in ["kind-64", "unheard of"] {
-            assert_eq!(count(shelf, ALL_HOURS, Some(name)), EventCounts::default());
+            assert_eq!(
+                count(fixture, ALL_HOURS, Some(name)),
+                EventCounts::default()
+            );
         }
     });
 }
@@ -208,7 +211,7 @@ fn counts_are_exact_by_hour_and_name() {
 #[test]
 fn users_are_those_of_the_sketches() {
     let events: Vec<Event> = events().into_iter().map(|(_, event)| event).collect();
-    twice(|shelf| {
+    twice(|fixture| {
         for name in [
             None,
             Some("join"),
@@ -216,7 +219,7 @@ fn users_are_those_of_the_sketches() {
             Some("(other)"),
             Some("secret"),
         ] {
-            for hour in count(shelf, ALL_HOURS, name).hours {
+            for hour in count(fixture, ALL_HOURS, name).hours {
                 let here = events.iter().filter(|event| {
                     event.at.hour() == hour.hour
                         && name.is_none_or(|name| name == counted_name(event))
@@ -225,29 +228,29 @@ fn users_are_those_of_the_sketches() {
             }
         }
         let hour = at(HOUR).hour();
-        let crowded = &count(shelf, hour..hour + 1, None).hours[0];
+        let crowded = &count(fixture, hour..hour + 1, None).hours[0];
         // The dense form, 5 bits a register. Sketches of few users list their registers instead.
         assert_eq!(crowded.users.to_bytes().len(), 160);
     });
 }
 
-fn send(shelf: &Shelf, told: &Told, millis: i64) -> Appended {
+fn send(fixture: &StoreFixture, told: &Told, millis: i64) -> Appended {
     told.with(at(millis), |report| {
-        shelf.run(shelf.store().append_events(report))
+        fixture.run(fixture.store().append_events(report))
     })
 }
 
-fn ever_stored(shelf: &Shelf) -> u64 {
-    shelf.run(shelf.store().disk_use(at(NOW))).events_stored
+fn ever_stored(fixture: &StoreFixture) -> u64 {
+    fixture.run(fixture.store().disk_use(at(NOW))).events_stored
 }
 
 #[test]
 fn a_request_that_was_answered_is_answered_alike_and_not_stored() {
-    twice(|shelf| {
+    twice(|fixture| {
         let reports = reports();
         for (told, millis) in [(&reports[0], 24 * HOUR - 1), (&reports[6], NOW)] {
             let answer = Appended::Replayed(told.lines.len());
-            assert_eq!(send(shelf, told, millis), answer);
+            assert_eq!(send(fixture, told, millis), answer);
         }
         let mut other = self::reports().remove(6);
         let promise = other.promise.unwrap();
@@ -255,18 +258,21 @@ fn a_request_that_was_answered_is_answered_alike_and_not_stored() {
             body: digest("body", 9),
             ..promise
         });
-        assert_eq!(send(shelf, &other, NOW), Appended::KeyReused);
-        assert_eq!(ever_stored(shelf), EVER_STORED);
+        assert_eq!(send(fixture, &other, NOW), Appended::KeyReused);
+        assert_eq!(ever_stored(fixture), EVER_STORED);
     });
     // The first promise has run out.
-    let shelf = golden();
-    assert_eq!(send(&shelf, &reports()[0], 24 * HOUR), Appended::Stored(5));
-    assert_eq!(ever_stored(&shelf), EVER_STORED + 5);
+    let fixture = golden();
+    assert_eq!(
+        send(&fixture, &reports()[0], 24 * HOUR),
+        Appended::Stored(5)
+    );
+    assert_eq!(ever_stored(&fixture), EVER_STORED + 5);
 }
 
 #[test]
 fn an_event_that_was_stored_today_or_yesterday_is_not_stored_again() {
-    let shelf = golden();
+    let fixture = golden();
     let mut joins = reports().remove(1);
     joins.lines.truncate(1);
     let later = reports().remove(7);
@@ -275,28 +281,28 @@ fn an_event_that_was_stored_today_or_yesterday_is_not_stored_again() {
     tick.promise = None;
     // Whom the first is about is gone; that is asked only of events that are new.
     for told in [&joins, &later, &tick] {
-        assert_eq!(send(&shelf, told, NOW), Appended::Stored(1));
+        assert_eq!(send(&fixture, told, NOW), Appended::Stored(1));
     }
-    assert_eq!(ever_stored(&shelf), EVER_STORED);
+    assert_eq!(ever_stored(&fixture), EVER_STORED);
     assert_eq!(
-        send(&shelf, &joins, NOW + 24 * HOUR),
+        send(&fixture, &joins, NOW + 24 * HOUR),
         Appended::UnknownUser(0)
     );
-    assert_eq!(send(&shelf, &later, NOW + 48 * HOUR), Appended::Stored(1));
-    assert_eq!(ever_stored(&shelf), EVER_STORED + 1);
+    assert_eq!(send(&fixture, &later, NOW + 48 * HOUR), Appended::Stored(1));
+    assert_eq!(ever_stored(&fixture), EVER_STORED + 1);
     // Ids are a reporter's own.
     let mut others = reports().remove(7);
     others.reporter = Principal::Admin;
-    assert_eq!(send(&shelf, &others, NOW), Appended::Stored(1));
-    assert_eq!(ever_stored(&shelf), EVER_STORED + 2);
+    assert_eq!(send(&fixture, &others, NOW), Appended::Stored(1));
+    assert_eq!(ever_stored(&fixture), EVER_STORED + 2);
 }
 
 #[test]
 fn days_of_the_disk_are_told() {
-    twice(|shelf| {
+    twice(|fixture| {
         // A day of its own for what this test writes.
         let day = at(NOW).day() + 2;
-        let about = shelf.run(shelf.store().disk_use(Timestamp::of_day(day)));
+        let about = fixture.run(fixture.store().disk_use(Timestamp::of_day(day)));
         assert_eq!(about.events_stored, EVER_STORED);
         assert!(about.disk_bytes > 0);
         let days: Vec<_> = about.days.into_iter().filter(|(it, _)| *it < day).collect();
@@ -315,35 +321,41 @@ fn days_of_the_disk_are_told() {
 
 #[test]
 fn what_comes_later_stands_behind_and_merging_changes_nothing() {
-    let mut shelf = golden();
-    assert_eq!(send(&shelf, &reports()[8], NOW), Appended::Stored(1));
+    let mut fixture = golden();
+    assert_eq!(send(&fixture, &reports()[8], NOW), Appended::Stored(1));
     let all = EventQuery::all(Order::Ascending);
-    let before = paged(&shelf, &all, 1_000);
+    let before = paged(&fixture, &all, 1_000);
     let (newest, stored) = before.split_last().unwrap();
     assert_eq!(stored, events());
     assert_eq!((newest.1.at, &newest.1.name[..]), (at(NOW), "note"));
-    while shelf.run(shelf.store().merge_events(at(NOW + 3 * HOUR))) {}
-    shelf.reopen();
-    assert_eq!(paged(&shelf, &all, 1_000), before);
-    assert_eq!(shelf.run(shelf.store().erase_events(erasure(), at(NOW))), 0);
+    while fixture.run(fixture.store().merge_events(at(NOW + 3 * HOUR))) {}
+    fixture.reopen();
+    assert_eq!(paged(&fixture, &all, 1_000), before);
+    assert_eq!(
+        fixture.run(fixture.store().erase_events(erasure(), at(NOW))),
+        0
+    );
 }
 
 #[test]
 fn events_of_an_account_that_is_gone_are_erased() {
-    let mut shelf = golden();
+    let mut fixture = golden();
     let what = || Erasure {
         subject: Some(user_id(DORA)),
         ..Erasure::default()
     };
-    assert_eq!(shelf.run(shelf.store().erase_events(what(), at(NOW))), 2);
-    shelf.reopen();
+    assert_eq!(
+        fixture.run(fixture.store().erase_events(what(), at(NOW))),
+        2
+    );
+    fixture.reopen();
     let mut kept = events();
     kept.retain(|(_, event)| event.subject != Some(user_id(DORA)));
     assert_eq!(
-        paged(&shelf, &EventQuery::all(Order::Ascending), 1_000),
+        paged(&fixture, &EventQuery::all(Order::Ascending), 1_000),
         kept
     );
-    let counted = by_hour_and_name(&count(&shelf, ALL_HOURS, None));
+    let counted = by_hour_and_name(&count(&fixture, ALL_HOURS, None));
     let first = |name: &str| (at(0).hour(), name.to_owned());
     assert_eq!(counted.get(&first("join")), None);
     assert_eq!(counted.get(&first("tick")), Some(&1));
@@ -351,7 +363,7 @@ fn events_of_an_account_that_is_gone_are_erased() {
 
 #[test]
 fn a_merged_block_is_swept_when_its_last_event_is_too_old() {
-    let shelf = golden();
+    let fixture = golden();
     let keep = |hours| Retention {
         events: Duration::from_hours(hours),
         counts: Duration::from_hours(1_000),
@@ -359,13 +371,19 @@ fn a_merged_block_is_swept_when_its_last_event_is_too_old() {
     };
     let mut kept = events();
     for (oldest, hours) in [(0, 25), (HOUR, 24)] {
-        while shelf.run(shelf.store().sweep(at(NOW), keep(hours))).more {}
+        while fixture
+            .run(fixture.store().sweep(at(NOW), keep(hours)))
+            .more
+        {}
         kept.retain(|(_, event)| event.at >= at(oldest));
         assert_eq!(
-            paged(&shelf, &EventQuery::all(Order::Ascending), 1_000),
+            paged(&fixture, &EventQuery::all(Order::Ascending), 1_000),
             kept
         );
     }
     // What was counted stays.
-    assert_eq!(by_hour_and_name(&count(&shelf, ALL_HOURS, None)), counts());
+    assert_eq!(
+        by_hour_and_name(&count(&fixture, ALL_HOURS, None)),
+        counts()
+    );
 }

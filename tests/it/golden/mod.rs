@@ -12,7 +12,7 @@ use std::sync::Arc;
 use doorward::store::Store;
 use doorward::store::sled::{SledStore, StoreOptions};
 
-use crate::store::{Opening, Shelf};
+use crate::store::{Opening, StoreFixture};
 
 fn open(path: &Path) -> Opening<'_> {
     Box::pin(async move {
@@ -26,20 +26,20 @@ fn open(path: &Path) -> Opening<'_> {
 }
 
 /// The store over a copy of the golden directory.
-fn golden() -> Shelf {
+fn golden() -> StoreFixture {
     let directory = tempfile::tempdir().unwrap();
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/store-1");
     for entry in fs::read_dir(kept).unwrap() {
         let file = entry.unwrap();
         fs::copy(file.path(), directory.path().join(file.file_name())).unwrap();
     }
-    Shelf::of(directory, open)
+    StoreFixture::of(directory, open)
 }
 
 /// Checks what only reads, then once more after a clean close.
-fn twice(check: impl Fn(&Shelf)) {
-    let mut shelf = golden();
-    check(&shelf);
-    shelf.reopen();
-    check(&shelf);
+fn twice(check: impl Fn(&StoreFixture)) {
+    let mut fixture = golden();
+    check(&fixture);
+    fixture.reopen();
+    check(&fixture);
 }

@@ -2,10 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use doorward::http::{
-    Api, BodySchema as Declared, Dispatcher, Error, ErrorCode, Handler, RequestBody, ResponseSpec,
-    Route,
-};
+use doorward::http::{Api, BodySchema as Declared, Dispatcher, Error, ResponseSpec, Route};
 use serde_json::Value;
 
 use super::client::{Received, Request};
@@ -146,26 +143,7 @@ impl Served {
 
     /// The statuses that a failure of this route may have.
     pub(crate) fn failures(&self) -> BTreeSet<u16> {
-        use ErrorCode::{
-            BadToken, BodyTooLarge, Busy, Invalid, NoToken, NotPermitted, RequestTimeout,
-            TokenExpired,
-        };
-        use ErrorCode::{TooManyRequests, Unavailable, UnsupportedMediaType};
-        let by_access: &[ErrorCode] = match self.route.run {
-            Handler::Open(_) => &[],
-            Handler::Authenticated(_) => &[NoToken, BadToken, TokenExpired],
-            Handler::Admin(_) | Handler::User(_) => {
-                &[NoToken, BadToken, TokenExpired, NotPermitted]
-            }
-        };
-        let by_body: &[ErrorCode] = match self.route.body {
-            RequestBody::Nothing | RequestBody::Anything => &[],
-            RequestBody::Json(_) | RequestBody::Events(_) => {
-                &[RequestTimeout, BodyTooLarge, UnsupportedMediaType]
-            }
-        };
-        let common = &[Invalid, TooManyRequests, Busy, Unavailable];
-        let codes = [self.route.errors, by_access, by_body, common].concat();
+        let codes = self.route.possible_errors();
         codes
             .into_iter()
             .map(|code| (self.api.render_error)(&Error::new(code)).status.as_u16())

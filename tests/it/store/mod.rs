@@ -102,7 +102,10 @@ impl StoreFixture {
     /// Opens the database past the store, and then the store again.
     fn past_the_store<T>(&mut self, visit: impl FnOnce(&sled::Db) -> T) -> T {
         self.close();
-        let db = sled::open(self.directory.path()).unwrap();
+        // A process that a test beside this one is just starting may hold the lock a moment longer.
+        let mut tries = (0..10_000).map(|_| sled::open(self.directory.path()));
+        let open = |tried: sled::Result<sled::Db>| tried.inspect_err(|_| std::thread::yield_now());
+        let db = tries.find_map(|tried| open(tried).ok()).unwrap();
         let found = visit(&db);
         db.flush().unwrap();
         drop(db);

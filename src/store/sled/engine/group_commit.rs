@@ -32,7 +32,7 @@ pub(crate) struct GroupCommit {
 }
 
 impl GroupCommit {
-    /// A group_commit with this delay.
+    /// A group commit with this delay.
     pub(crate) fn new(delay: Duration) -> GroupCommit {
         GroupCommit {
             delay,

@@ -182,6 +182,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_directory_is_for_its_owner_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        // A umask of the tests' own can only take permissions away.
+        let path = directory.path().join("data");
+        drop(open(&path, 1 << 20).unwrap());
+        let mode = path.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
+
+    #[test]
     fn what_another_process_is_just_writing_is_no_leftover() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path();
@@ -195,40 +205,5 @@ mod tests {
         drop(other);
         drop(open(path, 1 << 20).unwrap());
         assert!(!snapshot.exists());
-    }
-    #[test]
-    fn a_block_of_a_group_without_its_number_is_damage() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path();
-        let tree = open(path, 1 << 20).unwrap().tree;
-        let number = meta::<u64>(SEQUENCE).bytes();
-        tree.insert(&*number, record::seal(&number, &7_u64).unwrap())
-            .unwrap();
-        let put_block = |sequence| {
-            let key = BlockPartKey {
-                at: crate::model::Timestamp::default(),
-                sequence,
-                index: 0,
-                part: 0,
-            };
-            tree.insert(key.bytes(), &[]).unwrap();
-        };
-        put_block(7);
-        assert_eq!(check(&tree), Ok(7));
-        put_block(8);
-        drop(tree);
-        let refused = open(path, 1 << 20).map(|opened| opened.sequence);
-        let why = "the data is damaged: group 8 without its number";
-        assert_eq!(refused, Err(Error::Unusable(why.into())));
-    }
-
-    #[test]
-    fn the_directory_is_for_its_owner_alone() {
-        let directory = tempfile::tempdir().unwrap();
-        // A umask of the tests' own can only take permissions away.
-        let path = directory.path().join("data");
-        drop(open(&path, 1 << 20).unwrap());
-        let mode = path.metadata().unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o700);
     }
 }

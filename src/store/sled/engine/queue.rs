@@ -260,7 +260,7 @@ mod tests {
         let hurry = |queue: &Queue<()>| {
             queue
                 .push(Box::new(Weight(1, WriteClass::Reclaim)))
-                .unwrap()
+                .unwrap();
         };
         assert_eq!(group_with(hurry), 2);
     }

@@ -329,49 +329,103 @@ impl<S: GroupState> WriterThread<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use tempfile::TempDir;
+
     use super::*;
     use crate::store::sled::engine::open;
+    use crate::store::sled::engine::transaction::Read;
 
     const MIB: u64 = 1 << 20;
+    const COST: WriteCost = WriteCost {
+        class: WriteClass::Change,
+        bytes: 1,
+    };
 
-    impl GroupState for () {
+    /// Knows whether it was told that a group is on the disk.
+    #[derive(Default)]
+    struct Told(Arc<AtomicBool>);
+
+    impl GroupState for Told {
         fn is_idle(&self) -> bool {
             true
         }
         fn entries(&mut self, _: u64) -> Result<Vec<RawEntry>> {
             Ok(Vec::new())
         }
-        fn committed(&mut self) {}
+        fn committed(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
     }
 
-    fn writer(directory: &tempfile::TempDir, changed: OnChange) -> Writer<()> {
-        let opened = open::open(directory.path(), MIB).unwrap();
-        let thread = WriterThread {
-            db: opened.db,
-            tree: opened.tree,
-            free_bytes: Box::new(|| u64::MAX),
-            sequence: opened.sequence,
-            group_commit: GroupCommit::default(),
-            state: (),
-            changed,
-        };
-        Writer::start(thread).unwrap()
+    /// A writer with a database of its own.
+    struct Fixture {
+        writer: Writer<Told>,
+        tree: Tree,
+        _directory: TempDir,
+    }
+
+    impl Fixture {
+        fn start(state: Told, changed: OnChange) -> Fixture {
+            let directory = tempfile::tempdir().unwrap();
+            let opened = open::open(directory.path(), MIB).unwrap();
+            let thread = WriterThread {
+                db: opened.db,
+                tree: opened.tree.clone(),
+                free_bytes: Box::new(|| u64::MAX),
+                sequence: opened.sequence,
+                group_commit: GroupCommit::default(),
+                state,
+                changed,
+            };
+            Fixture {
+                writer: Writer::start(thread).unwrap(),
+                tree: opened.tree,
+                _directory: directory,
+            }
+        }
     }
 
     #[tokio::test]
-    async fn a_panic_of_the_writer_stops_the_store_with_a_reason() {
-        let directory = tempfile::tempdir().unwrap();
-        let writer = writer(&directory, Box::new(|_| panic!("a bug")));
-        let cost = WriteCost {
-            class: WriteClass::Change,
-            bytes: 1,
-        };
-        let put =
-            |tx: &mut Transaction<'_>, (): &mut ()| tx.put(&meta::<u64>(MetaSlot::Starts), &1);
-        let outcome = writer.step(cost, put).await;
+    async fn a_panic_of_the_writer_stops_it_for_good_with_a_reason() {
+        // Only the first group fails: a writer that went on would write the second.
+        let has_failed = AtomicBool::new(false);
+        let fail_once = move |_: &[Vec<u8>]| assert!(has_failed.swap(true, Ordering::SeqCst));
+        let fixture = Fixture::start(Told::default(), Box::new(fail_once));
+        let Fixture { writer, tree, .. } = &fixture;
+        let put = |tx: &mut Transaction<'_>, _: &mut Told| tx.put(&meta(MetaSlot::Starts), &1_u64);
+        let outcome = writer.step(COST, put).await;
         assert!(matches!(outcome, Err(Error::Stopped(_))), "{outcome:?}");
         assert!(writer.failed().await.contains("panicked"));
-        assert_eq!(writer.step(cost, put).await, outcome);
+        let has_run = Arc::new(AtomicBool::new(false));
+        let later = {
+            let has_run = Arc::clone(&has_run);
+            writer.step(COST, move |tx, _| {
+                has_run.store(true, Ordering::SeqCst);
+                tx.put(&meta(MetaSlot::Format), &1_u64)
+            })
+        };
+        assert_eq!(later.await, outcome);
+        assert!(!has_run.load(Ordering::SeqCst));
+        assert_eq!(tree.fetch(&meta::<u64>(MetaSlot::Format)), Ok(None));
         writer.close().await;
+    }
+
+    #[tokio::test]
+    async fn the_state_is_told_of_a_group_only_after_the_flush() {
+        let told = Arc::new(AtomicBool::new(false));
+        let told_before = Arc::new(Mutex::new(None));
+        // This is called when the group is on the disk, and before the state is told.
+        let changed = {
+            let (told, told_before) = (Arc::clone(&told), Arc::clone(&told_before));
+            move |_: &[Vec<u8>]| *lock(&told_before) = Some(told.load(Ordering::SeqCst))
+        };
+        let fixture = Fixture::start(Told(Arc::clone(&told)), Box::new(changed));
+        let put = |tx: &mut Transaction<'_>, _: &mut Told| tx.put(&meta(MetaSlot::Starts), &1_u64);
+        fixture.writer.step(COST, put).await.unwrap();
+        assert_eq!(*lock(&told_before), Some(false));
+        assert!(told.load(Ordering::SeqCst));
+        fixture.writer.close().await;
     }
 }

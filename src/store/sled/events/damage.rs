@@ -1,4 +1,4 @@
-//! BlockIter of events that were found damaged: each is told to the log once, and how many there are to whoever asks for our health.
+//! Blocks of events that were found damaged: each is told to the log once, and how many there are to whoever asks for our health.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -7,7 +7,7 @@ use crate::model::Position;
 use crate::store::sled::events::format::block_stats::BlockKey;
 use crate::sync::lock;
 
-/// BlockIter that are told apart: a disk that has lost more has lost everything.
+/// Blocks that are told apart: a disk that has lost more has lost everything.
 const KNOWN: usize = 10_000;
 
 /// The damaged blocks that were met since the start.

@@ -188,3 +188,34 @@ impl GroupState for EventLog {
         self.live.publish(&std::mem::take(&mut self.committed));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sled::engine::open;
+    use crate::store::sled::events::format::parts::BlockPartKey;
+
+    #[test]
+    fn a_block_of_a_group_without_its_number_is_damage() {
+        let directory = tempfile::tempdir().unwrap();
+        let tree = open::open(directory.path(), 1 << 20).unwrap().tree;
+        let put_block = |sequence| {
+            let key = BlockPartKey {
+                at: Timestamp::default(),
+                sequence,
+                index: 0,
+                part: 0,
+            };
+            tree.insert(key.bytes(), &[]).unwrap();
+        };
+        let log = |live: u64| {
+            let live = Arc::new(Live::new(live));
+            EventLog::open(&tree, 7, DailyWrites::default(), live).map(drop)
+        };
+        put_block(7);
+        assert_eq!(log(7), Ok(()));
+        put_block(8);
+        let why = "the data is damaged: group 8 without its number";
+        assert_eq!(log(7), Err(Error::Unusable(why.into())));
+    }
+}

@@ -70,6 +70,10 @@ pub(crate) fn record(
 }
 
 /// Removes the expired record under this key. False: the key is not an idempotency record's.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "one of several that a sweep tries in turn"
+)]
 pub(crate) fn remove_expired(tx: &mut Transaction<'_>, key: &[u8]) -> Result<bool> {
     let Some(key) = IdempotencyKey::parse(key) else {
         return Ok(false);

@@ -194,7 +194,9 @@ impl Reader {
             && let Some(block) = blocks.next()?
         {
             let seen = self.decode(&block, wants, |events, _| {
-                events.iter().for_each(|(_, event)| see(event));
+                for (_, event) in &events {
+                    see(event);
+                }
             });
             if seen.is_some() {
                 spent += BLOCK_COST + block.events();

@@ -45,7 +45,7 @@ pub(crate) fn read(
 }
 
 impl Backlog {
-    /// IdempotencyRecord something had no room nothing is kept any more: there would be a gap before it.
+    /// Once something had no room, nothing is kept any more: there would be a gap before it.
     fn see(&mut self, row: &EventRow<'_>, filter: &LiveQuery) {
         let bytes = row.name.len() + row.details.map_or(0, str::len);
         let is_wanted = filter.matches(row);

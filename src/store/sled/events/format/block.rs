@@ -1,4 +1,4 @@
-//! BlockIter of events as they lie in the database. One value an event would cost a hundred bytes and a page of its own; in a block an
+//! Blocks of events as they lie in the database. One value an event would cost a hundred bytes and a page of its own; in a block an
 //! event costs what it says.
 //!
 //! ```text

@@ -213,7 +213,7 @@ fn millis_between(from: Timestamp, to: Timestamp) -> i64 {
     to.millis().wrapping_sub(from.millis())
 }
 
-/// DetailsBuffer that stand behind each other, apart from their lengths.
+/// Details that stand behind each other, apart from their lengths.
 fn texts<'a>(
     mut lengths: &'a [u8],
     mut details: &'a [u8],
@@ -237,7 +237,7 @@ pub(crate) struct Body {
     columns: [Range<usize>; 6],
 }
 
-/// WriteClass for the details of a body that has them in another form.
+/// Room for the details of a body that has them in another form.
 #[derive(Default)]
 pub(crate) struct DetailsBuffer {
     pub(crate) lengths: Vec<u8>,

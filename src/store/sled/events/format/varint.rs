@@ -1,4 +1,4 @@
-//! NumberSet of any size in as few bytes as they need.
+//! Numbers of any size in as few bytes as they need.
 
 /// Appends a number in groups of seven bits, the lowest first (LEB128).
 pub(crate) fn put(to: &mut Vec<u8>, mut number: u64) {

@@ -1,0 +1,83 @@
+//! `GET /api/admin/events`
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::{cursor, query};
+use crate::http::{
+    BodySchema, Error, ErrorCode, Field, Handler, JsonKind, Method, Reply, RequestBody,
+    RequestContext, ResponseSpec, Route,
+};
+use crate::model::{Event, EventQuery, Order, Position, UserId};
+
+pub(super) const ROUTE: Route = Route {
+    name: "list_events",
+    method: Method::Get,
+    path: "/events",
+    body: RequestBody::Nothing,
+    responses: &[ResponseSpec::new(
+        200,
+        BodySchema::Json(PAGE),
+        "A page of events.",
+    )],
+    errors: &[ErrorCode::Invalid],
+    run: Handler::Admin(|request, _| Box::pin(list(request))),
+    about: "Lists events, the newest first, by name, user, reporter and time.",
+};
+
+const PAGE: &[Field] = &[
+    Field::required("events", JsonKind::List),
+    Field::required("damaged_blocks", JsonKind::Number),
+    Field::optional("next", JsonKind::Text),
+];
+
+#[derive(Serialize)]
+struct Page {
+    events: Vec<ListedEvent>,
+    /// Blocks whose events belong here and are damaged.
+    damaged_blocks: usize,
+    next: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ListedEvent {
+    id: String,
+    at: String,
+    name: String,
+    user_id: Option<UserId>,
+    reporter_id: Option<String>,
+    details: Option<Box<RawValue>>,
+}
+
+async fn list(request: RequestContext) -> Result<Reply, Error> {
+    let asked = request.query();
+    let query = EventQuery {
+        limit: query::limit(&asked)?,
+        ..query::events(&asked, Order::Descending)?
+    };
+    let page = request.services.read_events(query).await?;
+    let events = page
+        .events
+        .into_iter()
+        .map(listed)
+        .collect::<Result<_, _>>()
+        .map_err(Error::internal)?;
+    let page = Page {
+        events,
+        damaged_blocks: page.damaged_blocks,
+        next: page.next.map(cursor::text),
+    };
+    Ok(Reply::json(200, &page))
+}
+
+/// An event as it is shown; its details go out byte for byte as they came in.
+fn listed((position, event): (Position, Event)) -> Result<ListedEvent, serde_json::Error> {
+    Ok(ListedEvent {
+        id: cursor::text(position),
+        at: event.at.rfc3339_millis(),
+        name: event.name,
+        user_id: event.subject,
+        reporter_id: event.reporter.map(|reporter| reporter.to_string()),
+        details: event.details.map(RawValue::from_string).transpose()?,
+    })
+}

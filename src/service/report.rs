@@ -1,0 +1,92 @@
+//! Reporting events.
+
+use super::quotas::Volume;
+use super::{Bearer, Error, Services};
+use crate::model::{EventId, Idempotency, Invalid, NewEvent, Principal, Timestamp, UserId, limits};
+use crate::store::{Appended, Report};
+
+/// An event as it was reported, borrowed from the request.
+#[derive(Debug, Clone, Copy)]
+pub struct ReportedEvent<'a> {
+    /// The reporter's own id of it, so that it is stored once however often it is sent.
+    pub id: Option<EventId>,
+    /// What happened.
+    pub name: &'a str,
+    /// The user whom it is about; none: the reporter.
+    pub user_id: Option<UserId>,
+    /// The JSON object that came with it.
+    pub details: Option<&'a str>,
+}
+
+impl Services {
+    /// Stores all of these events, or none, and returns how many there are. `request_bytes` is the
+    /// length of the request that brought them.
+    pub async fn report_events(
+        &self,
+        bearer: &Bearer,
+        events: &[ReportedEvent<'_>],
+        idempotency: Option<Idempotency>,
+        request_bytes: u64,
+        now: Timestamp,
+    ) -> Result<usize, Error> {
+        let most = limits::EVENTS_PER_REQUEST;
+        if events.len() > most {
+            let why = format!("must be at most {most} in a request");
+            return Err(Invalid::new("events", why).into());
+        }
+        let reporter = bearer.token.holder;
+        let checked: Vec<NewEvent<'_>> = events
+            .iter()
+            .enumerate()
+            .map(|(index, event)| {
+                check(event, reporter).map_err(|invalid| Error::InvalidEvent { index, invalid })
+            })
+            .collect::<Result<_, _>>()?;
+        if checked.is_empty() {
+            return Ok(0);
+        }
+        let report = Report {
+            reporter,
+            events: &checked,
+            idempotency,
+            at: now,
+        };
+        let volume = Volume {
+            events: checked.len() as u64,
+            bytes: request_bytes,
+        };
+        let quotas = &self.quotas;
+        quotas.admit(reporter, volume, self.world.clock.monotonic())?;
+        let appended = self.store.append_events(report).await;
+        if !matches!(appended, Ok(Appended::Stored(_))) {
+            quotas.refund(reporter, volume, self.world.clock.monotonic());
+        }
+        match appended? {
+            Appended::Stored(count) | Appended::Replayed(count) => Ok(count),
+            Appended::UnknownUser(index) => {
+                let invalid = Invalid::new("user_id", "is no user's id");
+                Err(Error::InvalidEvent { index, invalid })
+            }
+            Appended::UnknownReporter => Err(Error::BadToken),
+            Appended::KeyReused => Err(Error::IdempotencyKeyReused),
+        }
+    }
+}
+
+fn check<'a>(event: &ReportedEvent<'a>, reporter: Principal) -> Result<NewEvent<'a>, Invalid> {
+    let subject = match (event.user_id, reporter) {
+        (Some(id), _) | (None, Principal::User(id)) => id,
+        (None, Principal::Admin | Principal::Hub) => {
+            let why = "is needed: the token has no user of its own";
+            return Err(Invalid::new("user_id", why));
+        }
+    };
+    let checked = NewEvent {
+        id: event.id,
+        name: event.name,
+        subject,
+        details: event.details,
+    };
+    checked.check()?;
+    Ok(checked)
+}
