@@ -4,10 +4,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use serde_json::json;
-
-use crate::Outcome;
-use crate::versus::Versus;
+use crate::outcome::Outcome;
 
 /// What a figure should be.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +27,7 @@ pub(crate) struct Figure {
 }
 
 impl Goal {
-    fn is_met(self, value: f64) -> Option<bool> {
+    pub(crate) fn is_met(self, value: f64) -> Option<bool> {
         match self {
             Goal::AtLeast(least) => Some(value >= least),
             Goal::AtMost(most) => Some(value <= most),
@@ -72,32 +69,6 @@ pub(crate) fn table(figures: &[Figure]) -> String {
         let _ = writeln!(text, "| {what} | {goal} | {value} | {met} | {beside} |");
     }
     text
-}
-
-/// Writes everything as JSON.
-pub(crate) fn keep(figures: &[Figure], versus: &[Versus], path: &Path) -> Outcome<()> {
-    let figure = |it: &Figure| {
-        let (at_least, at_most) = match it.goal {
-            Goal::AtLeast(least) => (Some(least), None),
-            Goal::AtMost(most) => (None, Some(most)),
-            Goal::Context => (None, None),
-        };
-        json!({
-            "what": it.what, "value": it.value, "unit": it.unit.trim(), "beside": it.beside,
-            "at_least": at_least, "at_most": at_most, "met": it.goal.is_met(it.value),
-        })
-    };
-    let side_by_side = |it: &Versus| {
-        json!({
-            "what": it.what, "floor": it.floor, "doorward": it.ours, "pocketbase": it.pocketbase,
-        })
-    };
-    let all = json!({
-        "figures": figures.iter().map(figure).collect::<Vec<_>>(),
-        "per_second": versus.iter().map(side_by_side).collect::<Vec<_>>(),
-    });
-    fs::write(path, serde_json::to_string_pretty(&all)?)?;
-    Ok(())
 }
 
 /// Puts a table into the place that the guide marks for it.

@@ -19,9 +19,9 @@ use doorward::store::{
     AccountStore, Appended, Created, EventStore, Maintenance, Report, Store, TokenStore,
 };
 
-use crate::Outcome;
 use crate::events::{self, Dice, USERS, batch_len};
 use crate::figures::number;
+use crate::outcome::Outcome;
 use crate::subject::Home;
 
 /// A name that a hundred events have, evenly spread.

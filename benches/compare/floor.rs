@@ -15,7 +15,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 use crate::subject::{self, Killed};
 
 /// The word that makes this executable the floor.

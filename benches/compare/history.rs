@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::Outcome;
 use crate::events::{self, Dress, USERS, batch_len};
 use crate::figures::{Figure, Goal, figure, median, number, spread};
 use crate::fill::{self, Filled, IDLE_USER, Mix, RARE_NAME, RARE_USER};
 use crate::measure::{BATCHES, MIB, Pace};
+use crate::outcome::Outcome;
 use crate::subject::{self, Client, Home, Killed, PASSWORD};
 
 /// Each question is asked so often, unless that takes longer than this.

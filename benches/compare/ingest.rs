@@ -1,10 +1,10 @@
 //! Events on their way in: one in each request, and a hundred.
 
-use crate::Outcome;
 use crate::events::{self, Dress, batch_len};
 use crate::figures::{Figure, Goal, figure, number};
 use crate::floor;
 use crate::measure::{BATCHES, Furnished, MIB, Said, Turns, get, p99, rate};
+use crate::outcome::Outcome;
 use crate::pocketbase::PocketBase;
 use crate::subject::{self, Killed};
 use crate::wrk::{self, Load};

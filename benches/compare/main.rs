@@ -21,21 +21,20 @@ mod history;
 mod ingest;
 mod measure;
 mod options;
+mod outcome;
 mod pocketbase;
 mod subject;
 mod versus;
 mod wrk;
 
-use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use figures::Figure;
 use measure::{Furnished, Said};
 use options::{Errand, Options};
+use outcome::{Outcome, bench_directory};
 use versus::Versus;
-
-pub(crate) type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// A load average from which on others take so much that even ratios mislead.
 const BUSY: f64 = 0.5;
@@ -84,7 +83,7 @@ fn compare(options: &Options) -> Outcome<()> {
     let side_by_side = versus::table(&versus);
     println!("{table}\n{side_by_side}");
     let here = bench_directory()?;
-    figures::keep(&figures, &versus, &here.join("compare.json"))?;
+    versus::keep(&figures, &versus, &here.join("compare.json"))?;
     std::fs::write(here.join("compare.svg"), versus::chart(&versus))?;
     if options.write {
         let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
@@ -145,11 +144,4 @@ fn about_the_load(load: f64) -> String {
         "\nThe machine was not at rest (load average {load} before the run): \
          these figures, ratios included, are no measurement.\n"
     )
-}
-
-/// Where everything that a run leaves behind lies.
-pub(crate) fn bench_directory() -> Outcome<PathBuf> {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench");
-    std::fs::create_dir_all(&directory)?;
-    Ok(directory)
 }

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use serde_json::json;
 
-use crate::Outcome;
 use crate::events::USERS;
 use crate::figures::{Figure, Goal, figure, median, number, spread};
 use crate::floor;
+use crate::outcome::Outcome;
 use crate::pocketbase::{self, PocketBase};
 use crate::subject::{self, Client, Home, Killed, PASSWORD};
 use crate::versus::Versus;

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::Outcome;
 use crate::fill::Mix;
 use crate::floor;
 use crate::measure::Pace;
+use crate::outcome::Outcome;
 
 const GROUPS: [&str; 6] = ["idle", "reads", "singles", "batches", "logins", "history"];
 /// What the goals speak of, and what a look makes do with.

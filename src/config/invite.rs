@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::Config;
 use super::complaint::nearest;
-use super::kind::{Reader, Value, integer, shortened};
+use super::reader::{Reader, Value, integer, shortened};
 use super::value::{Wrong, because};
 use crate::model::{InviteTerms, Timestamp, limits};
 

@@ -1,20 +1,13 @@
 //! What a setting's value may be and where it goes: TOML value in, field of the configuration out, or a complaint.
 
-use std::borrow::Cow;
 use std::fs::File;
-use std::ops::{Range, RangeInclusive};
-use std::path::{Path, PathBuf};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use toml::Spanned;
-use toml::de::DeValue;
-
-use super::complaint::{Complaint, nearest};
+use super::reader::{Reader, Value, integer};
 use super::value::{self, Wrong, because, must_be};
 use super::{Config, Credential, Rate, invite, secret};
-
-/// A value with its place in the file.
-pub(super) type Value<'a> = Spanned<DeValue<'a>>;
 
 /// Takes a text in, or says why not.
 pub(super) type Take = fn(&mut Config, &str) -> Result<(), Wrong>;
@@ -62,54 +55,7 @@ pub(super) enum Form {
     Lines,
 }
 
-/// What reading needs to know, and what it finds wrong on the way.
-pub(super) struct Reader<'a> {
-    /// The text that is read.
-    pub(super) text: &'a str,
-    /// Where relative paths begin.
-    pub(super) base_dir: &'a Path,
-    /// The directory of systemd's credentials.
-    pub(super) credentials: Option<&'a Path>,
-    /// The mistakes so far.
-    pub(super) complaints: Vec<Complaint>,
-    /// The keys under which secrets stand in clear.
-    pub(super) clear_secrets: Vec<&'static str>,
-}
-
-impl<'a> Reader<'a> {
-    /// A reader that has not found anything wrong yet.
-    pub(super) fn new(text: &'a str, base_dir: &'a Path, credentials: Option<&'a Path>) -> Self {
-        Reader {
-            text,
-            base_dir,
-            credentials,
-            complaints: Vec::new(),
-            clear_secrets: Vec::new(),
-        }
-    }
-
-    /// Notes a complaint about the place `span`.
-    pub(super) fn complain(&mut self, span: &Range<usize>, sentence: String) {
-        self.complaints
-            .push(Complaint::at(self.text, span.start, sentence));
-    }
-
-    /// Notes that `name` is no `what` ("key" or "section"), and offers the nearest of the `known` ones.
-    pub(super) fn unknown<'k>(
-        &mut self,
-        span: &Range<usize>,
-        what: &str,
-        name: &str,
-        known: impl Iterator<Item = &'k str>,
-    ) {
-        let name = shortened(name);
-        let offer = nearest(&name, known).map(|it| format!("; did you mean `{it}`?"));
-        self.complain(
-            span,
-            format!("unknown {what} `{name}`{}", offer.unwrap_or_default()),
-        );
-    }
-
+impl Reader<'_> {
     /// Reads the value of the setting `key` into `config`, or complains.
     pub(super) fn read(
         &mut self,
@@ -143,21 +89,6 @@ impl<'a> Reader<'a> {
             Kind::Invites => return invite::read(self, key, value, config),
         };
         self.note(key, value, outcome);
-    }
-
-    /// Turns what is wrong with `value` into a complaint.
-    pub(super) fn note(&mut self, key: &str, value: &Value<'_>, outcome: Result<(), Wrong>) {
-        match outcome {
-            Ok(()) => {}
-            Err(Wrong::Because(why)) => self.complain(&value.span(), format!("`{key}` {why}")),
-            Err(Wrong::MustBe(what)) => {
-                let found = shown(value.get_ref());
-                self.complain(
-                    &value.span(),
-                    format!("`{key}` must be {what}, not {found}"),
-                );
-            }
-        }
     }
 
     fn texts(
@@ -259,12 +190,6 @@ fn count(value: &Value<'_>, range: &RangeInclusive<u32>) -> Result<u32, Wrong> {
     }
 }
 
-/// A whole number, if it is one that is not negative and not absurd.
-pub(super) fn integer(value: &DeValue<'_>) -> Option<u32> {
-    let integer = value.as_integer()?;
-    u32::from_str_radix(integer.as_str(), integer.radix()).ok()
-}
-
 fn bounded<T: PartialOrd>(
     value: &Value<'_>,
     read: fn(&str) -> Option<T>,
@@ -321,27 +246,4 @@ fn readable(path: PathBuf) -> Result<PathBuf, Wrong> {
         )),
         Err(cause) => because(format!(r#"names "{}": {cause}"#, path.display())),
     }
-}
-
-/// What a value is, for "not …".
-fn shown(value: &DeValue<'_>) -> Cow<'static, str> {
-    match value {
-        DeValue::String(text) => format!("\"{}\"", shortened(text)).into(),
-        DeValue::Integer(number) => shortened(number.as_str()).into(),
-        DeValue::Float(number) => shortened(number.as_str()).into(),
-        DeValue::Boolean(flag) => flag.to_string().into(),
-        DeValue::Datetime(_) => "a date".into(),
-        DeValue::Array(list) if list.is_empty() => "an empty list".into(),
-        DeValue::Array(_) => "a list".into(),
-        DeValue::Table(_) => "a section".into(),
-    }
-}
-
-/// A text from the file as a complaint repeats it: bounded, and harmless to a terminal.
-pub(super) fn shortened(text: &str) -> String {
-    let mut shown: String = text.chars().take(60).flat_map(char::escape_debug).collect();
-    if text.chars().nth(60).is_some() {
-        shown.push('…');
-    }
-    shown
 }

@@ -7,6 +7,7 @@ mod complaint;
 mod file;
 mod invite;
 mod kind;
+mod reader;
 mod render;
 mod secret;
 mod setting;

@@ -9,6 +9,7 @@ mod dispatch;
 mod error;
 mod incoming_body;
 pub mod json;
+mod path_params;
 mod query_string;
 mod reply;
 mod request_context;
@@ -22,6 +23,7 @@ mod schema;
 pub use bearer_token::BearerToken;
 pub use dispatch::Dispatcher;
 pub use error::{Error, ErrorCode, RenderedError};
+pub use path_params::Params;
 pub use query_string::QueryString;
 pub use reply::Reply;
 pub use request_context::{RequestContext, read, read_object, read_scanning};
@@ -31,6 +33,6 @@ pub use route::{
     Api, BodySchema, ErrorRenderer, Handler, HandlerFuture, Method, RequestBody, ResponseSpec,
     Route, UserBearer,
 };
-pub use router::{Params, Resource, RouteMatch, Router};
+pub use router::{Resource, RouteMatch, Router};
 pub use schema::{Field, JsonKind, JsonType};
 pub(crate) use schema::{json_request, json_response, with_schema};

@@ -11,7 +11,7 @@ use hyper::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::router::Params;
+use super::path_params::Params;
 use super::{BearerToken, Error, QueryString, RequestId, bearer_token, json};
 use crate::model::{Client, Timestamp};
 use crate::service::Services;

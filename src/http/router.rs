@@ -3,10 +3,8 @@
 
 use std::sync::Arc;
 
+use super::path_params::{Params, segments};
 use super::{Api, Error, ErrorRenderer, Method, RenderedError, Route};
-
-/// The most parameters a path may have: they are kept without allocating.
-const MAX_PARAMS: usize = 4;
 
 /// All routes of all APIs, as a tree of path segments.
 pub struct Router {
@@ -35,13 +33,6 @@ pub struct RouteMatch<'a> {
     pub render_error: ErrorRenderer,
     /// What is served there, and the parameters on the way.
     pub resource: Option<(&'a Resource, Params)>,
-}
-
-/// Where the parameters stand in the path.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Params {
-    spans: [(usize, usize); MAX_PARAMS],
-    count: usize,
 }
 
 impl Router {
@@ -96,8 +87,7 @@ impl Router {
             return self.nodes.get(*child);
         }
         let child = node.parameter.filter(|_| can_be_parameter(segment))?;
-        *params.spans.get_mut(params.count)? = (start, start + segment.len());
-        params.count += 1;
+        params.push(start, start + segment.len())?;
         self.nodes.get(child)
     }
 
@@ -230,29 +220,6 @@ impl Resource {
         text.push_str("OPTIONS");
         text.into()
     }
-}
-
-impl Params {
-    /// The text of the parameter called `name` in the route's `pattern`, out of the `path` that was asked for.
-    pub fn get<'a>(&self, name: &str, pattern: &str, path: &'a str) -> Option<&'a str> {
-        let mut parameters =
-            segments(pattern).filter_map(|it| it.strip_prefix('{')?.strip_suffix('}'));
-        let index = parameters.position(|parameter| parameter == name)?;
-        let (start, end) = self.spans.get(..self.count)?.get(index)?;
-        path.get(*start..*end)
-    }
-}
-
-/// The segments of a path that begins with `/`, without the one slash too many at its end. The root has none, and `//` has
-/// an empty one, which no node bears.
-fn segments(path: &str) -> impl Iterator<Item = &str> {
-    let inner = path.get(1..).unwrap_or_default();
-    let trimmed = if inner == "/" {
-        inner
-    } else {
-        inner.strip_suffix('/').unwrap_or(inner)
-    };
-    trimmed.split('/').skip(usize::from(inner.is_empty()))
 }
 
 /// A parameter is printable ASCII as it was sent: nothing percent-encoded, no dot segment.

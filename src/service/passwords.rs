@@ -210,10 +210,10 @@ mod tests {
         let services = without_hashers(home.path()).await;
         let queue = Arc::clone(&services.passwords.queue);
         for login in [
-            Login::Email("nobody@example.org"),
-            Login::Email("no address"),
-            Login::Id("c52bf5c1-1120-4e38-b807-f274db281ebc"),
-            Login::Id("no id"),
+            Login::by_email("nobody@example.org"),
+            Login::by_email("no address"),
+            Login::by_id("c52bf5c1-1120-4e38-b807-f274db281ebc"),
+            Login::by_id("no id"),
         ] {
             let password = Secret::new("a password");
             let client = Client::new([192, 0, 2, 1].into(), None);

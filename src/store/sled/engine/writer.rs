@@ -403,12 +403,12 @@ mod tests {
             let has_run = Arc::clone(&has_run);
             writer.step(COST, move |tx, _| {
                 has_run.store(true, Ordering::SeqCst);
-                tx.put(&meta(MetaSlot::Format), &1_u64)
+                tx.put(&meta(MetaSlot::WaitingMails), &1_u64)
             })
         };
         assert_eq!(later.await, outcome);
         assert!(!has_run.load(Ordering::SeqCst));
-        assert_eq!(tree.fetch(&meta::<u64>(MetaSlot::Format)), Ok(None));
+        assert_eq!(tree.fetch(&meta::<u64>(MetaSlot::WaitingMails)), Ok(None));
         writer.close().await;
     }
 

@@ -1,0 +1,70 @@
+//! What a command that fails says, and its exit code.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::config::Complaints;
+
+/// Why a command ended early. It is shown as a sentence that says what to do, and knows its exit code.
+#[derive(Debug)]
+pub enum CliError {
+    /// The configuration is wrong: exit code 2.
+    Configuration(Complaints),
+    /// Something could not be done: exit code 1.
+    Failed {
+        /// What could not be done, or what was wrong.
+        what: String,
+        /// What stood in the way, where `what` does not say it.
+        cause: Option<Box<dyn Error + Send + Sync>>,
+    },
+}
+
+impl CliError {
+    /// A failure that `what` says all about.
+    pub fn new(what: impl Into<String>) -> CliError {
+        CliError::Failed {
+            what: what.into(),
+            cause: None,
+        }
+    }
+
+    /// A failure and what stood in the way.
+    pub fn because(what: &str, cause: impl Into<Box<dyn Error + Send + Sync>>) -> CliError {
+        CliError::Failed {
+            what: what.to_owned(),
+            cause: Some(cause.into()),
+        }
+    }
+
+    /// The exit code of the process.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            CliError::Configuration(_) => 2,
+            CliError::Failed { .. } => 1,
+        }
+    }
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CliError::Configuration(complaints) => {
+                let count = complaints.list().len();
+                let mistakes = if count == 1 { "mistake" } else { "mistakes" };
+                write!(f, "{count} {mistakes} in the configuration\n{complaints}")
+            }
+            CliError::Failed { what, .. } => f.write_str(what),
+        }
+    }
+}
+
+impl Error for CliError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            CliError::Configuration(_) | CliError::Failed { cause: None, .. } => None,
+            CliError::Failed {
+                cause: Some(cause), ..
+            } => Some(cause.as_ref()),
+        }
+    }
+}
