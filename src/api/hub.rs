@@ -50,7 +50,7 @@ const ROUTES: &[Route] = &[
         ],
         errors: &[],
         run: Handler::Authenticated(|request, bearer| Box::pin(renew(request, bearer))),
-        about: "ResponseSpec a new hub token; the old one stays good until its own end.",
+        about: "Hands out a new hub token; the old one stays good until its own end.",
     },
 ];
 

@@ -1,6 +1,8 @@
-//! The configuration file: golden mistakes and the sentences they earn, and the documents made from the table of settings.
+//! The configuration file: golden mistakes and the sentences they earn, and the documents made from
+//! the table of settings.
 //!
-//! `DOORWARD_BLESS=1 cargo test` writes `config.example.toml` and the README's table anew.
+//! `DOORWARD_BLESS=1 cargo test` writes `config.example.toml` and the table of
+//! `docs/configuration.md` anew.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -75,10 +77,10 @@ fn every_example_of_a_setting_without_default_is_toml() {
 }
 
 #[test]
-fn the_readme_holds_the_table_of_settings() {
-    let path = repository("README.md");
-    let readme = fs::read_to_string(&path).unwrap();
-    let (before, rest) = readme.split_once("<!-- settings:begin -->\n").unwrap();
+fn the_guide_holds_the_table_of_settings() {
+    let path = repository("docs/configuration.md");
+    let guide = fs::read_to_string(&path).unwrap();
+    let (before, rest) = guide.split_once("<!-- settings:begin -->\n").unwrap();
     let (table, after) = rest.split_once("<!-- settings:end -->").unwrap();
     let expected = config::markdown_table();
     if is_blessing() {
@@ -406,5 +408,16 @@ fn the_file_is_the_one_the_environment_names() {
             config::default_path(nothing),
             Path::new("/etc/doorward/config.toml")
         );
+    }
+}
+
+#[test]
+fn the_readme_says_of_its_keys_what_the_guide_says() {
+    let readme = fs::read_to_string(repository("README.md")).unwrap();
+    let table = config::markdown_table();
+    let rows: Vec<&str> = readme.lines().filter(|it| it.starts_with("| `")).collect();
+    assert_eq!(rows.len(), 10);
+    for row in rows {
+        assert!(table.lines().any(|it| it == row), "{row}");
     }
 }

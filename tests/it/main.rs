@@ -9,6 +9,8 @@ mod config;
 #[cfg(test)]
 mod core;
 #[cfg(test)]
+mod endpoints;
+#[cfg(test)]
 mod ephemeride;
 #[cfg(test)]
 mod erase;

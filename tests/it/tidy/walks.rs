@@ -48,7 +48,6 @@ fn stops_are_read_from_tables_and_lists() {
 }
 
 #[test]
-#[ignore = "the page is being written"]
 fn the_stops_of_the_architecture_page_are_there() {
     let page = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
     let stops = stops(&page);

@@ -1,0 +1,91 @@
+//! The index of endpoints in `docs/api.md`, made from the tables of the routes.
+//!
+//! `DOORWARD_BLESS=1 cargo test` writes it anew.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use doorward::api;
+use doorward::config;
+use doorward::http::{Api, Error, Handler, Route};
+
+const BEGIN: &str = "<!-- endpoints:begin -->\n";
+const END: &str = "<!-- endpoints:end -->";
+
+fn index() -> String {
+    let config = config::parse("", Path::new("")).unwrap();
+    let mut text = String::new();
+    for api in api::served(&config.apis) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "\n### {}\n\n| endpoint | who | what it does | answers | errors |\n|---|---|---|---|---|",
+            api.name
+        );
+        for route in api.routes {
+            let paths = api.mounts.iter().map(|mount| endpoint(mount, route));
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {} | {} |",
+                paths.collect::<Vec<_>>().join("<br>"),
+                who(route),
+                route.about,
+                answers(route),
+                errors(api, route),
+            );
+        }
+    }
+    text + "\n"
+}
+
+fn endpoint(mount: &str, route: &Route) -> String {
+    format!("`{} {mount}{}`", route.method.as_str(), route.path)
+}
+
+fn who(route: &Route) -> &'static str {
+    match route.run {
+        Handler::Open(_) => "anybody",
+        Handler::Authenticated(_) => "a live token",
+        Handler::Admin(_) => "the administrator",
+        Handler::User(_) => "a user",
+    }
+}
+
+fn answers(route: &Route) -> String {
+    let answers = route.responses.iter();
+    let answers = answers.map(|it| format!("{}: {}", it.status, it.about));
+    answers.collect::<Vec<_>>().join("<br>")
+}
+
+/// The statuses of every error, in the words of the API where they are the route's own.
+fn errors(api: &Api, route: &Route) -> String {
+    let status = |code| (api.render_error)(&Error::new(code)).status.as_u16();
+    let possible = route.possible_errors().into_iter().map(status);
+    let possible: BTreeSet<u16> = possible.collect();
+    let described = possible.into_iter().map(|it| {
+        let own = route.errors.iter().filter(|code| status(**code) == it);
+        let own: BTreeSet<&str> = own.map(|code| code.message()).collect();
+        if own.is_empty() {
+            return it.to_string();
+        }
+        let own = own.into_iter().collect::<Vec<_>>().join("; ");
+        format!("{it} ({own})")
+    });
+    described.collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn the_guide_holds_the_index_of_endpoints() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/api.md");
+    let guide = fs::read_to_string(&path).unwrap();
+    let (before, rest) = guide.split_once(BEGIN).unwrap();
+    let (table, after) = rest.split_once(END).unwrap();
+    let expected = index();
+    if std::env::var_os("DOORWARD_BLESS").is_some() {
+        fs::write(&path, format!("{before}{BEGIN}{expected}{END}{after}")).unwrap();
+    } else {
+        assert_eq!(table, expected);
+    }
+}
