@@ -1,6 +1,7 @@
-//! Cryptography: the only file that names ring and argon2. Digests (SHA-256), random codes, password hashes (Argon2id, RFC
-//! 9106, as PHC strings) and access tokens (JWT, RFC 7519, signed with Ed25519, RFC 8037). It draws no randomness by itself: bytes
-//! are arguments, and `SystemRandom` is where they come from in production.
+//! Cryptography: the only file that names ring and argon2. Digests (SHA-256), random codes,
+//! password hashes (Argon2id, RFC 9106, as PHC strings) and access tokens (JWT, RFC 7519, signed
+//! with Ed25519, RFC 8037). It draws no randomness by itself: bytes are arguments, and
+//! `SystemRandom` is where they come from in production.
 
 use argon2::password_hash::phc::{Ident, Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
@@ -62,7 +63,8 @@ pub fn random_alphanumeric(world: &World, chars: usize) -> Secret {
     const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let mut text = String::with_capacity(chars);
     while text.len() < chars {
-        // Bytes of 248 and more are drawn again: 248 is a multiple of 62, so no character is likelier than another.
+        // Bytes of 248 and more are drawn again: 248 is a multiple of 62, so no character is
+        // likelier than another.
         let drawn = world
             .random_bytes::<64>()
             .into_iter()
@@ -105,7 +107,8 @@ pub enum Verdict {
     Wrong,
 }
 
-/// Argon2id with memory that is reused from hash to hash: a fresh allocation costs half as much again.
+/// Argon2id with memory that is reused from hash to hash: a fresh allocation costs half as much
+/// again.
 pub struct PasswordHasher {
     cost: HashCost,
     memory: Vec<Block>,
@@ -197,7 +200,8 @@ fn read_phc(phc: &str) -> Option<(Params, Vec<u8>, Vec<u8>)> {
     Some((params, phc.salt?.to_vec(), phc.hash?.as_bytes().to_vec()))
 }
 
-/// The PHC string of no password at all, made without hashing: comparing with it costs what a real one of `cost` does.
+/// The PHC string of no password at all, made without hashing: comparing with it costs what a real
+/// one of `cost` does.
 pub fn dummy_hash(cost: HashCost, world: &World) -> String {
     let (salt, hash) = (world.random_bytes::<16>(), world.random_bytes::<32>());
     phc_string(&cost.params(), &salt, &hash).unwrap_or_default()

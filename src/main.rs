@@ -1,5 +1,5 @@
-//! Parses the command line, runs it, prints what went wrong and chooses the exit code: 0 fine, 2 wrong command line or
-//! configuration, 1 anything else.
+//! Parses the command line, runs it, prints what went wrong and chooses the exit code: 0 fine, 2
+//! wrong command line or configuration, 1 anything else.
 
 use std::error::Error;
 use std::io::Write;

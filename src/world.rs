@@ -1,6 +1,6 @@
-//! Time and chance, as two traits. Everything else gets them as arguments; a test hands in a clock it turns by hand and
-//! a random source it can repeat. The system clock is read here and nowhere else; the system's randomness is drawn in
-//! `crypto`.
+//! Time and chance, as two traits. Everything else gets them as arguments; a test hands in a clock
+//! it turns by hand and a random source it can repeat. The system clock is read here and nowhere
+//! else; the system's randomness is drawn in `crypto`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
-# Cuts the power of the real program under load: its data lie on an ext4 file system of their own, which is shut down without
-# its journal being flushed (FS_IOC_SHUTDOWN), mounted again and judged. Nothing that was acknowledged may be missing.
+# Cuts the power of the real program under load: its data lie on an ext4 file system of their own,
+# which is shut down without its journal being flushed (FS_IOC_SHUTDOWN), mounted again and judged.
+# Nothing that was acknowledged may be missing.
 #
-# Then the same once more without the cure of src/store/sled/durable.rs: that run must lose something, or the first has shown nothing.
+# Then the same once more without the cure of src/store/sled/engine/fdatasync.rs: that run must lose
+# something, or the first has shown nothing.
 #
 #   tests/power_cut.sh [arguments for cargo test, e.g. --release]
 #
 # DOORWARD_POWER_ROUNDS   cuts (3)
-# DOORWARD_CONTROL_TRIES  runs without the cure, one of which must lose something (3); 0 leaves them out
+# DOORWARD_CONTROL_TRIES  runs without the cure, one of which must lose something (3); 0 leaves
+#                         them out
 #
-# Needs root, loop devices, mkfs.ext4, and perl or python3. Where they are missing it says so and is content.
+# Needs root, loop devices, mkfs.ext4, and perl or python3. Where they are missing it says so and is
+# content.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -56,7 +60,8 @@ prepare() {
 }
 prepare || skip 'there is no loop device that can be mounted'
 
-# The device takes nothing any more; 2 is EXT4_GOING_FLAGS_NOLOGFLUSH: what was in the journal's memory is gone too.
+# The device takes nothing any more; 2 is EXT4_GOING_FLAGS_NOLOGFLUSH: what was in the journal's
+# memory is gone too.
 if command -v perl >/dev/null; then
     cut="perl -e 'open my \$fs, q(<), q($mount) or die; my \$how = pack q(L), 2; ioctl \$fs, 0x8004587d, \$how or die \$!'"
 elif command -v python3 >/dev/null; then
@@ -77,15 +82,16 @@ power_cut "$rounds" "$@"
 
 [ "$tries" -gt 0 ] || exit 0
 
-# The control: a copy of the source in which sled calls the C library's sync_file_range again and the store believes it.
+# The control: a copy of the source in which sled calls the C library's sync_file_range again and
+# the store believes it.
 control=$target/power_control
 rm -rf "$control/source"
 mkdir -p "$control/source"
 tar --exclude=./target --exclude=./.git --exclude="$target" -cf - . | tar -xf - -C "$control/source"
-durable=$control/source/src/store/sled/durable.rs
-sed -i -e '/^#\[unsafe(no_mangle)\]$/d' -e 's/SYNCS\.load(/SYNCS.fetch_add(1, /' "$durable"
-if [ "$(diff src/store/sled/durable.rs "$durable" | grep -c '^[<>]')" != 3 ]; then
-    echo "the control could not be made: durable.rs has changed, and this script has to follow" >&2
+patched=$control/source/src/store/sled/engine/fdatasync.rs
+sed -i -e '/^#\[unsafe(no_mangle)\]$/d' -e 's/SYNCS\.load(/SYNCS.fetch_add(1, /' "$patched"
+if [ "$(diff src/store/sled/engine/fdatasync.rs "$patched" | grep -c '^[<>]')" != 3 ]; then
+    echo "the control could not be made: fdatasync.rs has changed, and this script has to follow" >&2
     exit 1
 fi
 cd "$control/source"

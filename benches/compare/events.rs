@@ -1,5 +1,5 @@
-//! The events that are sent and stored: names out of 50, users out of 1,000, details of three fields. A generator of its own makes
-//! every run's the same.
+//! The events that are sent and stored: names out of 50, users out of 1,000, details of three
+//! fields. A generator of its own makes every run's the same.
 
 pub(crate) const NAMES: u64 = 50;
 pub(crate) const USERS: usize = 1_000;

@@ -1,5 +1,6 @@
-//! Fills a store with events of the last days, past HTTP: it drives the store's own contract with moments of its choice, which a
-//! server does not let its clients do. Everything is made of numbers, so that whoever reads knows what to ask for.
+//! Fills a store with events of the last days, past HTTP: it drives the store's own contract with
+//! moments of its choice, which a server does not let its clients do. Everything is made of
+//! numbers, so that whoever reads knows what to ask for.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
@@ -36,7 +37,8 @@ const LEAST_ACCOUNTS: u64 = USERS as u64 + 2;
 const AT_ONCE: u64 = 64;
 /// Batches between which the store is left to itself for a while.
 const SETTLE_EVERY: usize = 1_000;
-/// How long the database then has to clean up behind all that: it does so twice a second, a quarter of a second at a time.
+/// How long the database then has to clean up behind all that: it does so twice a second, a quarter
+/// of a second at a time.
 const REST: Duration = Duration::from_secs(20);
 const DAY: Duration = Duration::from_hours(24);
 
@@ -145,7 +147,8 @@ pub(crate) fn fill(home: &Home, mix: Mix) -> Outcome<Filled> {
     })
 }
 
-/// Stores all events and lets the store settle now and then, as it does in a server; how long each of the two took.
+/// Stores all events and lets the store settle now and then, as it does in a server; how long each
+/// of the two took.
 async fn store_events(
     store: &Arc<SledStore>,
     mix: Mix,
@@ -284,7 +287,8 @@ async fn append(store: &SledStore, mix: Mix, batch: u64, now: Timestamp) -> Resu
     }
 }
 
-/// Lets the store do what a server's sweep has it do in the background, until it says that nothing is left.
+/// Lets the store do what a server's sweep has it do in the background, until it says that nothing
+/// is left.
 async fn settle(store: &dyn Store, now: Timestamp) -> Outcome<()> {
     let keep = Retention {
         events: Duration::from_hours(24 * 90),

@@ -1,5 +1,5 @@
-//! The floor: what this stack can do at most. A bare hyper 1 server with doorward's runtime and connection settings, which reads
-//! whatever body comes and answers a constant one.
+//! The floor: what this stack can do at most. A bare hyper 1 server with doorward's runtime and
+//! connection settings, which reads whatever body comes and answers a constant one.
 
 use std::convert::Infallible;
 use std::net::Ipv4Addr;

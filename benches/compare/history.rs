@@ -1,4 +1,5 @@
-//! What can be asked about many events, and what they weigh: over HTTP, on one kept-alive connection, with nothing subtracted.
+//! What can be asked about many events, and what they weigh: over HTTP, on one kept-alive
+//! connection, with nothing subtracted.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -250,7 +251,8 @@ fn loaded(server: &Killed) -> Outcome<Figure> {
     ))
 }
 
-/// The newest hundred that fit, however many pages it takes: how long, how many there were, and how many pages.
+/// The newest hundred that fit, however many pages it takes: how long, how many there were, and how
+/// many pages.
 fn newest_hundred(
     client: &mut Client,
     filter: &str,
@@ -276,7 +278,8 @@ fn newest_hundred(
     }
 }
 
-/// Asks often, or as often as there is time for; in milliseconds. The first answer, which fills the caches, counts like the others.
+/// Asks often, or as often as there is time for; in milliseconds. The first answer, which fills the
+/// caches, counts like the others.
 fn repeat(mut ask: impl FnMut() -> Outcome<Option<Duration>>) -> Outcome<Option<Vec<f64>>> {
     let (mut times, started) = (Vec::new(), Instant::now());
     while times.len() < ASKS && (times.len() < FEWEST_ASKS || started.elapsed() < ASKING) {

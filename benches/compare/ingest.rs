@@ -94,7 +94,8 @@ impl Furnished {
         Ok(rows)
     }
 
-    /// What the floor does here with requests that have no body: the same as was measured where the goals were set.
+    /// What the floor does here with requests that have no body: the same as was measured where the
+    /// goals were set.
     fn floor_here(&self, floor: &Killed) -> Outcome<f64> {
         let runs = (0..self.pace.rounds)
             .map(|_| wrk::run(&get("/".into(), None), floor.port, 64, self.pace.seconds))

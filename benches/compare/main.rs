@@ -1,8 +1,10 @@
-//! doorward beside what its stack can do at most and beside `PocketBase`, in one run on one machine: `cargo bench --bench compare`.
+//! doorward beside what its stack can do at most and beside `PocketBase`, in one run on one
+//! machine: `cargo bench --bench compare`.
 //!
-//! `-- --short` is a look (1 s, one round), `-- --long` a measurement (10 s, five rounds), `-- --write` puts the tables into
-//! `docs/performance.md` and the chart beside it, `-- --only WORD` runs one group: idle, reads, singles, batches, logins, history;
-//! `-- --events N` says how many events the history has.
+//! `-- --short` is a look (1 s, one round), `-- --long` a measurement (10 s, five rounds), `--
+//! --write` puts the tables into `docs/performance.md` and the chart beside it, `-- --only WORD`
+//! runs one group: idle, reads, singles, batches, logins, history; `-- --events N` says how many
+//! events the history has.
 //!
 //! `-- fill --into DIR` fills a store, `-- ask --of DIR` asks one that was filled.
 #![expect(clippy::disallowed_methods, reason = "a bench reads the clock")]

@@ -1,4 +1,5 @@
-//! The measurements, each by itself. What is compared with the floor takes turns with it: floor, doorward, floor, doorward.
+//! The measurements, each by itself. What is compared with the floor takes turns with it: floor,
+//! doorward, floor, doorward.
 
 use std::time::{Duration, Instant};
 
@@ -38,8 +39,9 @@ pub(crate) struct Furnished {
 /// What a group of measurements says.
 pub(crate) type Said = (Vec<Figure>, Vec<Versus>);
 
-/// What does not depend on any data: size, start and memory of a server that has nothing to do. It has the default configuration:
-/// an administrator's password in clear would be hashed at every start.
+/// What does not depend on any data: size, start and memory of a server that has nothing to do. It
+/// has the default configuration: an administrator's password in clear would be hashed at every
+/// start.
 pub(crate) fn idle(pace: Pace) -> Outcome<Vec<Figure>> {
     let home = Home::new("empty")?;
     subject::stop(home.start("")?)?;
@@ -262,7 +264,8 @@ fn good(run: Run) -> Outcome<Run> {
     Ok(run)
 }
 
-/// One Argon2id hash with the default cost (19 MiB, two passes), on memory that is there already: the middle of eleven.
+/// One Argon2id hash with the default cost (19 MiB, two passes), on memory that is there already:
+/// the middle of eleven.
 fn time_of_a_hash() -> Outcome<f64> {
     let wrong = |error: argon2::Error| format!("argon2: {error}");
     let params = Params::new(19 * 1024, 2, 1, Some(32)).map_err(wrong)?;

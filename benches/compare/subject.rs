@@ -1,4 +1,5 @@
-//! What is measured: the release binary as a process of its own, and the little HTTP that it takes to furnish it.
+//! What is measured: the release binary as a process of its own, and the little HTTP that it takes
+//! to furnish it.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -256,7 +257,8 @@ impl Client {
         }
     }
 
-    /// Sends one request and reads the head of its answer: its status, and the length of the body unless that comes in chunks.
+    /// Sends one request and reads the head of its answer: its status, and the length of the body
+    /// unless that comes in chunks.
     fn send(
         &mut self,
         method: &str,

@@ -85,7 +85,8 @@ const STYLE: &str = "<style>\n\
     @media(prefers-color-scheme:dark){text{fill:#e6edf3}}\n\
     </style>\n";
 
-/// As a chart: a group of bars for each kind of work, each group with a scale of its own, from zero.
+/// As a chart: a group of bars for each kind of work, each group with a scale of its own, from
+/// zero.
 pub(crate) fn chart(all: &[Versus]) -> String {
     let (mut drawn, mut y) = (String::new(), 4.0);
     for it in all {

@@ -1,4 +1,5 @@
-//! The load: `wrk` with one thread, told what to send by a Lua script, read by a line that the script prints at its end.
+//! The load: `wrk` with one thread, told what to send by a Lua script, read by a line that the
+//! script prints at its end.
 
 use std::fmt::Write;
 use std::fs;
@@ -30,7 +31,8 @@ pub(crate) struct Running {
     child: Child,
 }
 
-/// The requests are rendered before the first is sent: choosing the next one is all that is left to do for Lua.
+/// The requests are rendered before the first is sent: choosing the next one is all that is left to
+/// do for Lua.
 const SCRIPT: &str = r#"
 local requests, turn = {}, 0
 function init(args)

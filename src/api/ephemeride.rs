@@ -1,4 +1,5 @@
-//! Ephemeride: accounts and sessions. Timestamps are milliseconds since the epoch; a session's `id` is its secret.
+//! Ephemeride: accounts and sessions. Timestamps are milliseconds since the epoch; a session's `id`
+//! is its secret.
 
 use std::future::ready;
 use std::net::IpAddr;

@@ -1,5 +1,5 @@
-//! The APIs: one file each, with its route table, its wire types, its handlers and its way to word an error. An API translates; what
-//! happens is decided in `service`.
+//! The APIs: one file each, with its route table, its wire types, its handlers and its way to word
+//! an error. An API translates; what happens is decided in `service`.
 
 pub mod admin;
 pub mod angen;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use super::error::CliError;
 use crate::config::{self, Config};
 
-/// Reads the configuration file, with systemd's credentials at hand, and prints its warnings to standard error.
+/// Reads the configuration file, with systemd's credentials at hand, and prints its warnings to
+/// standard error.
 pub(super) fn read_config(path: &Path) -> Result<Config, CliError> {
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let loaded = config::load(path, credentials.as_deref()).map_err(CliError::Configuration)?;

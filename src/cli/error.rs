@@ -5,7 +5,8 @@ use std::fmt;
 
 use crate::config::Complaints;
 
-/// Why a command ended early. It is shown as a sentence that says what to do, and knows its exit code.
+/// Why a command ended early. It is shown as a sentence that says what to do, and knows its exit
+/// code.
 #[derive(Debug)]
 pub enum CliError {
     /// The configuration is wrong: exit code 2.

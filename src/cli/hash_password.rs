@@ -1,5 +1,6 @@
-//! `doorward hash-password`: turns a password into the hash that stands in the configuration file. The password comes from the
-//! terminal, unseen, or from a pipe; never from the command line, which other users can read.
+//! `doorward hash-password`: turns a password into the hash that stands in the configuration file.
+//! The password comes from the terminal, unseen, or from a pipe; never from the command line, which
+//! other users can read.
 
 use std::io::{BufRead, IsTerminal, Read};
 use std::path::Path;

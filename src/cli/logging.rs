@@ -1,4 +1,5 @@
-//! How log lines look: for people, or one JSON object a line. They go to standard error; systemd keeps them.
+//! How log lines look: for people, or one JSON object a line. They go to standard error; systemd
+//! keeps them.
 
 use std::io::Write;
 

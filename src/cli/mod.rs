@@ -1,4 +1,5 @@
-//! The command line: its grammar, its help and its exit codes. Each subcommand has a file of its own.
+//! The command line: its grammar, its help and its exit codes. Each subcommand has a file of its
+//! own.
 
 mod check_config;
 mod console;

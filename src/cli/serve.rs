@@ -1,4 +1,5 @@
-//! `doorward serve`: opens everything in order, serves until told to stop, closes everything in order.
+//! `doorward serve`: opens everything in order, serves until told to stop, closes everything in
+//! order.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -39,8 +40,9 @@ pub(super) fn run(config: &Path) -> Result<(), CliError> {
     runtime.block_on(serve(config, meter))
 }
 
-/// What we write is for us alone, and what we know is in no core dump. A panic in one of the database's own threads would
-/// leave requests waiting for ever: it ends the process, which has told nobody of anything that is not on the disk.
+/// What we write is for us alone, and what we know is in no core dump. A panic in one of the
+/// database's own threads would leave requests waiting for ever: it ends the process, which has
+/// told nobody of anything that is not on the disk.
 fn harden() {
     rustix::process::umask(Mode::from_raw_mode(0o077));
     let undumpable = rustix::process::DumpableBehavior::NotDumpable;

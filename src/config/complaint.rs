@@ -1,4 +1,5 @@
-//! What is wrong with a configuration: sentences, each with its place, all of them at once. No sentence ever holds a secret.
+//! What is wrong with a configuration: sentences, each with its place, all of them at once. No
+//! sentence ever holds a secret.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -35,7 +36,8 @@ impl Complaint {
     }
 }
 
-/// Every mistake of one configuration, in the order of its lines; shown one a line, as `FILE:LINE: sentence`.
+/// Every mistake of one configuration, in the order of its lines; shown one a line, as `FILE:LINE:
+/// sentence`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Complaints {
     file: Option<PathBuf>,
@@ -89,8 +91,8 @@ pub(super) fn position(text: &str, offset: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, column)
 }
 
-/// The known name that `name` was most likely meant to be: the same last part in another section, or else the one with
-/// the fewest letters to change, if those are few.
+/// The known name that `name` was most likely meant to be: the same last part in another section,
+/// or else the one with the fewest letters to change, if those are few.
 pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let last = |key: &str| key.rsplit('.').next().map(str::to_owned);
     let cost = |key: &str| (last(key) != last(name), distance(name, key));
@@ -98,7 +100,8 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
     (!elsewhere || distance <= 2.max(name.len() / 4)).then_some(key)
 }
 
-/// How many letters must be put in, left out or changed to make `left` into `right` (Levenshtein's distance).
+/// How many letters must be put in, left out or changed to make `left` into `right` (Levenshtein's
+/// distance).
 fn distance(left: &str, right: &str) -> usize {
     let mut row: Vec<usize> = (0..=right.chars().count()).collect();
     for (number, here) in left.chars().enumerate() {

@@ -1,5 +1,5 @@
-//! From the text of a configuration file to a checked `Config`. Nothing stops at the first mistake: what can still be read is read,
-//! and every complaint is kept.
+//! From the text of a configuration file to a checked `Config`. Nothing stops at the first mistake:
+//! what can still be read is read, and every complaint is kept.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -18,7 +18,8 @@ use super::{
     Storage, Tokens,
 };
 
-/// A configuration is small, even with thousands of invites: whatever is longer than this is another file.
+/// A configuration is small, even with thousands of invites: whatever is longer than this is
+/// another file.
 const CONFIG_FILE_BYTES: u64 = 1024 * 1024;
 
 /// A configuration as it came from its file.
@@ -30,14 +31,15 @@ pub struct Loaded {
     pub warnings: Vec<String>,
 }
 
-/// The file that is read when none is named: `env`, the value of `$DOORWARD_CONFIG`, or else `/etc/doorward/config.toml`.
+/// The file that is read when none is named: `env`, the value of `$DOORWARD_CONFIG`, or else
+/// `/etc/doorward/config.toml`.
 pub fn default_path(env: Option<OsString>) -> PathBuf {
     let named = env.filter(|path| !path.is_empty());
     named.map_or_else(|| PathBuf::from("/etc/doorward/config.toml"), PathBuf::from)
 }
 
-/// Reads the text of a configuration file; relative paths in it begin at `base_dir`. An empty text gives the default
-/// configuration.
+/// Reads the text of a configuration file; relative paths in it begin at `base_dir`. An empty text
+/// gives the default configuration.
 pub fn parse(text: &str, base_dir: &Path) -> Result<Config, Complaints> {
     let reading = read(text, base_dir, None);
     reading
@@ -45,8 +47,8 @@ pub fn parse(text: &str, base_dir: &Path) -> Result<Config, Complaints> {
         .map_err(|list| Complaints::new(None, list))
 }
 
-/// Reads a configuration file. `credentials` is systemd's `$CREDENTIALS_DIRECTORY`: files of passwords in it are
-/// taken whatever their mode says.
+/// Reads a configuration file. `credentials` is systemd's `$CREDENTIALS_DIRECTORY`: files of
+/// passwords in it are taken whatever their mode says.
 pub fn load(path: &Path, credentials: Option<&Path>) -> Result<Loaded, Complaints> {
     let complain = |list| Complaints::new(Some(path), list);
     let (text, mode) = contents(path).map_err(|it| complain(vec![it]))?;
@@ -181,7 +183,8 @@ fn find_unknown(reader: &mut Reader<'_>, table: &DeTable<'_>, prefix: &str) {
 
 /// Complains about keys that exclude each other and about keys whose companion is missing.
 fn check_companions(reader: &mut Reader<'_>, document: &DeTable<'_>) {
-    // An empty list says nothing, so the example file's `passwords = []` may stay beside a `passwords_file`.
+    // An empty list says nothing, so the example file's `passwords = []` may stay beside a
+    // `passwords_file`.
     let is_empty = |value: &Value<'_>| value.get_ref().as_array().is_some_and(|it| it.is_empty());
     let given = |key: &str| find(document, key).filter(|value| !is_empty(value));
     let place = |key: &&'static str| given(key).map(|value| (value.span(), *key));
@@ -211,7 +214,8 @@ fn check_companions(reader: &mut Reader<'_>, document: &DeTable<'_>) {
     }
 }
 
-/// Complains about a time that is shorter than another that it must outlast, at whichever of them the owner said.
+/// Complains about a time that is shorter than another that it must outlast, at whichever of them
+/// the owner said.
 fn check_lengths(reader: &mut Reader<'_>, document: &DeTable<'_>, config: &Config) {
     for (longer, shorter, lengths) in NOT_SHORTER {
         let [long, short] = lengths(config);
@@ -224,7 +228,8 @@ fn check_lengths(reader: &mut Reader<'_>, document: &DeTable<'_>, config: &Confi
     }
 }
 
-/// Adds what is not TOML at all, once a line. What else was said of such a line was guessed from its remains and is dropped.
+/// Adds what is not TOML at all, once a line. What else was said of such a line was guessed from
+/// its remains and is dropped.
 fn add_faults(reader: &mut Reader<'_>, faults: &[toml::de::Error]) {
     let mut said = Vec::new();
     for fault in faults {

@@ -1,5 +1,5 @@
-//! Invites as an owner configures them: a code alone, or a table with the number of uses and an end. A code opens an account, so no
-//! complaint repeats it.
+//! Invites as an owner configures them: a code alone, or a table with the number of uses and an
+//! end. A code opens an account, so no complaint repeats it.
 
 use chrono::DateTime;
 use toml::de::{DeTable, DeValue};

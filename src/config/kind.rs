@@ -1,4 +1,5 @@
-//! What a setting's value may be and where it goes: TOML value in, field of the configuration out, or a complaint.
+//! What a setting's value may be and where it goes: TOML value in, field of the configuration out,
+//! or a complaint.
 
 use std::fs::File;
 use std::ops::RangeInclusive;

@@ -1,7 +1,9 @@
-//! The configuration: one TOML file, read once, checked whole. `SETTINGS` (in `settings`) names every key with its kind, default and
-//! meaning; the parser, the example file and the README's table come from it. Nothing outside this module sees TOML.
+//! The configuration: one TOML file, read once, checked whole. `SETTINGS` (in `settings`) names
+//! every key with its kind, default and meaning; the parser, the example file and the README's
+//! table come from it. Nothing outside this module sees TOML.
 //!
-//! The sections' `Default` is a blank to be filled in; `parse("", …)` is what gives the default configuration.
+//! The sections' `Default` is a blank to be filled in; `parse("", …)` is what gives the default
+//! configuration.
 
 mod complaint;
 mod file;
@@ -222,7 +224,8 @@ pub struct Events {
     pub max_bytes: u64,
     /// Names of events that are counted by themselves.
     pub max_names: usize,
-    /// How often a live stream of events shows that it is alive, and looks whether its token still is.
+    /// How often a live stream of events shows that it is alive, and looks whether its token still
+    /// is.
     pub heartbeat: Duration,
 }
 

@@ -45,7 +45,8 @@ impl<'a> Reader<'a> {
             .push(Complaint::at(self.text, span.start, sentence));
     }
 
-    /// Notes that `name` is no `what` ("key" or "section"), and offers the nearest of the `known` ones.
+    /// Notes that `name` is no `what` ("key" or "section"), and offers the nearest of the `known`
+    /// ones.
     pub(super) fn unknown<'k>(
         &mut self,
         span: &Range<usize>,

@@ -17,8 +17,9 @@ const HEADER: &[&str] = &[
     "\"10, then 1 per 6s\", which is ten at once and then one more every six seconds.",
 ];
 
-/// The text of `config.example.toml`: every setting with its meaning and its default, or, commented out, an example where there is
-/// no default. Read as a configuration it says the same as an empty file.
+/// The text of `config.example.toml`: every setting with its meaning and its default, or, commented
+/// out, an example where there is no default. Read as a configuration it says the same as an empty
+/// file.
 pub fn example_file() -> String {
     let mut lines: Vec<String> = HEADER
         .iter()

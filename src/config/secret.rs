@@ -1,5 +1,5 @@
-//! Passwords as an owner configures them: in clear, as an Argon2id hash, or in a file of their own. Nothing here says in a
-//! complaint what a password is.
+//! Passwords as an owner configures them: in clear, as an Argon2id hash, or in a file of their own.
+//! Nothing here says in a complaint what a password is.
 
 use std::fs::File;
 use std::io::Read;
@@ -92,8 +92,8 @@ fn empty<T>(path: &Path) -> Result<T, Wrong> {
     because(format!(r#"names "{}", which is empty"#, path.display()))
 }
 
-/// The text of a file that nobody but its owner may read. What stands under `credentials` is guarded by systemd, whatever its
-/// mode says.
+/// The text of a file that nobody but its owner may read. What stands under `credentials` is
+/// guarded by systemd, whatever its mode says.
 fn contents(path: &Path, credentials: Option<&Path>) -> Result<Zeroizing<String>, Wrong> {
     let shown = path.display();
     let unreadable = |cause| Wrong::Because(format!(r#"names "{shown}": {cause}"#).into());

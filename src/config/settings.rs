@@ -1,5 +1,6 @@
-//! The table of settings: every key with its kind, its default, its meaning and the field it goes to. Whoever adds a setting adds an
-//! entry here and a field in `Config`; parser, example file and README follow.
+//! The table of settings: every key with its kind, its default, its meaning and the field it goes
+//! to. Whoever adds a setting adds an entry here and a field in `Config`; parser, example file and
+//! README follow.
 
 use std::time::Duration;
 
@@ -25,7 +26,8 @@ pub(super) const ALTERNATIVES: &[&[&str]] = &[
 /// Keys that are worth nothing without each other.
 pub(super) const TOGETHER: &[[&str; 2]] = &[["server.tls.cert", "server.tls.key"]];
 
-/// A time that must not be shorter than another: its key, the other's key, and both as they are configured.
+/// A time that must not be shorter than another: its key, the other's key, and both as they are
+/// configured.
 pub(super) type NotShorter = (&'static str, &'static str, fn(&Config) -> [Duration; 2]);
 
 /// Every such pair.
@@ -33,7 +35,8 @@ pub(super) const NOT_SHORTER: &[NotShorter] = &[("events.keep_counts", "events.r
     [of.events.keep_counts, of.events.retention]
 })];
 
-/// Every setting, section by section, in the order of the example file. A section's sub-sections come after its own keys.
+/// Every setting, section by section, in the order of the example file. A section's sub-sections
+/// come after its own keys.
 pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "server.listen",

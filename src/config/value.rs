@@ -1,5 +1,6 @@
-//! The texts that stand in the configuration file (durations, sizes, rates, addresses), each read into what it means. A text that
-//! cannot be read earns the rest of a sentence that begins with its key.
+//! The texts that stand in the configuration file (durations, sizes, rates, addresses), each read
+//! into what it means. A text that cannot be read earns the rest of a sentence that begins with its
+//! key.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};

@@ -1,5 +1,5 @@
-//! What the log says about requests: faults, floods, and, where asked for, a line for each. Never a query string, a header or a
-//! body.
+//! What the log says about requests: faults, floods, and, where asked for, a line for each. Never a
+//! query string, a header or a body.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -38,7 +38,8 @@ impl fmt::Display for RequestInfo {
 #[derive(Default)]
 pub(super) struct AccessLog {
     proxy_was_mentioned: AtomicBool,
-    /// Refusals for coming too often, and for our being busy or broken, apart: the first must not hide the second.
+    /// Refusals for coming too often, and for our being busy or broken, apart: the first must not
+    /// hide the second.
     too_many: Flood,
     unavailable: Flood,
 }

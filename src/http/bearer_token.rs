@@ -1,4 +1,5 @@
-//! The token a request shows. Each API documents a header of its own; all are understood everywhere.
+//! The token a request shows. Each API documents a header of its own; all are understood
+//! everywhere.
 
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
@@ -24,8 +25,8 @@ impl std::fmt::Debug for BearerToken<'_> {
     }
 }
 
-/// The token among these headers. An empty header is none; the same token twice is one; two different ones are a bad
-/// request.
+/// The token among these headers. An empty header is none; the same token twice is one; two
+/// different ones are a bad request.
 pub(super) fn find(headers: &HeaderMap) -> Result<Option<BearerToken<'_>>, Error> {
     let authorization = headers.get_all(AUTHORIZATION).iter().map(credentials);
     let own = OWN_HEADERS

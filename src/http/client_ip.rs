@@ -13,8 +13,9 @@ pub(super) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
     trusted.iter().any(|network| network.contains(&address))
 }
 
-/// The client behind `peer`: from the right, the first address in `X-Forwarded-For` that is no trusted proxy's. What cannot be read
-/// ends the search, for everything left of it is hearsay: then it is the last proxy that could be read.
+/// The client behind `peer`: from the right, the first address in `X-Forwarded-For` that is no
+/// trusted proxy's. What cannot be read ends the search, for everything left of it is hearsay: then
+/// it is the last proxy that could be read.
 pub(super) fn client(peer: IpAddr, trusted: &[IpNet], headers: &HeaderMap) -> IpAddr {
     let mut client = peer;
     let lines = headers.get_all(FORWARDED_FOR).iter().rev();

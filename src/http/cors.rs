@@ -1,5 +1,5 @@
-//! Which scripts of other origins may call us (the Fetch standard's CORS protocol). No credentials are involved: tokens travel in
-//! headers that a script sets itself.
+//! Which scripts of other origins may call us (the Fetch standard's CORS protocol). No credentials
+//! are involved: tokens travel in headers that a script sets itself.
 
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -53,7 +53,8 @@ impl Cors {
         }
     }
 
-    /// Marks an answer. Where the rule depends on the origin, caches are told so even when it was not allowed.
+    /// Marks an answer. Where the rule depends on the origin, caches are told so even when it was
+    /// not allowed.
     pub(super) fn mark(&self, allowed: Option<HeaderValue>, answer: &mut HeaderMap) {
         if matches!(self, Cors::These(_)) {
             answer.append(VARY, HeaderValue::from_static("Origin"));
@@ -64,7 +65,8 @@ impl Cors {
         }
     }
 
-    /// The answer to OPTIONS: what the path allows, and, if a browser asks for an origin that is allowed, what its script may send.
+    /// The answer to OPTIONS: what the path allows, and, if a browser asks for an origin that is
+    /// allowed, what its script may send.
     pub(super) fn options(&self, asked: &HeaderMap, allow: &str) -> Reply {
         let methods = HeaderValue::from_str(allow).unwrap_or(HeaderValue::from_static("OPTIONS"));
         let reply = Reply::empty(204).header(ALLOW, methods.clone());

@@ -1,5 +1,5 @@
-//! The one path that every request takes: its name, the reading of the clock, manners, route, size and type of the body, token,
-//! body, handler, answer.
+//! The one path that every request takes: its name, the reading of the clock, validation, route,
+//! size and type of the body, token, body, handler, answer.
 
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -39,7 +39,8 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const BEARER: HeaderValue = HeaderValue::from_static("Bearer");
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
-/// Answers requests, whatever comes: every future of `handle` ends in an answer, also when a handler panics.
+/// Answers requests, whatever comes: every future of `handle` ends in an answer, also when a
+/// handler panics.
 pub struct Dispatcher {
     router: Router,
     services: Arc<Services>,
@@ -66,7 +67,8 @@ enum Authorized {
 }
 
 impl Dispatcher {
-    /// A dispatcher over these APIs. An unknown path that is nearest to none is worded by the API of `/`.
+    /// A dispatcher over these APIs. An unknown path that is nearest to none is worded by the API
+    /// of `/`.
     pub fn new(apis: &[&'static Api], services: Arc<Services>) -> Dispatcher {
         Dispatcher {
             router: Router::new(apis),
@@ -106,9 +108,9 @@ impl Dispatcher {
         let matched = self.router.find(parts.uri.path());
         let render_error = matched.render_error;
 
-        let manners = request_validation::judge(&parts);
-        let malformed = matches!(manners, Err(Rejection::Malformed(_)));
-        let outcome = match target(manners, &parts, &matched) {
+        let validated = request_validation::judge(&parts);
+        let malformed = matches!(validated, Err(Rejection::Malformed(_)));
+        let outcome = match target(validated, &parts, &matched) {
             Err(error) => Err(error),
             Ok(Target::Options(allow)) => Ok((self.cors.options(&parts.headers, &allow), None)),
             Ok(Target::Run(route, params)) => {
@@ -282,7 +284,8 @@ impl Dispatcher {
         Ok(response)
     }
 
-    /// A failure in the words of the API it concerns; what is behind it goes to the log, here and nowhere else.
+    /// A failure in the words of the API it concerns; what is behind it goes to the log, here and
+    /// nowhere else.
     fn bad(
         &self,
         info: &RequestInfo,
@@ -322,12 +325,12 @@ impl Authorized {
 
 /// What the request is about, or why it is about nothing.
 fn target(
-    manners: Result<(), Rejection>,
+    validated: Result<(), Rejection>,
     parts: &Parts,
     matched: &RouteMatch<'_>,
 ) -> Result<Target, Error> {
     let resource = matched.resource.as_ref();
-    match manners {
+    match validated {
         Err(Rejection::Malformed(why)) => return Err(Error::invalid(why)),
         Err(Rejection::UnknownMethod) => {
             let allow = resource.map(|(resource, _)| Arc::clone(resource.allow()));
@@ -376,7 +379,8 @@ fn says_json(request: &RequestContext) -> bool {
     subtype == b"json" || subtype.ends_with(b"+json")
 }
 
-/// The future's own outcome, or, if it panics, our fault. The panic's text is for standard error, not for clients.
+/// The future's own outcome, or, if it panics, our fault. The panic's text is for standard error,
+/// not for clients.
 async fn caught<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let mut future = pin!(future);
     std::future::poll_fn(|context| {

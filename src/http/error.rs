@@ -1,5 +1,5 @@
-//! What can go wrong, in HTTP's terms. A refusal of the service and a fault of the wire meet in one `Error`; the status
-//! comes from one table; each API words it in its own shape.
+//! What can go wrong, in HTTP's terms. A refusal of the service and a fault of the wire meet in one
+//! `Error`; the status comes from one table; each API words it in its own shape.
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -9,8 +9,8 @@ use tokio::time::timeout;
 
 use super::{Error, ErrorCode};
 
-/// What a refused client has under way is read and thrown away, so that it sees the answer and not a broken connection:
-/// at most so much of it,
+/// What a refused client has under way is read and thrown away, so that it sees the answer and not
+/// a broken connection: at most so much of it,
 const DISCARD_BYTES: usize = 16 * 1024 * 1024;
 /// and for at most so long.
 const DISCARD_TIME: Duration = Duration::from_secs(1);
@@ -20,8 +20,8 @@ const FIRST_RESERVE: usize = 64 * 1024;
 /// A body that may not have been asked for yet.
 pub(super) struct IncomingBody<B> {
     body: B,
-    /// Nothing comes by waiting: the client sends it only when told to go on (RFC 9110, 10.1.1), and reading is telling;
-    /// or it was too slow.
+    /// Nothing comes by waiting: the client sends it only when told to go on (RFC 9110, 10.1.1),
+    /// and reading is telling; or it was too slow.
     stuck: bool,
     over: bool,
 }
@@ -112,7 +112,8 @@ where
         }
     }
 
-    /// Gets rid of what was not read. False when there is more: then the connection cannot be used again.
+    /// Gets rid of what was not read. False when there is more: then the connection cannot be used
+    /// again.
     pub(super) async fn settle(&mut self) -> bool {
         if self.over || self.stuck {
             return self.over;

@@ -1,12 +1,14 @@
-//! What `serde_json` does not look at: keys that come twice, and depth in values that are kept as they came. It validates
-//! nothing else and never recurses; whoever parses the text afterwards refuses what is no JSON.
+//! What `serde_json` does not look at: keys that come twice, and depth in values that are kept as
+//! they came. It validates nothing else and never recurses; whoever parses the text afterwards
+//! refuses what is no JSON.
 
 use std::fmt;
 use std::ops::Range;
 
 use crate::model::limits::JSON_DEPTH;
 
-/// Keys that may be waiting for the end of their objects at once: more than any honest body has, and a bound on memory.
+/// Keys that may be waiting for the end of their objects at once: more than any honest body has,
+/// and a bound on memory.
 const OPEN_KEYS: usize = 65_536;
 
 /// Up to so many keys of one object are compared each with each; more are sorted first.
@@ -54,7 +56,8 @@ pub fn scan_object(text: &str) -> Result<(), Fault> {
 /// The memory of a scan, so that many small texts can be looked at without allocating for each.
 #[derive(Default)]
 pub struct Scanner {
-    /// Keys of the objects that are open, outermost first. A place behind the end of the text is one in `unescaped`.
+    /// Keys of the objects that are open, outermost first. A place behind the end of the text is
+    /// one in `unescaped`.
     keys: Vec<Range<usize>>,
     unescaped: Vec<u8>,
     /// Where the keys of each open container begin.
@@ -102,8 +105,8 @@ impl Scanner {
                 _ => {}
             }
         }
-        // A text that ends early is no JSON; but its open objects are judged too, so that the answer does not depend
-        // on who looks first.
+        // A text that ends early is no JSON; but its open objects are judged too, so that the
+        // answer does not depend on who looks first.
         while !self.starts.is_empty() {
             self.close(bytes)?;
         }
@@ -128,7 +131,8 @@ impl Scanner {
             self.keys.push(key);
             return Ok(());
         }
-        // Rare: the parser itself knows best what an escaped key says. One it cannot read is no JSON anyway.
+        // Rare: the parser itself knows best what an escaped key says. One it cannot read is no
+        // JSON anyway.
         let quoted = bytes.get(key.start - 1..=key.end).unwrap_or_default();
         if let Ok(text) = serde_json::from_slice::<String>(quoted) {
             let start = bytes.len() + self.unescaped.len();
@@ -175,7 +179,8 @@ impl Scanner {
     }
 }
 
-/// Where the string that begins at `at` ends: the place of its closing quote, or the end of the text.
+/// Where the string that begins at `at` ends: the place of its closing quote, or the end of the
+/// text.
 fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
     while let Some(&byte) = bytes.get(at) {
         match byte {
@@ -187,8 +192,8 @@ fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
     bytes.len()
 }
 
-/// Mends two slips that stand in published examples: a comma directly before a closing bracket, and a `%` directly before
-/// `{`. None if there is nothing to mend.
+/// Mends two slips that stand in published examples: a comma directly before a closing bracket, and
+/// a `%` directly before `{`. None if there is nothing to mend.
 pub fn forgive(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut mended: Option<Vec<u8>> = None;
     let mut at = 0;

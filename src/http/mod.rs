@@ -1,5 +1,5 @@
-//! HTTP in itself: routes, requests, replies, failures, and the one path that every request takes. It knows no API: an
-//! API is a table of routes and a way to word errors, and hands both in.
+//! HTTP in itself: routes, requests, replies, failures, and the one path that every request takes.
+//! It knows no API: an API is a table of routes and a way to word errors, and hands both in.
 
 mod access_log;
 mod bearer_token;

@@ -18,7 +18,8 @@ impl Params {
         Some(())
     }
 
-    /// The text of the parameter called `name` in the route's `pattern`, out of the `path` that was asked for.
+    /// The text of the parameter called `name` in the route's `pattern`, out of the `path` that was
+    /// asked for.
     pub fn get<'a>(&self, name: &str, pattern: &str, path: &'a str) -> Option<&'a str> {
         let mut parameters =
             segments(pattern).filter_map(|it| it.strip_prefix('{')?.strip_suffix('}'));
@@ -28,8 +29,8 @@ impl Params {
     }
 }
 
-/// The segments of a path that begins with `/`, without the one slash too many at its end. The root has none, and `//` has
-/// an empty one, which no node bears.
+/// The segments of a path that begins with `/`, without the one slash too many at its end. The root
+/// has none, and `//` has an empty one, which no node bears.
 pub(super) fn segments(path: &str) -> impl Iterator<Item = &str> {
     let inner = path.get(1..).unwrap_or_default();
     let trimmed = if inner == "/" {

@@ -49,7 +49,8 @@ impl Reply {
         Reply::new(status, None, Ok(Bytes::new()))
     }
 
-    /// A body that is made while it is sent. `start` must not wait: it hands the feed to whoever makes the body. It is not called for HEAD.
+    /// A body that is made while it is sent. `start` must not wait: it hands the feed to whoever
+    /// makes the body. It is not called for HEAD.
     pub fn stream(
         status: u16,
         content_type: &'static str,
@@ -60,7 +61,8 @@ impl Reply {
         reply
     }
 
-    /// The same reply, which no cache may keep. A route whose `ResponseSpec` says `secret` has it without asking.
+    /// The same reply, which no cache may keep. A route whose `ResponseSpec` says `secret` has it
+    /// without asking.
     #[must_use]
     pub fn no_store(mut self) -> Reply {
         self.no_store = true;

@@ -1,4 +1,5 @@
-//! A request as a handler sees it: its head, its whole body, who sent it, and what may be done about it.
+//! A request as a handler sees it: its head, its whole body, who sent it, and what may be done
+//! about it.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -35,8 +36,8 @@ pub struct RequestContext {
 }
 
 impl RequestContext {
-    /// The body, which must be a JSON object. 400 names the field that does not fit; keys that come twice and deep nesting
-    /// are refused anywhere in it, unknown keys are not.
+    /// The body, which must be a JSON object. 400 names the field that does not fit; keys that come
+    /// twice and deep nesting are refused anywhere in it, unknown keys are not.
     pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Error> {
         read_object(&self.body)
     }
@@ -52,7 +53,8 @@ impl RequestContext {
         QueryString::new(self.parts.uri.query().unwrap_or_default())
     }
 
-    /// The part of the path that stands for `{name}` in the route; empty if the route has no such parameter.
+    /// The part of the path that stands for `{name}` in the route; empty if the route has no such
+    /// parameter.
     pub fn param(&self, name: &str) -> &str {
         self.params
             .get(name, self.pattern, self.parts.uri.path())
@@ -90,14 +92,15 @@ impl RequestContext {
         Client::new(self.address, self.user_agent().as_deref())
     }
 
-    /// The token in whichever header it came; two different ones are a bad request. A `Principal` or `User` handler
-    /// has no need to ask.
+    /// The token in whichever header it came; two different ones are a bad request. A `Principal`
+    /// or `User` handler has no need to ask.
     pub fn token(&self) -> Result<Option<BearerToken<'_>>, Error> {
         bearer_token::find(&self.parts.headers)
     }
 }
 
-/// Reads a JSON object as `T`: a struct could be read from a list too, field by field, but an API's object cannot.
+/// Reads a JSON object as `T`: a struct could be read from a list too, field by field, but an API's
+/// object cannot.
 pub fn read_object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {
     if !body.trim_ascii_start().starts_with(b"{") {
         return Err(Error::invalid("The body must be a JSON object"));
@@ -111,14 +114,16 @@ pub fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {
     read_scanning(body)
 }
 
-/// As `read`, for a `T` that by itself refuses keys that come twice and deep nesting, and is large enough to be worth it.
+/// As `read`, for a `T` that by itself refuses keys that come twice and deep nesting, and is large
+/// enough to be worth it.
 pub fn read_scanning<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {
     // Text that is known to be UTF-8 as a whole is not judged again string by string.
     let text = str::from_utf8(body).map_err(|_| Error::invalid("The body is not UTF-8"))?;
     serde_json::from_str(text).map_err(|error| explain::<T>(body, &error))
 }
 
-/// Reads once more, to find out where it went wrong. What the client sent is not repeated to it: it may be a secret.
+/// Reads once more, to find out where it went wrong. What the client sent is not repeated to it: it
+/// may be a secret.
 fn explain<'a, T: Deserialize<'a>>(body: &'a [u8], error: &serde_json::Error) -> Error {
     let mut again = serde_json::Deserializer::from_slice(body);
     let path = match serde_path_to_error::deserialize::<_, T>(&mut again) {

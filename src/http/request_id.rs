@@ -15,7 +15,8 @@ pub(super) struct RequestIds {
 }
 
 impl RequestIds {
-    /// Names that begin with `process`, drawn at random at the start so that two runs can be told apart.
+    /// Names that begin with `process`, drawn at random at the start so that two runs can be told
+    /// apart.
     pub(super) fn of_process(process: [u8; 4]) -> RequestIds {
         RequestIds {
             process: u32::from_be_bytes(process),

@@ -1,7 +1,8 @@
-//! Requests that hyper lets through and we do not: each is a way to make two servers on one connection understand
-//! different things. (What hyper refuses by itself: heads that are too long, transfer codings that do not end in chunked,
-//! Content-Lengths that disagree. Where Content-Length comes with Transfer-Encoding it drops the length unseen and closes
-//! the connection after the answer, as RFC 9112, 6.1 allows.)
+//! Requests that hyper lets through and we do not: each is a way to make two servers on one
+//! connection understand different things. (What hyper refuses by itself: heads that are too long,
+//! transfer codings that do not end in chunked, Content-Lengths that disagree. Where Content-Length
+//! comes with Transfer-Encoding it drops the length unseen and closes the connection after the
+//! answer, as RFC 9112, 6.1 allows.)
 
 use hyper::header::{HOST, HeaderMap, TRANSFER_ENCODING};
 use hyper::http::request::Parts;

@@ -1,6 +1,7 @@
-//! The body of an answer: whole, or made while it is sent. A whole one costs what the bytes cost. One that is made on the way comes
-//! through a few chunks' worth of channel, so that who makes it never runs ahead of who takes it, and it is complete only if its
-//! maker said so: if the maker fails, panics or is cut off, the connection is broken instead, and nobody takes half for all.
+//! The body of an answer: whole, or made while it is sent. A whole one costs what the bytes cost.
+//! One that is made on the way comes through a few chunks' worth of channel, so that who makes it
+//! never runs ahead of who takes it, and it is complete only if its maker said so: if the maker
+//! fails, panics or is cut off, the connection is broken instead, and nobody takes half for all.
 
 use std::any::Any;
 use std::fmt;
@@ -13,7 +14,8 @@ use http_body_util::Full;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::sync::{mpsc, watch};
 
-/// Chunks that may wait for the client: one is on its way to the socket, one is being made, and the others bridge the gap.
+/// Chunks that may wait for the client: one is on its way to the socket, one is being made, and the
+/// others bridge the gap.
 const WAITING_CHUNKS: usize = 4;
 
 /// The body of an answer.
@@ -34,7 +36,8 @@ pub struct Stream {
     guard: Option<Box<dyn Any + Send>>,
 }
 
-/// The end of a stream that its maker gives to. Dropping it without [`BodySender::finish`] breaks the connection.
+/// The end of a stream that its maker gives to. Dropping it without [`BodySender::finish`] breaks
+/// the connection.
 pub struct BodySender {
     chunks: mpsc::Sender<Bytes>,
     complete: Arc<AtomicBool>,
@@ -57,7 +60,8 @@ impl ResponseBody {
         ResponseBody::Whole(Full::new(body))
     }
 
-    /// A body that is made on the way, and where to give its chunks. `stopping` turns true when the server wants to end.
+    /// A body that is made on the way, and where to give its chunks. `stopping` turns true when the
+    /// server wants to end.
     pub(super) fn stream(
         stopping: watch::Receiver<bool>,
         about: String,

@@ -1,5 +1,5 @@
-//! A route: one entry of an API's table. Routing, 405 and `Allow`, HEAD, OPTIONS, CORS, body limits, the API guide and the
-//! tests that loop over every route are computed from it.
+//! A route: one entry of an API's table. Routing, 405 and `Allow`, HEAD, OPTIONS, CORS, body
+//! limits, the API guide and the tests that loop over every route are computed from it.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -66,7 +66,8 @@ pub enum RequestBody {
     Json(&'static [Field]),
     /// Events, of at most `limits.event_body`, each with these fields.
     Events(&'static [Field]),
-    /// Whatever comes, of whatever content type. What is longer than `limits.body` or cannot be read counts as empty.
+    /// Whatever comes, of whatever content type. What is longer than `limits.body` or cannot be
+    /// read counts as empty.
     Anything,
 }
 
@@ -83,7 +84,8 @@ pub enum BodySchema {
     Text,
     /// JSON of a shape that a table of fields cannot say.
     Any,
-    /// Made while it is sent, in one of these content types; without an announced length, so that its end must be seen.
+    /// Made while it is sent, in one of these content types; without an announced length, so that
+    /// its end must be seen.
     Stream(&'static [&'static str]),
 }
 
@@ -140,7 +142,8 @@ impl ResponseSpec {
     }
 }
 
-/// What a handler gives back: its answer, later. Dropping it at any await leaves every change whole or undone.
+/// What a handler gives back: its answer, later. Dropping it at any await leaves every change whole
+/// or undone.
 pub type HandlerFuture = Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>>;
 
 /// A bearer that is a user.
@@ -152,8 +155,8 @@ pub struct UserBearer {
     pub user: Arc<User>,
 }
 
-/// The function that answers. Its type says who may call it: only `dispatch` can make the further arguments, out of a
-/// token that was checked.
+/// The function that answers. Its type says who may call it: only `dispatch` can make the further
+/// arguments, out of a token that was checked.
 #[derive(Clone, Copy)]
 pub enum Handler {
     /// Anybody may.

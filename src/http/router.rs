@@ -1,5 +1,6 @@
-//! From a path to a route, by a trie of path segments that is built once at the start. A path is taken as it was sent:
-//! exact ASCII, nothing decoded, nothing resolved; only one slash too many at the end is forgiven.
+//! From a path to a route, by a trie of path segments that is built once at the start. A path is
+//! taken as it was sent: exact ASCII, nothing decoded, nothing resolved; only one slash too many at
+//! the end is forgiven.
 
 use std::sync::Arc;
 
@@ -27,7 +28,8 @@ pub struct Resource {
     allow: Arc<str>,
 }
 
-/// Where a path leads. Even one that leads nowhere has a dialect: that of the API whose path was asked for.
+/// Where a path leads. Even one that leads nowhere has a dialect: that of the API whose path was
+/// asked for.
 pub struct RouteMatch<'a> {
     /// How its errors are worded.
     pub render_error: ErrorRenderer,
@@ -133,8 +135,9 @@ impl Router {
         child
     }
 
-    /// A node where no route ends belongs to the only API below it. Where there are several it stays nobody's, and
-    /// `find` goes on with its parent's. Children come after their parents, so one pass from the back sees them first.
+    /// A node where no route ends belongs to the only API below it. Where there are several it
+    /// stays nobody's, and `find` goes on with its parent's. Children come after their parents, so
+    /// one pass from the back sees them first.
     fn settle_owners(&mut self) {
         let mut below: Vec<Below> = Vec::new();
         below.resize_with(self.nodes.len(), || Below::Nobody);

@@ -1,5 +1,5 @@
-//! Fields of JSON bodies, as a table, and two macros that make such a table and the type that is read or written from
-//! one definition: what is documented is what is parsed.
+//! Fields of JSON bodies, as a table, and two macros that make such a table and the type that is
+//! read or written from one definition: what is documented is what is parsed.
 
 use serde_json::value::RawValue;
 
@@ -122,8 +122,8 @@ macro_rules! with_schema {
     };
 }
 
-/// Defines what a request says: a type that is read from JSON, and its `FIELDS`. A field that may be missing is an
-/// `Option`; attributes such as `#[serde(alias = "…")]` are passed on.
+/// Defines what a request says: a type that is read from JSON, and its `FIELDS`. A field that may
+/// be missing is an `Option`; attributes such as `#[serde(alias = "…")]` are passed on.
 macro_rules! json_request {
     ($(#[$about:meta])* $vis:vis struct $($rest:tt)+) => {
         $crate::http::with_schema! { $(#[$about])* #[derive(serde::Deserialize)] $vis struct $($rest)+ }

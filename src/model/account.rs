@@ -34,7 +34,8 @@ impl Name {
 pub struct Password(Secret);
 
 impl Password {
-    /// Checks a new password: `min_chars` to 255 characters and no composition rules (NIST SP 800-63B, 3.1.1.2).
+    /// Checks a new password: `min_chars` to 255 characters and no composition rules (NIST SP
+    /// 800-63B, 3.1.1.2).
     pub fn parse(secret: Secret, min_chars: usize) -> Result<Password, Invalid> {
         let chars = secret.reveal().chars().count();
         if chars < min_chars {

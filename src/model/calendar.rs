@@ -1,7 +1,8 @@
 //! Time zones, and the hours, days and months in them.
 //!
-//! Events are counted by whole hours of UTC. An hour belongs to the day and month in which it *begins*: where clocks are half an hour
-//! apart from UTC, half an hour's events lie on the other side of midnight.
+//! Events are counted by whole hours of UTC. An hour belongs to the day and month in which it
+//! *begins*: where clocks are half an hour apart from UTC, half an hour's events lie on the other
+//! side of midnight.
 
 use chrono::{
     DateTime, Datelike, Days, FixedOffset, Months, NaiveDate, NaiveTime, Offset, SecondsFormat, Utc,
@@ -79,7 +80,8 @@ impl Zone {
     fn begin(self, date: NaiveDate) -> Timestamp {
         const DAY: i64 = 86_400;
         let midnight = date.and_time(NaiveTime::MIN).and_utc().timestamp();
-        // Clocks change once at the most within two days: midnight is by the one offset or by the other.
+        // Clocks change once at the most within two days: midnight is by the one offset or by the
+        // other.
         let offsets = [midnight - DAY, midnight + DAY].map(|it| self.offset(it));
         let [before, behind] = offsets.map(|offset| midnight - i64::from(offset));
         let is_by = |at: i64, offset: i32| self.offset(at) == offset;
@@ -93,7 +95,8 @@ impl Zone {
         Timestamp::from_millis(first.saturating_mul(1_000))
     }
 
-    /// Where clocks leave the offset `old`, in `from..=to`: they jump over a midnight, and the date begins there.
+    /// Where clocks leave the offset `old`, in `from..=to`: they jump over a midnight, and the date
+    /// begins there.
     fn change(self, mut from: i64, mut to: i64, old: i32) -> i64 {
         while from < to {
             // Rounded down before 1970 too, so that every round narrows the range.
@@ -148,8 +151,8 @@ impl Granularity {
         }
     }
 
-    /// Where a range begins that ends at `to` and that nobody has given a beginning: 48 hours, 30 days or 12 months,
-    /// the last of which holds the moment before `to`.
+    /// Where a range begins that ends at `to` and that nobody has given a beginning: 48 hours, 30
+    /// days or 12 months, the last of which holds the moment before `to`.
     pub fn usual_from(self, zone: Zone, to: Timestamp) -> Timestamp {
         let last = Timestamp::from_millis(to.millis().saturating_sub(1));
         let date = zone.date(last);
@@ -164,8 +167,8 @@ impl Granularity {
         zone.begin(first.unwrap_or(date))
     }
 
-    /// Where the buckets of the range `from..to` begin, in order; the first begins where the range does, if that lies
-    /// within a day or month. None when there are more than `most`.
+    /// Where the buckets of the range `from..to` begin, in order; the first begins where the range
+    /// does, if that lies within a day or month. None when there are more than `most`.
     pub fn buckets(
         self,
         zone: Zone,
@@ -195,7 +198,8 @@ impl Granularity {
             return Some(Timestamp::from_millis(hour * MILLIS_PER_HOUR));
         }
         let mut date = zone.date(at);
-        // Where a whole day was skipped, two dates begin at once: the one that never was has no bucket.
+        // Where a whole day was skipped, two dates begin at once: the one that never was has no
+        // bucket.
         loop {
             date = match self {
                 Granularity::Month => first_of_month(date).checked_add_months(Months::new(1))?,
@@ -261,7 +265,8 @@ mod tests {
             // Midnight came twice; midnight was gone back from and came an hour later.
             ("America/Havana", "2026-11-01", "2026-11-01T04:00:00Z"),
             ("America/Sao_Paulo", "2018-02-18", "2018-02-18T03:00:00Z"),
-            // Clocks went from half past eleven to half past midnight, and the date began with that.
+            // Clocks went from half past eleven to half past midnight, and the date began with
+            // that.
             ("America/Toronto", "1919-03-31", "1919-03-31T04:30:00Z"),
         ] {
             assert_eq!(begin(place, date), first, "{place}");

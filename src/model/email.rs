@@ -6,14 +6,15 @@ use super::{Invalid, limits};
 
 /// A checked e-mail address.
 ///
-/// Two addresses are the same account when their keys are equal. The key lowers ASCII letters and nothing else: folding
-/// Unicode would let a look-alike address claim somebody's account (CVE-2019-19844).
+/// Two addresses are the same account when their keys are equal. The key lowers ASCII letters and
+/// nothing else: folding Unicode would let a look-alike address claim somebody's account
+/// (CVE-2019-19844).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Email(String);
 
 impl Email {
-    /// Trims blanks and checks the shape: one `@` with something on each side, a dot-atom-like domain, no blanks or
-    /// control characters, at most 254 bytes (RFC 5321, 4.5.3.1.3).
+    /// Trims blanks and checks the shape: one `@` with something on each side, a dot-atom-like
+    /// domain, no blanks or control characters, at most 254 bytes (RFC 5321, 4.5.3.1.3).
     pub fn parse(text: &str) -> Result<Email, Invalid> {
         let text = text.trim();
         let wrong = |why: &str| Err(Invalid::new("email", why));

@@ -5,7 +5,8 @@ use super::{Digest, EventId, Invalid, Principal, Timestamp, UserId, limits};
 /// An event on its way in, borrowed from the request's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewEvent<'a> {
-    /// What its reporter calls it: the same id from the same reporter, today or yesterday, is the same event.
+    /// What its reporter calls it: the same id from the same reporter, today or yesterday, is the
+    /// same event.
     pub id: Option<EventId>,
     /// What happened.
     pub name: &'a str,
@@ -16,7 +17,8 @@ pub struct NewEvent<'a> {
 }
 
 impl NewEvent<'_> {
-    /// Holds the event to the rules of the API: a name of 1 to 255 characters, details of at most 16 KiB.
+    /// Holds the event to the rules of the API: a name of 1 to 255 characters, details of at most
+    /// 16 KiB.
     pub fn check(&self) -> Result<(), Invalid> {
         let short = self.name.len() <= limits::EVENT_NAME_CHARS;
         if self.name.is_empty() || (!short && self.name.chars().count() > limits::EVENT_NAME_CHARS)
@@ -53,7 +55,7 @@ pub struct Event {
 pub struct Idempotency {
     /// The digest of the key.
     pub key: Digest,
-    /// The digest of the body, to tell a repetition from a mistake.
+    /// The digest of the body, to distinguish a repetition from a mistake.
     pub body: Digest,
 }
 

@@ -7,16 +7,17 @@ use uuid::{Builder, Uuid};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct UserId(pub Uuid);
 
-/// A user's place in the order of signups. Short, so that an event can name its user in two bytes; never reused and never
-/// shown.
+/// A user's place in the order of signups. Short, so that an event can name its user in two bytes;
+/// never reused and never shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct UserNumber(pub u32);
 
-/// A token's public name: it tells tokens apart in lists and opens nothing. The first token of a family lends it its name.
+/// A token's public name: it tells tokens apart in lists and opens nothing. The first token of a
+/// family lends it its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TokenId(pub Uuid);
 
-/// The name that a reporter gave to an event, to tell a repetition from another one like it.
+/// The name that a reporter gave to an event, to distinguish a repetition from another one like it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId(pub Uuid);
 

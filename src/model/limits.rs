@@ -1,4 +1,5 @@
-//! Every fixed bound, with its reason. What an owner may want to change is a setting instead (`config`).
+//! Every fixed bound, with its reason. What an owner may want to change is a setting instead
+//! (`config`).
 
 use std::time::Duration;
 
@@ -37,20 +38,25 @@ pub const PAGE_EVENTS_MOST: usize = 1_000;
 pub const SUMMARY_BUCKETS: usize = 1_000;
 /// Names that a summary lists.
 pub const SUMMARY_NAMES: usize = 50;
-/// Numbers that a summary may gather, one for each bucket and name: it is built in memory, 16 bytes each.
+/// Numbers that a summary may gather, one for each bucket and name: it is built in memory, 16 bytes
+/// each.
 pub const SUMMARY_CELLS: usize = 1_000_000;
-/// Hours that a summary reads at once: a week, so that many years take no more memory than one week does.
+/// Hours that a summary reads at once: a week, so that many years take no more memory than one week
+/// does.
 pub const SUMMARY_HOURS: u32 = 24 * 7;
 /// Exports that may run at once: each keeps a thread busy and a few hundred KiB in memory.
 pub const EXPORTS_AT_ONCE: usize = 4;
-/// An export's chunk: large enough that sending it costs little, small enough that a few of them wait in memory.
+/// An export's chunk: large enough that sending it costs little, small enough that a few of them
+/// wait in memory.
 pub const EXPORT_CHUNK_BYTES: usize = 64 * 1024;
 
 /// Who may listen to events at once: what is stored is unpacked anew for each of them.
 pub const LIVE_LISTENERS: usize = 16;
-/// What may wait for one listener, as it is stored. More is counted and not kept: all listeners together stay in four MiB.
+/// What may wait for one listener, as it is stored. More is counted and not kept: all listeners
+/// together stay in four MiB.
 pub const LIVE_BUFFER_BYTES: usize = 256 * 1024;
-/// Events that a listener who comes back is told of those that were stored meanwhile; further ones are counted.
+/// Events that a listener who comes back is told of those that were stored meanwhile; further ones
+/// are counted.
 pub const LIVE_RESUME_EVENTS: usize = 10_000;
 /// What these may say in all, for they are held in memory.
 pub const LIVE_RESUME_BYTES: usize = 1024 * 1024;
@@ -60,8 +66,8 @@ pub const JSON_DEPTH: usize = 128;
 
 /// A token's last use is written at most this often: reads must not become writes.
 pub const LAST_USE_INTERVAL: Duration = Duration::from_mins(1);
-/// Exchanged tokens that a family remembers, so that their reuse is noticed: a day and more of a client that behaves. It
-/// bounds what one that does not can make the store keep.
+/// Exchanged tokens that a family remembers, so that their reuse is noticed: a day and more of a
+/// client that behaves. It bounds what one that does not can make the store keep.
 pub const RETIRED_PER_FAMILY: usize = 32;
 /// Two tabs that refresh one access token at once both get the same successor within this time.
 pub const REFRESH_GRACE: Duration = Duration::from_secs(10);

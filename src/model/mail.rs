@@ -1,4 +1,5 @@
-//! Mail that is due. An entry remembers to whom a reset mail is owed, never a code: the sender draws the code.
+//! Mail that is due. An entry remembers to whom a reset mail is owed, never a code: the sender
+//! draws the code.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -9,8 +10,8 @@ use super::{Timestamp, limits};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct MailId(pub Uuid);
 
-/// A reset mail somebody asked for. Whether the address has an account is found out when it is sent, so that asking for a
-/// known and for an unknown address is the same work.
+/// A reset mail somebody asked for. Whether the address has an account is found out when it is
+/// sent, so that asking for a known and for an unknown address is the same work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DueMail {
     /// Its name.

@@ -1,5 +1,6 @@
-//! Plain values and pure decisions: no I/O, no clock, no HTTP, no storage. What holds for every backend and every API is
-//! decided here, and a value that could be built is a value that is right: `Email::parse` is the only way to an `Email`.
+//! Plain values and pure decisions: no I/O, no clock, no HTTP, no storage. What holds for every
+//! backend and every API is decided here, and a value that could be built is a value that is right:
+//! `Email::parse` is the only way to an `Email`.
 
 mod account;
 mod calendar;

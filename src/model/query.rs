@@ -4,12 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{Event, Granularity, Principal, Timestamp, UserId, Zone};
 
-/// Where an event stands: events are ordered by when they were stored, then by their group, their block in it and their place
-/// in the block. No two have the same position, a position never changes, and what is stored later stands behind what was
-/// stored before, whatever the clock did in between.
+/// Where an event stands: events are ordered by when they were stored, then by their group, their
+/// block in it and their place in the block. No two have the same position, a position never
+/// changes, and what is stored later stands behind what was stored before, whatever the clock did
+/// in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Position {
-    /// The moment of the block: that of its latest event, or of the block before if the clock was set back.
+    /// The moment of the block: that of its latest event, or of the block before if the clock was
+    /// set back.
     pub at: Timestamp,
     /// The group that brought it.
     pub sequence: u64,
@@ -122,8 +124,8 @@ pub struct Erasure {
 /// Some of the events that were asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EventPage {
-    /// The events, each with its position. There may be fewer than asked for, even none, although more follow: the work of
-    /// one page is bounded.
+    /// The events, each with its position. There may be fewer than asked for, even none, although
+    /// more follow: the work of one page is bounded.
     pub events: Vec<(Position, Event)>,
     /// Where this page ended; none: nothing follows.
     pub next: Option<Position>,
@@ -131,7 +133,7 @@ pub struct EventPage {
     pub damaged_blocks: usize,
 }
 
-/// An event that is told in passing, borrowed from where it lies. It says what an [`Event`] says.
+/// An event that is shown in passing, borrowed from where it lies. It says what an [`Event`] says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventRow<'a> {
     /// Where it stands.
@@ -160,7 +162,7 @@ impl EventRow<'_> {
         }
     }
 
-    /// An event that is kept, told in passing.
+    /// An event that is kept, shown in passing.
     pub fn of(position: Position, event: &Event) -> EventRow<'_> {
         EventRow {
             position,

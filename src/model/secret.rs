@@ -1,4 +1,5 @@
-//! Secrets and their digests. A secret prints as `***` and wipes itself; what is stored and compared is its digest.
+//! Secrets and their digests. A secret prints as `***` and wipes itself; what is stored and
+//! compared is its digest.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use zeroize::Zeroizing;

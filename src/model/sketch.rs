@@ -1,15 +1,17 @@
-//! How many different users there are, without remembering which: a `HyperLogLog` sketch (Flajolet, Fusy, Gandouet and Meunier,
-//! 2007) with the estimator of Ertl ("New cardinality estimation algorithms for `HyperLogLog` sketches", arXiv:1702.01284, algorithm
-//! 6), which needs no table of corrections and no switch between small and large numbers.
+//! How many different users there are, without remembering which: a `HyperLogLog` sketch (Flajolet,
+//! Fusy, Gandouet and Meunier, 2007) with the estimator of Ertl ("New cardinality estimation
+//! algorithms for `HyperLogLog` sketches", arXiv:1702.01284, algorithm 6), which needs no table of
+//! corrections and no switch between small and large numbers.
 //!
-//! 256 registers: the standard error is 1.04 / √256 = 6.5 %. Two users share a register now and then, so even
-//! a few users are counted exactly nearly always, and not always.
+//! 256 registers: the standard error is 1.04 / √256 = 6.5 %. Two users share a register now and
+//! then, so even a few users are counted exactly nearly always, and not always.
 
 use super::UserNumber;
 
 /// Registers of a sketch.
 const REGISTERS: usize = 256;
-/// The highest rank, so that a rank takes five bits. Only one user in two thousand million would have a higher one.
+/// The highest rank, so that a rank takes five bits. Only one user in two thousand million would
+/// have a higher one.
 const TOP_RANK: u8 = 31;
 /// Bytes of the dense form: eight ranks of five bits in five bytes.
 const DENSE_BYTES: usize = REGISTERS / 8 * 5;
@@ -34,8 +36,8 @@ impl Mark {
     }
 }
 
-/// The finalizer of `SplitMix64` (Steele, Lea and Flood, 2014): numbers in a row come out as if drawn by lot. Sketches are stored, so
-/// it never changes.
+/// The finalizer of `SplitMix64` (Steele, Lea and Flood, 2014): numbers in a row come out as if
+/// drawn by lot. Sketches are stored, so it never changes.
 fn mixed(number: u32) -> u64 {
     let mut mixed = (u64::from(number) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -43,7 +45,7 @@ fn mixed(number: u32) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// A set of users of which only the size can be told, and that approximately.
+/// A set of users of which only the size is known, and that approximately.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sketch {
     /// The highest rank that each register saw; 0: none.
@@ -108,7 +110,8 @@ impl Sketch {
         whole
     }
 
-    /// The sketch in at most 160 bytes: pairs of register and rank while that is shorter, five bits a register from then on.
+    /// The sketch in at most 160 bytes: pairs of register and rank while that is shorter, five bits
+    /// a register from then on.
     pub fn to_bytes(&self) -> Vec<u8> {
         let pairs: Vec<u8> = (0..=u8::MAX)
             .zip(self.ranks)
@@ -268,8 +271,8 @@ mod tests {
             let Mark { register, rank } = Mark::of(UserNumber(user));
             (register, rank)
         };
-        // They are stored: a mark that changes would count a user twice.
-        // The first is that of 0xE220A8397B1DCDAF, the first number that SplitMix64 draws from the seed 0.
+        // They are stored: a mark that changes would count a user twice. The first is that of
+        // 0xE220A8397B1DCDAF, the first number that SplitMix64 draws from the seed 0.
         let known = [(0xAF, 1), (244, 1), (79, 1), (225, 1), (97, 2)];
         assert_eq!([0, 1, 2, 1_000, u32::MAX].map(mark), known);
     }

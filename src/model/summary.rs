@@ -1,4 +1,4 @@
-//! From hours to a summary: which bucket an hour belongs to, and which names are told.
+//! From hours to a summary: which bucket an hour belongs to, and which names are listed.
 
 use std::collections::HashMap;
 
@@ -28,7 +28,8 @@ pub struct Bucket {
     pub count: u64,
     /// About so many users they were.
     pub users: u64,
-    /// How often each name of [`Summary::names`] occurred, by its place there; those that did not are left out.
+    /// How often each name of [`Summary::names`] occurred, by its place there; those that did not
+    /// are left out.
     pub names: Vec<(usize, u64)>,
 }
 
@@ -148,11 +149,11 @@ impl SummaryBuilder {
             }
         }
         for bucket in &mut self.buckets {
-            let told = bucket.names.iter().filter_map(|(number, count)| {
+            let listed = bucket.names.iter().filter_map(|(number, count)| {
                 let place = places.get(*number).copied().flatten()?;
                 Some((place, *count))
             });
-            bucket.names = told.collect();
+            bucket.names = listed.collect();
             bucket.names.sort_unstable();
         }
         Summary {

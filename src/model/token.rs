@@ -84,7 +84,8 @@ pub struct Token {
     pub issued_at: Timestamp,
     /// From when on it opens nothing.
     pub expires_at: Timestamp,
-    /// Until when it may be exchanged for a new one; `expires_at` where the kind knows no such time.
+    /// Until when it may be exchanged for a new one; `expires_at` where the kind knows no such
+    /// time.
     pub refreshable_until: Timestamp,
     /// When it was last used, to the minute.
     pub last_used_at: Timestamp,
@@ -110,8 +111,8 @@ pub struct Retired {
 pub struct NewToken {
     /// The digest of its secret.
     pub digest: Digest,
-    /// The token, but for family and epoch, which the store settles: the family is the token's own id unless it is
-    /// exchanged for another, the epoch is the holder's.
+    /// The token, but for family and epoch, which the store settles: the family is the token's own
+    /// id unless it is exchanged for another, the epoch is the holder's.
     pub token: Token,
 }
 
@@ -127,8 +128,9 @@ pub enum TokenStatus {
 }
 
 impl Token {
-    /// The one judgement on a token: kind, epoch, exchange and expiry. `epoch` is its holder's now, or `None` when the holder is
-    /// gone or disabled. An exchanged token lives on for the refresh grace, so that a second tab is not thrown out.
+    /// The one judgement on a token: kind, epoch, exchange and expiry. `epoch` is its holder's now,
+    /// or `None` when the holder is gone or disabled. An exchanged token lives on for the refresh
+    /// grace, so that a second tab is not thrown out.
     pub fn status(&self, epoch: Option<u32>, now: Timestamp) -> TokenStatus {
         let exchanged = self
             .retired
@@ -165,8 +167,9 @@ impl Token {
     }
 }
 
-/// The claims of an access token (RFC 7519, section 4.1). Rendered and signed they always give the same text, for
-/// Ed25519 draws no randomness: a successor can be handed out twice without being kept.
+/// The claims of an access token (RFC 7519, section 4.1). Rendered and signed they always give the
+/// same text, for Ed25519 draws no randomness: a successor can be handed out twice without being
+/// kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AccessClaims<'a> {
     /// Who issued it.

@@ -1,4 +1,5 @@
-//! The accept loop. It never ends by itself: whatever goes wrong with one connection, or with the machine, passes.
+//! The accept loop. It never ends by itself: whatever goes wrong with one connection, or with the
+//! machine, passes.
 
 use std::io::Error;
 use std::sync::Arc;
@@ -10,7 +11,8 @@ use tokio::time::sleep;
 
 use super::connection::{self, ServerContext};
 
-/// How long to wait when the machine is out of descriptors or memory: accepting again at once would fail again.
+/// How long to wait when the machine is out of descriptors or memory: accepting again at once would
+/// fail again.
 const PAUSE: Duration = Duration::from_millis(50);
 /// How many connections to spare then.
 const RELIEF: usize = 16;

@@ -19,7 +19,8 @@ use super::connection_pool::{ConnectionPool, Slot};
 use crate::http::Dispatcher;
 use crate::model::network;
 
-/// The longest head of a request: beyond it, 431. It also bounds what hyper buffers for a connection.
+/// The longest head of a request: beyond it, 431. It also bounds what hyper buffers for a
+/// connection.
 const HEAD_BYTES: usize = 32 * 1024;
 
 /// What all connections share.
@@ -34,7 +35,8 @@ impl ServerContext {
     pub(super) fn new(dispatcher: Arc<Dispatcher>, tls: Option<TlsAcceptor>) -> ServerContext {
         let limits = &dispatcher.config().limits;
         let mut http = Builder::new();
-        // Without a timer hyper's timeout is inert. It also ends connections that are kept alive and say nothing.
+        // Without a timer hyper's timeout is inert. It also ends connections that are kept alive
+        // and say nothing.
         http.timer(TokioTimer::new())
             .header_read_timeout(limits.header_timeout)
             .max_header_size(HEAD_BYTES)
@@ -48,8 +50,8 @@ impl ServerContext {
         }
     }
 
-    /// A seat for a connection from `peer`, if its network has not too many. A trusted proxy speaks for many and has no
-    /// such bound.
+    /// A place for a connection from `peer`, if its network has not too many. A trusted proxy
+    /// speaks for many and has no such bound.
     pub(super) fn admit(&self, peer: SocketAddr) -> Option<(Slot, Receiver<()>)> {
         let address = peer.ip().to_canonical();
         let trusted = &self.dispatcher.config().server.trusted_proxies;
@@ -62,8 +64,8 @@ impl ServerContext {
     }
 }
 
-/// Serves a connection to its end. Until its first byte it costs a task and little more: hyper's buffers, and those of
-/// TLS, come after it.
+/// Serves a connection to its end. Until its first byte it costs a task and little more: hyper's
+/// buffers, and those of TLS, come after it.
 pub(super) async fn run(
     context: Arc<ServerContext>,
     stream: TcpStream,
@@ -81,7 +83,8 @@ pub(super) async fn run(
     Box::pin(serve_stream(&context, stream, peer, &slot, finish)).await;
 }
 
-/// Answers go out at once; and a client that does not take them loses its connection in the time it has for sending.
+/// Answers go out at once; and a client that does not take them loses its connection in the time it
+/// has for sending.
 fn prepare(stream: &TcpStream, patience: Duration) {
     let millis = u32::try_from(patience.as_millis()).unwrap_or(u32::MAX);
     let set = stream

@@ -1,5 +1,5 @@
-//! How many connections there may be, and which must go when there are too many. A connection is silent until its first
-//! byte; silent ones are cheap and may be many, the others are few.
+//! How many connections there may be, and which must go when there are too many. A connection is
+//! silent until its first byte; silent ones are cheap and may be many, the others are few.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -24,7 +24,7 @@ pub(super) struct ConnectionPool {
     table: Mutex<Table>,
     /// Counts signs of life, so that they can be ordered without a clock.
     activity_clock: AtomicU64,
-    /// Connections that wait for a seat among the active, and what wakes one of them.
+    /// Connections that wait for a place among the active, and what wakes one of them.
     waiting: AtomicUsize,
     freed: Notify,
 }
@@ -74,8 +74,8 @@ impl ConnectionPool {
         })
     }
 
-    /// A seat for a silent connection, and what tells it to finish; none if its network has its share. Where all silent ones
-    /// are taken, the oldest goes.
+    /// A place for a silent connection, and what tells it to finish; none if its network has its
+    /// share. Where all silent ones are taken, the oldest goes.
     pub(super) fn admit(
         self: &Arc<ConnectionPool>,
         network: Option<IpAddr>,
@@ -122,7 +122,8 @@ impl ConnectionPool {
         }
     }
 
-    /// Drops up to `count` connections without a request, silent ones first, then those that are idle for longest.
+    /// Drops up to `count` connections without a request, silent ones first, then those that are
+    /// idle for longest.
     pub(super) fn evict_idle(&self, count: usize) {
         let mut table = self.table();
         for _ in 0..count {
@@ -132,7 +133,8 @@ impl ConnectionPool {
         }
     }
 
-    /// Tells every connection to finish what is under way and end. Silent ones have nothing under way.
+    /// Tells every connection to finish what is under way and end. Silent ones have nothing under
+    /// way.
     pub(super) fn finish(&self) {
         let mut table = self.table();
         while table.drop_oldest_silent() {}
@@ -158,7 +160,8 @@ impl ConnectionPool {
         }
     }
 
-    /// Moves a connection among the active, if there is room or can be made; none if it was dropped meanwhile.
+    /// Moves a connection among the active, if there is room or can be made; none if it was dropped
+    /// meanwhile.
     fn try_promote(&self, serial: u64) -> Option<bool> {
         let mut table = self.table();
         if !table.silent.contains_key(&serial) {
@@ -200,7 +203,8 @@ impl Table {
             .is_some_and(|(_, entry)| self.drop_entry(entry))
     }
 
-    /// Drops the active connection that has been without a request for longest; false if all have one.
+    /// Drops the active connection that has been without a request for longest; false if all have
+    /// one.
     fn evict_idlest(&mut self) -> bool {
         let idle = self.active.iter().filter(|(_, entry)| entry.task.is_some());
         let last_active =
@@ -238,8 +242,8 @@ impl Slot {
         self.serial
     }
 
-    /// Waits for a place among the active; it goes to the one that has been idle for longest if need be. False if this connection had to make
-    /// room itself.
+    /// Waits for a place among the active; it goes to the one that has been idle for longest if
+    /// need be. False if this connection had to make room itself.
     pub(super) async fn promote(&self) -> bool {
         let pool = &self.pool;
         if let Some(done @ true) = pool.try_promote(self.serial) {
@@ -284,7 +288,7 @@ impl Drop for Busy<'_> {
 }
 
 impl Busy<'_> {
-    /// The same for longer than the borrow of the seat; none if this has been asked for already.
+    /// The same for longer than the borrow of the place; none if this has been asked for already.
     pub(super) fn outlasting(mut self) -> Option<Streaming> {
         let slot = self.0.take()?;
         Some(Streaming {

@@ -14,7 +14,8 @@ pub struct Listeners {
     pub(super) tls: Option<TlsAcceptor>,
 }
 
-/// Opens every address of `server.listen` and reads the certificate, if there is one. All or nothing.
+/// Opens every address of `server.listen` and reads the certificate, if there is one. All or
+/// nothing.
 pub async fn bind(config: &Config) -> Result<Listeners, ServerError> {
     let tls = config.server.tls.as_ref().map(tls::acceptor).transpose()?;
     let mut sockets = Vec::new();
@@ -26,7 +27,8 @@ pub async fn bind(config: &Config) -> Result<Listeners, ServerError> {
 }
 
 impl Listeners {
-    /// The addresses that are listened on; where the configuration said port 0, the port that was given.
+    /// The addresses that are listened on; where the configuration said port 0, the port that was
+    /// given.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.sockets
             .iter()

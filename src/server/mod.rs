@@ -1,4 +1,5 @@
-//! Listeners, connections and their bounds, TLS, and how it all ends. What a request means is not known here.
+//! Listeners, connections and their bounds, TLS, and how it all ends. What a request means is not
+//! known here.
 
 mod accept;
 mod connection;
@@ -24,8 +25,8 @@ pub use listeners::{Listeners, bind};
 /// How long requests that are under way may take to end after a stop was asked for.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Serves until `stop` resolves; then accepts nothing more, lets what is under way end, for at most ten seconds, and returns when the
-/// last connection is gone.
+/// Serves until `stop` resolves; then accepts nothing more, lets what is under way end, for at most
+/// ten seconds, and returns when the last connection is gone.
 pub async fn serve(
     listeners: Listeners,
     dispatcher: Arc<Dispatcher>,
@@ -55,8 +56,9 @@ pub async fn serve(
     }
 }
 
-/// Resolves when the process is asked to stop, by SIGTERM or SIGINT. It listens from the call on and not only when it is first awaited:
-/// a signal that comes as soon as somebody is served must not end the process in its own way.
+/// Resolves when the process is asked to stop, by SIGTERM or SIGINT. It listens from the call on
+/// and not only when it is first awaited: a signal that comes as soon as somebody is served must
+/// not end the process in its own way.
 pub fn stop_signal() -> impl Future<Output = ()> {
     let signals = (
         signal(SignalKind::terminate()),
@@ -71,7 +73,8 @@ pub fn stop_signal() -> impl Future<Output = ()> {
                 }
             }
             (Err(error), _) | (_, Err(error)) => {
-                // Without handlers the signals end the process in their own way, which the store survives.
+                // Without handlers the signals end the process in their own way, which the store
+                // survives.
                 log::error!(
                     "cannot wait for signals, so a stop will not wait for requests: {error}"
                 );

@@ -24,7 +24,8 @@ pub struct Signup {
 }
 
 impl Services {
-    /// Makes an account and its first session. The invite is used up in the same step: a signup that fails burns none.
+    /// Makes an account and its first session. The invite is used up in the same step: a signup
+    /// that fails burns none.
     pub async fn sign_up(
         &self,
         signup: Signup,
@@ -96,7 +97,8 @@ impl Services {
         }
     }
 
-    /// Sets another password for whoever knows the current one; every token of the account but the one in use is dead.
+    /// Sets another password for whoever knows the current one; every token of the account but the
+    /// one in use is dead.
     pub async fn change_password(
         &self,
         bearer: &Bearer,

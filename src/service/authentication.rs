@@ -1,5 +1,5 @@
-//! Who is it? The comparison of passwords: of accounts, of the administrator, of the hub. An unknown account is compared with a
-//! decoy, in the same queue and at the same cost.
+//! Who is it? The comparison of passwords: of accounts, of the administrator, of the hub. An
+//! unknown account is compared with a decoy, in the same queue and at the same cost.
 
 use std::sync::Arc;
 
@@ -92,7 +92,8 @@ impl Services {
         Ok(self.store.rehash_password(user.id, old, hash).await?)
     }
 
-    /// Compares, unless the password is longer than any that is accepted: hashing must not be fed megabytes.
+    /// Compares, unless the password is longer than any that is accepted: hashing must not be fed
+    /// megabytes.
     async fn verdict(&self, password: &Secret, phc: &str) -> Result<Verdict, Error> {
         if password.reveal().len() > limits::PASSWORD_BYTES {
             return Ok(Verdict::Wrong);
@@ -149,7 +150,8 @@ impl Services {
         }
     }
 
-    /// Configured passwords have the limit of the address only: there is no owner whom it could lock out.
+    /// Configured passwords have the limit of the address only: there is no owner whom it could
+    /// lock out.
     async fn is_any(
         &self,
         credentials: &[Credential],

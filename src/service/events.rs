@@ -36,8 +36,8 @@ impl Services {
         })
     }
 
-    /// Removes all matching events, takes them out of the counters, and returns how many there were.
-    /// Once begun, it goes on to its end whether or not the client waits.
+    /// Removes all matching events, takes them out of the counters, and returns how many there
+    /// were. Once begun, it goes on to its end whether or not the client waits.
     pub async fn erase_events(&self, what: Erasure, now: Timestamp) -> Result<u64, Error> {
         let store = Arc::clone(&self.store);
         let erasing = tokio::spawn(async move { store.erase_events(what, now).await });

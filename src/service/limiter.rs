@@ -1,6 +1,7 @@
-//! Who may try how often. Rates follow the generic cell rate algorithm (ITU-T I.371): a bucket is one moment, the time at which
-//! it will be empty again. Wrong passwords of an account are answered with a growing wait, never with a lock: whoever logged
-//! in from an address before keeps an allowance there that strangers cannot use up.
+//! Who may try how often. Rates follow the generic cell rate algorithm (ITU-T I.371): a bucket is
+//! one moment, the time at which it will be empty again. Wrong passwords of an account are answered
+//! with a growing wait, never with a lock: whoever logged in from an address before keeps an
+//! allowance there that strangers cannot use up.
 //!
 //! Time is monotonic and an argument; memory is bounded.
 
@@ -111,7 +112,8 @@ impl Limiter {
         }
     }
 
-    /// Counts a try of somebody's password before it is compared, so that many at once cannot slip through, or refuses it.
+    /// Counts a try of somebody's password before it is compared, so that many at once cannot slip
+    /// through, or refuses it.
     pub(super) fn admit_attempt(
         &self,
         target: LoginTarget,
@@ -153,7 +155,8 @@ impl Limiter {
         Ok(())
     }
 
-    /// Notes that the password was right: the count begins anew, and this address is known from now on.
+    /// Notes that the password was right: the count begins anew, and this address is known from now
+    /// on.
     pub(super) fn trust_address(&self, user: UserId, from: IpAddr, now: Duration) {
         let key = self.attempt_key(LoginTarget::Account(user), from);
         lock(&self.attempts).remove(&key);

@@ -20,7 +20,8 @@ impl Mailer {
         }
     }
 
-    /// Sends a message. `Ok` means that it is out of our hands and will not be lost by a power cut. `name` tells messages apart.
+    /// Sends a message. `Ok` means that it is out of our hands and will not be lost by a power cut.
+    /// `name` tells messages apart.
     pub(super) async fn send(&self, mail: Mail, name: &str) -> io::Result<()> {
         match &self.transport {
             Transport::Log => {

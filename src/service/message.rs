@@ -1,4 +1,5 @@
-//! The reset mail: its words. The link's host comes from the configuration and the address from the account, never from a request.
+//! The reset mail: its words. The link's host comes from the configuration and the address from the
+//! account, never from a request.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,5 +1,6 @@
-//! The sender of mail. It draws a code, keeps its digest, then sends; whatever goes wrong after that, the next attempt draws a new
-//! code. A mail server that is down, slow or hostile delays nothing but the mail.
+//! The sender of mail. It draws a code, keeps its digest, then sends; whatever goes wrong after
+//! that, the next attempt draws a new code. A mail server that is down, slow or hostile delays
+//! nothing but the mail.
 
 use std::time::Duration;
 
@@ -69,7 +70,8 @@ impl Services {
         }
     }
 
-    /// Sends one reset mail; nothing is sent, and that is fine, if the address has no account or had too many.
+    /// Sends one reset mail; nothing is sent, and that is fine, if the address has no account or
+    /// had too many.
     async fn send_reset(&self, mail: &DueMail, now: Timestamp) -> Result<(), Fault> {
         let user = self.store.find_user_by_email(&mail.email_key).await?;
         let Some(user) = user.filter(|user| !user.disabled) else {
@@ -94,8 +96,8 @@ impl Services {
         {
             return Ok(());
         }
-        // The account may have got another address since it was looked up. Read after the code is kept: a change before
-        // that shows here, a later one forgets the code.
+        // The account may have got another address since it was looked up. Read after the code is
+        // kept: a change before that shows here, a later one forgets the code.
         let current = self.store.find_user(user.id).await?;
         if current.is_none_or(|current| current.email != user.email) {
             return Ok(());

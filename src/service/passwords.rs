@@ -1,5 +1,6 @@
-//! The pool that hashes passwords: a few threads of its own with memory of their own, so that a flood of logins slows down logins
-//! and nothing else. A job belongs to its thread: a client that hangs up frees nothing early.
+//! The pool that hashes passwords: a few threads of its own with memory of their own, so that a
+//! flood of logins slows down logins and nothing else. A job belongs to its thread: a client that
+//! hangs up frees nothing early.
 
 use std::collections::VecDeque;
 use std::num::NonZero;
@@ -55,8 +56,8 @@ struct Jobs {
 }
 
 impl PasswordPool {
-    /// Starts a thread for each core, up to a bound. They give way to everything else that wants to run: logins may
-    /// use the machine whole, but never at the cost of other requests.
+    /// Starts a thread for each core, up to a bound. They give way to everything else that wants to
+    /// run: logins may use the machine whole, but never at the cost of other requests.
     pub(super) fn start(cost: HashCost) -> PasswordPool {
         let queue = Arc::new(Queue::default());
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
@@ -117,7 +118,8 @@ impl Queue {
     }
 
     fn work(&self, mut hasher: PasswordHasher) {
-        // On Linux this is the thread's own, not the process's. Where it is refused, hashing is as important as all else.
+        // On Linux this is the thread's own, not the process's. Where it is refused, hashing is as
+        // important as all else.
         let _ = rustix::process::nice(GIVE_WAY);
         while let Some(job) = self.next(&mut hasher) {
             // Whoever asked may have gone; the work is done all the same.

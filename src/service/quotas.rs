@@ -1,5 +1,6 @@
-//! How much a holder may report. A quota is a bucket that holds a minute's or a day's worth and drains evenly (the generic cell
-//! rate algorithm, with more than one cell at once). It is kept in memory: a restart begins anew.
+//! How much a holder may report. A quota is a bucket that holds a minute's or a day's worth and
+//! drains evenly (the generic cell rate algorithm, with more than one cell at once). It is kept in
+//! memory: a restart begins anew.
 
 use std::collections::HashMap;
 use std::sync::Mutex;

@@ -1,4 +1,5 @@
-//! Forgotten passwords. Asking for a mail is the same work for every address; who gets one is found out when it is sent.
+//! Forgotten passwords. Asking for a mail is the same work for every address; who gets one is found
+//! out when it is sent.
 
 use uuid::Builder;
 
@@ -20,8 +21,8 @@ pub struct Redemption {
 }
 
 impl Services {
-    /// Puts a reset mail into the outbox. The caller learns nothing: neither whether the address has an account, nor whether it
-    /// asked too often. An error is a fault of ours.
+    /// Puts a reset mail into the outbox. The caller learns nothing: neither whether the address
+    /// has an account, nor whether it asked too often. An error is a fault of ours.
     pub async fn ask_reset(
         &self,
         address: &str,

@@ -77,8 +77,8 @@ impl Services {
         Ok(())
     }
 
-    /// A text that changes with the passwords and does not reveal them: hashes as they are, passwords
-    /// in clear hashed slowly.
+    /// A text that changes with the passwords and does not reveal them: hashes as they are,
+    /// passwords in clear hashed slowly.
     async fn fingerprint(&self, credentials: &[Credential], salt: &[u8]) -> String {
         let (mut clear, mut hashes) = (String::new(), String::new());
         for credential in credentials {

@@ -4,8 +4,8 @@ use super::{Error, Services};
 use crate::model::{Invalid, Summary, SummaryBuilder, SummaryQuery, limits};
 
 impl Services {
-    /// Events by hour, day or month: counts are exact, users approximate. Answered from the counters
-    /// alone, whatever became of the events.
+    /// Events by hour, day or month: counts are exact, users approximate. Answered from the
+    /// counters alone, whatever became of the events.
     pub async fn summarize_events(&self, query: &SummaryQuery) -> Result<Summary, Error> {
         let most = limits::SUMMARY_BUCKETS;
         let buckets = query.by.buckets(query.zone, query.from, query.to, most);

@@ -1,4 +1,5 @@
-//! The sweeper: it merges small blocks of events and gives back the space of what has expired, in small steps that hold up nobody.
+//! The sweeper: it merges small blocks of events and gives back the space of what has expired, in
+//! small steps that hold up nobody.
 
 use std::time::Duration;
 

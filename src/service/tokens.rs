@@ -1,5 +1,5 @@
-//! Tokens: issuing, checking, renewing, ending. The secret exists in the answer that hands it out and in the client; everything
-//! else knows its digest.
+//! Tokens: issuing, checking, renewing, ending. The secret exists in the answer that hands it out
+//! and in the client; everything else knows its digest.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,7 +70,8 @@ impl Services {
                 Arc::clone(&self.store),
                 self.config.tokens.session_idle_lifetime,
             );
-            // Nobody waits for it: a use that is not written down costs a session a minute of its life at most.
+            // Nobody waits for it: a use that is not written down costs a session a minute of its
+            // life at most.
             tokio::spawn(async move { store.touch_token(digest, idle, now).await });
         }
         Ok(Bearer {
@@ -150,7 +151,8 @@ impl Services {
         now: Timestamp,
     ) -> Result<Issued, Error> {
         let user = self.verify_user(login, password, &from).await?;
-        // In the epoch that the password was compared in: if it passes before the token is issued, there is no token.
+        // In the epoch that the password was compared in: if it passes before the token is issued,
+        // there is no token.
         let issued = self.draft(kind, Principal::User(user.id), user.epoch, from, now);
         self.issue(issued, now).await
     }
@@ -204,8 +206,9 @@ impl Services {
 
     /// Ends a token and its family, whatever its kind and standing. False: it is unknown.
     pub async fn log_out(&self, shown: &Secret) -> Result<bool, Error> {
-        // No look before it: a token that another request is just ending is gone from what can be read before that is on the disk,
-        // and a crash would bring it back after this answer. Ending what is not there writes nothing.
+        // No look before it: a token that another request is just ending is gone from what can be
+        // read before that is on the disk, and a crash would bring it back after this answer.
+        // Ending what is not there writes nothing.
         Ok(self.store.end_family(crypto::digest_of(shown)).await?)
     }
 

@@ -1,9 +1,9 @@
 //! The memory of the domain: the contract of every storage backend, and the backends.
 //!
 //! The contract is verbs of the domain, never get and put: one trait a noun, [`Store`] for all of
-//! them together. Each verb is one atomic step; what it decided is a value. When a verb that changes
-//! something has returned `Ok`, the change is on the disk and survives a power cut. A verb whose
-//! future is dropped half-way still happens wholly or not at all.
+//! them together. Each verb is one atomic step; what it decided is a value. When a verb that
+//! changes something has returned `Ok`, the change is on the disk and survives a power cut. A verb
+//! whose future is dropped half-way still happens wholly or not at all.
 //!
 //! No clock and no randomness in here: moments and secrets are arguments.
 
@@ -72,7 +72,8 @@ pub trait AccountStore: Send + Sync + 'static {
     /// Removes an account with its tokens and codes. False: there is none.
     async fn delete_user(&self, id: UserId) -> Result<bool>;
 
-    /// Makes the invites of the configuration known. An invite that is known already keeps its uses.
+    /// Makes the invites of the configuration known. An invite that is known already keeps its
+    /// uses.
     async fn offer_invites(&self, invites: Vec<(Digest, InviteTerms)>) -> Result<()>;
 
     /// Makes `code` the only reset code of an account. False: there is no account that may act.
@@ -152,9 +153,9 @@ pub trait EventStore: Send + Sync + 'static {
     /// The counts of these hours (since the epoch), of one name or of all. The answer is built in
     /// memory: ask for many hours in pieces.
     async fn event_counts(&self, hours: Range<u32>, name: Option<&str>) -> Result<EventCounts>;
-    /// Removes all matching events that were stored before, also of deleted accounts, and takes them
-    /// out of the counters. Returns how many there were. If the future is dropped half-way, asking
-    /// again removes the rest.
+    /// Removes all matching events that were stored before, also of deleted accounts, and takes
+    /// them out of the counters. Returns how many there were. If the future is dropped half-way,
+    /// asking again removes the rest.
     async fn erase_events(&self, what: Erasure, now: Timestamp) -> Result<u64>;
     /// Merges some of the small blocks of events. True: there may be more to merge. Readers see no
     /// difference.

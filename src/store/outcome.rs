@@ -115,7 +115,7 @@ pub struct Swept {
 /// A reading of many events from one end to the other, which holds little of them at a time.
 pub trait EventScan: Send {
     /// Tells some more events, in order. It blocks: it is for a thread that may wait.
-    fn advance(&mut self, tell: &mut dyn FnMut(&EventRow<'_>)) -> Result<ScanProgress>;
+    fn advance(&mut self, emit: &mut dyn FnMut(&EventRow<'_>)) -> Result<ScanProgress>;
 }
 
 /// What came of some more reading.
@@ -123,7 +123,8 @@ pub trait EventScan: Send {
 pub struct ScanProgress {
     /// Whether further events may follow.
     pub more: bool,
-    /// Blocks that could not be read, somewhere among the events that were told: theirs were not.
+    /// Blocks that could not be read, somewhere among the events that were handed out: theirs were
+    /// not.
     pub damaged_blocks: usize,
 }
 
@@ -136,8 +137,8 @@ pub enum Delivery {
     Missed(u64),
 }
 
-/// Somebody who is told of events when they are stored, until this is dropped. It holds up nobody: what it does not take in time
-/// becomes a number.
+/// Somebody who gets events when they are stored, until this is dropped. It holds up nobody:
+/// what it does not take in time becomes a number.
 #[async_trait]
 pub trait EventListener: Send {
     /// What was stored next. A future that is dropped loses nothing.

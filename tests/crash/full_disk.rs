@@ -1,5 +1,6 @@
-//! A disk that fills up and gets room again, under the real program: events are refused while there is little room and taken again
-//! by themselves, everything else goes on, nothing acknowledged is lost. `tests/full_disk.sh` brings the small disk.
+//! A disk that fills up and gets room again, under the real program: events are refused while there
+//! is little room and taken again by themselves, everything else goes on, nothing acknowledged is
+//! lost. `tests/full_disk.sh` brings the small disk.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -180,7 +181,8 @@ fn admin_token(subject: &Subject) -> String {
     answer.text("/token")
 }
 
-/// Sends one report of the worker's account; whether it is stored. It may be refused for want of room, and in no other way.
+/// Sends one report of the worker's account; whether it is stored. It may be refused for want of
+/// room, and in no other way.
 fn report(worker: &mut Worker, client: &mut Client, life: &Life) -> bool {
     let events = if worker.dice.one_in(4) { 1 } else { 2_000 };
     let number = worker.draft_report(0, events, true);
@@ -290,7 +292,8 @@ fn one_round(place: &Place, ballast: &mut Ballast, workers: &mut [Worker], admin
     life.end();
 }
 
-/// Starts where there is little room: accounts can be used, events cannot be stored until there is more.
+/// Starts where there is little room: accounts can be used, events cannot be stored until there is
+/// more.
 fn start_with_little_room(
     place: &Place,
     ballast: &mut Ballast,
@@ -312,7 +315,8 @@ fn start_with_little_room(
     life.end();
 }
 
-/// Starts where there is no room at all: it serves what it can, or gives up with a sentence, and starts when there is room.
+/// Starts where there is no room at all: it serves what it can, or gives up with a sentence, and
+/// starts when there is room.
 fn start_with_no_room(place: &Place, ballast: &mut Ballast) {
     ballast.take_all_but(NO_BYTES);
     match place.spawn().settled(PATIENCE) {

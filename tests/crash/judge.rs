@@ -41,7 +41,8 @@ fn await_mail(worker: &mut Worker, mailbox: &Mailbox) {
     }
 }
 
-/// Reports that were acknowledged and are sent again are answered as the first time; the store is judged later.
+/// Reports that were acknowledged and are sent again are answered as the first time; the store is
+/// judged later.
 fn repeat_some(worker: &mut Worker, client: &mut Client) {
     let candidates = worker
         .reports

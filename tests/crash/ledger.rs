@@ -1,4 +1,5 @@
-//! What one client knows: what was acknowledged, and the one thing it had asked for when the blow fell.
+//! What one client knows: what was acknowledged, and the one thing it had asked for when the blow
+//! fell.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -116,7 +117,8 @@ pub(crate) struct Report {
     pub(crate) round: u32,
     pub(crate) account: usize,
     pub(crate) events: usize,
-    /// With details, each of which says which event it is; simple events are told apart by their name.
+    /// With details, each of which says which event it is; simple events are told apart by their
+    /// name.
     pub(crate) complex: bool,
     pub(crate) keyed: bool,
     pub(crate) fate: Fate,
@@ -136,7 +138,8 @@ impl Report {
             .then(|| format!("key {}/{}", self.worker, self.number))
     }
 
-    /// The name of one of its events: a few that everybody uses, some that are new with the round, some that come once.
+    /// The name of one of its events: a few that everybody uses, some that are new with the round,
+    /// some that come once.
     pub(crate) fn name(&self, index: usize) -> String {
         const COMMON: [&str; 7] = [
             "opened", "closed", "moved", "zoomed", "saved", "printed", "left",

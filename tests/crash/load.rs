@@ -1,4 +1,5 @@
-//! The load: each worker does one thing after the other and believes what is acknowledged, until nobody answers.
+//! The load: each worker does one thing after the other and believes what is acknowledged, until
+//! nobody answers.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -261,7 +262,8 @@ impl Shift<'_> {
         self.expect(&answer, 201, "asking for a reset");
         self.worker.tally.add("reset requests", 1);
         self.worker.owed_mail = Some(account);
-        // A mail of an earlier request may come (again) first; its code is replaced by the later one's.
+        // A mail of an earlier request may come (again) first; its code is replaced by the later
+        // one's.
         let until = moment::now() + MAIL_PATIENCE;
         while moment::now() < until {
             if self.load.falling.load(Ordering::SeqCst) {

@@ -1,5 +1,6 @@
-//! Exactly once: clients that repeat a report with its `Idempotency-Key` until it is acknowledged, over any number of kills in the
-//! middle of the first try and of every later one. In the end there is exactly what was sent, name by name and event by event.
+//! Exactly once: clients that repeat a report with its `Idempotency-Key` until it is acknowledged,
+//! over any number of kills in the middle of the first try and of every later one. In the end there
+//! is exactly what was sent, name by name and event by event.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,4 +1,5 @@
-//! The rounds: start, load, blow, start again, judge. One data directory and one ledger go through all of them.
+//! The rounds: start, load, blow, start again, judge. One data directory and one ledger go through
+//! all of them.
 
 use std::fs;
 use std::path::Path;
@@ -21,7 +22,8 @@ const WORKERS: usize = 12;
 /// The load lasts at least this long, and at most `LONGEST_MILLIS` more.
 const SHORTEST_MILLIS: u64 = 50;
 const LONGEST_MILLIS: u64 = 950;
-/// Everything since the first round is judged every so many rounds; in between, what the last round did.
+/// Everything since the first round is judged every so many rounds; in between, what the last round
+/// did.
 const FULL_EVERY: u32 = 10;
 /// Slack for what was stored when the round began.
 const SLACK_MILLIS: i64 = 1_000;
@@ -30,7 +32,8 @@ const SLACK_MILLIS: i64 = 1_000;
 enum Blow {
     /// `kill -9`.
     Kill,
-    /// The disk is gone in the middle of it, and comes back with what it had: two commands of whoever runs this test.
+    /// The disk is gone in the middle of it, and comes back with what it had: two commands of
+    /// whoever runs this test.
     PowerCut { cut: String, restore: String },
 }
 

@@ -1,4 +1,5 @@
-//! What became of the one request that was under way when the blow fell: all of it or nothing, and the ledger learns which.
+//! What became of the one request that was under way when the blow fell: all of it or nothing, and
+//! the ledger learns which.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +7,8 @@ use crate::client::{Answer, Client, Request};
 use crate::ledger::{self, Doubt, Fate, GRACE, Kind, Token, Worker};
 use crate::moment;
 
-/// A second exchange of an access token gives the same successor for ten seconds; we do not cut it that fine.
+/// A second exchange of an access token gives the same successor for ten seconds; we do not cut it
+/// that fine.
 const SURELY_IN_GRACE: Duration = Duration::from_secs(8);
 
 /// A server that was just started answers.
@@ -101,7 +103,8 @@ pub(crate) fn settle(worker: &mut Worker, client: &mut Client) {
         } => {
             let it = worker.touch(account);
             let answer = answered(ledger::log_in(client, &email, &it.password));
-            // That name and address changed together, or neither did, is seen when the account is looked at.
+            // That name and address changed together, or neither did, is seen when the account is
+            // looked at.
             if answer.status == 201 {
                 it.set_profile(name, email);
             }
@@ -151,7 +154,8 @@ pub(crate) fn sign_up(worker: &mut Worker, client: &mut Client, mut draft: ledge
     worker.accounts.push(draft);
 }
 
-/// Asked again, the exchange gives a token: the first one if it had not happened, the same one if it had.
+/// Asked again, the exchange gives a token: the first one if it had not happened, the same one if
+/// it had.
 fn refresh(worker: &mut Worker, client: &mut Client, account: usize, token: usize, at: Instant) {
     let secret = worker.accounts[account].tokens[token].secret.clone();
     let answer = answered(ledger::refresh(client, &secret));
@@ -187,7 +191,8 @@ fn takes_password(worker: &mut Worker, client: &mut Client, account: usize, new:
     false
 }
 
-/// Sends a report with a key again until it is acknowledged. Whatever became of it before, it is then stored once.
+/// Sends a report with a key again until it is acknowledged. Whatever became of it before, it is
+/// then stored once.
 pub(crate) fn repeat(worker: &mut Worker, client: &mut Client, number: usize) {
     let report = worker.reports[number].clone();
     let Some(token) = any_token(worker, client, report.account) else {

@@ -1,4 +1,5 @@
-//! The judge behind the door: the files themselves, opened through the library after the process is gone.
+//! The judge behind the door: the files themselves, opened through the library after the process is
+//! gone.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -79,8 +80,8 @@ impl Books {
         })
     }
 
-    /// The counters say exactly what is stored: each name as often as it was acknowledged, and, when all events were read, each hour
-    /// and name as often as there are events.
+    /// The counters say exactly what is stored: each name as often as it was acknowledged, and,
+    /// when all events were read, each hour and name as often as there are events.
     async fn judge_counts(
         &mut self,
         workers: &mut [Worker],
@@ -166,7 +167,8 @@ fn sight(workers: &[Worker], events: &[Event]) -> Sightings {
     sightings
 }
 
-/// The report that an event is of, and its place there; none unless everything about it is as it was sent.
+/// The report that an event is of, and its place there; none unless everything about it is as it
+/// was sent.
 fn recognise<'a>(workers: &'a [Worker], event: &Event) -> Option<(&'a Report, usize)> {
     let which = match &event.details {
         Some(details) => details

@@ -12,7 +12,8 @@ use crate::client::{Client, Request};
 use crate::mailbox::LINK;
 use crate::moment;
 
-/// A start may take this long on a machine that is busy with other things. It never takes nearly as long.
+/// A start may take this long on a machine that is busy with other things. It never takes nearly as
+/// long.
 const START_PATIENCE: Duration = Duration::from_secs(30);
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
 

@@ -152,7 +152,8 @@ fn a_stream_shows_that_it_is_alive_and_is_not_taken_for_idle() {
     for _ in 0..5 {
         assert_eq!(ear.any(), Some(Said::Comment));
     }
-    // With room for two, a new connection takes the place of an idle one, and there is one that is idle for less long.
+    // With room for two, a new connection takes the place of an idle one, and there is one that is
+    // idle for less long.
     let mut idle = TcpStream::connect(server.address()).unwrap();
     let request = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
     idle.write_all(request).unwrap();

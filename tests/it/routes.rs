@@ -1,6 +1,7 @@
 //! What holds for every route of every API, computed from the tables of the routes themselves.
 //!
-//! The harness looks at each answer: whether its status is declared, its headers, the shape of its error.
+//! The harness looks at each answer: whether its status is declared, its headers, the shape of its
+//! error.
 
 use doorward::http::{Field, Handler, JsonKind, RequestBody};
 use serde_json::{Map, Value, json};
@@ -332,7 +333,8 @@ fn a_nul_in_a_text_breaks_nothing() {
         for field in fields.iter().filter(|field| field.kind == JsonKind::Text) {
             let mut body = good_body(served, fields);
             fields_of(served, &mut body).insert(field.name.to_owned(), json!("a\0b"));
-            // An event's name may be anything; everywhere else it is a declared refusal, as the harness sees to.
+            // An event's name may be anything; everywhere else it is a declared refusal, as the
+            // harness sees to.
             let answer = fixture.send(served, body.to_string());
             assert!(
                 is_refused(&answer) || field.name == "name",

@@ -1,4 +1,5 @@
-//! Rejection clients, over real sockets: what they send is written out byte by byte, and so is what they must be told.
+//! Rejection clients, over real sockets: what they send is written out byte by byte, and so is what
+//! they must be told.
 
 mod crowd;
 mod garbage;

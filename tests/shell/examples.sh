@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Every example of the five APIs' documents, sent with curl as it is printed there and held to the answer that is printed there.
+# Every example of the five APIs' documents, sent with curl as it is printed there and held to the
+# answer that is printed there.
 # SHOW=1 prints the transcript.
 #
 #   tests/shell/examples.sh target/release/doorward

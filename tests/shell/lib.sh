@@ -1,4 +1,5 @@
-# What the shell tests share: a real server in an empty directory, and requests with curl that say what they expect.
+# What the shell tests share: a real server in an empty directory, and requests with curl that say
+# what they expect.
 # Sourced with the binary as the first word; needs bash, curl and python3.
 
 binary=$(realpath "$1")
@@ -32,7 +33,8 @@ stop() {
   wait $server 2>/dev/null || [ "$1" = KILL ]
 }
 
-# expect STATUS METHOD PATH [curl's further words]: the body is in body.txt, the headers in head.txt.
+# expect STATUS METHOD PATH [curl's further words]: the body is in body.txt, the headers in
+# head.txt.
 expect() {
   local status=$1 method=$2 path=$3 got
   shift 3

@@ -1,5 +1,5 @@
-//! All events that are asked for, as one long answer. It is made on a thread of its own, which waits for the client and never runs ahead
-//! of it by more than a few chunks.
+//! All events that are asked for, as one long answer. It is made on a thread of its own, which
+//! waits for the client and never runs ahead of it by more than a few chunks.
 
 use std::io::Write;
 

@@ -113,7 +113,8 @@ impl Live {
         loop {
             let heard = tokio::select! {
                 biased;
-                // The first comes at once: it takes the head of the answer past proxies that wait for a body.
+                // The first comes at once: it takes the head of the answer past proxies that wait
+                // for a body.
                 _ = self.heartbeat.tick() => {
                     let now = self.services.world.clock.now();
                     let good = self.services.is_still_good(&self.bearer, now).await;

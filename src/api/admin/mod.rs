@@ -1,5 +1,5 @@
-//! For the administrator: what was reported, and what it takes. Opened by the token of the Token API.
-//! A file each route.
+//! For the administrator: what was reported, and what it takes. Opened by the token of the Token
+//! API. A file each route.
 
 mod cursor;
 mod erase;

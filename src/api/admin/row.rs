@@ -1,5 +1,5 @@
-//! An event as a line: of JSON, or of CSV (RFC 4180). Both are written straight into the buffer that goes out, for an export is as fast as this
-//! is.
+//! An event as a line: of JSON, or of CSV (RFC 4180). Both are written straight into the buffer
+//! that goes out, for an export is as fast as this is.
 
 use super::cursor;
 use crate::model::{EventRow, Principal, Timestamp, UserId};
@@ -14,8 +14,8 @@ pub(super) struct RowWriter {
 }
 
 impl RowWriter {
-    /// An event as JSON, in one line without its end. Details go out byte for byte, but that a line break between two of their tokens becomes
-    /// a space.
+    /// An event as JSON, in one line without its end. Details go out byte for byte, but that a line
+    /// break between two of their tokens becomes a space.
     pub(super) fn json(&mut self, row: &EventRow<'_>, to: &mut Vec<u8>) {
         to.extend_from_slice(br#"{"id":""#);
         to.extend_from_slice(&cursor::chars(row.position));
@@ -93,7 +93,8 @@ fn uuid(id: UserId, to: &mut Vec<u8>) {
     to.extend_from_slice(id.0.hyphenated().encode_lower(&mut chars).as_bytes());
 }
 
-/// A field, in quotes if it has to be. A field that looks like a formula stays as it is: what goes out can be read back.
+/// A field, in quotes if it has to be. A field that looks like a formula stays as it is: what goes
+/// out can be read back.
 fn csv_field(text: &str, to: &mut Vec<u8>) {
     let special = |byte: u8| matches!(byte, b'"' | b',' | b'\r' | b'\n');
     if !text.bytes().any(special) {

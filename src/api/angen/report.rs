@@ -1,5 +1,6 @@
-//! A report of events, as it comes over the wire. It may hold ten thousand of them, so it is read in one pass and borrowed from
-//! the body wherever that can be; what serde lets pass, keys that come twice and deep nesting, is refused on the way.
+//! A report of events, as it comes over the wire. It may hold ten thousand of them, so it is read
+//! in one pass and borrowed from the body wherever that can be; what serde lets pass, keys that
+//! come twice and deep nesting, is refused on the way.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -177,7 +178,8 @@ impl<'de> Visitor<'de> for EventVisitor {
 #[derive(Default)]
 struct Others<'a>(Vec<Cow<'a, str>>);
 
-/// Unknown keys of one object: more than any honest client sends, few enough to compare each with each.
+/// Unknown keys of one object: more than any honest client sends, few enough to compare each with
+/// each.
 const OTHER_KEYS: usize = 64;
 
 impl<'de> Others<'de> {

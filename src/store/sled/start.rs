@@ -1,5 +1,5 @@
-//! Opening the store: the database, what the rooms keep in memory, the writer, and a first write that
-//! proves that the disk is reached.
+//! Opening the store: the database, what the rooms keep in memory, the writer, and a first write
+//! that proves that the disk is reached.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,8 +26,8 @@ use crate::store::sled::options::StoreOptions;
 use crate::store::sled::store::{Caches, SledStore};
 use crate::store::{Error, Result};
 
-/// The part of the memory budget that is sled's cache: it counts bytes on disk and needs about twice
-/// that in memory.
+/// The part of the memory budget that is sled's cache: it counts bytes on disk and needs about
+/// twice that in memory.
 const SLED_CACHE_SHARE: u64 = 4;
 /// How often the store was opened.
 const STARTS: MetaKey<u64> = meta(MetaSlot::Starts);
@@ -171,7 +171,8 @@ mod tests {
         free.store(0, Ordering::Relaxed);
         let store = store_on(&directory, &free).await;
         assert_eq!(store.health(), Health::Full);
-        // What is kept already needs no room; what is not cannot be kept, nor be read as if it were.
+        // What is kept already needs no room; what is not cannot be kept, nor be read as if it
+        // were.
         let kept = store
             .keep_system_value(SystemValue::AdminHash, vec![2])
             .await;

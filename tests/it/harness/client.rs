@@ -1,5 +1,5 @@
-//! HTTP/1.1 as a client speaks it: one request over one connection, on a plain socket. No library, so that what goes over the
-//! wire is what stands here.
+//! HTTP/1.1 as a client speaks it: one request over one connection, on a plain socket. No library,
+//! so that what goes over the wire is what stands here.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -127,7 +127,8 @@ impl Received {
         received
     }
 
-    /// Reads one answer and not beyond it. An error says that the connection ended before it or within.
+    /// Reads one answer and not beyond it. An error says that the connection ended before it or
+    /// within.
     pub(crate) fn read_one(stream: &mut impl BufRead, is_head: bool) -> io::Result<Received> {
         let mut received = Received::read_head(stream)?;
         if is_head {
@@ -186,7 +187,8 @@ fn read_line(stream: &mut impl BufRead) -> io::Result<String> {
     }
 }
 
-/// The next chunk of a body (RFC 9112, 7.1); none at its end. An error says that the connection ended before that.
+/// The next chunk of a body (RFC 9112, 7.1); none at its end. An error says that the connection
+/// ended before that.
 pub(crate) fn read_chunk(stream: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
     let length = usize::from_str_radix(&read_line(stream)?, 16).unwrap();
     let mut chunk = vec![0; length + 2];

@@ -1,7 +1,7 @@
 //! A whole server in this process, and the people who talk to it.
 //!
-//! Each server has a thread, a port, a directory, a clock and a source of chance of its own, so that tests run side by side and
-//! none of them waits for time to pass.
+//! Each server has a thread, a port, a directory, a clock and a source of chance of its own, so
+//! that tests run side by side and none of them waits for time to pass.
 
 mod actor;
 mod answer;
@@ -46,7 +46,8 @@ pub(crate) const HUB_PASSWORD: &str = "open sesame";
 /// The password of every user that a server makes.
 pub(crate) const PASSWORD: &str = "a good password";
 
-/// What every server is configured with, unless a test says otherwise: a line a key, so that a test can replace single ones.
+/// What every server is configured with, unless a test says otherwise: a line a key, so that a test
+/// can replace single ones.
 const SETTINGS: &[(&str, &str)] = &[
     ("server.listen", r#""127.0.0.1:0""#),
     ("server.public_url", r#""https://door.example.org""#),
@@ -101,7 +102,8 @@ impl Server {
         Server::with("")
     }
 
-    /// A server with further settings: TOML with one dotted key a line, such as `limits.rates = true`.
+    /// A server with further settings: TOML with one dotted key a line, such as `limits.rates =
+    /// true`.
     pub(crate) fn with(settings: &str) -> Server {
         let clock = Arc::new(HandClock::start());
         let random = Arc::new(SeededRandom::start());
@@ -140,8 +142,9 @@ impl Server {
         self.clock.advance(time);
     }
 
-    /// Waits until everything that was begun in passing (writing down that a token was used) is done: what is already in the
-    /// runtime's queue runs first, and the writer takes its steps in order.
+    /// Waits until everything that was begun in passing (writing down that a token was used) is
+    /// done: what is already in the runtime's queue runs first, and the writer takes its steps in
+    /// order.
     pub(crate) fn settle(&self) {
         let (store, runtime) = self.inner.with(|it| (it.store.clone(), it.runtime.clone()));
         let nobody = UserId::from_random([0; 16]);
@@ -369,7 +372,8 @@ async fn open(
     (listeners, dispatcher, store, services)
 }
 
-/// The settings of all tests, each unless `settings` has it too (behind a `#` to leave it out), and `settings`.
+/// The settings of all tests, each unless `settings` has it too (behind a `#` to leave it out), and
+/// `settings`.
 fn configuration(settings: &str, directory: &TempDir) -> Config {
     let mut text = settings.to_owned();
     for (key, value) in SETTINGS {

@@ -1,4 +1,5 @@
-//! Looks at every answer for what nobody thinks of: whether its status is declared, its headers, the shape of its body.
+//! Looks at every answer for what nobody thinks of: whether its status is declared, its headers,
+//! the shape of its body.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! What errors and answers look like, as the APIs document it. Written down a second time on purpose: the tables of the server say
-//! what it means to answer, this says what its clients read.
+//! What errors and answers look like, as the APIs document it. Written down a second time on
+//! purpose: the tables of the server say what it means to answer, this says what its clients read.
 
 use doorward::http::{Field, JsonKind};
 use serde_json::{Map, Value};

@@ -1,4 +1,5 @@
-//! What becomes of blocks of events: merged they say the same, damaged they are left out and said, too old or too many they go.
+//! What becomes of blocks of events: merged they say the same, damaged they are left out and said,
+//! too old or too many they go.
 
 use std::time::Duration;
 

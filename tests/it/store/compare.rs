@@ -41,7 +41,8 @@ impl Life {
         self.compare_counts();
     }
 
-    /// Counts are exact, and users are so for as few as there are here, but for two who share a register.
+    /// Counts are exact, and users are so for as few as there are here, but for two who share a
+    /// register.
     fn compare_counts(&self) {
         let oldest = self.now.before(RETENTION.counts).hour();
         let counts_of = |name: Option<&str>| {

@@ -1,5 +1,5 @@
-//! The contract of the store, held against every backend: single promises here and in `contract`, random lives in `random`
-//! against plain maps in `reference`.
+//! The contract of the store, held against every backend: single promises here and in `contract`,
+//! random lives in `random` against plain maps in `reference`.
 
 mod blocks;
 mod compare;

@@ -1,4 +1,5 @@
-//! Random lives: the same verbs to the store and to the reference, with the same outcomes, reopening on the way.
+//! Random lives: the same verbs to the store and to the reference, with the same outcomes,
+//! reopening on the way.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! The store as plain maps: slow, forgetful at the end of the process, and simple enough to be believed.
+//! The store as plain maps: slow, forgetful at the end of the process, and simple enough to be
+//! believed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -38,7 +39,8 @@ pub(super) struct Reference {
     pub(super) events: Vec<Stored>,
     /// Whom the events of an hour and name were about.
     pub(super) counts: BTreeMap<(u32, String), Vec<UserId>>,
-    /// Whom the events of an hour ever were about: a sketch does not forget those whose events are erased.
+    /// Whom the events of an hour ever were about: a sketch does not forget those whose events are
+    /// erased.
     pub(super) seen: BTreeMap<u32, BTreeSet<UserId>>,
     promises: BTreeMap<(Principal, Digest), (Digest, usize, Timestamp)>,
 }
@@ -63,7 +65,8 @@ impl Reference {
         owner.map(|(id, _)| *id)
     }
 
-    /// The digests of a holder's live tokens but those that were exchanged, the least recently used first.
+    /// The digests of a holder's live tokens but those that were exchanged, the least recently used
+    /// first.
     pub(super) fn live(&self, holder: Principal, now: Timestamp) -> Vec<Digest> {
         let mut live: Vec<_> = self
             .tokens

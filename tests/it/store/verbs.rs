@@ -1,4 +1,5 @@
-//! The verbs of a random life: what is asked of the store and of the reference, and that both answer alike.
+//! The verbs of a random life: what is asked of the store and of the reference, and that both
+//! answer alike.
 
 use std::time::Duration;
 

@@ -128,7 +128,6 @@ fn scripts() -> Vec<Source> {
 }
 
 #[test]
-#[ignore = "comments are being rewritten"]
 fn comments_are_narrow() {
     let rust = rust_files().into_iter().map(|source| (source, "//"));
     let scripts = scripts().into_iter().map(|source| (source, "#"));

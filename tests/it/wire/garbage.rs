@@ -1,6 +1,8 @@
-//! Requests that were good once: each is bent, cut, doubled or filled with rubbish, and sent to the real program.
+//! Requests that were good once: each is bent, cut, doubled or filled with rubbish, and sent to the
+//! real program.
 //!
-//! `DOORWARD_GARBAGE` says how many (20,000 if not said; 1,000,000 is the long run), `DOORWARD_GARBAGE_SEED` repeats a run.
+//! `DOORWARD_GARBAGE` says how many (20,000 if not said; 1,000,000 is the long run),
+//! `DOORWARD_GARBAGE_SEED` repeats a run.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Clients that hang up. With room for a single connection, the next one is answered when the server has done with the last.
+//! Clients that hang up. With room for a single connection, the next one is answered when the
+//! server has done with the last.
 
 use std::time::Duration;
 

@@ -6,8 +6,8 @@ use super::line::{HEALTH, Line, bearer, post};
 
 const EVENTS: &str = "/api/events/simple_clientapp";
 
-/// Says this on a connection of its own, hears one answer with one of these statuses, and sees the connection end: a second
-/// request behind the first is not answered.
+/// Says this on a connection of its own, hears one answer with one of these statuses, and sees the
+/// connection end: a second request behind the first is not answered.
 #[track_caller]
 fn is_refused_and_closed(server: &Server, request: impl AsRef<[u8]>, statuses: &[u16]) {
     let request = [request.as_ref(), HEALTH.as_bytes()].concat();

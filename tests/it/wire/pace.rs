@@ -10,7 +10,8 @@ use super::line::{HEALTH, Line, post};
 
 /// A client that drips says something this often: well within any deadline between two bytes.
 const DRIP: Duration = Duration::from_millis(20);
-/// So many drips are far more than a deadline of 200 ms lets through, and far fewer than the default of 10 s.
+/// So many drips are far more than a deadline of 200 ms lets through, and far fewer than the
+/// default of 10 s.
 const DRIPS: usize = 200;
 
 /// Drips `bytes` again and again until the server stirs.

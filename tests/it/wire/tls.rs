@@ -1,5 +1,5 @@
-//! TLS. The certificate in `fixtures` is for `localhost`, signed by its own key, and good until 2120; `foreign-key.pem` is not
-//! its key.
+//! TLS. The certificate in `fixtures` is for `localhost`, signed by its own key, and good until
+//! 2120; `foreign-key.pem` is not its key.
 
 use std::net::TcpStream;
 use std::sync::Arc;

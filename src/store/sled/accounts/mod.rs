@@ -1,5 +1,6 @@
-//! Accounts and what belongs to them: tokens, invites, reset codes, mail that is due. Each file holds
-//! the records and keys of its noun, the steps that change them, and their part of the contract.
+//! Accounts and what belongs to them: tokens, invites, reset codes, mail that is due. Each file
+//! holds the records and keys of its noun, the steps that change them, and their part of the
+//! contract.
 
 mod account_store;
 mod invites;

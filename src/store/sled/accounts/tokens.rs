@@ -1,6 +1,6 @@
 //! Tokens: the record under its digest, the list of what a holder has, and when it can be removed.
-//! An exchanged token is in no list any more but stays with its family, so that its reuse is noticed
-//! and a logout ends it too.
+//! An exchanged token is in no list any more but stays with its family, so that its reuse is
+//! noticed and a logout ends it too.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -253,7 +253,8 @@ pub(crate) fn refresh(
     Ok(Refreshed::Done(Box::new(new.token)))
 }
 
-/// Keeps the exchanged tokens of a family within their bound: the oldest are forgotten, and are strangers from then on.
+/// Keeps the exchanged tokens of a family within their bound: the oldest are forgotten, and are
+/// strangers from then on.
 fn remove_oldest_retired(tx: &mut Transaction<'_>, member: &Token) -> Result<()> {
     let mut retired = Vec::new();
     for (_, digest) in tx.under::<HeldKey>(&family_of(member))? {

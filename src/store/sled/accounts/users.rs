@@ -116,7 +116,8 @@ pub(crate) fn update(
     Ok(Updated::Done)
 }
 
-/// Sets a password, ends every token and every reset code of the account, and returns its new epoch.
+/// Sets a password, ends every token and every reset code of the account, and returns its new
+/// epoch.
 pub(crate) fn set_password(
     tx: &mut Transaction<'_>,
     mut user: User,

@@ -1,8 +1,9 @@
 //! A bounded cache that can never answer with what has been changed.
 //!
-//! A reader that misses takes a ticket, reads the database and offers what it found; the offer is taken only if nothing of the
-//! shard was forgotten meanwhile. The writer forgets a key after its change is durable and before anybody is told, so whoever
-//! knows of a change cannot be answered with what was before it.
+//! A reader that misses takes a ticket, reads the database and offers what it found; the offer is
+//! taken only if nothing of the shard was forgotten meanwhile. The writer forgets a key after its
+//! change is durable and before anybody is told, so whoever knows of a change cannot be answered
+//! with what was before it.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -14,7 +15,8 @@ use crate::sync::lock;
 
 const SHARDS: usize = 16;
 
-/// Up to a fixed number of values by their keys; the second chance algorithm (Corbató, 1968) chooses who makes room.
+/// Up to a fixed number of values by their keys; the second chance algorithm (Corbató, 1968)
+/// chooses who makes room.
 pub(crate) struct Cache<K, V> {
     shards: Vec<Mutex<Shard<K, V>>>,
     shard_entries: usize,
@@ -33,8 +35,8 @@ struct Slot<V> {
     used: bool,
 }
 
-/// Folds a key into a word. What is cached is stored, and its key was drawn by us or is the digest of something we drew: it is
-/// random already, and nobody can choose many that collide.
+/// Folds a key into a word. What is cached is stored, and its key was drawn by us or is the digest
+/// of something we drew: it is random already, and nobody can choose many that collide.
 #[derive(Default)]
 struct Fold(u64);
 
@@ -129,7 +131,8 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
 }
 
 impl<K: Hash + Eq + Clone, V> Cache<K, Arc<V>> {
-    /// The value of a key: from the cache, or else what `read` finds, which is offered to the cache.
+    /// The value of a key: from the cache, or else what `read` finds, which is offered to the
+    /// cache.
     pub(crate) fn read_through(
         &self,
         key: &K,

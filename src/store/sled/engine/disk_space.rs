@@ -1,13 +1,14 @@
-//! How much of the disk is left, and what may still be written. sled does not survive a full disk without being opened anew, and
-//! opening needs space too, so changes stop while there is some left: events first, then accounts and tokens, and what
-//! makes room, last.
+//! How much of the disk is left, and what may still be written. sled does not survive a full disk
+//! without being opened anew, and opening needs space too, so changes stop while there is some
+//! left: events first, then accounts and tokens, and what makes room, last.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// What a step writes that brings no events: a few records and their indexes.
 pub(crate) const STEP_BYTES: u64 = 1024;
-/// What sled writes for a byte that it is given: the byte in the log, and its share of the pages that are written anew.
+/// What sled writes for a byte that it is given: the byte in the log, and its share of the pages
+/// that are written anew.
 const AMPLIFICATION: u64 = 2;
 const MIB: u64 = 1 << 20;
 
@@ -31,8 +32,9 @@ impl WriteClass {
         }
     }
 
-    /// Whether steps of this kind are taken, given whether they were. They are taken again a bit later than they were
-    /// refused, so that a disk at the mark does not make the log say so all day.
+    /// Whether steps of this kind are taken, given whether they were. They are taken again a bit
+    /// later than they were refused, so that a disk at the mark does not make the log say so all
+    /// day.
     fn is_open(self, free: u64, was_open: bool) -> bool {
         let mark = self.free_bytes();
         free >= if was_open { mark } else { mark + mark / 8 }
@@ -108,7 +110,8 @@ impl DiskMonitor {
         }
     }
 
-    /// Notes how much is free, says in the log what that changes, and returns what a group may write.
+    /// Notes how much is free, says in the log what that changes, and returns what a group may
+    /// write.
     pub(crate) fn note(&self, free: u64) -> DiskBudget {
         let before = self.read();
         let pressure = DiskPressure::at(free, before);

@@ -1,12 +1,14 @@
 //! The one line of unsafe code, and what the whole promise rests on.
 //!
-//! sled 0.34.7 calls a log position *stable* after `sync_file_range(2)`, which writes pages back but leaves out the device's cache
-//! and the file's metadata: a power cut loses what was stable, and sled may meanwhile have reused the segment that held the last
-//! good copy. Here that symbol is defined anew, as `fdatasync(2)`. sled links against ours, so that for it too *stable* means
-//! *on the disk*, and `Db::flush` keeps its word.
+//! sled 0.34.7 calls a log position *stable* after `sync_file_range(2)`, which writes pages back
+//! but leaves out the device's cache and the file's metadata: a power cut loses what was stable,
+//! and sled may meanwhile have reused the segment that held the last good copy. Here that symbol is
+//! defined anew, as `fdatasync(2)`. sled links against ours, so that for it too *stable* means *on
+//! the disk*, and `Db::flush` keeps its word.
 //!
-//! The store counts these calls and refuses to start when a flush did not come through here (`syncs`): should a linker ever
-//! choose the other symbol, nobody is told that something is durable.
+//! The store counts these calls and refuses to start when a flush did not come through here
+//! (`syncs`): should a linker ever choose the other symbol, nobody is told that something is
+//! durable.
 
 use std::ffi::{c_int, c_uint};
 use std::fs::File;
@@ -23,16 +25,19 @@ pub(crate) fn syncs() -> u64 {
 
 /// `fdatasync` under the name that sled calls.
 ///
-/// Returns 0, or -1 with `errno` set, as `sync_file_range` would; sled reports the latter as an I/O error.
+/// Returns 0, or -1 with `errno` set, as `sync_file_range` would; sled reports the latter as an I/O
+/// error.
 #[expect(
     unsafe_code,
     reason = "the cure for sled's missing fsync; see the top of this file"
 )]
 #[unsafe(no_mangle)]
 extern "C" fn sync_file_range(fd: c_int, _offset: i64, _bytes: i64, _flags: c_uint) -> c_int {
-    // SAFETY: sled passes the descriptor of its open database file and keeps it open during the call; it is not closed here.
+    // SAFETY: sled passes the descriptor of its open database file and keeps it open during the
+    // call; it is not closed here.
     let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd) });
-    // Through the C library, which sets `errno`: rustix does not, and sled would take whatever another call had left there.
+    // Through the C library, which sets `errno`: rustix does not, and sled would take whatever
+    // another call had left there.
     let synced = file.sync_data();
     SYNCS.fetch_add(1, Ordering::Relaxed);
     if synced.is_ok() { 0 } else { -1 }

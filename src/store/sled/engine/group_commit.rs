@@ -1,10 +1,10 @@
-//! How long a group waits for company before it is committed. Fewer and larger groups cost less: each is a flush, some pages that
-//! are written anew, and a stir among the threads that write them.
+//! How long a group waits for more steps before it is committed. Fewer and larger groups cost less:
+//! each is a flush, some pages that are written anew, and a stir among the threads that write them.
 
 use std::time::Duration;
 
-/// From so many clients on a group waits for those who were just answered. Fewer share a flush so seldom that waiting would
-/// cost them more than it saves.
+/// From so many clients on a group waits for those who were just answered. Fewer share a flush so
+/// seldom that waiting would cost them more than it saves.
 const CROWD_STEPS: usize = 16;
 /// A group of a crowd waits for so many times what the last one took.
 const TIMES: u32 = 2;
@@ -40,8 +40,8 @@ impl GroupCommit {
         }
     }
 
-    /// How long the next group waits when so many steps are there already. Those of the last group were just answered: if they
-    /// are many, most will soon be back.
+    /// How long the next group waits when so many steps are there already. Those of the last group
+    /// were just answered: if they are many, most will soon be back.
     pub(crate) fn wait_policy(&self, waiting: usize) -> WaitPolicy {
         let crowd = self.steps.saturating_add(waiting);
         if !self.delay.is_zero() {

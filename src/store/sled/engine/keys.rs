@@ -2,7 +2,8 @@
 //! integers big-endian, so that the order of the bytes is the order of the meaning. A field without
 //! a fixed width (an address, another key) stands last.
 //!
-//! A key type stands beside the record it finds; the kinds are listed in [`registry`](super::registry).
+//! A key type stands beside the record it finds; the kinds are listed in
+//! [`registry`](super::registry).
 
 use std::marker::PhantomData;
 

@@ -1,4 +1,5 @@
-//! Opening the database, so that neither a crash nor a power cut at any earlier moment, this one's included, keeps it from opening.
+//! Opening the database, so that neither a crash nor a power cut at any earlier moment, this one's
+//! included, keeps it from opening.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -33,7 +34,8 @@ pub(crate) struct Opened {
     pub(crate) sequence: u64,
 }
 
-/// Opens the database in `path`, making it if there is none. `cache_bytes` is counted in bytes on disk, not in memory.
+/// Opens the database in `path`, making it if there is none. `cache_bytes` is counted in bytes on
+/// disk, not in memory.
 pub(crate) fn open(path: &Path, cache_bytes: u64) -> Result<Opened> {
     make_directory(path).map_err(|error| unusable(path, &error))?;
     remove_unfinished_snapshots(path, LOCK_PATIENCE)?;
@@ -52,22 +54,23 @@ fn make_directory(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// A crash while sled writes a snapshot leaves a file that it would read as the newest one, and report as corruption for
-/// ever. The real snapshot is only removed after the new one has its name, so the leftover is never needed.
+/// A crash while sled writes a snapshot leaves a file that it would read as the newest one, and
+/// report as corruption for ever. The real snapshot is only removed after the new one has its name,
+/// so the leftover is never needed.
 ///
 /// The lock is held meanwhile: what another process is just writing is no leftover.
 fn remove_unfinished_snapshots(path: &Path, wait_policy: Duration) -> Result<()> {
-    let told = |error: io::Error| unusable(path, &error);
-    if unfinished_snapshots(path).map_err(told)?.is_empty() {
+    let failed = |error: io::Error| unusable(path, &error);
+    if unfinished_snapshots(path).map_err(failed)?.is_empty() {
         return Ok(());
     }
     let _lock = lock(path, wait_policy)?;
-    for file in unfinished_snapshots(path).map_err(told)? {
+    for file in unfinished_snapshots(path).map_err(failed)? {
         log::warn!(
             "removing {}, which an earlier start left unfinished",
             file.display()
         );
-        fs::remove_file(file).map_err(told)?;
+        fs::remove_file(file).map_err(failed)?;
     }
     Ok(())
 }
@@ -80,7 +83,8 @@ fn unfinished_snapshots(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files.into_iter().filter(is_unfinished).collect())
 }
 
-/// The lock that sled takes too; none, and nothing to lock, where there is no database yet. It ends with what is returned.
+/// The lock that sled takes too; none, and nothing to lock, where there is no database yet. It ends
+/// with what is returned.
 fn lock(path: &Path, mut wait_policy: Duration) -> Result<Option<File>> {
     let file = match File::open(path.join("db")) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -137,7 +141,8 @@ fn is_locked(error: &sled::Error) -> bool {
     matches!(error, sled::Error::Io(error) if error.to_string().contains("could not acquire lock"))
 }
 
-/// sled forces none of what opening has made to the disk: the files, their names, and the name of the directory.
+/// sled forces none of what opening has made to the disk: the files, their names, and the name of
+/// the directory.
 fn sync_files(path: &Path) -> io::Result<()> {
     for entry in fs::read_dir(path)? {
         let file = entry?.path();

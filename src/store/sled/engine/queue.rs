@@ -13,8 +13,8 @@ use crate::sync::{lock, recover};
 const QUEUE_STEPS: usize = 16_384;
 /// Steps of one group: it bounds the batch, and how long the first of a group waits for the last.
 const GROUP_STEPS: usize = 1_024;
-/// What the steps of one group may bring: it bounds the batch in memory, and what one flush has to write. A step that brings
-/// more is a group by itself.
+/// What the steps of one group may bring: it bounds the batch in memory, and what one flush has to
+/// write. A step that brings more is a group by itself.
 const GROUP_BYTES: u64 = 8 << 20;
 
 /// A step on its way, whatever it returns.
@@ -101,7 +101,8 @@ impl<S> Queue<S> {
         // What makes room, and every step of the start, which come one after the other.
         waiting.urgent |= class == WriteClass::Reclaim;
         waiting.steps.push_back(step);
-        // Told once: whoever comes while the writer is at work, or about to wake up, has nobody to wake.
+        // Told once: whoever comes while the writer is at work, or about to wake up, has nobody to
+        // wake.
         let wakes = waiting.wake_at > 0 && waiting.are_enough();
         if wakes {
             waiting.wake_at = 0;
@@ -113,8 +114,8 @@ impl<S> Queue<S> {
         Ok(())
     }
 
-    /// Waits for steps and takes a group of them; false when the queue is closed and empty. `wait_policy` is asked with how many
-    /// steps are there at once.
+    /// Waits for steps and takes a group of them; false when the queue is closed and empty.
+    /// `wait_policy` is asked with how many steps are there at once.
     pub(crate) fn take_group(
         &self,
         group: &mut Group<S>,
@@ -231,7 +232,8 @@ mod tests {
         assert!(matches!(late, Err(Error::Stopped(_))), "{late:?}");
     }
 
-    /// Begins with one step, lets the writer wait for more with the greatest patience, and says how many it took.
+    /// Begins with one step, lets the writer wait for more with the greatest patience, and says how
+    /// many it took.
     fn group_with(more: impl FnOnce(&Queue<()>) + Send) -> usize {
         let queue = Queue::default();
         queue.push(step(1)).unwrap();

@@ -1,5 +1,5 @@
-//! How a value lies in the database: `version (1) · CRC-32 of key, version and body (4, little-endian) · body`. A body is postcard,
-//! but for blocks of events, which are bytes already.
+//! How a value lies in the database: `version (1) · CRC-32 of key, version and body (4,
+//! little-endian) · body`. A body is postcard, but for blocks of events, which are bytes already.
 //!
 //! The checksum covers the key, so that a value which turns up under another key is found out too.
 
@@ -68,7 +68,8 @@ pub(crate) fn body_of(stored: &[u8]) -> &[u8] {
     stored.get(HEAD_BYTES..).unwrap_or_default()
 }
 
-/// A complaint about what lies under `key`. The key is shown as its kind and its length: it may hold an address.
+/// A complaint about what lies under `key`. The key is shown as its kind and its length: it may
+/// hold an address.
 pub(crate) fn corrupt(key: &[u8], why: &str) -> Error {
     let kind = key.first().map_or('?', |kind| char::from(*kind));
     Error::Corrupt(format!("kind {kind}, key of {} bytes: {why}", key.len()))

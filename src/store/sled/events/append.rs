@@ -1,5 +1,5 @@
-//! The way of a report into the store: who reports, what of it is new, whom and what its numbers are; then, encoded and compressed,
-//! one step of the writer.
+//! The way of a report into the store: who reports, what of it is new, whom and what its numbers
+//! are; then, encoded and compressed, one step of the writer.
 
 use std::sync::Arc;
 
@@ -65,8 +65,9 @@ impl SledStore {
         self.writer.step(cost, step).await
     }
 
-    /// A repetition is answered as the first time, even if an account that it names is gone by now; and like the first time,
-    /// after the writer has been asked: what a read shows may not be on the disk yet.
+    /// A repetition is answered as the first time, even if an account that it names is gone by now;
+    /// and like the first time, after the writer has been asked: what a read shows may not be on
+    /// the disk yet.
     async fn answer_or(&self, report: &Report<'_>, refusal: Appended) -> Result<Appended> {
         let (holder, idempotency, at) = (report.reporter, report.idempotency, report.at);
         let answer = self

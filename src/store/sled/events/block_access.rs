@@ -1,7 +1,7 @@
-//! Who may read the blocks of events, and who may change them. One merge, erasure or sweep is at work
-//! at a time (`SledStore::compaction_lock`); it reads and computes beside everything else, and keeps
-//! readers away only while its step is written (`SledStore::block_lock`). A report only adds blocks
-//! behind all others and takes no lock.
+//! Who may read the blocks of events, and who may change them. One merge, erasure or sweep is at
+//! work at a time (`SledStore::compaction_lock`); it reads and computes beside everything else, and
+//! keeps readers away only while its step is written (`SledStore::block_lock`). A report only adds
+//! blocks behind all others and takes no lock.
 
 use std::sync::Arc;
 

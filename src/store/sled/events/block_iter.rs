@@ -50,9 +50,9 @@ impl RawBlock {
         Ok(RawBlock::join(key, parts))
     }
 
-    /// Decodes the block and hands its wanted events to `see`, in the order of their positions, with
-    /// the position of its last event. Whether an event is wanted is asked before its details are
-    /// decoded. None: the block is damaged.
+    /// Decodes the block and hands its wanted events to `see`, in the order of their positions,
+    /// with the position of its last event. Whether an event is wanted is asked before its details
+    /// are decoded. None: the block is damaged.
     pub(crate) fn decode<T>(
         &self,
         wants: impl Fn(Position, &BlockEvent<'_>) -> bool,
@@ -77,9 +77,9 @@ impl RawBlock {
     }
 }
 
-/// Reads a page again and again, so that sled drops others. sled evicts pages in 256 places, in each
-/// of them only after 64 accesses: a scan that needs each page once would leave the whole history in
-/// memory before sled evicts anything.
+/// Reads a page again and again, so that sled drops others. sled evicts pages in 256 places, in
+/// each of them only after 64 accesses: a scan that needs each page once would leave the whole
+/// history in memory before sled evicts anything.
 fn touch_page(tree: &Tree, key: &BlockKey) -> Result<()> {
     const READS: usize = 16;
     let key = key.part(0).bytes();

@@ -1,5 +1,5 @@
-//! The blocks that may hold what a query asks for, one after the other: merged ones by what they say
-//! of themselves, loose ones by their keys.
+//! The blocks that may hold what a query asks for, one after the other: merged ones by what they
+//! say of themselves, loose ones by their keys.
 
 use sled::Tree;
 

@@ -1,8 +1,10 @@
-//! Small blocks of the past are merged into large ones, which take half the space and say what they hold. The work is done beside the
-//! writer; what it comes to is one step that puts the new block and removes the old ones, as atomic as all others.
+//! Small blocks of the past are merged into large ones, which take half the space and say what they
+//! hold. The work is done beside the writer; what it comes to is one step that puts the new block
+//! and removes the old ones, as atomic as all others.
 //!
-//! Events keep their positions, so that cursors and ids stay good. While a merge, an erasure or a sweep changes blocks, nobody
-//! reads them, and no two of these run at once (`block_lock`); reports only ever add blocks behind all others.
+//! Events keep their positions, so that cursors and ids stay good. While a merge, an erasure or a
+//! sweep changes blocks, nobody reads them, and no two of these run at once (`block_lock`); reports
+//! only ever add blocks behind all others.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,7 +26,8 @@ use crate::store::sled::events::format::block_stats::{BlockKey, BlockStats};
 use crate::store::sled::events::format::columns::{BlockEvent, Columns, DetailsBuffer};
 use crate::store::sled::events::format::parts::{self, BlockPartKey};
 
-/// Events of a merged block: more would compress a little better and make a question about one user read more.
+/// Events of a merged block: more would compress a little better and make a question about one user
+/// read more.
 const MERGED_EVENTS: usize = 1_536;
 /// Bytes of its columns.
 const MERGED_BYTES: usize = 256 * 1024;
@@ -46,7 +49,8 @@ pub(crate) struct Replacement {
 }
 
 impl Replacement {
-    /// One that puts these columns in the place of the block under `key`, or nothing if they are empty.
+    /// One that puts these columns in the place of the block under `key`, or nothing if they are
+    /// empty.
     pub(crate) fn new(key: BlockKey, columns: &Columns) -> Result<Replacement> {
         let new = match columns.events() {
             0 => None,
@@ -219,7 +223,8 @@ pub(crate) fn gather(tree: &Tree, now: Timestamp, all: bool) -> Result<Merge> {
     })
 }
 
-/// A block that cannot be read stays as it is; that it is there is said beside it, like what the others hold.
+/// A block that cannot be read stays as it is; that it is there is said beside it, like what the
+/// others hold.
 fn damaged(block: RawBlock) -> Replacement {
     log::error!(
         "the block of events {} is damaged: it is not merged",

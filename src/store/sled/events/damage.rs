@@ -1,4 +1,5 @@
-//! Blocks of events that were found damaged: each is told to the log once, and how many there are to whoever asks for our health.
+//! Blocks of events that were found damaged: each is logged once, and how many there are
+//! to whoever asks for our health.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -7,7 +8,7 @@ use crate::model::Position;
 use crate::store::sled::events::format::block_stats::BlockKey;
 use crate::sync::lock;
 
-/// Blocks that are told apart: a disk that has lost more has lost everything.
+/// Blocks that are remembered one by one: a disk that has lost more has lost everything.
 const KNOWN: usize = 10_000;
 
 /// The damaged blocks that were met since the start.

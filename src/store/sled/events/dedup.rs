@@ -1,7 +1,9 @@
-//! The ids of events that were stored, so that an event which is sent again is not stored again. A small record an id, under
-//! the UTC day of its arrival and its reporter, remembered for that day and the next one.
+//! The ids of events that were stored, so that an event which is sent again is not stored again. A
+//! small record an id, under the UTC day of its arrival and its reporter, remembered for that day
+//! and the next one.
 //!
-//! A report is sifted where its request runs; the writer only looks once more, for a request that came between.
+//! A report is sifted where its request runs; the writer only looks once more, for a request that
+//! came between.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -82,7 +84,8 @@ pub(crate) fn deduplicate<'a>(
     })
 }
 
-/// Notes that events with these ids are stored. False, and nothing is noted: one of them has been stored meanwhile.
+/// Notes that events with these ids are stored. False, and nothing is noted: one of them has been
+/// stored meanwhile.
 pub(crate) fn note(tx: &mut Transaction<'_>, keys: &[EventIdKey]) -> Result<bool> {
     for key in keys {
         if is_known(tx, key)? {

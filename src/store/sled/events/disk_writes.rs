@@ -1,5 +1,6 @@
-//! How much is really sent to the disk, day by day, for people whose disk wears out. The kernel counts it for the process; it is
-//! read whenever the sweeper comes by and at the end. What was counted since the last record is lost by a kill.
+//! How much is really sent to the disk, day by day, for people whose disk wears out. The kernel
+//! counts it for the process; it is read whenever the sweeper comes by and at the end. What was
+//! counted since the last record is lost by a kill.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -15,8 +16,8 @@ use crate::store::sled::engine::keys::key;
 use crate::store::sled::engine::record::postcard_records;
 use crate::store::sled::engine::transaction::{Read, Transaction};
 
-/// Without events, so much must have been written before it is worth a record: a record is written too, and an idle
-/// appliance is to leave its disk alone.
+/// Without events, so much must have been written before it is worth a record: a record is written
+/// too, and an idle appliance is to leave its disk alone.
 const WORTH_BYTES: u64 = 1 << 20;
 
 postcard_records!(DiskDay);
@@ -31,7 +32,8 @@ key! {
 pub struct WriteMeter(Option<Arc<File>>);
 
 impl WriteMeter {
-    /// Opens the kernel's count. Do so before the process is made undumpable: the file belongs to root after that.
+    /// Opens the kernel's count. Do so before the process is made undumpable: the file belongs to
+    /// root after that.
     pub fn open() -> WriteMeter {
         WriteMeter(File::open("/proc/self/io").ok().map(Arc::new))
     }
@@ -82,7 +84,8 @@ impl DailyWrites {
         self.unsaved.events += events;
     }
 
-    /// Counts what was written since the last time, as of `day`; of the last day that was heard of if it is not known.
+    /// Counts what was written since the last time, as of `day`; of the last day that was heard of
+    /// if it is not known.
     pub(crate) fn sample(&mut self, meter: &WriteMeter, day: Option<u32>) {
         self.sampled(meter.read(), day);
     }
@@ -120,7 +123,8 @@ impl DailyWrites {
             return Ok(());
         }
         self.unsaved = DiskDay::default();
-        // Should there be no room for it, nothing is lost: these are the whole counts, and the next record holds them too.
+        // Should there be no room for it, nothing is lost: these are the whole counts, and the next
+        // record holds them too.
         let changed = std::mem::take(&mut self.changed);
         let oldest = self.today.saturating_sub(DISK_DAYS - 1);
         let kept = self.days.split_off(&oldest);

@@ -1,6 +1,6 @@
 //! Removing events for good: block by block, in steps that each are as durable and atomic as any,
-//! with the counters corrected in the same step. If the process dies between two steps, asking again
-//! finishes the work.
+//! with the counters corrected in the same step. If the process dies between two steps, asking
+//! again finishes the work.
 
 use std::collections::BTreeMap;
 
@@ -28,8 +28,8 @@ pub(crate) struct ErasurePlan {
     pub(crate) next: Option<Vec<u8>>,
 }
 
-/// Plans to rewrite some of the merged blocks from the key `from` on, without the events that are to
-/// be erased.
+/// Plans to rewrite some of the merged blocks from the key `from` on, without the events that are
+/// to be erased.
 pub(crate) fn plan(reader: &Reader, what: &Erasure, from: &[u8]) -> Result<ErasurePlan> {
     let mut plan = ErasurePlan::default();
     let query = EventQuery {
@@ -60,8 +60,8 @@ pub(crate) fn plan(reader: &Reader, what: &Erasure, from: &[u8]) -> Result<Erasu
     Ok(plan)
 }
 
-/// A block without the events that match, and how many those are; none if none does, or if the block
-/// is damaged.
+/// A block without the events that match, and how many those are; none if none does, or if the
+/// block is damaged.
 fn without(
     reader: &Reader,
     filter: &EventFilter<'_>,

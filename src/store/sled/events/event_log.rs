@@ -80,8 +80,8 @@ pub(crate) struct EventLog {
 impl EventLog {
     /// The log that lies in `tree`, whose last group is `sequence`.
     ///
-    /// That number and everything of its group were one batch: a block of a later group means that a
-    /// piece of the database's own log was skipped in recovery.
+    /// That number and everything of its group were one batch: a block of a later group means that
+    /// a piece of the database's own log was skipped in recovery.
     pub(crate) fn open(
         tree: &Tree,
         sequence: u64,

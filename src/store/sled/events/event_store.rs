@@ -14,8 +14,8 @@ use crate::store::sled::events::listener::Listener;
 use crate::store::sled::events::replay;
 use crate::store::{Appended, Error, EventListener, EventScan, EventStore, Report, Result};
 
-/// How often a report is encoded anew because another one stored some of its ids meanwhile. Each time
-/// less of it is left.
+/// How often a report is encoded anew because another one stored some of its ids meanwhile. Each
+/// time less of it is left.
 const APPEND_ATTEMPTS: usize = 8;
 
 #[async_trait]

@@ -48,8 +48,8 @@ impl Listener {
         })
     }
 
-    /// Reads what was stored before, on a thread of its own. To be called when every group that had begun before the registration is
-    /// on the disk.
+    /// Reads what was stored before, on a thread of its own. To be called when every group that had
+    /// begun before the registration is on the disk.
     pub(crate) fn catch_up(&mut self, scan: Scan) {
         let (query, until) = (self.query.clone(), self.queue.since);
         let queue: Weak<Queue> = Arc::downgrade(&self.queue);

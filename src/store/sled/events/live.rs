@@ -1,6 +1,7 @@
-//! Events for those who listen while they are stored. The writer hands over what it has placed, after it is on the disk and as it lies
-//! there; each listener unpacks it in its own time. One that is slower than the writer has a bounded buffer, and a count of what
-//! did not fit, at its place between the blocks.
+//! Events for those who listen while they are stored. The writer hands over what it has placed,
+//! after it is on the disk and as it lies there; each listener unpacks it in its own time. One that
+//! is slower than the writer has a bounded buffer, and a count of what did not fit, at its place
+//! between the blocks.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -82,8 +83,8 @@ impl Live {
         }
     }
 
-    /// Notes that a group is being placed, and says whether anybody will want to hear of it. With nobody listening this is all that
-    /// the writer does for listeners.
+    /// Notes that a group is being placed, and says whether anybody will want to hear of it. With
+    /// nobody listening this is all that the writer does for listeners.
     pub(crate) fn begin(&self, sequence: u64) -> bool {
         self.begun.store(sequence, Ordering::SeqCst);
         self.listening.load(Ordering::SeqCst) > 0
@@ -106,7 +107,8 @@ impl Live {
             return None;
         }
         self.listening.store(queues.len() + 1, Ordering::SeqCst);
-        // In this order, and the writer in the other: a group whose number is not seen here has seen that somebody listens.
+        // In this order, and the writer in the other: a group whose number is not seen here has
+        // seen that somebody listens.
         let since = self.begun.load(Ordering::SeqCst);
         let queue = Arc::new(Queue::new(since));
         queues.push(Arc::clone(&queue));

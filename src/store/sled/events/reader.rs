@@ -1,6 +1,6 @@
-//! Reading events back, in either direction, a page at a time. The work of a page is bounded: a query
-//! that matches little is answered in several pages, some of them empty, and holds up nothing else.
-//! Damaged blocks are skipped and counted.
+//! Reading events back, in either direction, a page at a time. The work of a page is bounded: a
+//! query that matches little is answered in several pages, some of them empty, and holds up nothing
+//! else. Damaged blocks are skipped and counted.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -175,8 +175,8 @@ impl Reader {
         Ok(false)
     }
 
-    /// Shows the events of these hours whose blocks are not merged yet. Of very many it shows only the
-    /// oldest: other requests wait too.
+    /// Shows the events of these hours whose blocks are not merged yet. Of very many it shows only
+    /// the oldest: other requests wait too.
     pub(crate) fn walk_loose(
         &self,
         hours: Range<u32>,

@@ -1,5 +1,6 @@
-//! What a listener did not hear because it was away. Positions are in the order of writing, so it is simply what stands behind the last
-//! that it heard, up to the group from which on it listens again.
+//! What a listener did not hear because it was away. Positions are in the order of writing, so it
+//! is simply what stands behind the last that it heard, up to the group from which on it listens
+//! again.
 
 use crate::model::{Event, EventQuery, EventRow, LiveQuery, Order, Position, limits};
 use crate::store::{EventScan, Result};

@@ -1,5 +1,6 @@
-//! Reading many events in one go: nothing is kept but the block at hand and what its numbers stand for. Between two bites of it blocks may
-//! be merged or removed; it goes on behind the last position that it has told.
+//! Reading many events in one go: nothing is kept but the block at hand and what its numbers stand
+//! for. Between two bites of it blocks may be merged or removed; it goes on behind the last
+//! position that it has told.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! What a report adds to the counters, made ready where its request runs, so that the one writer has little left to do.
+//! What a report adds to the counters, made ready where its request runs, so that the one writer
+//! has little left to do.
 
 /// How often a report used a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,5 @@
-//! Reading what was counted: rows of counters and one sketch an hour; of the events only those whose blocks are not merged yet, for
-//! no sketch knows their users.
+//! Reading what was counted: rows of counters and one sketch an hour; of the events only those
+//! whose blocks are not merged yet, for no sketch knows their users.
 
 use std::ops::Range;
 
@@ -69,7 +69,8 @@ pub(crate) fn read(reader: &Reader, hours: Range<u32>, name: Option<u32>) -> Res
     })
 }
 
-/// The rows of this number, by leaps from hour to hour: with many names there are many rows between them.
+/// The rows of this number, by leaps from hour to hour: with many names there are many rows between
+/// them.
 fn rows_of(tree: &Tree, hours: Range<u32>, row: u32) -> Result<Vec<(CountKey, CountRow)>> {
     let end = hour_begins(hours.end);
     let mut next = CountKey {

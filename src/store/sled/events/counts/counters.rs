@@ -1,7 +1,8 @@
-//! Exact counts, hour by hour and name by name, written in the batch that stores the events they count: after any crash they agree.
+//! Exact counts, hour by hour and name by name, written in the batch that stores the events they
+//! count: after any crash they agree.
 //!
-//! Names are numbered as they appear, and the counts of 64 names in an hour share a record, so that a busy group of reports
-//! writes one or two records and not one a name.
+//! Names are numbered as they appear, and the counts of 64 names in an hour share a record, so that
+//! a busy group of reports writes one or two records and not one a name.
 
 use std::collections::HashMap;
 
@@ -19,7 +20,8 @@ use crate::store::{Result, Swept};
 pub(crate) const ROW_NAMES: u32 = 64;
 /// Rows kept in memory between groups. Those of the hour under way are asked for by every group.
 const KEPT_ROWS: usize = 256;
-/// Rows of one sweep, each with as many sketches as it has names: it must not hold up the requests that wait behind it.
+/// Rows of one sweep, each with as many sketches as it has names: it must not hold up the requests
+/// that wait behind it.
 const SWEEP_ROWS: usize = 4;
 
 /// The counts of the names `64 × row` and on, in one hour; trailing zeros are left out.
@@ -126,9 +128,9 @@ pub(crate) fn load(
     Ok(())
 }
 
-/// Takes counts of an hour back, because their events are removed in the same step: names in order, each once. A name of which nothing is
-/// left loses its sketch, an hour of which nothing is left loses that of all names; the others still know the
-/// users of events that are gone.
+/// Takes counts of an hour back, because their events are removed in the same step: names in order,
+/// each once. A name of which nothing is left loses its sketch, an hour of which nothing is left
+/// loses that of all names; the others still know the users of events that are gone.
 ///
 /// The last thing in a step that can fail: rows in memory are not rolled back.
 pub(crate) fn subtract(

@@ -1,5 +1,6 @@
-//! The numbers of event names. A name keeps its number for ever. There is room for so many names; further ones are stored with
-//! their events but counted under one name, so that nobody can fill the memory with names.
+//! The numbers of event names. A name keeps its number for ever. There is room for so many names;
+//! further ones are stored with their events but counted under one name, so that nobody can fill
+//! the memory with names.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};

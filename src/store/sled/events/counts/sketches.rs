@@ -1,6 +1,7 @@
-//! The sketches of users, one for a name and an hour, and one for all names of an hour. A sketch changes with nearly every event of a
-//! quiet hour, so it is not written with each: it is written when blocks are merged, in the same step, and speaks of the users of merged
-//! blocks. Those of loose ones are seen in the blocks themselves. To see a user twice changes nothing.
+//! The sketches of users, one for a name and an hour, and one for all names of an hour. A sketch
+//! changes with nearly every event of a quiet hour, so it is not written with each: it is written
+//! when blocks are merged, in the same step, and speaks of the users of merged blocks. Those of
+//! loose ones are seen in the blocks themselves. To see a user twice changes nothing.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -16,8 +17,8 @@ use crate::store::{Error, Result};
 pub(crate) const ALL_NAMES: u32 = u32::MAX;
 
 key! {
-    /// The users of a name in an hour, as far as merged blocks know them: name by name, so that many
-    /// hours of one lie side by side.
+    /// The users of a name in an hour, as far as merged blocks know them: name by name, so that
+    /// many hours of one lie side by side.
     SketchKey { name: u32, hour: u32 } Sketch => Sketch
 }
 
@@ -67,7 +68,8 @@ impl Sketches {
     }
 }
 
-/// The sketches of a name in these hours. A damaged one is as good as none: it is an estimate, and no reason to refuse answers.
+/// The sketches of a name in these hours. A damaged one is as good as none: it is an estimate, and
+/// no reason to refuse answers.
 pub(crate) fn range(
     from: &impl Read,
     name: u32,

@@ -1,14 +1,16 @@
-//! Blocks of events as they lie in the database. One value an event would cost a hundred bytes and a page of its own; in a block an
-//! event costs what it says.
+//! Blocks of events as they lie in the database. One value an event would cost a hundred bytes and
+//! a page of its own; in a block an event costs what it says.
 //!
 //! ```text
 //! block := 1 · events · length of body · body (`columns`), as an LZ4 block
-//!        | 2 · events · length of body · body with folded details (`templates`), as a Zstandard frame
+//!        | 2 · events · length of body · body with folded details (`templates`), as a Zstandard
+//!              frame
 //! ```
 //!
-//! A report is compressed in the first way while its client waits; the blocks of the past are merged in the second way, which takes
-//! half the space and three times the time. A block is stored in parts of at most 2 KB: sled puts large pages into files of
-//! their own, which it never forces to the disk.
+//! A report is compressed in the first way while its client waits; the blocks of the past are
+//! merged in the second way, which takes half the space and three times the time. A block is stored
+//! in parts of at most 2 KB: sled puts large pages into files of their own, which it never forces
+//! to the disk.
 
 use std::cell::RefCell;
 
@@ -32,9 +34,11 @@ const RAW: u8 = 1;
 const TEMPLATED: u8 = 2;
 /// A body is closed at this size: it compresses to two parts or three.
 pub(crate) const BODY_BYTES: usize = 16 * 1024;
-/// What a body may claim to be when it is read: one event of the largest kind over a full body, with room to spare.
+/// What a body may claim to be when it is read: one event of the largest kind over a full body,
+/// with room to spare.
 const BODY_LIMIT: usize = 4 << 20;
-/// How hard the blocks of the past are pressed: 6 would save another twentieth and take four times as long.
+/// How hard the blocks of the past are pressed: 6 would save another twentieth and take four times
+/// as long.
 const ZSTD_LEVEL: i32 = 3;
 
 /// A block of these columns, pressed as well as can be done while somebody waits.
@@ -61,7 +65,8 @@ pub(crate) fn seal_merged(columns: &Columns, base: Position) -> Vec<u8> {
 }
 
 thread_local! {
-    /// Each thread keeps its own: to allocate and clear some twenty KiB for every block costs as much as many events.
+    /// Each thread keeps its own: to allocate and clear some twenty KiB for every block costs as
+    /// much as many events.
     static COMPRESSOR: RefCell<Compressor> = RefCell::default();
     /// The same on the way back.
     static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };

@@ -1,4 +1,5 @@
-//! What a merged block says about itself, so that a question which it cannot answer need not open it.
+//! What a merged block says about itself, so that a question which it cannot answer need not open
+//! it.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +11,8 @@ use crate::store::sled::events::format::columns::BlockEvent;
 /// Bits of a set at the most: two KiB, for the users of one block.
 const SET_BITS: u32 = 16_384;
 
-/// A set of numbers that may take others for its own, but never misses one: a bit for each 2^`shift` of them, from `lowest` on.
+/// A set of numbers that may take others for its own, but never misses one: a bit for each
+/// 2^`shift` of them, from `lowest` on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct NumberSet {
     lowest: u32,

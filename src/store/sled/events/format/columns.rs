@@ -1,15 +1,17 @@
-//! Events side by side, column by column: what is alike stands together, and compresses. Every body of a block is one set of
-//! columns, be it that of a single event or of an hour.
+//! Events side by side, column by column: what is alike stands together, and compresses. Every body
+//! of a block is one set of columns, be it that of a single event or of an hour.
 //!
 //! ```text
 //! body := runs · events · length of each column · columns                 (varints)
 //! columns := heads · names · subjects · lengths · literals · details
 //! head := events × 2 + whether an origin follows · [origin] · moment · reporter
-//! origin := moment, group, block and place of the first event, the moment and the group as what they are after the block's own
+//! origin := moment, group, block and place of the first event, the moment and the group as
+//!           what they are after the block's own
 //! ```
 //!
-//! A *run* is events of one report. Its moment is said as what it is after that of the run before, in milliseconds. Its origin is
-//! where its first event stood when it was stored; without one it stands right behind the run before.
+//! A *run* is events of one report. Its moment is said as what it is after that of the run before,
+//! in milliseconds. Its origin is where its first event stood when it was stored; without one it
+//! stands right behind the run before.
 
 use std::iter;
 use std::ops::Range;
@@ -19,7 +21,8 @@ use crate::store::sled::events::format::varint::{
     put, put_bytes, take, take_bytes, take_len, take_u32, unzigzag, zigzag,
 };
 
-/// The number of the name under which all names beyond the bound are counted. Events of it carry their own name.
+/// The number of the name under which all names beyond the bound are counted. Events of it carry
+/// their own name.
 pub(crate) const OTHER: u32 = 0;
 
 /// Who reported an event, in the store's own terms.
@@ -110,7 +113,8 @@ impl Columns {
             .extend_from_slice(details.unwrap_or_default().as_bytes());
     }
 
-    /// Adds an event that stands at `position` in another block, to the run under way if it goes on there.
+    /// Adds an event that stands at `position` in another block, to the run under way if it goes on
+    /// there.
     pub(crate) fn keep(&mut self, position: Position, event: &BlockEvent<'_>) {
         let goes_on = self.heads.last().is_some_and(|head| {
             let next = head.origin.map(|origin| Position {
@@ -244,7 +248,8 @@ pub(crate) struct DetailsBuffer {
     pub(crate) details: Vec<u8>,
 }
 
-/// How to bring details into `DetailsBuffer`: those of the events that are wanted, and of no others.
+/// How to bring details into `DetailsBuffer`: those of the events that are wanted, and of no
+/// others.
 pub(crate) type DecodeDetails = fn(&[u8], &[bool], &mut DetailsBuffer) -> Option<()>;
 
 impl Body {
@@ -277,8 +282,9 @@ impl Body {
         self.bytes.len()
     }
 
-    /// The events that are wanted and where they stand, in the order of their positions. `base` is where the block's first one
-    /// stood. Whether an event is wanted is asked before its details are there.
+    /// The events that are wanted and where they stand, in the order of their positions. `base` is
+    /// where the block's first one stood. Whether an event is wanted is asked before its details
+    /// are there.
     pub(crate) fn events<'a>(
         &'a self,
         base: Position,

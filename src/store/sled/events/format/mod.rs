@@ -1,5 +1,5 @@
-//! How events are coded: columns of a block, details as templates, numbers as varints; what a merged
-//! block says about itself; and the parts in which a block lies in the tree.
+//! How events are coded: columns of a block, details as templates, numbers as varints; what a
+//! merged block says about itself; and the parts in which a block lies in the tree.
 
 pub(crate) mod block;
 pub(crate) mod block_stats;

@@ -1,5 +1,5 @@
-//! How a block lies in the tree: in parts of at most 2 KB, each a record of its own. sled puts large
-//! pages into files of their own, which it never forces to the disk.
+//! How a block lies in the tree: in parts of at most 2 KB, each a record of its own. sled puts
+//! large pages into files of their own, which it never forces to the disk.
 
 use crate::model::Timestamp;
 use crate::store::Result;

@@ -1,12 +1,15 @@
-//! Details of events of one kind differ in their values only: what stays the same is said once, as a *shape*, and the values of
-//! one place in it stand together, one column a place. That is what keeps years of events on a small disk.
+//! Details of events of one kind differ in their values only: what stays the same is said once, as
+//! a *shape*, and the values of one place in it stand together, one column a place. That is what
+//! keeps years of events on a small disk.
 //!
 //! ```text
-//! folded := shapes · { shape, as text with holes } · which shape each event has · { values of one hole of one shape, each ended by 0 }
+//! folded := shapes · { shape, as text with holes } · which shape each event has
+//!           · { values of one hole of one shape, each ended by 0 }
 //! ```
 //!
-//! A hole is a byte that JSON cannot hold in the raw: 0 for a string without its quotes, 1 for anything else that is no list
-//! and no object. What is put together again is, byte for byte, what was taken apart.
+//! A hole is a byte that JSON cannot hold in the raw: 0 for a string without its quotes, 1 for
+//! anything else that is no list and no object. What is put together again is, byte for byte, what
+//! was taken apart.
 
 use std::collections::HashMap;
 
@@ -19,7 +22,8 @@ const TEXT: u8 = 0;
 const WORD: u8 = 1;
 /// Behind each value of a column.
 const END: u8 = 0;
-/// Shapes of one block. Details of further ones are one value of the last shape, which is a hole only.
+/// Shapes of one block. Details of further ones are one value of the last shape, which is a hole
+/// only.
 const TEMPLATES: usize = 512;
 
 /// The shape of a text, and the values that fill it.
@@ -30,7 +34,8 @@ struct Split<'a> {
 }
 
 impl<'a> Split<'a> {
-    /// Takes a JSON text apart. None if it is none: a string without an end, a raw control character.
+    /// Takes a JSON text apart. None if it is none: a string without an end, a raw control
+    /// character.
     fn cut(&mut self, text: &'a [u8]) -> Option<()> {
         self.template.clear();
         self.values.clear();
@@ -132,8 +137,8 @@ pub(crate) fn encode<'a>(texts: impl Iterator<Item = Option<&'a [u8]>>) -> Optio
     Some(encoded)
 }
 
-/// What was folded, of the events that are wanted: the length of each text + 1, 0 for none, as varints, and the texts behind each
-/// other.
+/// What was folded, of the events that are wanted: the length of each text + 1, 0 for none, as
+/// varints, and the texts behind each other.
 pub(crate) fn decode(
     mut encoded: &[u8],
     filter: &[bool],
