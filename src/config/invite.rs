@@ -93,7 +93,10 @@ fn invite_code(code: &str) -> Result<String, Wrong> {
     if fits && code.trim() == code && !code.chars().any(char::is_control) {
         return Ok(code.to_owned());
     }
-    because("holds a code that is not one line of 1 to 255 characters without blanks around it")
+    let most = limits::INVITE_CHARS;
+    because(format!(
+        "holds a code that is not one line of 1 to {most} characters without blanks around it"
+    ))
 }
 
 fn moment(value: &DeValue<'_>) -> Result<Timestamp, Wrong> {

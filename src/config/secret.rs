@@ -25,7 +25,10 @@ pub(super) fn clear(text: &str) -> Result<Credential, Wrong> {
         return because("must not be empty");
     }
     if text.len() > limits::PASSWORD_BYTES {
-        return because("must be at most 1024 bytes long");
+        return because(format!(
+            "must be at most {} bytes long",
+            limits::PASSWORD_BYTES
+        ));
     }
     Ok(Credential::Plain(Secret::new(text)))
 }

@@ -15,7 +15,8 @@ impl Name {
     pub fn parse(text: &str) -> Result<Name, Invalid> {
         let text = text.trim();
         if text.is_empty() || text.chars().count() > limits::NAME_CHARS {
-            return Err(Invalid::new("name", "must be 1 to 255 characters long"));
+            let why = format!("must be 1 to {} characters long", limits::NAME_CHARS);
+            return Err(Invalid::new("name", why));
         }
         if text.chars().any(char::is_control) {
             return Err(Invalid::new("name", "must not contain control characters"));
@@ -43,10 +44,9 @@ impl Password {
             return Err(Invalid::new("password", why));
         }
         if chars > limits::PASSWORD_CHARS || secret.reveal().len() > limits::PASSWORD_BYTES {
-            return Err(Invalid::new(
-                "password",
-                "is too long (maximum is 255 characters)",
-            ));
+            let most = limits::PASSWORD_CHARS;
+            let why = format!("is too long (maximum is {most} characters)");
+            return Err(Invalid::new("password", why));
         }
         Ok(Password(secret))
     }

@@ -22,7 +22,10 @@ impl Email {
             return wrong("must not be empty");
         }
         if text.len() > limits::EMAIL_BYTES {
-            return wrong("must be at most 254 bytes long");
+            return wrong(&format!(
+                "must be at most {} bytes long",
+                limits::EMAIL_BYTES
+            ));
         }
         if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return wrong("must not contain blanks or control characters");

@@ -23,13 +23,17 @@ impl NewEvent<'_> {
         let short = self.name.len() <= limits::EVENT_NAME_CHARS;
         if self.name.is_empty() || (!short && self.name.chars().count() > limits::EVENT_NAME_CHARS)
         {
-            return Err(Invalid::new("name", "must be 1 to 255 characters long"));
+            let most = limits::EVENT_NAME_CHARS;
+            let why = format!("must be 1 to {most} characters long");
+            return Err(Invalid::new("name", why));
         }
         if self
             .details
             .is_some_and(|text| text.len() > limits::EVENT_DETAILS_BYTES)
         {
-            return Err(Invalid::new("details", "must be at most 16 KiB long"));
+            let most = limits::EVENT_DETAILS_BYTES / 1024;
+            let why = format!("must be at most {most} KiB long");
+            return Err(Invalid::new("details", why));
         }
         Ok(())
     }
