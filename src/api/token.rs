@@ -35,7 +35,7 @@ const ROUTES: &[Route] = &[
             Validity::FIELDS,
             "Whether the token is good.",
         )],
-        errors: &[ErrorCode::Invalid],
+        errors: &[],
         run: Handler::Open(|request| Box::pin(validate(request))),
         about: "Says whether the administrator's token in the query is good.",
     },

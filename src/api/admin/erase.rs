@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::query;
 use crate::http::{
-    Error, ErrorCode, Handler, Method, QueryString, Reply, RequestBody, RequestContext,
-    ResponseSpec, Route, json_response,
+    Error, Handler, Method, QueryString, Reply, RequestBody, RequestContext, ResponseSpec, Route,
+    json_response,
 };
 use crate::model::{Erasure, Invalid, Zone};
 
@@ -19,7 +19,7 @@ pub(super) const ROUTE: Route = Route {
         Erased::FIELDS,
         "They are gone, and out of the counters.",
     )],
-    errors: &[ErrorCode::Invalid],
+    errors: &[],
     run: Handler::Admin(|request, _| Box::pin(erase(request))),
     about: "Removes events by user, name and time.",
 };

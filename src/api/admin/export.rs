@@ -30,7 +30,7 @@ pub(super) const ROUTE: Route = Route {
         CONTENT_TYPES,
         "Events, one after the other.",
     )],
-    errors: &[ErrorCode::Invalid, ErrorCode::Busy],
+    errors: &[ErrorCode::Busy],
     run: Handler::Admin(|request, _| Box::pin(export(request))),
     about: "Hands out all events that are asked for, the oldest first, as NDJSON or CSV.",
 };
@@ -94,8 +94,9 @@ impl Format {
 }
 
 async fn export(request: RequestContext) -> Result<Reply, Error> {
-    let format = Format::parse(request.query().get("format").as_deref())?;
-    let query = query::events(&request.query(), Order::Ascending)?;
+    let asked = request.query();
+    let format = Format::parse(asked.get("format").as_deref())?;
+    let query = query::events(&asked, Order::Ascending)?;
     let export = request.services.export_events(query).await?;
     let start = move |sender| {
         tokio::task::spawn_blocking(move || run(format, export, sender));

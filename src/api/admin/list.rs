@@ -5,8 +5,8 @@ use serde_json::value::RawValue;
 
 use super::{cursor, query};
 use crate::http::{
-    BodySchema, Error, ErrorCode, Field, Handler, JsonKind, Method, Reply, RequestBody,
-    RequestContext, ResponseSpec, Route,
+    BodySchema, Error, Field, Handler, JsonKind, Method, Reply, RequestBody, RequestContext,
+    ResponseSpec, Route,
 };
 use crate::model::{Event, EventQuery, Order, Position, UserId};
 
@@ -20,7 +20,7 @@ pub(super) const ROUTE: Route = Route {
         BodySchema::Json(PAGE),
         "A page of events.",
     )],
-    errors: &[ErrorCode::Invalid],
+    errors: &[],
     run: Handler::Admin(|request, _| Box::pin(list(request))),
     about: "Lists events, the newest first, by name, user, reporter and time.",
 };

@@ -36,7 +36,7 @@ pub(super) const ROUTE: Route = Route {
         CONTENT_TYPES,
         "Events as they are stored, for as long as somebody listens.",
     )],
-    errors: &[ErrorCode::Invalid, ErrorCode::Busy],
+    errors: &[ErrorCode::Busy],
     run: Handler::Admin(|request, bearer| Box::pin(live(request, bearer))),
     about: "Tells events when they are stored, as server-sent events.",
 };

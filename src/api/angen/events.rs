@@ -11,17 +11,20 @@ use crate::http::{
 use crate::model::{EventId, Idempotency, Invalid, UserId, limits};
 use crate::service::{Bearer, ReportedEvent};
 
+const STORED: &[ResponseSpec] = &[ResponseSpec::json(
+    201,
+    Stored::FIELDS,
+    "All events are on the disk.",
+)];
+const ERRORS: &[ErrorCode] = &[ErrorCode::IdempotencyKeyReused];
+
 pub(super) const SIMPLE: Route = Route {
     name: "simple_events",
     method: Method::Post,
     path: "/api/events/simple_clientapp",
     body: RequestBody::Events(SIMPLE_EVENT),
-    responses: &[ResponseSpec::json(
-        201,
-        Stored::FIELDS,
-        "All events are on the disk.",
-    )],
-    errors: &[ErrorCode::Invalid, ErrorCode::IdempotencyKeyReused],
+    responses: STORED,
+    errors: ERRORS,
     run: Handler::Authenticated(|request, bearer| {
         Box::pin(report(request, bearer, Details::Refused))
     }),
@@ -33,12 +36,8 @@ pub(super) const COMPLEX: Route = Route {
     method: Method::Post,
     path: "/api/events/complex_clientapp",
     body: RequestBody::Events(COMPLEX_EVENT),
-    responses: &[ResponseSpec::json(
-        201,
-        Stored::FIELDS,
-        "All events are on the disk.",
-    )],
-    errors: &[ErrorCode::Invalid, ErrorCode::IdempotencyKeyReused],
+    responses: STORED,
+    errors: ERRORS,
     run: Handler::Authenticated(|request, bearer| {
         Box::pin(report(request, bearer, Details::Required))
     }),
