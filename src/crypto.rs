@@ -1,7 +1,7 @@
-//! Cryptography: the only file that names ring and argon2. Digests (SHA-256), random codes,
-//! password hashes (Argon2id, RFC 9106, as PHC strings) and access tokens (JWT, RFC 7519, signed
-//! with Ed25519, RFC 8037). It draws no randomness by itself: bytes are arguments, and
-//! `SystemRandom` is where they come from in production.
+//! Cryptography: digests (SHA-256), random codes, password hashes (Argon2id, RFC 9106, as PHC
+//! strings) and access tokens (JWT, RFC 7519, signed with Ed25519, RFC 8037). Only this file uses
+//! ring and argon2 directly, except for the TLS setup in `server`. The functions get randomness as
+//! arguments; in production `SystemRandom` supplies it.
 
 use argon2::password_hash::phc::{Ident, Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
@@ -35,7 +35,7 @@ impl Random for SystemRandom {
     }
 }
 
-/// SHA-256.
+/// The SHA-256 digest of `bytes`.
 pub fn digest(bytes: &[u8]) -> Digest {
     let hash = ring::digest::digest(&ring::digest::SHA256, bytes);
     let mut digest = [0; 32];
@@ -43,7 +43,7 @@ pub fn digest(bytes: &[u8]) -> Digest {
     Digest(digest)
 }
 
-/// The digest a secret is kept and found by.
+/// The SHA-256 digest under which the store keeps and finds a secret.
 pub fn digest_of(secret: &Secret) -> Digest {
     digest(secret.reveal().as_bytes())
 }
@@ -58,13 +58,13 @@ pub fn random_long_code(world: &World) -> Secret {
     Secret::new(BASE64.encode(world.random_bytes::<48>()))
 }
 
-/// So many characters of `[A-Za-z0-9]`, of 5.95 random bits each.
+/// `chars` random characters of `[A-Za-z0-9]`, 5.95 bits each.
 pub fn random_alphanumeric(world: &World, chars: usize) -> Secret {
     const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let mut text = String::with_capacity(chars);
     while text.len() < chars {
-        // Bytes of 248 and more are drawn again: 248 is a multiple of 62, so no character is
-        // likelier than another.
+        // Bytes of 248 and more are skipped: 248 is a multiple of 62, so all characters are equally
+        // likely.
         let drawn = world
             .random_bytes::<64>()
             .into_iter()
@@ -79,12 +79,12 @@ pub fn random_alphanumeric(world: &World, chars: usize) -> Secret {
     Secret::new(text)
 }
 
-/// What one password hash costs.
+/// The cost of one password hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HashCost {
     /// Memory, in bytes.
     pub memory_bytes: u64,
-    /// Passes over it.
+    /// Number of passes over the memory.
     pub passes: u32,
 }
 
@@ -96,26 +96,27 @@ impl HashCost {
     }
 }
 
-/// What came of comparing a password with a hash.
+/// The result of comparing a password with a hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is the password.
+    /// The password matches.
     Right,
-    /// It is the password, but its hash has other parameters than today's: hash it anew.
+    /// The password matches, but its hash has other parameters than the current cost: hash it
+    /// again.
     RightButOld,
-    /// It is not.
+    /// The password does not match, or the hash cannot be used.
     Wrong,
 }
 
-/// Argon2id with memory that is reused from hash to hash: a fresh allocation costs half as much
-/// again.
+/// Argon2id with memory that is reused from hash to hash: with a new allocation each time, a hash
+/// takes half as long again.
 pub struct PasswordHasher {
     cost: HashCost,
     memory: Vec<Block>,
 }
 
 impl PasswordHasher {
-    /// A hasher for new hashes of this cost. It takes its memory at the first hash.
+    /// A hasher that makes hashes of this cost. It allocates its memory at the first hash.
     pub fn new(cost: HashCost) -> PasswordHasher {
         PasswordHasher {
             cost,
@@ -123,19 +124,19 @@ impl PasswordHasher {
         }
     }
 
-    /// Gives the memory back; the next hash takes it again.
+    /// Frees the memory; the next hash allocates it again.
     pub fn rest(&mut self) {
         self.memory = Vec::new();
     }
 
-    /// The PHC string of a password.
+    /// Hashes a password; returns a PHC string.
     pub fn hash(&mut self, secret: &Secret, salt: [u8; 16]) -> String {
         let params = self.cost.params();
         let hash = self.derive(secret, &salt, &params, 32).unwrap_or_default();
         phc_string(&params, &salt, &hash).unwrap_or_default()
     }
 
-    /// Compares a password with a PHC string. One that cannot be read is nobody's password.
+    /// Compares a password with a PHC string. A string that cannot be parsed matches no password.
     pub fn verify(&mut self, secret: &Secret, phc: &str) -> Verdict {
         let Some((params, salt, expected)) = read_phc(phc) else {
             return Verdict::Wrong;
@@ -143,7 +144,7 @@ impl PasswordHasher {
         let Some(found) = self.derive(secret, &salt, &params, expected.len()) else {
             return Verdict::Wrong;
         };
-        // The digests are compared, so that the time taken tells nothing about the hashes.
+        // Compares digests, so that the comparison time reveals nothing about the hashes.
         if digest(&found) != digest(&expected) {
             return Verdict::Wrong;
         }
@@ -200,14 +201,14 @@ fn read_phc(phc: &str) -> Option<(Params, Vec<u8>, Vec<u8>)> {
     Some((params, phc.salt?.to_vec(), phc.hash?.as_bytes().to_vec()))
 }
 
-/// The PHC string of no password at all, made without hashing: comparing with it costs what a real
-/// one of `cost` does.
+/// A PHC string that matches no password, made without hashing. A comparison with it takes as long
+/// as with a real hash of `cost`.
 pub fn dummy_hash(cost: HashCost, world: &World) -> String {
     let (salt, hash) = (world.random_bytes::<16>(), world.random_bytes::<32>());
     phc_string(&cost.params(), &salt, &hash).unwrap_or_default()
 }
 
-/// Whether `text` is an Argon2id PHC string that `PasswordHasher` can compare with.
+/// Whether `text` is an Argon2id PHC string that `PasswordHasher` can verify.
 pub fn is_password_hash(text: &str) -> bool {
     read_phc(text).is_some()
 }
@@ -226,7 +227,7 @@ struct Thumbprint<'a> {
     x: &'a str,
 }
 
-/// A public key as others fetch it (RFC 7517, RFC 8037).
+/// A public key in the JWK format that clients fetch (RFC 7517, RFC 8037).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PublicKey {
     kty: &'static str,
@@ -238,11 +239,11 @@ pub struct PublicKey {
 }
 
 impl Signer {
-    /// The key that grows from a seed of 32 random bytes; `None` for a seed of another length.
+    /// Derives the key from a seed of 32 random bytes; `None` for a seed of another length.
     pub fn from_seed(seed: &[u8]) -> Option<Signer> {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).ok()?;
         let x = BASE64.encode(pair.public_key().as_ref());
-        // The key's name is its JWK thumbprint (RFC 7638): members in this order, no blanks.
+        // The key id is the JWK thumbprint (RFC 7638): members in this order, no white space.
         let print = Thumbprint {
             crv: "Ed25519",
             kty: "OKP",
@@ -253,7 +254,7 @@ impl Signer {
         Some(Signer { pair, key_id, head })
     }
 
-    /// The signed token of these claims: the same claims always give the same token.
+    /// Signs a token with these claims. The same claims always give the same token.
     pub fn sign(&self, claims: &AccessClaims<'_>) -> Secret {
         let body = BASE64.encode(serde_json::to_vec(claims).unwrap_or_default());
         let text = format!("{}.{body}", self.head);
@@ -261,7 +262,7 @@ impl Signer {
         Secret::new(format!("{text}.{signature}"))
     }
 
-    /// The public half.
+    /// The public key of this signer.
     pub fn public_key(&self) -> PublicKey {
         PublicKey {
             kty: "OKP",

@@ -1,9 +1,9 @@
 //! doorward keeps users, tokens with expiry, reset codes and events in one embedded database and
-//! serves them through five public HTTP APIs. This is the map of the whole.
+//! serves them through five public HTTP APIs. This file is the map of the crate.
 //!
 //! # Who may use whom
 //!
-//! A straight line; each module may use what stands to its right, and a test holds the code to it:
+//! Each module may use only the modules to its right; a test checks this:
 //!
 //! ```text
 //! main → cli → server → api → http → service → store
@@ -15,23 +15,24 @@
 //! # One request, five stops
 //!
 //! `server` accepts the connection; `http::Dispatcher` is the one path that every request takes
-//! (its name, the only reading of the clock, validation, route, size, token, body); a handler in
-//! `api` translates; a verb of `service` decides; a verb of the `store` remembers. A read runs
-//! where it stands. A change is a *step* handed to the store's one writer and awaited; the future
-//! may be dropped at any await, because the client went away, and the step still happens wholly or
-//! not at all. Password hashing runs on a pool of its own.
+//! (request id, validation, route, the only reading of the time of day, size, token, body); a
+//! handler in `api` translates; an operation of `service` decides; an operation of `store`
+//! remembers. Most reads run in the task of the request. A change is a *step* that is passed to the
+//! store's one writer thread and awaited; the future may be dropped at any await, because the
+//! client disconnected, and the step still happens completely or not at all. Password hashing runs
+//! on its own pool of threads.
 //!
-//! Inside the store's sled backend another line holds: `engine` (keys, records, transactions, the
-//! one writer) knows nothing of `accounts` and `events`, and those two nothing of each other. No
-//! two files use each other in a circle.
+//! Inside the store's sled backend, `engine` (keys, records, transactions, the one writer) does not
+//! depend on `accounts` or `events`, and these two do not depend on each other. Files never import
+//! each other in a circle.
 //!
 //! # What holds everywhere
 //!
-//! * A 2xx to a request that changes something is sent after the change is on the disk.
-//! * Time and chance are arguments: see [`world`].
-//! * A value that exists is a value that is right: see [`model`].
-//! * Who may call a handler is in its type: see [`http::Handler`].
-//! * Every bound has a name and a reason: see [`model::limits`], and `limits` in the configuration.
+//! * A 2xx answer to a request that changes something is sent after the change is on the disk.
+//! * Time and randomness are arguments: see [`world`].
+//! * A value of a model type is always valid: see [`model`].
+//! * The type of a handler says who may call it: see [`http::Handler`].
+//! * Every limit has a name and a reason: see [`model::limits`], and `limits` in the configuration.
 
 pub mod api;
 pub mod cli;

@@ -1,5 +1,5 @@
-//! Parses the command line, runs it, prints what went wrong and chooses the exit code: 0 fine, 2
-//! wrong command line or configuration, 1 anything else.
+//! Parses the command line, runs the command, prints errors and chooses the exit code: 0 for
+//! success, 2 for a wrong command line or configuration, 1 for any other error.
 
 use std::error::Error;
 use std::io::Write;
@@ -9,19 +9,19 @@ use clap::Parser;
 use doorward::cli;
 
 fn main() -> ExitCode {
-    // On a wrong command line clap says so and leaves with 2 by itself.
+    // On a wrong command line clap prints the error and exits with 2.
     let arguments = cli::Arguments::parse();
     match cli::run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Standard error may be closed; there is nowhere else to say so.
+            // Standard error may be closed; there is no other place to report the error.
             let _ = writeln!(std::io::stderr(), "doorward: {}", sentence(&error));
             ExitCode::from(error.exit_code())
         }
     }
 }
 
-/// The error and its causes, from the outermost inwards.
+/// The error and its causes, outermost first, joined by colons.
 fn sentence(error: &dyn Error) -> String {
     error.source().map_or_else(
         || error.to_string(),

@@ -1,8 +1,8 @@
-//! Locks that outlive a panic.
+//! Locks that stay usable after a panic.
 //!
-//! A panic while a lock is held poisons it, and every later `lock()` fails. What is locked here is
-//! consistent between any two statements, so the next holder can go on: one request may fail, the
-//! server must not.
+//! A panic while a lock is held poisons it, and every later `lock()` fails. The values locked here
+//! are consistent between any two statements, so the next holder can continue: one request may
+//! fail, the server must not.
 
 use std::sync::{LockResult, Mutex, MutexGuard, PoisonError};
 
@@ -11,7 +11,7 @@ pub(crate) fn recover<G>(held: LockResult<G>) -> G {
     held.unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Locks a mutex.
+/// Locks a mutex, even if it is poisoned.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     recover(mutex.lock())
 }

@@ -1,6 +1,7 @@
-//! Time and chance, as two traits. Everything else gets them as arguments; a test hands in a clock
-//! it turns by hand and a random source it can repeat. The system clock is read here and nowhere
-//! else; the system's randomness is drawn in `crypto`.
+//! Two traits for time and randomness. All other code gets them as arguments; tests pass a clock
+//! that they advance by hand and a random source that they can repeat. Only this file reads the
+//! system clock, except that the store's writer thread measures disk latency; only `crypto` draws
+//! the system's randomness.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -9,9 +10,10 @@ use crate::model::Timestamp;
 
 /// A source of time.
 pub trait Clock: Send + Sync {
-    /// The time of day, for what is stored and shown. It may jump when the machine's clock is set.
+    /// The time of day, for values that are stored and displayed. It may jump when the machine's
+    /// clock is set.
     fn now(&self) -> Timestamp;
-    /// Time since some fixed moment, for measuring intervals. It never goes back.
+    /// Time since a fixed moment, to measure intervals. It never goes back.
     fn monotonic(&self) -> Duration;
 }
 
@@ -21,12 +23,12 @@ pub trait Random: Send + Sync {
     fn fill(&self, bytes: &mut [u8]);
 }
 
-/// The two together, shared by everything that is alive.
+/// The sources of time and randomness, shared by the whole process.
 #[derive(Clone)]
 pub struct World {
-    /// Where the time comes from.
+    /// The source of time.
     pub clock: Arc<dyn Clock>,
-    /// Where randomness comes from.
+    /// The source of randomness.
     pub random: Arc<dyn Random>,
 }
 
@@ -39,13 +41,13 @@ impl World {
     }
 }
 
-/// The machine's own clocks.
+/// The clocks of the operating system.
 pub struct SystemClock {
     started: Instant,
 }
 
 impl SystemClock {
-    /// A clock whose monotonic time begins now.
+    /// A clock whose monotonic time starts at zero now.
     #[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
     pub fn start() -> SystemClock {
         SystemClock {

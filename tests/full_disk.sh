@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Fills a file system of 64 MB under the real program: events are refused, everything else goes on,
-# and when there is room again events are taken again without a restart. Then it is started on a
-# file system that is nearly full, and on one that is full.
+# Fills a file system of 64 MiB under the real program: the program refuses events, everything else
+# works, and when there is room again it accepts events without a restart. Then the script starts
+# the program on a file system that is nearly full, and on one that is full.
 #
 #   tests/full_disk.sh [BINARY]     the program under test (target/release/doorward)
 #
-# DOORWARD_FULL_ROUNDS   how often it is filled (1; 10 is the long run)
+# DOORWARD_FULL_ROUNDS   how often the script fills it (default 1; the long run uses 10)
 #
-# Needs root and mkfs.ext4 on a loop device; a tmpfs takes its place where there is none. Where
-# neither can be mounted it says so and is content.
+# Needs root and mkfs.ext4 on a loop device; without one it uses a tmpfs. If it can mount neither,
+# it prints the reason and exits with status 0.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

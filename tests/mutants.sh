@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Changes the code in small ways (mutants) and prints the changes that no test notices: each is a
-# missing test, or code that does nothing. Survivors are information and do not fail the run; a tool
-# that fails does, and so do tests that fail on the code as it is.
+# Changes the code in small ways (mutants) and prints the changes that no test notices (survivors):
+# each shows a missing test, or code that does nothing. Survivors do not fail the run. A failure of
+# the tool does, and so do tests that fail on the unchanged code.
 #
 #   tests/mutants.sh                  a sample of the mutants of src/service, src/http and src/store
-#   tests/mutants.sh --in-diff BASE   every mutant of what changed in src since the branch left BASE
+#   tests/mutants.sh --in-diff BASE   every mutant of the changes in src since the branch left BASE
 #                                     (a new file counts from `git add` on)
 #
-# DOORWARD_MUTANTS       mutants in a sample (30): each takes as long as a build and the tests
-# DOORWARD_MUTANTS_SEED  the number that chooses the sample (the day's: every day another one, and
-#                        all of them in turn)
+# DOORWARD_MUTANTS       mutants in a sample (default 30): each takes a build and a run of the tests
+# DOORWARD_MUTANTS_SEED  the number that chooses the sample (default: the number of the day, so that
+#                        every day takes another sample and all get their turn)
 #
-# The crash tests and `tidy` are left out: the first take too long, the second reads the text of the
-# code. Installs cargo-mutants where it is missing, works in a copy below $TMPDIR, and leaves its
-# logs in target/mutants/mutants.out.
+# Leaves out the crash tests, which take too long, and `tidy`, which reads the text of the code.
+# Installs cargo-mutants if it is missing, works in a copy below $TMPDIR, and leaves its logs in
+# target/mutants/mutants.out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -39,7 +39,7 @@ case ${1:-} in
     count=$(cargo mutants --list "${which[@]}" | wc -l)
     shards=$(((count + size - 1) / size))
     [ "$shards" -gt 0 ] || fail 'there are no mutants: have the folders been renamed?'
-    # In turn, so that a sample has some of every file.
+    # Round-robin spreads the mutants of each file over all samples.
     shard=$((10#$seed % shards))
     which+=(--sharding round-robin --shard "$shard/$shards")
     printf 'sample %s of 0 to %s, of %s mutants in all\n' "$shard" "$((shards - 1))" "$count"
@@ -52,7 +52,7 @@ case ${1:-} in
 *) fail "unknown argument: $1" ;;
 esac
 
-# The copy has a target directory of its own, so that no mutant is left in ours.
+# The copy uses its own target directory, so that no mutant stays in ours.
 unset CARGO_TARGET_DIR
 export CARGO_PROFILE_DEV_DEBUG=false
 rm -rf "$output/mutants.out" "$output/mutants.out.old"
@@ -61,12 +61,12 @@ cargo mutants "${which[@]}" --output "$output" --jobs 1 --cargo-arg=--locked \
     --build-timeout 900 --minimum-test-timeout 60 --timeout-multiplier 3 \
     -- --lib --test it -- --skip tidy:: || status=$?
 case $status in
-# 2: some survive; 3: some make the tests hang, which is noticed.
+# 2: some mutants survive; 3: some make the tests hang, which counts as noticed.
 0 | 2 | 3) ;;
 *) exit "$status" ;;
 esac
 
-# Without a mutant there is nothing to tell, and no such folder.
+# Without a mutant there is no such folder, and nothing to report.
 [ -d "$output/mutants.out" ] || exit 0
 missed=$output/mutants.out/missed.txt
 printf '\nsurvivors: %s\n' "$(wc -l <"$missed")"

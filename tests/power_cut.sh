@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Cuts the power of the real program under load: its data lie on an ext4 file system of their own,
-# which is shut down without its journal being flushed (FS_IOC_SHUTDOWN), mounted again and judged.
-# Nothing that was acknowledged may be missing.
+# Simulates power cuts under the real program: its data lie on a separate ext4 file system. The
+# script shuts that down under load without a flush of its journal (FS_IOC_SHUTDOWN), mounts it
+# again and checks the data. No acknowledged change may be missing.
 #
-# Then the same once more without the cure of src/store/sled/engine/fdatasync.rs: that run must lose
-# something, or the first has shown nothing.
+# Then the script repeats this without the fix in src/store/sled/engine/fdatasync.rs (the control).
+# That run must lose data: otherwise the first run proves nothing.
 #
 #   tests/power_cut.sh [arguments for cargo test, e.g. --release]
 #
-# DOORWARD_POWER_ROUNDS   cuts (3)
-# DOORWARD_CONTROL_TRIES  runs without the cure, one of which must lose something (3); 0 leaves
-#                         them out
+# DOORWARD_POWER_ROUNDS   number of cuts (default 3)
+# DOORWARD_CONTROL_TRIES  maximum number of runs without the fix, one of which must lose data
+#                         (default 3); 0 leaves them out
 #
-# Needs root, loop devices, mkfs.ext4, and perl or python3. Where they are missing it says so and is
-# content.
+# Needs root, loop devices, mkfs.ext4, and perl or python3. If one is missing, the script prints
+# that and exits with status 0.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -35,7 +35,7 @@ work=$(mktemp -d)
 mount=$work/mount image=$work/image loop='' mounted=''
 mkdir "$mount"
 
-# Dismantles what prepare built, as far as it got.
+# Removes the mount and the loop device of prepare, as far as they exist.
 dismantle() {
     if [ -n "$mounted" ]; then umount "$mount" 2>/dev/null || umount -l "$mount" || true; fi
     if [ -n "$loop" ]; then losetup --detach "$loop" || true; fi
@@ -48,7 +48,7 @@ leave() {
 }
 trap leave EXIT
 
-# A fresh file system on a loop device.
+# Mounts a fresh file system on a loop device.
 prepare() {
     dismantle
     rm -f "$image"
@@ -60,8 +60,8 @@ prepare() {
 }
 prepare || skip 'there is no loop device that can be mounted'
 
-# The device takes nothing any more; 2 is EXT4_GOING_FLAGS_NOLOGFLUSH: what was in the journal's
-# memory is gone too.
+# After this call the file system writes nothing to the device. 2 is EXT4_GOING_FLAGS_NOLOGFLUSH:
+# the part of the journal that is still in memory is lost too.
 if command -v perl >/dev/null; then
     cut="perl -e 'open my \$fs, q(<), q($mount) or die; my \$how = pack q(L), 2; ioctl \$fs, 0x8004587d, \$how or die \$!'"
 elif command -v python3 >/dev/null; then
@@ -70,7 +70,7 @@ else
     skip 'there is neither perl nor python3'
 fi
 
-# The test on the file system that was prepared: power_cut ROUNDS [arguments for cargo test]
+# power_cut ROUNDS [arguments for cargo test]: runs the test on the prepared file system.
 power_cut() {
     DOORWARD_POWER_ROUNDS=$1 DOORWARD_POWER_MOUNT=$mount DOORWARD_POWER_CUT=$cut \
         DOORWARD_POWER_RESTORE="umount '$mount'; mount '$loop' '$mount'" \
@@ -82,8 +82,8 @@ power_cut "$rounds" "$@"
 
 [ "$tries" -gt 0 ] || exit 0
 
-# The control: a copy of the source in which sled calls the C library's sync_file_range again and
-# the store believes it.
+# The control: a copy of the source in which sled calls the C library's sync_file_range again, and
+# the store takes that as a sync.
 control=$target/power_control
 rm -rf "$control/source"
 mkdir -p "$control/source"

@@ -1,10 +1,10 @@
 //! The events that are sent and stored: names out of 50, users out of 1,000, details of three
-//! fields. A generator of its own makes every run's the same.
+//! fields. Fixed seeds make them the same in every run.
 
 pub(crate) const NAMES: u64 = 50;
 pub(crate) const USERS: usize = 1_000;
 const BATCH: usize = 100;
-/// Different bodies that are sent in turn.
+/// The number of different bodies that are sent in turn.
 const BATCH_BODIES: usize = 300;
 const SINGLE_BODIES: usize = 1_000;
 
@@ -21,15 +21,15 @@ impl Dice {
     }
 }
 
-/// An event as it is drawn.
+/// A random event.
 pub(crate) struct Drawn {
     pub(crate) name: String,
-    /// Its user's place among all.
+    /// The index of its user.
     pub(crate) user: usize,
     pub(crate) details: String,
 }
 
-/// Draws one.
+/// Draws a random event.
 pub(crate) fn draw(dice: &mut Dice) -> Drawn {
     const RESULTS: [&str; 4] = ["won", "lost", "drawn", "left"];
     let user = dice.roll(USERS as u64) as usize;
@@ -63,16 +63,16 @@ fn json(dice: &mut Dice, users: &[String]) -> String {
     format!("{{\"name\":\"{name}\",\"user_id\":\"{user}\",\"details\":{details}}}")
 }
 
-/// How events are put into bodies.
+/// The format of the bodies that carry the events.
 #[derive(Clone, Copy)]
 pub(crate) enum Dress {
-    /// A list of events, as it is one request of ours.
+    /// A list of events, which doorward takes in one request.
     Ours,
-    /// Records, or a list of requests that make one each.
+    /// One record, or a batch of requests that create one record each.
     PocketBase,
 }
 
-/// Bodies of a hundred events each.
+/// Bodies with a hundred events each.
 pub(crate) fn batches(users: &[String], dress: Dress) -> Vec<String> {
     let mut dice = Dice(1);
     let batch = |_| {
@@ -88,7 +88,7 @@ pub(crate) fn batches(users: &[String], dress: Dress) -> Vec<String> {
     (0..BATCH_BODIES).map(batch).collect()
 }
 
-/// Bodies of one event each.
+/// Bodies with one event each.
 pub(crate) fn singles(users: &[String], dress: Dress) -> Vec<String> {
     let mut dice = Dice(2);
     let events = (0..SINGLE_BODIES).map(|_| json(&mut dice, users));
@@ -108,7 +108,7 @@ fn joined(parts: impl Iterator<Item = String>) -> String {
     parts.collect::<Vec<_>>().join(",")
 }
 
-/// How many events a batch has.
+/// The number of events in a batch.
 pub(crate) const fn batch_len() -> usize {
     BATCH
 }

@@ -1,4 +1,4 @@
-//! What was measured, beside what was aimed at: as a table, as JSON, and as a block of the guide.
+//! The measured figures with their goals, as a Markdown table and as a block of the guide.
 
 use std::fmt::Write;
 use std::fs;
@@ -6,23 +6,23 @@ use std::path::Path;
 
 use crate::outcome::Outcome;
 
-/// What a figure should be.
+/// The goal of a figure.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Goal {
     AtLeast(f64),
     AtMost(f64),
-    /// It is there to explain another.
+    /// No goal: the figure explains another one.
     Context,
 }
 
-/// One line of the table. Its value is no number where what is asked about is not there.
+/// One row of the table. The value is NaN if the server does not have the measured feature.
 #[derive(Debug, Clone)]
 pub(crate) struct Figure {
     pub(crate) what: String,
     pub(crate) goal: Goal,
     pub(crate) value: f64,
     pub(crate) unit: &'static str,
-    /// What it was computed from, or what else the same runs said.
+    /// The inputs of the figure, or further results of the same runs.
     pub(crate) beside: String,
 }
 
@@ -71,7 +71,7 @@ pub(crate) fn table(figures: &[Figure]) -> String {
     text
 }
 
-/// Puts a table into the place that the guide marks for it.
+/// Writes a table into the block of the guide that has this mark.
 pub(crate) fn write_into(guide: &Path, mark: &str, table: &str) -> Outcome<()> {
     let (begin, end) = (
         format!("<!-- {mark}:begin -->"),
@@ -88,7 +88,7 @@ pub(crate) fn write_into(guide: &Path, mark: &str, table: &str) -> Outcome<()> {
     Ok(())
 }
 
-/// As people write it: whole numbers in groups of three digits, small ones with two places.
+/// A number for readers: digits in groups of three, and two decimal places below 100.
 pub(crate) fn number(value: f64) -> String {
     if value.abs() < 100.0 {
         let text = format!("{value:.2}");
@@ -122,13 +122,13 @@ pub(crate) fn figure(
     }
 }
 
-/// The one in the middle.
+/// The median; NaN without values.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// The least and the most.
+/// The least and the greatest value, as text.
 pub(crate) fn spread(values: &[f64]) -> String {
     let least = values.iter().copied().fold(f64::INFINITY, f64::min);
     let most = values.iter().copied().fold(0.0, f64::max);

@@ -1,6 +1,6 @@
-//! Fills a store with events of the last days, past HTTP: it drives the store's own contract with
-//! moments of its choice, which a server does not let its clients do. Everything is made of
-//! numbers, so that whoever reads knows what to ask for.
+//! Fills a store with events of the last days, without HTTP: it calls the store's own contract,
+//! because the server does not let clients choose the time of an event. Names, ids and tokens are
+//! computed from numbers, so that the measurements know which values to ask for.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
@@ -25,35 +25,35 @@ use crate::figures::number;
 use crate::outcome::Outcome;
 use crate::subject::Home;
 
-/// A name that a hundred events have, evenly spread.
+/// A name that a hundred events have, spread evenly over the days.
 pub(crate) const RARE_NAME: &str = "lobby.rare";
 /// The account that a hundred events are about, and one that no event is about.
 pub(crate) const RARE_USER: usize = USERS;
 pub(crate) const IDLE_USER: usize = USERS + 1;
 const RARE_EVENTS: u64 = 100;
-/// The fewest accounts that it takes.
+/// The minimum number of accounts.
 const LEAST_ACCOUNTS: u64 = USERS as u64 + 2;
-/// Requests under way at once: enough for the store to make groups of.
+/// Concurrent requests: enough for the store to commit them in groups.
 const AT_ONCE: u64 = 64;
-/// Batches between which the store is left to itself for a while.
+/// The store does its background work after so many batches.
 const SETTLE_EVERY: usize = 1_000;
-/// How long the database then has to clean up behind all that: it does so twice a second, a quarter
-/// of a second at a time.
+/// The time for the database to clean up after all events: it does so twice a second, for a quarter
+/// of a second each.
 const REST: Duration = Duration::from_secs(20);
 const DAY: Duration = Duration::from_hours(24);
 
-/// What to fill with.
+/// The contents to fill a store with.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Mix {
     pub(crate) events: u64,
     pub(crate) days: u32,
     pub(crate) accounts: u64,
-    /// Sessions, of all accounts in turn.
+    /// Sessions, spread over all accounts in turn.
     pub(crate) tokens: u64,
 }
 
 impl Mix {
-    /// So many events, of 30 days, with as many accounts as they need.
+    /// So many events over 30 days, with the minimum number of accounts.
     pub(crate) fn of(events: u64) -> Mix {
         Mix {
             events,
@@ -67,7 +67,7 @@ impl Mix {
         self.events / batch_len() as u64
     }
 
-    /// When a batch arrives: they are spread evenly, up to now.
+    /// The time of a batch: the batches are spread evenly over the days before `now`.
     fn moment(self, batch: u64, now: Timestamp) -> Timestamp {
         let span = u64::from(self.days) * DAY.as_millis() as u64;
         let left = span - span / self.batches().max(1) * batch;
@@ -75,18 +75,18 @@ impl Mix {
     }
 }
 
-/// What came of it, kept beside the data for whoever asks them.
+/// The result of a fill. A file beside the data keeps it for the measurements.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Filled {
     pub(crate) events: u64,
     pub(crate) days: u32,
     pub(crate) accounts: u64,
     pub(crate) tokens: u64,
-    /// How long the events took, until they were on the disk.
+    /// The time to store the events, until they were on the disk.
     pub(crate) storing_seconds: f64,
-    /// How long the store then worked on them in the background.
+    /// The time of the store's background work on them.
     pub(crate) settling_seconds: f64,
-    /// What they take there after that.
+    /// The disk space that the events take after that.
     pub(crate) bytes: u64,
 }
 
@@ -104,12 +104,12 @@ pub(crate) fn user_id(account: usize) -> UserId {
     UserId::from_random(bytes)
 }
 
-/// The session that every account has from its signup.
+/// The token of the session that every account has from its signup.
 pub(crate) fn session(account: usize) -> String {
     format!("bench-session-{account}")
 }
 
-/// Fills a home that is empty.
+/// Fills an empty home.
 pub(crate) fn fill(home: &Home, mix: Mix) -> Outcome<Filled> {
     let accounts = mix.accounts.max(LEAST_ACCOUNTS);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -126,7 +126,7 @@ pub(crate) fn fill(home: &Home, mix: Mix) -> Outcome<Filled> {
         let (storing, settling) = store_events(&store, mix, now).await?;
         tokio::time::sleep(REST).await;
         let bytes = home.disk_bytes()?.saturating_sub(before);
-        // After that, so that what is weighed is events.
+        // After the measurement, so that `bytes` counts only events.
         every(&store, LEAST_ACCOUNTS..accounts, open).await?;
         every(&store, 0..mix.tokens, move |store, index| async move {
             issue(&store, index, accounts, now).await
@@ -147,8 +147,8 @@ pub(crate) fn fill(home: &Home, mix: Mix) -> Outcome<Filled> {
     })
 }
 
-/// Stores all events and lets the store settle now and then, as it does in a server; how long each
-/// of the two took.
+/// Stores all events, and lets the store do its background work in between, as in a server. Returns
+/// the time of each.
 async fn store_events(
     store: &Arc<SledStore>,
     mix: Mix,
@@ -170,7 +170,7 @@ async fn store_events(
     Ok((storing, settling))
 }
 
-/// Does `act` for every one of these numbers, in order but for those that are under way at once.
+/// Calls `act` for each of these numbers, in order, with up to `AT_ONCE` calls under way.
 async fn every<F, A>(store: &Arc<SledStore>, numbers: Range<u64>, act: F) -> Outcome<()>
 where
     F: Fn(Arc<SledStore>, u64) -> A + Copy + Send + 'static,
@@ -201,7 +201,7 @@ async fn sign_up(store: &SledStore, account: usize, now: Timestamp) -> Result<()
         id: user_id(account),
         email: Email::parse(&format!("bench{account}@example.org")).map_err(wrong)?,
         name: Name::parse("Bench").map_err(wrong)?,
-        // Nobody logs in with a password.
+        // No client logs in to these accounts with a password.
         password_hash: String::new(),
         invite: None,
     };
@@ -248,12 +248,12 @@ fn token(account: usize, secret: &str, now: Timestamp) -> NewToken {
     }
 }
 
-/// Stores one batch, as of its part of the days.
+/// Stores one batch with the time that belongs to it.
 async fn append(store: &SledStore, mix: Mix, batch: u64, now: Timestamp) -> Result<(), String> {
     let batches = mix.batches();
     let mut dice = Dice(batch << 20);
     let mut drawn: Vec<_> = (0..batch_len()).map(|_| events::draw(&mut dice)).collect();
-    // One batch in so many has an event of the rare name, and another one of the rare user.
+    // One batch in so many has one event with the rare name and another one of the rare user.
     let stride = (batches / RARE_EVENTS).max(1);
     if let [first, second, ..] = drawn.as_mut_slice()
         && batch.is_multiple_of(stride)
@@ -287,8 +287,8 @@ async fn append(store: &SledStore, mix: Mix, batch: u64, now: Timestamp) -> Resu
     }
 }
 
-/// Lets the store do what a server's sweep has it do in the background, until it says that nothing
-/// is left.
+/// Runs the background work of a server's sweep (merge and expiry) until the store reports that
+/// nothing is left.
 async fn settle(store: &dyn Store, now: Timestamp) -> Outcome<()> {
     let keep = Retention {
         events: Duration::from_hours(24 * 90),

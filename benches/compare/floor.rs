@@ -1,5 +1,5 @@
-//! The floor: what this stack can do at most. A bare hyper 1 server with doorward's runtime and
-//! connection settings, which reads whatever body comes and answers a constant one.
+//! The floor: the maximum of this stack. A bare hyper 1 server with doorward's runtime and
+//! connection settings, which reads any body and answers with a constant one.
 
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
@@ -18,14 +18,14 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::outcome::Outcome;
 use crate::subject::{self, Killed};
 
-/// The word that makes this executable the floor.
+/// The first argument that makes this executable the floor server.
 pub(crate) const WORD: &str = "floor";
 
-/// As in `server::connection` and in the default configuration.
+/// The same values as in `server::connection` and in the default configuration.
 const HEAD_BYTES: usize = 32 * 1024;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Starts this executable once more, as a floor that answers `body_bytes`.
+/// Starts this executable again as a floor server whose answers have `body_bytes`.
 pub(crate) fn start(body_bytes: usize) -> Outcome<Killed> {
     let port = subject::free_port()?;
     let child: Child = Command::new(std::env::current_exe()?)
@@ -37,7 +37,7 @@ pub(crate) fn start(body_bytes: usize) -> Outcome<Killed> {
     Ok(floor)
 }
 
-/// Serves until killed.
+/// Serves until the process is killed.
 pub(crate) fn serve(port: u16, body_bytes: usize) -> Outcome<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -62,7 +62,7 @@ async fn converse(http: Builder, stream: TcpStream, body: Bytes) {
     let service = service_fn(|request: Request<Incoming>| {
         let body = body.clone();
         async move {
-            // A body that breaks off ends its connection, which wrk reports.
+            // A truncated body ends its connection; wrk reports that.
             let _ = request.into_body().collect().await;
             let mut response = Response::new(Full::new(body));
             let json = HeaderValue::from_static("application/json");
@@ -70,11 +70,11 @@ async fn converse(http: Builder, stream: TcpStream, body: Bytes) {
             Ok::<_, Infallible>(response)
         }
     });
-    // A client that goes away is no news.
+    // A client may close its connection at any time; that is no error.
     let _ = http.serve_connection(TokioIo::new(stream), service).await;
 }
 
-/// A JSON string of exactly so many bytes, two at least.
+/// A JSON string of exactly this length in bytes, at least two.
 fn json_of(bytes: usize) -> String {
     format!("\"{}\"", "x".repeat(bytes.saturating_sub(2)))
 }

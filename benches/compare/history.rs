@@ -1,5 +1,5 @@
-//! What can be asked about many events, and what they weigh: over HTTP, on one kept-alive
-//! connection, with nothing subtracted.
+//! Queries over many events, and the disk and memory that these take: over HTTP, on one kept-alive
+//! connection, with nothing subtracted from the times.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,30 +14,30 @@ use crate::measure::{BATCHES, MIB, Pace};
 use crate::outcome::Outcome;
 use crate::subject::{self, Client, Home, Killed, PASSWORD};
 
-/// Each question is asked so often, unless that takes longer than this.
+/// Each query runs `ASKS` times. It stops after the time `ASKING`, but not before `FEWEST_ASKS`.
 const ASKS: usize = 50;
 const FEWEST_ASKS: usize = 3;
 const ASKING: Duration = Duration::from_secs(10);
-/// Connections that report while memory is looked at, and when the process is killed.
+/// Connections that report while the bench measures memory and when it kills the process.
 const REPORTERS: usize = 16;
 const LOADED: Duration = Duration::from_secs(10);
 const UNTIL_KILLED: Duration = Duration::from_secs(2);
 
-/// A server with many events, and what it takes to ask it.
+/// A store with many events, and the number of rounds to measure it.
 struct Archive {
     home: Home,
     filled: Filled,
     pace: Pace,
 }
 
-/// Fills a store and asks it.
+/// Fills a store and measures it.
 pub(crate) fn measure(mix: Mix, pace: Pace) -> Outcome<Vec<Figure>> {
     let home = Home::new("history")?;
     fill::fill(&home, mix)?;
     ask(home, pace)
 }
 
-/// Asks a store that was filled before.
+/// Measures a store that was filled before.
 pub(crate) fn of(directory: PathBuf, pace: Pace) -> Outcome<Vec<Figure>> {
     ask(Home::at(directory)?, pace)
 }
@@ -118,7 +118,7 @@ impl Archive {
         ])
     }
 
-    /// From the first hour on that there is an event in.
+    /// The counts by day and name, over the route's default range of the last 30 days.
     fn counts(&self, client: &mut Client, admin: &str) -> Outcome<Figure> {
         let path = "/api/admin/events/summary?by=day";
         let times = repeat(|| {
@@ -130,7 +130,7 @@ impl Archive {
         Ok(self.asked(&what, 5.0, times, ""))
     }
 
-    /// A question's row; none of it when it cannot be asked.
+    /// The row of a query; without a value if the server does not have its route.
     fn asked(&self, what: &str, most_ms: f64, times: Option<Vec<f64>>, more: &str) -> Figure {
         let goal = Goal::AtMost(most_ms);
         let Some(times) = times else {
@@ -176,7 +176,7 @@ impl Archive {
             let port = server.port;
             under_load(port, &AtomicU64::new(0), || {
                 std::thread::sleep(UNTIL_KILLED);
-                // It is there: we have started it.
+                // The process exists: we started it and have not waited for it.
                 let _ = server.child.kill();
                 let _ = server.child.wait();
             });
@@ -197,7 +197,7 @@ impl Archive {
     }
 }
 
-/// Everything, as one stream.
+/// The export of all events as one stream, and the memory during it.
 fn export(server: &Killed, client: &mut Client, admin: &str) -> Outcome<Vec<Figure>> {
     let before = subject::resident_bytes(server)? as f64 / MIB;
     let started = Instant::now();
@@ -229,7 +229,7 @@ fn export(server: &Killed, client: &mut Client, admin: &str) -> Outcome<Vec<Figu
     ])
 }
 
-/// What the server takes while it is told more.
+/// The memory of the server while clients report events.
 fn loaded(server: &Killed) -> Outcome<Figure> {
     let stored = AtomicU64::new(0);
     let ((), peak) = subject::peak_bytes(server, || {
@@ -251,8 +251,8 @@ fn loaded(server: &Killed) -> Outcome<Figure> {
     ))
 }
 
-/// The newest hundred that fit, however many pages it takes: how long, how many there were, and how
-/// many pages.
+/// Reads the newest hundred matching events, over as many pages as they need. Returns the time in
+/// the requests, the number of events, and the number of pages.
 fn newest_hundred(
     client: &mut Client,
     filter: &str,
@@ -278,8 +278,8 @@ fn newest_hundred(
     }
 }
 
-/// Asks often, or as often as there is time for; in milliseconds. The first answer, which fills the
-/// caches, counts like the others.
+/// Runs a query up to `ASKS` times and returns the times in milliseconds. The first one, which
+/// fills the caches, counts like the others.
 fn repeat(mut ask: impl FnMut() -> Outcome<Option<Duration>>) -> Outcome<Option<Vec<f64>>> {
     let (mut times, started) = (Vec::new(), Instant::now());
     while times.len() < ASKS && (times.len() < FEWEST_ASKS || started.elapsed() < ASKING) {
@@ -298,7 +298,7 @@ fn p99(times: &[f64]) -> f64 {
     sorted.get(place).copied().unwrap_or(f64::NAN)
 }
 
-/// Reports batches on several connections for as long as `act` takes, or until nobody answers.
+/// Reports batches on several connections while `act` runs, or until the server stops answering.
 fn under_load(port: u16, stored: &AtomicU64, act: impl FnOnce()) {
     let over = AtomicBool::new(false);
     let users: Vec<String> = (0..USERS).map(|it| fill::user_id(it).to_string()).collect();
@@ -317,7 +317,7 @@ fn under_load(port: u16, stored: &AtomicU64, act: impl FnOnce()) {
     std::thread::scope(|scope| {
         for index in 0..REPORTERS {
             let report = &report;
-            // When the server is killed nobody answers, which is what was wanted.
+            // An error is expected when the server is killed.
             scope.spawn(move || drop(report(index)));
         }
         act();

@@ -1,4 +1,4 @@
-//! Events on their way in: one in each request, and a hundred.
+//! The rates of stored events: one in each request, and a hundred.
 
 use crate::events::{self, Dress, batch_len};
 use crate::figures::{Figure, Goal, figure, number};
@@ -9,13 +9,13 @@ use crate::pocketbase::PocketBase;
 use crate::subject::{self, Killed};
 use crate::wrk::{self, Load};
 
-/// What a report is answered with.
+/// The answer to a report of a batch. The floor answers with as many bytes.
 const STORED: &str = r#"{"result":"Event(s) created","count":100}"#;
 const SINGLES_GOAL: f64 = 90_000.0;
 const BATCHED_GOAL: f64 = 2_000_000.0;
-/// What the floor did on the machine that the goals in events a second were set on.
+/// The floor's requests per second on the machine for which the goals above were set.
 const FLOOR_THERE: f64 = 160_000.0;
-/// `PocketBase` keeps so many connections busy.
+/// The numbers of connections at which `PocketBase` is measured.
 const RIVAL_SINGLES: u32 = 64;
 const RIVAL_BATCHES: u32 = 32;
 
@@ -62,7 +62,7 @@ impl Furnished {
         Ok((figures, versus))
     }
 
-    /// A rate, and, where there is a goal for it, what it is of the floor of this machine.
+    /// The row of a rate and, if it has a goal, a row with its ratio to this machine's floor.
     fn rows(
         &self,
         what: &str,
@@ -94,8 +94,8 @@ impl Furnished {
         Ok(rows)
     }
 
-    /// What the floor does here with requests that have no body: the same as was measured where the
-    /// goals were set.
+    /// The floor's rate here for requests without a body: the same load as on the machine for which
+    /// the goals were set.
     fn floor_here(&self, floor: &Killed) -> Outcome<f64> {
         let runs = (0..self.pace.rounds)
             .map(|_| wrk::run(&get("/".into(), None), floor.port, 64, self.pace.seconds))

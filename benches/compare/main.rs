@@ -1,12 +1,12 @@
-//! doorward beside what its stack can do at most and beside `PocketBase`, in one run on one
-//! machine: `cargo bench --bench compare`.
+//! Compares doorward with the maximum of its stack (the floor) and with `PocketBase`, in one run on
+//! one machine: `cargo bench --bench compare`.
 //!
-//! `-- --short` is a look (1 s, one round), `-- --long` a measurement (10 s, five rounds), `--
-//! --write` puts the tables into `docs/performance.md` and the chart beside it, `-- --only WORD`
-//! runs one group: idle, reads, singles, batches, logins, history; `-- --events N` says how many
-//! events the history has.
+//! Options, after `--`: `--short` for a quick look (one round of 1 s), `--long` for a measurement
+//! (five rounds of 10 s), `--write` to put the tables into `docs/performance.md` and the chart
+//! beside it, `--only WORD` to run one group (idle, reads, singles, batches, logins, history),
+//! `--events N` for the number of events in the history. Without options: three rounds of 3 s.
 //!
-//! `-- fill --into DIR` fills a store, `-- ask --of DIR` asks one that was filled.
+//! `-- fill --into DIR` only fills a store; `-- ask --of DIR` only measures a filled one.
 #![expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
 #![expect(
     clippy::cast_precision_loss,
@@ -38,11 +38,11 @@ use options::{Errand, Options};
 use outcome::{Outcome, bench_directory};
 use versus::Versus;
 
-/// A load average from which on others take so much that even ratios mislead.
+/// From this load average on, other processes take so much that even ratios mislead.
 const BUSY: f64 = 0.5;
 
 fn main() -> ExitCode {
-    // cargo adds `--bench` to whatever it was told.
+    // cargo adds `--bench` to the arguments.
     let arguments: Vec<String> = std::env::args()
         .skip(1)
         .filter(|it| it != "--bench")
@@ -131,13 +131,13 @@ fn measure_all(options: &Options) -> Outcome<Said> {
     Ok((figures, versus))
 }
 
-/// How many processes wanted a core in the last minute, before there was any of ours.
+/// The load average of the last minute, read before the bench starts its own processes.
 fn load_average() -> Outcome<f64> {
     let text = std::fs::read_to_string("/proc/loadavg")?;
     Ok(text.split(' ').next().unwrap_or_default().parse()?)
 }
 
-/// Figures of a busy machine look like any others, so the table says it itself.
+/// A warning for the table if the machine was busy, because the figures alone do not show it.
 fn about_the_load(load: f64) -> String {
     if load < BUSY {
         return String::new();

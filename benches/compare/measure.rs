@@ -1,5 +1,5 @@
-//! The measurements, each by itself. What is compared with the floor takes turns with it: floor,
-//! doorward, floor, doorward.
+//! The measurements, one function each. A load that is compared with the floor takes turns with it:
+//! floor, doorward, floor, doorward.
 
 use std::time::{Duration, Instant};
 
@@ -15,18 +15,18 @@ use crate::subject::{self, Client, Home, Killed, PASSWORD};
 use crate::versus::Versus;
 use crate::wrk::{self, Load, Run};
 
-/// Where events are reported.
+/// The path to which events are reported.
 pub(crate) const BATCHES: &str = "/api/events/complex_clientapp";
 pub(crate) const MIB: f64 = 1024.0 * 1024.0;
 
-/// How long everything takes.
+/// The number of rounds, and the length of each run in seconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
     pub(crate) rounds: usize,
     pub(crate) seconds: u32,
 }
 
-/// A server with accounts, and what it takes to speak to it.
+/// A server with accounts, the tokens to use it, and the `PocketBase` to compare it with.
 pub(crate) struct Furnished {
     pub(crate) server: Killed,
     pub(crate) users: Vec<String>,
@@ -36,12 +36,12 @@ pub(crate) struct Furnished {
     pub(crate) pace: Pace,
 }
 
-/// What a group of measurements says.
+/// The results of a group of measurements.
 pub(crate) type Said = (Vec<Figure>, Vec<Versus>);
 
-/// What does not depend on any data: size, start and memory of a server that has nothing to do. It
-/// has the default configuration: an administrator's password in clear would be hashed at every
-/// start.
+/// The figures that do not depend on data: the size of the binary, start and memory of an idle
+/// server. The configuration holds no administrator's password: the server hashes a password in
+/// plain text at every start.
 pub(crate) fn idle(pace: Pace) -> Outcome<Vec<Figure>> {
     let home = Home::new("empty")?;
     subject::stop(home.start("")?)?;
@@ -81,7 +81,7 @@ pub(crate) fn idle(pace: Pace) -> Outcome<Vec<Figure>> {
 }
 
 impl Furnished {
-    /// Makes the accounts with cheap hashes, then starts anew with the default configuration.
+    /// Makes the accounts with cheap hashes, then restarts the server with the default hashes.
     pub(crate) fn new(pace: Pace) -> Outcome<Furnished> {
         let home = Home::new("load")?;
         let server = home.start(subject::CHEAP)?;
@@ -110,7 +110,7 @@ impl Furnished {
         })
     }
 
-    /// Reads: the check of a token and one's own account.
+    /// Reads: the token check and the own account.
     pub(crate) fn reads(&self) -> Outcome<Said> {
         let check = self.token_check();
         let account = get("/v1/user".into(), Some(self.session.clone()));
@@ -134,7 +134,7 @@ impl Furnished {
         get(format!("/api/token?token={}", self.admin), None)
     }
 
-    /// A read, beside what the floor does with an answer of the same size.
+    /// The rate of a read, beside the floor's with an answer of the same size.
     fn beside_floor(
         &self,
         load: &Load,
@@ -148,7 +148,7 @@ impl Furnished {
         Ok(turns.versus(what, 1))
     }
 
-    /// Logins, and what a flood of wrong ones does to others.
+    /// Logins, and how much a flood of wrong logins slows down token checks.
     pub(crate) fn logins(&self) -> Outcome<Said> {
         let login = |password: &str| Load {
             method: "POST",
@@ -204,7 +204,7 @@ impl Furnished {
         Ok((figures, vec![versus]))
     }
 
-    /// The floor, ours and, if there is one, the rival's load, in turns.
+    /// Runs the load on the floor, on doorward and, if there is one, the rival's load, in turns.
     pub(crate) fn take_turns(
         &self,
         load: &Load,
@@ -225,7 +225,7 @@ impl Furnished {
     }
 }
 
-/// The runs of those who took turns.
+/// The runs of the servers that took turns.
 #[derive(Default)]
 pub(crate) struct Turns {
     pub(crate) floor: Vec<Run>,
@@ -234,14 +234,14 @@ pub(crate) struct Turns {
 }
 
 impl Turns {
-    /// As a line of the comparison, with so many things done by a request.
+    /// As a row of the comparison. `each` is the number of things that one request does.
     pub(crate) fn versus(&self, what: &'static str, each: usize) -> Versus {
         let times = |runs: &[Run]| rate(runs) * each as f64;
         Versus {
             what,
             floor: Some(times(&self.floor)),
             ours: times(&self.ours),
-            // A slow login may not come to its end in a short run: that is no rate.
+            // In a short run perhaps no slow login completes: a rate of zero means nothing.
             pocketbase: Some(times(&self.rival)).filter(|rate| *rate > 0.0),
         }
     }
@@ -256,7 +256,7 @@ pub(crate) fn get(path: String, token: Option<String>) -> Load {
     }
 }
 
-/// A run in which nothing was refused; one with refusals measures something else.
+/// Returns a run without failures. A run with failures is an error: it measures something else.
 fn good(run: Run) -> Outcome<Run> {
     if run.failed > 0 {
         return Err(format!("{} requests failed under load", run.failed).into());
@@ -264,8 +264,8 @@ fn good(run: Run) -> Outcome<Run> {
     Ok(run)
 }
 
-/// One Argon2id hash with the default cost (19 MiB, two passes), on memory that is there already:
-/// the middle of eleven.
+/// The time of one Argon2id hash with the default cost (19 MiB, two passes), in memory that is
+/// allocated before: the median of eleven, in seconds.
 fn time_of_a_hash() -> Outcome<f64> {
     let wrong = |error: argon2::Error| format!("argon2: {error}");
     let params = Params::new(19 * 1024, 2, 1, Some(32)).map_err(wrong)?;

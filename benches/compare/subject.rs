@@ -1,5 +1,5 @@
-//! What is measured: the release binary as a process of its own, and the little HTTP that it takes
-//! to furnish it.
+//! The measured program: the release binary as a separate process, and a small HTTP client to put
+//! data into it.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -15,19 +15,19 @@ use serde_json::{Value, json};
 
 use crate::outcome::Outcome;
 
-/// The binary, which cargo has built with the profile of this bench.
+/// The binary, which cargo builds with the profile of the bench.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_doorward");
 pub(crate) const PASSWORD: &str = "the password of a bench";
 const PATIENCE: Duration = Duration::from_mins(2);
-/// The file that says what was filled in.
+/// The file in which `fill` records its result.
 const NOTE: &str = "filled.json";
-/// An administrator's password, for a token of theirs.
+/// Configuration with an administrator's password, to get an administrator's token.
 pub(crate) const ADMIN: &str = "[admin]\npassword = \"the password of a bench\"\n";
-/// The same, and cheap hashes while many accounts are made. Logins are measured with the default.
+/// The same with cheap hashes, to make many accounts. Logins are measured with the default hashes.
 pub(crate) const CHEAP: &str = "[admin]\npassword = \"the password of a bench\"\n\
     [accounts]\nhash_memory = \"1MiB\"\nhash_passes = 1\n";
 
-/// A child process that serves on a port of the loopback, and dies with its owner.
+/// A child process that serves on a loopback port. It is killed when this value is dropped.
 pub(crate) struct Killed {
     pub(crate) child: Child,
     pub(crate) port: u16,
@@ -35,14 +35,14 @@ pub(crate) struct Killed {
 
 impl Drop for Killed {
     fn drop(&mut self) {
-        // It may be dead already, which is what was wanted.
+        // An error means that the process has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
 impl Killed {
-    /// Asks without a pause, so that the time it takes is the server's.
+    /// Polls without a pause, so that it adds no time to the server's. Fails after two minutes.
     pub(crate) fn wait_until_it_answers(&self, path: &str) -> Outcome<()> {
         let started = Instant::now();
         while started.elapsed() < PATIENCE {
@@ -69,7 +69,7 @@ pub(crate) fn free_port() -> Outcome<u16> {
 }
 
 impl Home {
-    /// An empty one, in the place of an earlier one of that name.
+    /// Makes an empty directory, and removes an earlier one of that name.
     pub(crate) fn new(name: &str) -> Outcome<Home> {
         let directory = crate::outcome::bench_directory()?.join(name);
         if directory.exists() {
@@ -78,30 +78,30 @@ impl Home {
         Home::at(directory)
     }
 
-    /// The one in this directory.
+    /// Uses this directory with its contents, or makes it.
     pub(crate) fn at(directory: PathBuf) -> Outcome<Home> {
         fs::create_dir_all(&directory)?;
         Ok(Home { directory })
     }
 
-    /// Where the database is.
+    /// The directory of the database.
     pub(crate) fn data(&self) -> PathBuf {
         self.directory.join("data")
     }
 
-    /// Keeps a note beside the data.
+    /// Writes the result of `fill` beside the data.
     pub(crate) fn note(&self, text: &str) -> Outcome<()> {
         Ok(fs::write(self.directory.join(NOTE), text)?)
     }
 
-    /// The note that was kept.
+    /// Reads the result of `fill`. Fails if the directory was not filled.
     pub(crate) fn noted(&self) -> Outcome<String> {
         let path = self.directory.join(NOTE);
         let text = fs::read_to_string(&path);
         text.map_err(|error| format!("{}: {error}: nothing was filled in", path.display()).into())
     }
 
-    /// Starts the server with these further lines of configuration.
+    /// Starts the server with these additional lines of configuration, and waits until it serves.
     pub(crate) fn start(&self, more: &str) -> Outcome<Killed> {
         let port = free_port()?;
         let config = self.directory.join("config.toml");
@@ -110,7 +110,7 @@ impl Home {
              [limits]\nrates = false\nconnections_per_address = 4000\n[log]\nlevel = \"warn\"\n{more}"
         );
         fs::write(&config, text)?;
-        // It may hold a password, and the server warns of those that others can read.
+        // The file may hold a password, and the server warns if other users can read it.
         fs::set_permissions(&config, fs::Permissions::from_mode(0o600))?;
         let child = Command::new(BINARY)
             .args(["serve", "--config"])
@@ -123,7 +123,7 @@ impl Home {
         Ok(server)
     }
 
-    /// What the data take on the disk, in bytes.
+    /// The disk space of the data, in bytes.
     pub(crate) fn disk_bytes(&self) -> Outcome<u64> {
         fn below(directory: &Path) -> std::io::Result<u64> {
             fs::read_dir(directory)?.try_fold(0, |sum, entry| {
@@ -141,7 +141,7 @@ impl Home {
     }
 }
 
-/// Asks a server to stop, and waits until it has.
+/// Sends SIGTERM to a server and waits until it has ended.
 pub(crate) fn stop(mut server: Killed) -> Outcome<()> {
     let pid = rustix::process::Pid::from_child(&server.child);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
@@ -157,7 +157,7 @@ pub(crate) fn resident_bytes(server: &Killed) -> Outcome<u64> {
     Ok(kib.ok_or("no VmRSS in /proc")? * 1024)
 }
 
-/// The most resident memory while `act` runs, in bytes, looked at every few milliseconds.
+/// The peak of the resident memory while `act` runs, in bytes, sampled every 5 ms.
 pub(crate) fn peak_bytes<T>(server: &Killed, act: impl FnOnce() -> T) -> Outcome<(T, u64)> {
     let (over, most) = (AtomicBool::new(false), AtomicU64::new(0));
     let done = thread::scope(|scope| {
@@ -190,7 +190,7 @@ impl Client {
         })
     }
 
-    /// Sends one request; the body of its answer, which must be a good one.
+    /// Sends one request and returns the body of the answer. A status other than 2xx is an error.
     pub(crate) fn call(
         &mut self,
         method: &str,
@@ -208,7 +208,7 @@ impl Client {
         Ok(answer)
     }
 
-    /// Asks for something that may not be there, which is none.
+    /// Sends a GET request and returns the body; `None` for a 404.
     pub(crate) fn get(&mut self, path: &str, token: &str) -> Outcome<Option<String>> {
         match self.call("GET", path, Some(token), "") {
             Err(error) if error.to_string().contains(&format!("{path}: 404 ")) => Ok(None),
@@ -216,7 +216,7 @@ impl Client {
         }
     }
 
-    /// Asks for a stream: how many lines came, and how many bytes.
+    /// Reads a stream to its end and returns the numbers of lines and bytes; `None` for a 404.
     pub(crate) fn drain(&mut self, path: &str, token: &str) -> Outcome<Option<(u64, u64)>> {
         let (status, length) = self.send("GET", path, Some(token), "")?;
         let (mut lines, mut bytes) = (0, 0);
@@ -238,7 +238,7 @@ impl Client {
         if let Some(length) = length {
             take(&mut self.stream, length)?;
         } else {
-            // Chunks (RFC 9112, 7.1), the last of which is empty.
+            // Chunks (RFC 9112, 7.1). The last one is empty.
             loop {
                 let mut line = String::new();
                 self.stream.read_line(&mut line)?;
@@ -257,8 +257,8 @@ impl Client {
         }
     }
 
-    /// Sends one request and reads the head of its answer: its status, and the length of the body
-    /// unless that comes in chunks.
+    /// Sends one request and reads the head of the answer. Returns the status, and the length of
+    /// the body unless it comes in chunks.
     fn send(
         &mut self,
         method: &str,
@@ -293,7 +293,7 @@ impl Client {
         }
     }
 
-    /// Sends JSON; the text under `field` of the answer.
+    /// Sends JSON with POST and returns the text in this field of the answer.
     pub(crate) fn ask(&mut self, path: &str, body: &Value, field: &str) -> Outcome<String> {
         let answer: Value =
             serde_json::from_str(&self.call("POST", path, None, &body.to_string())?)?;
@@ -303,7 +303,7 @@ impl Client {
             .to_owned())
     }
 
-    /// Makes an account: its id and the token of its first session.
+    /// Signs up an account. Returns its id and the token of its first session.
     pub(crate) fn sign_up(&mut self, email: &str) -> Outcome<(String, String)> {
         let body = json!({"name": "Bench", "email": email, "password": PASSWORD}).to_string();
         let answer: Value = serde_json::from_str(&self.call("POST", "/v1/user", None, &body)?)?;

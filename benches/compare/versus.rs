@@ -1,4 +1,5 @@
-//! The same work done by the floor, by us and by `PocketBase`: as a table and as a chart.
+//! The same work done by the floor, by doorward and by `PocketBase`: as a table, as JSON and as a
+//! chart.
 
 use std::fmt::Write;
 use std::fs;
@@ -9,14 +10,14 @@ use serde_json::json;
 use crate::figures::{Figure, Goal, number};
 use crate::outcome::Outcome;
 
-/// One kind of work, in how often a second it was done.
+/// One kind of work, and how often per second each server did it.
 #[derive(Debug, Clone)]
 pub(crate) struct Versus {
     pub(crate) what: &'static str,
-    /// A bare server; none where it cannot do the like.
+    /// The bare server; `None` for work that it cannot do.
     pub(crate) floor: Option<f64>,
     pub(crate) ours: f64,
-    /// None where it could not be had.
+    /// `None` if `PocketBase` was not available or completed nothing.
     pub(crate) pocketbase: Option<f64>,
 }
 
@@ -70,14 +71,14 @@ pub(crate) fn keep(figures: &[Figure], versus: &[Versus], path: &Path) -> Outcom
 }
 
 const WIDTH: f64 = 760.0;
-/// Where the bars begin, and how long the longest of a group is.
+/// The left end of the bars, and the length of the longest bar in a group.
 const BARS_AT: f64 = 110.0;
 const BAR_MOST: f64 = 420.0;
 const BAR_HIGH: f64 = 18.0;
 const LINE: f64 = 22.0;
 const HEADING: f64 = 30.0;
 
-/// Colours with enough contrast on white and on black; text takes the reader's side.
+/// Colours with enough contrast on white and on black; the text follows the reader's colour scheme.
 const STYLE: &str = "<style>\n\
     text{font:13px system-ui,sans-serif;fill:#24292f}\n\
     .what{font-weight:600}\n\
@@ -85,8 +86,7 @@ const STYLE: &str = "<style>\n\
     @media(prefers-color-scheme:dark){text{fill:#e6edf3}}\n\
     </style>\n";
 
-/// As a chart: a group of bars for each kind of work, each group with a scale of its own, from
-/// zero.
+/// As an SVG chart: a group of bars for each kind of work. Each group has its own scale, from zero.
 pub(crate) fn chart(all: &[Versus]) -> String {
     let (mut drawn, mut y) = (String::new(), 4.0);
     for it in all {

@@ -1,5 +1,5 @@
-//! The load: `wrk` with one thread, told what to send by a Lua script, read by a line that the
-//! script prints at its end.
+//! The load: `wrk` with one thread. A Lua script chooses the requests and prints a line with the
+//! results at the end.
 
 use std::fmt::Write;
 use std::fs;
@@ -8,31 +8,31 @@ use std::process::{Child, Command, Stdio};
 
 use crate::outcome::Outcome;
 
-/// What is sent, over and over.
+/// The requests that wrk sends over and over.
 pub(crate) struct Load {
     pub(crate) method: &'static str,
     pub(crate) path: String,
     pub(crate) token: Option<String>,
-    /// Sent in turn; none for a request without a body.
+    /// The bodies are sent in turn; empty for requests without a body.
     pub(crate) bodies: Vec<String>,
 }
 
-/// What came of it.
+/// The results of a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Run {
     pub(crate) per_second: f64,
     pub(crate) p99_ms: f64,
-    /// Requests that were not answered, or with a status of 400 and above.
+    /// Requests without an answer, or with a status of 400 or above.
     pub(crate) failed: u64,
 }
 
-/// A run under way.
+/// A run that is under way.
 pub(crate) struct Running {
     child: Child,
 }
 
-/// The requests are rendered before the first is sent: choosing the next one is all that is left to
-/// do for Lua.
+/// Lua renders all requests before the first is sent, so that during the run it only chooses the
+/// next one.
 const SCRIPT: &str = r#"
 local requests, turn = {}, 0
 function init(args)
@@ -50,7 +50,7 @@ function done(summary, latency, _)
 end
 "#;
 
-/// Only where there are bodies: without this function wrk sends one request and never asks Lua.
+/// Only used with bodies: without this function wrk repeats one request and does not call Lua.
 const ROTATE: &str = r"
 function request()
   turn = turn % #requests + 1
@@ -58,7 +58,7 @@ function request()
 end
 ";
 
-/// Whether there is a wrk.
+/// Whether wrk is installed.
 pub(crate) fn is_there() -> bool {
     Command::new("wrk")
         .arg("-v")
@@ -68,12 +68,12 @@ pub(crate) fn is_there() -> bool {
         .is_ok()
 }
 
-/// Sends `load` to a port and waits for the end.
+/// Sends `load` to a port and waits until the run ends.
 pub(crate) fn run(load: &Load, port: u16, connections: u32, seconds: u32) -> Outcome<Run> {
     start(load, port, connections, seconds)?.finish()
 }
 
-/// Sends `load` while something else happens.
+/// Starts to send `load` and returns at once.
 pub(crate) fn start(load: &Load, port: u16, connections: u32, seconds: u32) -> Outcome<Running> {
     let script = write_script(load)?;
     let child = Command::new("wrk")
@@ -143,7 +143,7 @@ fn write_script(load: &Load) -> Outcome<PathBuf> {
     Ok(path)
 }
 
-/// Two loads may run at once, so no two share a file.
+/// A new file name for each call, because two loads may run at once.
 fn unique(directory: &Path, ending: &str) -> PathBuf {
     use std::sync::atomic::{AtomicU32, Ordering};
     static NEXT: AtomicU32 = AtomicU32::new(0);

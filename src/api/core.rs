@@ -1,4 +1,4 @@
-//! Core: access tokens as JWTs, and forgotten passwords.
+//! The Core API: access tokens as JWTs, and password resets.
 
 use std::future::ready;
 
@@ -129,7 +129,8 @@ json_request! {
 }
 
 json_request! {
-    /// `PATCH /api/password`. What is missing is said in the API's list of errors.
+    /// `PATCH /api/password`. The fields are optional so that the API's own list of errors can name
+    /// those that are missing.
     struct NewPassword {
         token: Option<Secret>,
         password: Option<Secret>,
@@ -230,7 +231,8 @@ fn access(token: &Secret) -> Reply {
     )
 }
 
-/// Whatever the body says, the answer is the same: a body that cannot be read names no address.
+/// The answer is the same for every body. A body that cannot be parsed names no address, so no mail
+/// is sent for it.
 async fn ask_reset(request: RequestContext) -> Result<Reply, Error> {
     if let Ok(Forgotten { email }) = request.json() {
         request

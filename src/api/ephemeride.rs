@@ -1,5 +1,5 @@
-//! Ephemeride: accounts and sessions. Timestamps are milliseconds since the epoch; a session's `id`
-//! is its secret.
+//! The Ephemeride API: accounts and sessions. Timestamps are milliseconds since the epoch. The `id`
+//! of a new session is its secret; the `id` in the list of sessions is public.
 
 use std::future::ready;
 use std::net::IpAddr;
@@ -14,7 +14,7 @@ use crate::http::{
 use crate::model::{Email, Name, Secret, Timestamp, Token, TokenId, TokenKind, UserId};
 use crate::service::{Issued, Login, Signup};
 
-/// The API; clients ask for it under both prefixes.
+/// The API; clients use both prefixes.
 pub static API: Api = Api {
     name: "ephemeride",
     mounts: &["", "/api"],
@@ -22,7 +22,7 @@ pub static API: Api = Api {
     render_error: render,
 };
 
-/// What stands at `/api` itself.
+/// The route at `/api` itself.
 pub static ROOT: Api = Api {
     name: "ephemeride",
     mounts: &[""],
@@ -35,7 +35,11 @@ const ROOT_ROUTES: &[Route] = &[Route {
     method: Method::Get,
     path: "/api",
     body: RequestBody::Nothing,
-    responses: &[ResponseSpec::json(200, About::FIELDS, "Who answers here.")],
+    responses: &[ResponseSpec::json(
+        200,
+        About::FIELDS,
+        "The server's name, description and version.",
+    )],
     errors: &[],
     run: Handler::Open(|_| Box::pin(ready(Ok(about())))),
     about: "Says name and version.",
@@ -155,7 +159,7 @@ const ROUTES: &[Route] = &[
 ];
 
 json_response! {
-    /// `GET /api/`
+    /// `GET /api`
     struct About<'a> {
         name: &'a str,
         version: &'a str,
@@ -198,7 +202,7 @@ json_request! {
 }
 
 json_response! {
-    /// A session that has just begun.
+    /// A new session. Its `id` is the secret of its token.
     struct Session<'a> {
         id: &'a str,
         user_id: String,
@@ -228,7 +232,7 @@ json_response! {
 }
 
 json_response! {
-    /// A session in the list: its id is public and opens nothing.
+    /// A session in the list. Its id is public and grants no access.
     struct Listed<'a> {
         id: TokenId,
         kind: &'a str,
@@ -247,14 +251,14 @@ struct Complaint<'a> {
     message: &'a str,
 }
 
-/// Each failure's code, and the status where the API has its own.
+/// The error with the API's own code for it, and with its own status where it has one.
 fn render(error: &Error) -> RenderedError {
     let mut status = error.status();
     let mut message = error.message();
     let code = match error.code() {
         ErrorCode::Invalid => "BadRequest",
         ErrorCode::NoToken => "Unauthorized",
-        // A token that opens no account is no session.
+        // For this API, a token that is not valid is a session that does not exist.
         ErrorCode::BadToken | ErrorCode::TokenExpired | ErrorCode::SessionNotFound => {
             (status, message) = (StatusCode::NOT_FOUND, ErrorCode::SessionNotFound.message());
             "SessionNotFound"

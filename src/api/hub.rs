@@ -1,4 +1,4 @@
-//! Hub: one password for everybody, tokens that many tabs can renew.
+//! The Hub API: shared passwords, and tokens that several browser tabs can renew.
 
 use std::future::ready;
 
@@ -25,7 +25,11 @@ const ROUTES: &[Route] = &[
         method: Method::Get,
         path: "/",
         body: RequestBody::Nothing,
-        responses: &[ResponseSpec::json(200, Root::FIELDS, "Who answers here.")],
+        responses: &[ResponseSpec::json(
+            200,
+            Root::FIELDS,
+            "The server's name, description and version.",
+        )],
         errors: &[],
         run: Handler::Open(|request| Box::pin(ready(Ok(root(&request))))),
         about: "Says name, description and version.",

@@ -1,5 +1,5 @@
-//! The APIs: one file each, with its route table, its wire types, its handlers and its way to word
-//! an error. An API translates; what happens is decided in `service`.
+//! The HTTP APIs: one module each, with its route table, wire types, handlers and error format. An
+//! API translates requests and answers; `service` makes the decisions.
 
 pub mod admin;
 pub mod angen;
@@ -12,7 +12,8 @@ pub mod token;
 use crate::config::Apis;
 use crate::http::Api;
 
-/// The APIs that the owner serves.
+/// The APIs to serve: those that the configuration enables. The admin API follows the switch of the
+/// Token API; the ops API is always served.
 pub fn served(apis: &Apis) -> Vec<&'static Api> {
     let switches = [
         (apis.hub, &hub::API),

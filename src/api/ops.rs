@@ -1,4 +1,4 @@
-//! For whoever runs the appliance.
+//! The ops API: the health check for operators and their monitoring.
 
 use std::future::ready;
 
@@ -46,7 +46,7 @@ struct Complaint<'a> {
     error: &'a str,
 }
 
-/// How the APIs of the appliance itself word an error: `{"error":"…"}`.
+/// The error format of the ops and admin APIs: `{"error":"…"}`.
 pub(super) fn render(error: &Error) -> RenderedError {
     RenderedError::json(
         error.status(),

@@ -64,7 +64,7 @@ json_request! {
 }
 
 json_response! {
-    /// What a login answers; `expiry_time` is in seconds since the epoch.
+    /// The answer to a login; `expiry_time` is in seconds since the epoch.
     struct Created<'a> {
         token: &'a str,
         expiry_time: i64,
@@ -72,7 +72,8 @@ json_response! {
 }
 
 json_response! {
-    /// What a check answers; `expiry_time` is null unless the token is good.
+    /// The answer to a check; `expiry_time` is in seconds since the epoch, null unless the token is
+    /// live.
     struct Validity {
         valid: bool,
         expiry_time: Option<i64>,

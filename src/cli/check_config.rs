@@ -1,4 +1,4 @@
-//! `doorward check-config`: says what is wrong with a configuration file, and touches nothing else.
+//! `doorward check-config`: reports every mistake in a configuration file, and changes nothing.
 
 use std::path::Path;
 

@@ -1,12 +1,11 @@
-//! What a command that fails says, and its exit code.
+//! The error of a failed command: its message and its exit code.
 
 use std::error::Error;
 use std::fmt;
 
 use crate::config::Complaints;
 
-/// Why a command ended early. It is shown as a sentence that says what to do, and knows its exit
-/// code.
+/// Why a command failed. It prints as a sentence for the user, and gives the exit code.
 #[derive(Debug)]
 pub enum CliError {
     /// The configuration is wrong: exit code 2.
@@ -15,13 +14,13 @@ pub enum CliError {
     Failed {
         /// What could not be done, or what was wrong.
         what: String,
-        /// What stood in the way, where `what` does not say it.
+        /// The underlying error; none if `what` says everything.
         cause: Option<Box<dyn Error + Send + Sync>>,
     },
 }
 
 impl CliError {
-    /// A failure that `what` says all about.
+    /// A failure without an underlying error.
     pub fn new(what: impl Into<String>) -> CliError {
         CliError::Failed {
             what: what.into(),
@@ -29,7 +28,7 @@ impl CliError {
         }
     }
 
-    /// A failure and what stood in the way.
+    /// A failure with its underlying error.
     pub fn because(what: &str, cause: impl Into<Box<dyn Error + Send + Sync>>) -> CliError {
         CliError::Failed {
             what: what.to_owned(),

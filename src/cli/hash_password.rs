@@ -1,6 +1,6 @@
-//! `doorward hash-password`: turns a password into the hash that stands in the configuration file.
-//! The password comes from the terminal, unseen, or from a pipe; never from the command line, which
-//! other users can read.
+//! `doorward hash-password`: hashes a password for the configuration file. It reads the password
+//! from the terminal, without showing it, or from a pipe; never from the command line, which other
+//! users can read.
 
 use std::io::{BufRead, IsTerminal, Read};
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::crypto::{HashCost, PasswordHasher, SystemRandom};
 use crate::model::{Password, Secret, limits};
 use crate::world::Random;
 
-/// The shortest password worth hashing, in characters.
+/// The shortest password that the command accepts, in characters.
 const MIN_CHARS: usize = 8;
 
 /// Asks for a password and prints its hash.
@@ -32,7 +32,7 @@ pub(super) fn run() -> Result<(), CliError> {
     print_line(&PasswordHasher::new(default_cost()?).hash(password.secret(), salt))
 }
 
-/// What a hash costs when nothing is configured.
+/// The cost of a hash in the default configuration.
 fn default_cost() -> Result<HashCost, CliError> {
     let config = config::parse("", Path::new("")).map_err(CliError::Configuration)?;
     let accounts = config.accounts;
@@ -56,9 +56,9 @@ fn from_terminal() -> Result<Secret, CliError> {
     Ok(password)
 }
 
-/// The first line, without its end.
+/// The first line, without the line break at its end.
 fn from_pipe(input: &mut impl BufRead) -> Result<Secret, CliError> {
-    // Room for more than a password, so that a longer one is seen to be too long.
+    // Read more than the longest password, so that a longer one is recognized as too long.
     let most = limits::PASSWORD_BYTES as u64 + 3;
     let mut line = Zeroizing::new(Vec::new());
     input

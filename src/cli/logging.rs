@@ -1,5 +1,5 @@
-//! How log lines look: for people, or one JSON object a line. They go to standard error; systemd
-//! keeps them.
+//! Starts logging, as text for people or as one JSON object a line. Log lines go to standard error,
+//! where systemd collects them.
 
 use std::io::Write;
 
@@ -25,7 +25,7 @@ pub(super) fn start(config: &config::Log) {
         config::LogFormat::Json => write_json,
     };
     let mut builder = Builder::new();
-    // Libraries have their say when something is wrong; the life of the service is ours.
+    // Libraries log only warnings and errors; the program itself logs at the configured level.
     builder.filter_level(config.level.min(log::LevelFilter::Warn));
     builder.filter_module(env!("CARGO_PKG_NAME"), config.level);
     builder.target(Target::Stderr).format(write);

@@ -16,7 +16,7 @@ use crate::config;
 
 pub use error::CliError;
 
-/// What was asked for on the command line.
+/// The parsed command line.
 #[derive(Debug, Parser)]
 #[command(
     name = "doorward",

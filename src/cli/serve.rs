@@ -1,5 +1,5 @@
-//! `doorward serve`: opens everything in order, serves until told to stop, closes everything in
-//! order.
+//! `doorward serve`: opens the listeners and the store, serves until a signal or a failure, and
+//! closes the store.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,12 +20,14 @@ use crate::store::Store;
 use crate::store::sled::{SledStore, StoreOptions, WriteMeter};
 use crate::world::{SystemClock, World};
 
-/// How often the watchdog looks whether the disk still takes what it is given.
+/// How often the watchdog checks whether the disk still completes writes.
 const WATCHDOG_INTERVAL: Duration = Duration::from_secs(5);
-/// So many looks at the same group of changes, and the disk is taken for dead.
+/// After this many more checks with the same group of changes under way, the disk counts as
+/// hanging.
 const WATCHDOG_LIMIT: u32 = 12;
 
-/// How long the last group may take: a disk that hangs must not keep the process from ending.
+/// How long the last group of changes may take to reach the disk: a hanging disk must not keep the
+/// process from ending.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) fn run(config: &Path) -> Result<(), CliError> {
@@ -40,14 +42,15 @@ pub(super) fn run(config: &Path) -> Result<(), CliError> {
     runtime.block_on(serve(config, meter))
 }
 
-/// What we write is for us alone, and what we know is in no core dump. A panic in one of the
-/// database's own threads would leave requests waiting for ever: it ends the process, which has
-/// told nobody of anything that is not on the disk.
+/// Restricts new files to the user of this process and switches core dumps off, because memory
+/// holds secrets. A panic in one of the database's own threads would leave requests waiting for
+/// ever, so it ends the process. Nothing acknowledged is lost: an answer is sent only after its
+/// changes are on the disk.
 fn harden() {
     rustix::process::umask(Mode::from_raw_mode(0o077));
     let undumpable = rustix::process::DumpableBehavior::NotDumpable;
     if let Err(error) = rustix::process::set_dumpable_behavior(undumpable) {
-        log::warn!("core dumps cannot be switched off: {error}");
+        log::warn!("cannot disable core dumps: {error}");
     }
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -56,7 +59,7 @@ fn harden() {
             .name()
             .is_some_and(|name| name.starts_with("sled"))
         {
-            log::error!("a thread of the database has died: leaving, to be started anew");
+            log::error!("a thread of the database has died: exiting for a restart");
             std::process::exit(1);
         }
     }));
@@ -79,7 +82,7 @@ async fn serve(config: Arc<Config>, meter: WriteMeter) -> Result<(), CliError> {
             "No admin password is configured. One was made: {username} / {}\nIt is not shown again.",
             password.reveal()
         );
-        // With standard output closed nobody could read it; a configured password takes its place.
+        // If standard output is closed, the password is lost; the owner can configure one instead.
         let _ = print_line(&line);
     };
     let services = Services::start(Arc::clone(&config), world, Arc::clone(&store), announce)
@@ -113,7 +116,7 @@ fn start_background_tasks(services: &Arc<Services>) -> [tokio::task::JoinHandle<
     ]
 }
 
-/// Serves until a signal comes (which is fine), or the store stops or hangs (which is not).
+/// Serves until a stop signal (a success), or until the store stops or the disk hangs (failures).
 async fn serve_until_stopped(
     listeners: server::Listeners,
     dispatcher: Arc<Dispatcher>,
@@ -124,7 +127,7 @@ async fn serve_until_stopped(
     let stop = async {
         ended = tokio::select! {
             () = asked => {
-                log::info!("asked to stop: finishing what is under way");
+                log::info!("stop signal received: finishing open requests");
                 Ok(())
             }
             why = store.stopped() => Err(CliError::new(format!("the store has stopped: {why}"))),
@@ -135,7 +138,7 @@ async fn serve_until_stopped(
     ended
 }
 
-/// Resolves when one group of changes has been on its way to the disk for a minute.
+/// Resolves when one group of changes has been under way to the disk for a minute.
 async fn disk_hangs(store: &dyn Store) {
     let (mut seen, mut looks) = (None, 0);
     while looks < WATCHDOG_LIMIT {
@@ -150,8 +153,9 @@ async fn disk_hangs(store: &dyn Store) {
     }
 }
 
-/// The writer cannot be waited for any more: the process ends here, to be started anew.
+/// Ends the process without waiting for the writer thread, which hangs. The service manager can
+/// then restart it.
 fn leave_hanging_disk() -> ! {
-    log::error!("the disk has not taken a change for a minute: leaving, to be started anew");
+    log::error!("the disk has not taken a change for a minute: exiting for a restart");
     std::process::exit(1)
 }

@@ -1,5 +1,5 @@
-//! What is wrong with a configuration: sentences, each with its place, all of them at once. No
-//! sentence ever holds a secret.
+//! The mistakes in a configuration: all of them are collected, each as a sentence with its place.
+//! No sentence contains a secret.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Complaint {
-    /// Its line, counted from 1; none when the file as a whole is meant.
+    /// Its line, counted from 1; none if it concerns the whole file.
     pub line: Option<usize>,
-    /// Its column in characters, counted from 1.
+    /// Its column in characters, counted from 1; none if it concerns the whole file.
     pub column: Option<usize>,
-    /// What is wrong and what would be right.
+    /// A sentence that says what is wrong and what is allowed.
     pub sentence: String,
 }
 
@@ -36,8 +36,8 @@ impl Complaint {
     }
 }
 
-/// Every mistake of one configuration, in the order of its lines; shown one a line, as `FILE:LINE:
-/// sentence`.
+/// All mistakes in one configuration, in the order of their lines. Printed one per line, as
+/// `FILE:LINE: sentence`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Complaints {
     file: Option<PathBuf>,
@@ -45,7 +45,7 @@ pub struct Complaints {
 }
 
 impl Complaints {
-    /// Puts the mistakes of `file` in order; what is said of the file as a whole comes last.
+    /// Sorts the mistakes of `file` by line; those about the whole file come last.
     pub(super) fn new(file: Option<&Path>, mut list: Vec<Complaint>) -> Complaints {
         list.sort_by_key(|it| (it.line.unwrap_or(usize::MAX), it.column));
         Complaints {
@@ -80,7 +80,8 @@ impl fmt::Display for Complaints {
 
 impl std::error::Error for Complaints {}
 
-/// The line and column, both from 1, of the byte at `offset`. An offset past the end is the end.
+/// The line and column, both counted from 1, of the byte at `offset`. An offset beyond the end
+/// means the end.
 pub(super) fn position(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..text.floor_char_boundary(offset)).unwrap_or(text);
     let column = before
@@ -91,8 +92,8 @@ pub(super) fn position(text: &str, offset: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, column)
 }
 
-/// The known name that `name` was most likely meant to be: the same last part in another section,
-/// or else the one with the fewest letters to change, if those are few.
+/// The known name that `name` most likely stands for: one with the same last part in another
+/// section, or else the one with the smallest edit distance, if that is small.
 pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let last = |key: &str| key.rsplit('.').next().map(str::to_owned);
     let cost = |key: &str| (last(key) != last(name), distance(name, key));
@@ -100,7 +101,7 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
     (!elsewhere || distance <= 2.max(name.len() / 4)).then_some(key)
 }
 
-/// How many letters must be put in, left out or changed to make `left` into `right` (Levenshtein's
+/// How many letters must be inserted, deleted or changed to turn `left` into `right` (Levenshtein
 /// distance).
 fn distance(left: &str, right: &str) -> usize {
     let mut row: Vec<usize> = (0..=right.chars().count()).collect();

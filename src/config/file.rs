@@ -1,5 +1,5 @@
-//! From the text of a configuration file to a checked `Config`. Nothing stops at the first mistake:
-//! what can still be read is read, and every complaint is kept.
+//! Reads a configuration file into a checked `Config`. The first mistake does not stop it: it reads
+//! the rest and keeps every complaint.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -18,28 +18,28 @@ use super::{
     Storage, Tokens,
 };
 
-/// A configuration is small, even with thousands of invites: whatever is longer than this is
-/// another file.
+/// The longest configuration file, in bytes. A configuration is small, even with thousands of
+/// invites: a longer file is probably the wrong one.
 const CONFIG_FILE_BYTES: u64 = 1024 * 1024;
 
-/// A configuration as it came from its file.
+/// A configuration that was read from its file.
 #[derive(Debug)]
 pub struct Loaded {
-    /// What the owner decided.
+    /// The checked configuration.
     pub config: Config,
-    /// What is no mistake, but should be mended: sentences for the owner.
+    /// Sentences about things that are allowed but that the owner should change.
     pub warnings: Vec<String>,
 }
 
-/// The file that is read when none is named: `env`, the value of `$DOORWARD_CONFIG`, or else
-/// `/etc/doorward/config.toml`.
+/// The file to read when the command line names none: `env` (the value of `$DOORWARD_CONFIG`) or,
+/// if that is absent or empty, `/etc/doorward/config.toml`.
 pub fn default_path(env: Option<OsString>) -> PathBuf {
     let named = env.filter(|path| !path.is_empty());
     named.map_or_else(|| PathBuf::from("/etc/doorward/config.toml"), PathBuf::from)
 }
 
-/// Reads the text of a configuration file; relative paths in it begin at `base_dir`. An empty text
-/// gives the default configuration.
+/// Reads the text of a configuration file; relative paths in it start at `base_dir`. An empty text
+/// gives the default configuration. The error holds every mistake.
 pub fn parse(text: &str, base_dir: &Path) -> Result<Config, Complaints> {
     let reading = read(text, base_dir, None);
     reading
@@ -47,8 +47,9 @@ pub fn parse(text: &str, base_dir: &Path) -> Result<Config, Complaints> {
         .map_err(|list| Complaints::new(None, list))
 }
 
-/// Reads a configuration file. `credentials` is systemd's `$CREDENTIALS_DIRECTORY`: files of
-/// passwords in it are taken whatever their mode says.
+/// Reads a configuration file; relative paths in it start at its directory. `credentials` is
+/// systemd's `$CREDENTIALS_DIRECTORY`: password files in it may have any mode. The error holds
+/// every mistake.
 pub fn load(path: &Path, credentials: Option<&Path>) -> Result<Loaded, Complaints> {
     let complain = |list| Complaints::new(Some(path), list);
     let (text, mode) = contents(path).map_err(|it| complain(vec![it]))?;
@@ -92,7 +93,7 @@ fn contents(path: &Path) -> Result<(String, u32), Complaint> {
         })
 }
 
-/// The configuration and the keys under which secrets stand in clear, or all that is wrong.
+/// The configuration and the keys that hold secrets in clear, or every mistake.
 fn read(
     text: &str,
     base_dir: &Path,
@@ -125,7 +126,7 @@ fn read(
     }
 }
 
-/// A configuration to be filled in; no field of it means anything yet.
+/// A configuration to fill in; its values are placeholders, not defaults.
 fn blank() -> Config {
     Config {
         server: Server::default(),
@@ -155,7 +156,7 @@ fn find<'t, 'i>(table: &'t DeTable<'i>, key: &str) -> Option<&'t Value<'i>> {
     }
 }
 
-/// Complains about every key and section below `prefix` that no setting knows.
+/// Complains about every key and section below `prefix` that does not exist in `SETTINGS`.
 fn find_unknown(reader: &mut Reader<'_>, table: &DeTable<'_>, prefix: &str) {
     for (name, value) in table {
         let key = format!("{prefix}{}", name.get_ref());
@@ -181,9 +182,9 @@ fn find_unknown(reader: &mut Reader<'_>, table: &DeTable<'_>, prefix: &str) {
     }
 }
 
-/// Complains about keys that exclude each other and about keys whose companion is missing.
+/// Complains about keys that exclude each other, and about keys that need another key beside them.
 fn check_companions(reader: &mut Reader<'_>, document: &DeTable<'_>) {
-    // An empty list says nothing, so the example file's `passwords = []` may stay beside a
+    // An empty list counts as absent, so the example file's `passwords = []` may stay beside a
     // `passwords_file`.
     let is_empty = |value: &Value<'_>| value.get_ref().as_array().is_some_and(|it| it.is_empty());
     let given = |key: &str| find(document, key).filter(|value| !is_empty(value));
@@ -214,13 +215,13 @@ fn check_companions(reader: &mut Reader<'_>, document: &DeTable<'_>) {
     }
 }
 
-/// Complains about a time that is shorter than another that it must outlast, at whichever of them
-/// the owner said.
+/// Complains about each pair of `NOT_SHORTER` whose first duration is shorter than its second. The
+/// place is the first key or, if the file does not set it, the second.
 fn check_lengths(reader: &mut Reader<'_>, document: &DeTable<'_>, config: &Config) {
     for (longer, shorter, lengths) in NOT_SHORTER {
         let [long, short] = lengths(config);
         let said = find(document, longer).or_else(|| find(document, shorter));
-        // Zero is what could not be read, of which something was said already.
+        // Zero means that the value could not be read, which is a complaint already.
         if let Some(value) = said.filter(|_| !long.is_zero() && long < short) {
             let sentence = format!("`{longer}` must not be shorter than `{shorter}`");
             reader.complain(&value.span(), sentence);
@@ -228,8 +229,8 @@ fn check_lengths(reader: &mut Reader<'_>, document: &DeTable<'_>, config: &Confi
     }
 }
 
-/// Adds what is not TOML at all, once a line. What else was said of such a line was guessed from
-/// its remains and is dropped.
+/// Adds the TOML syntax errors, one per line. Drops the other complaints about such a line, because
+/// they are guesses about text that could not be parsed.
 fn add_faults(reader: &mut Reader<'_>, faults: &[toml::de::Error]) {
     let mut said = Vec::new();
     for fault in faults {
@@ -240,7 +241,7 @@ fn add_faults(reader: &mut Reader<'_>, faults: &[toml::de::Error]) {
         }
         reader.complaints.retain(|it| it.line != Some(line));
         said.push(line);
-        // Not the whole error, which would quote the line, and with it perhaps a password.
+        // Not the whole error: it quotes the line, which may contain a password.
         let sentence = format!("not TOML at column {column}: {}", fault.message());
         reader
             .complaints

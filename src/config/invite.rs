@@ -1,5 +1,5 @@
-//! Invites as an owner configures them: a code alone, or a table with the number of uses and an
-//! end. A code opens an account, so no complaint repeats it.
+//! Reads the configured invites: a code alone, or a table with the number of uses and an end. A
+//! code opens an account, so no complaint repeats it.
 
 use chrono::DateTime;
 use toml::de::{DeTable, DeValue};
@@ -57,7 +57,7 @@ fn unknown_keys(reader: &mut Reader<'_>, key: &str, table: &DeTable<'_>) {
     }
 }
 
-/// A code alone is good for one account, for ever.
+/// The code of an invite and its terms. A code alone opens one account and never expires.
 fn invite(value: &DeValue<'_>) -> Result<(String, InviteTerms), Wrong> {
     let DeValue::Table(table) = value else {
         let code = value.as_str().map_or_else(

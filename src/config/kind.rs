@@ -1,5 +1,5 @@
-//! What a setting's value may be and where it goes: TOML value in, field of the configuration out,
-//! or a complaint.
+//! The kinds of settings. Each checks a TOML value and stores it in a field of the configuration,
+//! or complains.
 
 use std::fs::File;
 use std::ops::RangeInclusive;
@@ -10,10 +10,10 @@ use super::reader::{Reader, Value, integer};
 use super::value::{self, Wrong, because, must_be};
 use super::{Config, Credential, Rate, invite, secret};
 
-/// Takes a text in, or says why not.
+/// Stores a text in the configuration, or returns what is wrong with it.
 pub(super) type Take = fn(&mut Config, &str) -> Result<(), Wrong>;
 
-/// The kinds of settings. Bounds are written as in the file and belong to the range.
+/// The kinds of settings. Bounds are written as in the file and are inclusive.
 pub(super) enum Kind {
     /// `true` or `false`.
     Flag(fn(&mut Config) -> &mut bool),
@@ -23,7 +23,7 @@ pub(super) enum Kind {
     Span(&'static str, &'static str, fn(&mut Config) -> &mut Duration),
     /// A number of bytes and its bounds.
     Size(&'static str, &'static str, fn(&mut Config, u64)),
-    /// So many at once, then one more each period.
+    /// A rate: so many at once, then one more each period.
     Rate(fn(&mut Config) -> &mut Rate),
     /// A text.
     Text(Take),
@@ -117,7 +117,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Relative paths begin at the configuration file's directory.
+    /// A path; a relative one starts at the configuration file's directory.
     fn path(&self, value: &Value<'_>) -> Result<PathBuf, Wrong> {
         let path = text(value)?;
         if path.is_empty() || path.contains('\0') {
@@ -224,7 +224,7 @@ fn text<'v>(value: &'v Value<'_>) -> Result<&'v str, Wrong> {
         .map_or_else(|| must_be("a text in quotes"), Ok)
 }
 
-/// A text that no complaint may repeat.
+/// A secret text: complaints must not repeat it.
 fn hidden<'v>(value: &'v Value<'_>) -> Result<&'v str, Wrong> {
     value
         .get_ref()

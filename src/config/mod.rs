@@ -1,8 +1,8 @@
-//! The configuration: one TOML file, read once, checked whole. `SETTINGS` (in `settings`) names
-//! every key with its kind, default and meaning; the parser, the example file and the README's
-//! table come from it. Nothing outside this module sees TOML.
+//! The configuration: one TOML file, read once and checked as a whole. `SETTINGS` (in `settings`)
+//! names every key with its kind, default and meaning; the parser, the example file and the table
+//! in `docs/configuration.md` use it. Nothing outside this module sees TOML.
 //!
-//! The sections' `Default` is a blank to be filled in; `parse("", …)` is what gives the default
+//! The `Default` of a section is a placeholder to fill in; `parse("", …)` gives the default
 //! configuration.
 
 mod complaint;
@@ -30,10 +30,10 @@ pub use render::{example_file, markdown_table};
 pub use setting::{Preset, Setting};
 pub use settings::SETTINGS;
 
-/// Everything an owner can decide, checked.
+/// All settings, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Who we are and where we listen.
+    /// The server's name, addresses and TLS files.
     pub server: Server,
     /// The database.
     pub storage: Storage,
@@ -49,11 +49,11 @@ pub struct Config {
     pub accounts: Accounts,
     /// Password resets.
     pub reset: Reset,
-    /// How mail leaves.
+    /// How mail is sent.
     pub mail: Mail,
     /// Telemetry.
     pub events: Events,
-    /// Bounds against too much.
+    /// Limits on rates, sizes, connections and times.
     pub limits: Limits,
     /// What is logged.
     pub log: Log,
@@ -72,7 +72,7 @@ pub struct Server {
     pub public_url: String,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// Origins whose scripts may call us (CORS); `*` for any.
+    /// Origins whose scripts may call this server (CORS); `*` for any.
     pub allowed_origins: Vec<String>,
     /// `[server.tls]`: the certificate chain and its key, as PEM files; none: plain HTTP.
     pub tls: Option<Tls>,
@@ -94,21 +94,21 @@ pub struct Storage {
     pub path: PathBuf,
     /// How much memory the store may use, in bytes.
     pub memory_budget: u64,
-    /// How long a change waits for others to be written with it.
+    /// How long to delay a commit so that more changes can join it.
     pub commit_delay: Duration,
 }
 
 /// A password as an owner configured it.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Credential {
-    /// In clear, from the file or from a file of its own.
+    /// In clear, from the configuration file or from a separate file.
     Plain(Secret),
     /// As an Argon2 PHC string.
     Hash(String),
 }
 
 impl std::fmt::Debug for Credential {
-    /// Neither form is shown: a hash can be guessed at.
+    /// Prints neither form: guesses can be tested against a hash.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Credential::Plain(_) => "Plain(***)",
@@ -122,14 +122,14 @@ impl std::fmt::Debug for Credential {
 pub struct Admin {
     /// The administrator's name.
     pub username: String,
-    /// The password; none: a random one is made at the first start.
+    /// The password; none: a random one is generated at the first start.
     pub password: Option<Credential>,
 }
 
 /// `[hub]`
 #[derive(Debug, Clone, Default)]
 pub struct Hub {
-    /// Any of these opens the hub; none closes it.
+    /// Any of these logs in to the hub; an empty list allows no login.
     pub passwords: Vec<Credential>,
 }
 
@@ -164,7 +164,7 @@ pub struct Tokens {
     pub access_lifetime: Duration,
     /// How long after its expiry an access token can be refreshed.
     pub refresh_window: Duration,
-    /// Live tokens a user may have; the one least recently used makes room.
+    /// The most live tokens of a user; one more ends the one least recently used.
     pub per_user: usize,
 }
 
@@ -173,7 +173,7 @@ pub struct Tokens {
 pub struct Accounts {
     /// Whether strangers may sign up.
     pub signup: bool,
-    /// Whether they need an invite.
+    /// Whether a signup needs an invite.
     pub invite_required: bool,
     /// The invites, by code.
     pub invites: Vec<(String, InviteTerms)>,
@@ -188,26 +188,26 @@ pub struct Accounts {
 /// `[reset]`
 #[derive(Debug, Clone, Default)]
 pub struct Reset {
-    /// How long a code is good.
+    /// How long a reset code is valid.
     pub lifetime: Duration,
-    /// The link of the mail; `{token}` becomes the code.
+    /// The link in the mail; `{token}` is replaced by the code.
     pub reset_link: String,
 }
 
-/// How mail leaves.
+/// How mail is sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Transport {
-    /// A line in the log that a mail was due; its text is dropped.
+    /// Logs that a mail was due and drops its text.
     #[default]
     Log,
-    /// One `.eml` file a message in this directory.
+    /// Writes each message as an `.eml` file into this directory.
     File(PathBuf),
 }
 
 /// `[mail]`
 #[derive(Debug, Clone, Default)]
 pub struct Mail {
-    /// The way out.
+    /// How mail is sent.
     pub transport: Transport,
     /// The sender, as `name@example.org` or `Name <name@example.org>`.
     pub from: String,
@@ -218,18 +218,17 @@ pub struct Mail {
 pub struct Events {
     /// How long events are kept.
     pub retention: Duration,
-    /// How long what was counted of them is kept: at least as long.
+    /// How long the counts of events are kept: at least as long as the events.
     pub keep_counts: Duration,
-    /// What events may take in the database, in bytes.
+    /// The most space that events may take in the database, in bytes.
     pub max_bytes: u64,
-    /// Names of events that are counted by themselves.
+    /// How many names of events have counters of their own; further names share one.
     pub max_names: usize,
-    /// How often a live stream of events shows that it is alive, and looks whether its token still
-    /// is.
+    /// How often a live stream of events sends a heartbeat and checks that its token is still live.
     pub heartbeat: Duration,
 }
 
-/// So many at once, then one more each `period`.
+/// A rate limit: `burst` at once, then one more each `period`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rate {
     /// How many at once.
@@ -255,7 +254,8 @@ pub struct Limits {
     pub reset_attempts: Rate,
     /// Signups from one address.
     pub signups: Rate,
-    /// Events that a holder may report in a minute; 0: any number.
+    /// Events that a holder (a user, the administrator or the hub) may report in a minute; 0: any
+    /// number.
     pub events_per_minute: u32,
     /// Bytes of requests with events that a holder may send in a day; 0: any number.
     pub event_bytes_per_day: u64,
@@ -263,13 +263,17 @@ pub struct Limits {
     pub body: usize,
     /// The longest body of an event request, in bytes.
     pub event_body: usize,
-    /// Connections with a request under way or kept alive.
+    /// Connections that have sent their first byte. Up to four times as many silent ones may be
+    /// open in addition.
     pub connections: usize,
-    /// Connections from one address (IPv4) or network (IPv6 /64).
+    /// Connections from one address (IPv4) or network (IPv6 /64); trusted proxies have no such
+    /// limit.
     pub connections_per_address: usize,
-    /// How long a request's head, and a connection without one, may take.
+    /// How long a connection's first byte, its TLS handshake and a request's head may each take;
+    /// also how long a connection may stay idle between requests.
     pub header_timeout: Duration,
-    /// How long a request's body may take.
+    /// How long a request's body may take; on Linux also how long sent data may stay
+    /// unacknowledged.
     pub body_timeout: Duration,
     /// How long an answer may take.
     pub request_timeout: Duration,
@@ -292,6 +296,6 @@ pub struct Log {
     pub level: log::LevelFilter,
     /// How lines look.
     pub format: LogFormat,
-    /// A line for every request.
+    /// Whether every request is logged.
     pub requests: bool,
 }

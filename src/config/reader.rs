@@ -1,4 +1,4 @@
-//! The reading of a file: its text, and what was found wrong in it so far.
+//! The state of reading one file: its text, and the mistakes found so far.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -13,22 +13,22 @@ use super::value::Wrong;
 /// A value with its place in the file.
 pub(super) type Value<'a> = Spanned<DeValue<'a>>;
 
-/// What reading needs to know, and what it finds wrong on the way.
+/// The inputs of reading a file, and the mistakes found in it.
 pub(super) struct Reader<'a> {
     /// The text that is read.
     pub(super) text: &'a str,
-    /// Where relative paths begin.
+    /// The directory where relative paths start.
     pub(super) base_dir: &'a Path,
     /// The directory of systemd's credentials.
     pub(super) credentials: Option<&'a Path>,
     /// The mistakes so far.
     pub(super) complaints: Vec<Complaint>,
-    /// The keys under which secrets stand in clear.
+    /// The keys that hold secrets in clear.
     pub(super) clear_secrets: Vec<&'static str>,
 }
 
 impl<'a> Reader<'a> {
-    /// A reader that has not found anything wrong yet.
+    /// A reader with no mistakes so far.
     pub(super) fn new(text: &'a str, base_dir: &'a Path, credentials: Option<&'a Path>) -> Self {
         Reader {
             text,
@@ -45,8 +45,8 @@ impl<'a> Reader<'a> {
             .push(Complaint::at(self.text, span.start, sentence));
     }
 
-    /// Notes that `name` is no `what` ("key" or "section"), and offers the nearest of the `known`
-    /// ones.
+    /// Notes that `name` is an unknown `what` ("key" or "section"), and suggests the nearest of the
+    /// `known` ones.
     pub(super) fn unknown<'k>(
         &mut self,
         span: &Range<usize>,
@@ -78,13 +78,13 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A whole number, if it is one that is not negative and not absurd.
+/// A whole number that fits in a `u32`; none for any other value.
 pub(super) fn integer(value: &DeValue<'_>) -> Option<u32> {
     let integer = value.as_integer()?;
     u32::from_str_radix(integer.as_str(), integer.radix()).ok()
 }
 
-/// What a value is, for "not …".
+/// Describes a value, for the end of a sentence: "not …".
 fn shown(value: &DeValue<'_>) -> Cow<'static, str> {
     match value {
         DeValue::String(text) => format!("\"{}\"", shortened(text)).into(),
@@ -98,7 +98,8 @@ fn shown(value: &DeValue<'_>) -> Cow<'static, str> {
     }
 }
 
-/// A text from the file as a complaint repeats it: bounded, and harmless to a terminal.
+/// A text from the file as complaints repeat it: cut to 60 characters, with control characters
+/// escaped to protect terminals.
 pub(super) fn shortened(text: &str) -> String {
     let mut shown: String = text.chars().take(60).flat_map(char::escape_debug).collect();
     if text.chars().nth(60).is_some() {

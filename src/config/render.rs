@@ -1,12 +1,12 @@
-//! The table of settings as documents: the example file and the README's table.
+//! Renders the table of settings as the example file and as the table in `docs/configuration.md`.
 
 use super::setting::Preset;
 use super::settings::SETTINGS;
 
-/// Comments are wrapped here, so that the file can be read in a terminal.
+/// Comments are wrapped at this column, so that the file can be read in a terminal.
 const COMMENT_COLUMNS: usize = 100;
 
-/// What the example file begins with.
+/// The first lines of the example file.
 const HEADER: &[&str] = &[
     "The configuration of doorward. Every key stands here with its default, and every one can be left",
     "out. Keys that stand behind a # have no default; what they show is an example.",
@@ -17,9 +17,8 @@ const HEADER: &[&str] = &[
     "\"10, then 1 per 6s\", which is ten at once and then one more every six seconds.",
 ];
 
-/// The text of `config.example.toml`: every setting with its meaning and its default, or, commented
-/// out, an example where there is no default. Read as a configuration it says the same as an empty
-/// file.
+/// The text of `config.example.toml`: every setting with its meaning and its default or, where
+/// there is no default, an example in a comment. It means the same as an empty configuration file.
 pub fn example_file() -> String {
     let mut lines: Vec<String> = HEADER
         .iter()
@@ -44,7 +43,7 @@ pub fn example_file() -> String {
     lines.join("\n") + "\n"
 }
 
-/// The README's table of settings, in Markdown.
+/// The table of settings in `docs/configuration.md`, in Markdown.
 pub fn markdown_table() -> String {
     let mut lines = vec![
         "| key | default | meaning |".to_owned(),

@@ -1,5 +1,5 @@
-//! Passwords as an owner configures them: in clear, as an Argon2id hash, or in a file of their own.
-//! Nothing here says in a complaint what a password is.
+//! Reads the configured passwords: in clear, as Argon2id hashes, or from a separate file. No
+//! complaint contains a password.
 
 use std::fs::File;
 use std::io::Read;
@@ -13,7 +13,7 @@ use super::value::{Wrong, because};
 use crate::crypto::is_password_hash;
 use crate::model::{Secret, limits};
 
-/// A file of passwords is small: whatever is longer than this is another file.
+/// The longest password file, in bytes. A longer file is probably the wrong one.
 const SECRET_FILE_BYTES: u64 = 64 * 1024;
 
 /// A password in clear.
@@ -50,7 +50,7 @@ pub(super) fn either(text: &str) -> Result<Credential, Wrong> {
     }
 }
 
-/// The password, in clear or as a hash, that is the whole of a file but for the newline at its end.
+/// The password, in clear or as a hash, in a file of one line. A line break at its end is ignored.
 pub(super) fn from_file(path: &Path, credentials: Option<&Path>) -> Result<Credential, Wrong> {
     let text = contents(path, credentials)?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
@@ -64,7 +64,7 @@ pub(super) fn from_file(path: &Path, credentials: Option<&Path>) -> Result<Crede
     either(line).or_else(|wrong| in_file(path, 1, wrong))
 }
 
-/// The passwords, in clear or as hashes, that stand one a line in a file. Empty lines are skipped.
+/// The passwords, in clear or as hashes, in a file with one per line. Empty lines are skipped.
 pub(super) fn from_lines(
     path: &Path,
     credentials: Option<&Path>,
@@ -95,12 +95,13 @@ fn empty<T>(path: &Path) -> Result<T, Wrong> {
     because(format!(r#"names "{}", which is empty"#, path.display()))
 }
 
-/// The text of a file that nobody but its owner may read. What stands under `credentials` is
-/// guarded by systemd, whatever its mode says.
+/// The text of a file that only its owner may access. A file under `credentials` may have any mode,
+/// because systemd protects it.
 fn contents(path: &Path, credentials: Option<&Path>) -> Result<Zeroizing<String>, Wrong> {
     let shown = path.display();
     let unreadable = |cause| Wrong::Because(format!(r#"names "{shown}": {cause}"#).into());
-    // Asked before it is opened: opening a pipe would wait for somebody to write into it.
+    // Check this before opening the file: to open a pipe would wait until another process writes to
+    // it.
     if !path.metadata().map_err(unreadable)?.is_file() {
         return because(format!(r#"names "{shown}", which is not a file"#));
     }
@@ -130,7 +131,8 @@ fn contents(path: &Path, credentials: Option<&Path>) -> Result<Zeroizing<String>
     }
 }
 
-/// Links and `..` are followed first, so that neither leads out of the directory.
+/// Whether `path` is inside `directory`. Follows links and `..` first, so that neither leads out of
+/// the directory.
 fn lies_under(path: &Path, directory: Option<&Path>) -> bool {
     let directory = directory.and_then(|it| it.canonicalize().ok());
     directory.is_some_and(|it| path.canonicalize().is_ok_and(|path| path.starts_with(it)))

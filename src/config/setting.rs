@@ -1,13 +1,13 @@
-//! What a setting is.
+//! One setting: its key, its default, its meaning and its kind.
 
 use super::kind::Kind;
 
-/// What stands where the owner says nothing.
+/// The value of a setting that the file leaves out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Preset {
     /// This value, as TOML.
     Default(&'static str),
-    /// Nothing; this is an example, as TOML.
+    /// None; this is an example, as TOML.
     Example(&'static str),
 }
 
@@ -15,11 +15,11 @@ pub enum Preset {
 pub struct Setting {
     /// The key with its sections, such as `server.tls.cert`.
     pub key: &'static str,
-    /// Its default.
+    /// Its default, or an example.
     pub preset: Preset,
     /// What it does, in a sentence.
     pub about: &'static str,
-    /// What its value may be, and where it goes.
+    /// The values it allows, and the field of `Config` that it sets.
     pub(super) kind: Kind,
 }
 

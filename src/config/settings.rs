@@ -1,6 +1,6 @@
-//! The table of settings: every key with its kind, its default, its meaning and the field it goes
-//! to. Whoever adds a setting adds an entry here and a field in `Config`; parser, example file and
-//! README follow.
+//! The table of settings: every key with its kind, its default, its meaning and the field it sets.
+//! To add a setting, add an entry here and a field in `Config`; the parser, the example file and
+//! the table in `docs/configuration.md` follow.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::kind::{Form, Kind};
 use super::setting::{Preset, Setting};
 use super::{Config, Transport, value};
 
-/// Keys that exclude each other: they all say what the first one says.
+/// Keys that exclude each other: the keys of a group all set the same value.
 pub(super) const ALTERNATIVES: &[&[&str]] = &[
     &[
         "admin.password",
@@ -23,11 +23,11 @@ pub(super) const ALTERNATIVES: &[&[&str]] = &[
     &["hub.passwords", "hub.passwords_file"],
 ];
 
-/// Keys that are worth nothing without each other.
+/// Keys that must be set together.
 pub(super) const TOGETHER: &[[&str; 2]] = &[["server.tls.cert", "server.tls.key"]];
 
-/// A time that must not be shorter than another: its key, the other's key, and both as they are
-/// configured.
+/// A duration that must not be shorter than another: its key, the key of the other, and a function
+/// that returns both durations in this order.
 pub(super) type NotShorter = (&'static str, &'static str, fn(&Config) -> [Duration; 2]);
 
 /// Every such pair.
@@ -102,7 +102,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "storage.commit_delay",
         kind: Span("0s", "1s", |to| &mut to.storage.commit_delay),
         preset: Default(r#""0s""#),
-        about: "How long a change waits for others to be written with it: \"50ms\" spares an SD card, at the price of slower answers.",
+        about: "How long to delay a commit so that more changes can join it: \"50ms\" spares an SD card, at the price of slower answers.",
     },
     Setting {
         key: "admin.username",
@@ -216,7 +216,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "accounts.signup",
         kind: Flag(|to| &mut to.accounts.signup),
         preset: Default("true"),
-        about: "Whether strangers may make themselves an account.",
+        about: "Whether anyone may create an account.",
     },
     Setting {
         key: "accounts.invite_required",
@@ -312,7 +312,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "events.heartbeat",
         kind: Span("10ms", "1h", |to| &mut to.events.heartbeat),
         preset: Default(r#""15s""#),
-        about: "How often a live stream of events shows that it is alive, and looks whether its token still is.",
+        about: "How often a live stream sends a heartbeat and checks that its token is still live.",
     },
     Setting {
         key: "limits.rates",
@@ -386,7 +386,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "limits.connections",
         kind: Count(1..=1_000_000, |to, it| to.limits.connections = it as usize),
         preset: Default("4000"),
-        about: "How many connections may be open at once.",
+        about: "How many connections that have sent data may be open at once; four times as many may be silent.",
     },
     Setting {
         key: "limits.connections_per_address",

@@ -1,6 +1,5 @@
-//! The texts that stand in the configuration file (durations, sizes, rates, addresses), each read
-//! into what it means. A text that cannot be read earns the rest of a sentence that begins with its
-//! key.
+//! Parses the texts in the configuration file: durations, sizes, rates, addresses and others.
+//! Errors complete a sentence that starts with the key.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
@@ -15,18 +14,18 @@ use crate::model::{Email, limits};
 /// Why a value is refused.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Wrong {
-    /// What it must be; the sentence goes on with what it is.
+    /// What the value must be; the sentence ends with the value that was found.
     MustBe(Cow<'static, str>),
     /// The whole reason, for values that must not be repeated.
     Because(Cow<'static, str>),
 }
 
-/// It must be this: `text` goes on from "must be".
+/// An error whose sentence continues with `text` after "must be".
 pub(super) fn must_be<T>(text: impl Into<Cow<'static, str>>) -> Result<T, Wrong> {
     Err(Wrong::MustBe(text.into()))
 }
 
-/// It is wrong for this reason: `text` goes on from the key.
+/// An error whose sentence continues with `text` after the key.
 pub(super) fn because<T>(text: impl Into<Cow<'static, str>>) -> Result<T, Wrong> {
     Err(Wrong::Because(text.into()))
 }
@@ -56,7 +55,8 @@ pub(super) fn size(text: &str) -> Option<u64> {
     )
 }
 
-/// The memory of a password hash: Argon2 counts in KiB, and more than a GiB is a slip of the pen.
+/// The memory of a password hash, in bytes: Argon2 counts in KiB, and more than 1 GiB is probably a
+/// mistake.
 pub(super) fn hash_memory(text: &str) -> Result<u64, Wrong> {
     let fits = |bytes: &u64| (1 << 20..=1 << 30).contains(bytes) && bytes.is_multiple_of(1024);
     let help = r#"whole KiB from "1MiB" to "1GiB""#;
@@ -86,7 +86,7 @@ fn amount(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     whole(number)?.checked_mul(*factor)
 }
 
-/// Digits only: `str::parse` alone would also take a `+`.
+/// A number of digits only: `str::parse` alone would also accept a `+`.
 fn whole(text: &str) -> Option<u64> {
     text.bytes()
         .all(|byte| byte.is_ascii_digit())
@@ -118,7 +118,7 @@ pub(super) fn network(text: &str) -> Result<IpNet, Wrong> {
         .or_else(|_| must_be(help))
 }
 
-/// The address that clients use, its closing slash cut off.
+/// The address that clients use, without a slash at its end.
 pub(super) fn public_url(text: &str) -> Result<String, Wrong> {
     let url = text.strip_suffix('/').unwrap_or(text);
     if is_web_address(url) && !url.contains(['?', '#']) {
@@ -127,7 +127,7 @@ pub(super) fn public_url(text: &str) -> Result<String, Wrong> {
     must_be(r#"an address such as "https://door.example.org""#)
 }
 
-/// A link with a place for the code.
+/// A link that contains `{token}`, the place for the code.
 pub(super) fn reset_link(text: &str) -> Result<String, Wrong> {
     if !is_web_address(text) {
         return must_be("a link that begins with http:// or https://");
@@ -174,7 +174,7 @@ pub(super) fn sender(text: &str) -> Result<String, Wrong> {
     Ok(text.trim().to_owned())
 }
 
-/// How mail leaves. The directory of `"file"` is a setting of its own.
+/// How mail is sent. The directory of `"file"` is a separate setting, `mail.path`.
 pub(super) fn transport(text: &str) -> Result<Transport, Wrong> {
     match text {
         "log" => Ok(Transport::Log),

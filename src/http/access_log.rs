@@ -1,5 +1,6 @@
-//! What the log says about requests: faults, floods, and, where asked for, a line for each. Never a
-//! query string, a header or a body.
+//! Writes log lines about server errors, about floods of 429 or 503 answers (limited in rate), and,
+//! if `log.requests` is on, about every request. They never contain a query string, a header or a
+//! body.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,16 +11,16 @@ use hyper::{Method, StatusCode, Uri};
 
 use super::{Error, RequestId};
 
-/// Lines that a flood of requests could write come at most so often: the log may be on an SD card.
+/// Shortest time between two log lines of a flood of requests: the log may be on an SD card.
 const FLOOD_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What the log may know about a request.
+/// The parts of a request that may appear in the log.
 pub(super) struct RequestInfo {
     pub(super) id: RequestId,
     pub(super) address: IpAddr,
     pub(super) method: Method,
     pub(super) uri: Uri,
-    /// When it came, in monotonic time.
+    /// Arrival, in monotonic time.
     pub(super) started: Duration,
 }
 
@@ -34,23 +35,23 @@ impl fmt::Display for RequestInfo {
     }
 }
 
-/// The memory that keeps the log short.
+/// Remembers which lines were written, to keep the log short.
 #[derive(Default)]
 pub(super) struct AccessLog {
     proxy_was_mentioned: AtomicBool,
-    /// Refusals for coming too often, and for our being busy or broken, apart: the first must not
-    /// hide the second.
+    /// Limits lines about 429 and about 503 separately: many 429 answers must not hide a 503.
     too_many: Flood,
     unavailable: Flood,
 }
 
 impl AccessLog {
-    /// A line for a request that was answered.
+    /// Writes the line for an answered request.
     pub(super) fn request(info: &RequestInfo, status: StatusCode, ended: Duration) {
         log::info!("{}", request_line(info, status, ended));
     }
 
-    /// A line for a failure that its owner should know of, with what is behind it.
+    /// Writes a line with the error and its cause, for every 429 and 5xx except 501. Lines about
+    /// 429 and 503 are limited by `FLOOD_INTERVAL`.
     pub(super) fn error(&self, info: &RequestInfo, status: StatusCode, error: &Error) {
         let now = info.started;
         let (level, unsaid) = match status {
@@ -65,12 +66,12 @@ impl AccessLog {
         }
     }
 
-    /// A line, once, that somebody who is no trusted proxy speaks for others.
+    /// Warns once per process that a peer that is not a trusted proxy sent `X-Forwarded-For`.
     pub(super) fn untrusted_proxy(&self, peer: IpAddr) {
         if !self.proxy_was_mentioned.swap(true, Ordering::Relaxed) {
             log::warn!(
                 "ignored X-Forwarded-For from {peer}, which is not among server.trusted_proxies; \
-                 this is said only once"
+                 this is logged only once"
             );
         }
     }
@@ -83,11 +84,11 @@ fn request_line(info: &RequestInfo, status: StatusCode, ended: Duration) -> Stri
     format!("{method} {path} {status} {millis} ms {address} {id}")
 }
 
-/// `unsaid`: how many lines like it were held back before it.
+/// `unsaid`: number of similar lines suppressed before this one.
 fn failure_line(info: &RequestInfo, status: StatusCode, error: &Error, unsaid: u64) -> String {
     let more = match unsaid {
         0 => String::new(),
-        unsaid => format!("; {unsaid} more like it were not told"),
+        unsaid => format!("; {unsaid} similar lines were suppressed"),
     };
     let (id, address, status) = (info.id, info.address, status.as_u16());
     let (method, path, why) = (&info.method, info.uri.path(), error.message());
@@ -95,7 +96,7 @@ fn failure_line(info: &RequestInfo, status: StatusCode, error: &Error, unsaid: u
     format!("{method} {path} from {address}: {status} {why}{cause} (request {id}{more})")
 }
 
-/// An error and everything behind it, each after a colon.
+/// An error and all its sources, each after a colon.
 fn chain(error: &(dyn std::error::Error + Send + Sync)) -> String {
     let mut text = format!(": {error}");
     let mut source = error.source();
@@ -106,16 +107,17 @@ fn chain(error: &(dyn std::error::Error + Send + Sync)) -> String {
     text
 }
 
-/// Lets one line through each `FLOOD_INTERVAL`, and counts the others.
+/// Allows one line per `FLOOD_INTERVAL` and counts the others.
 #[derive(Default)]
 struct Flood {
-    /// In milliseconds; the next line may come then.
+    /// Earliest time of the next line, in milliseconds of monotonic time.
     next: AtomicU64,
     unsaid: AtomicU64,
 }
 
 impl Flood {
-    /// How many were held back before this one, if it may be said.
+    /// If a line may be written now: the number of lines suppressed before it. `None` suppresses
+    /// this line.
     fn turn(&self, now: Duration) -> Option<u64> {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let next = self.next.load(Ordering::Relaxed);
@@ -165,7 +167,7 @@ mod tests {
             "GET /api/token from 192.0.2.1: 500 Internal error: no space left \
              (request 0000000000000000)"
         );
-        assert!(line(3).ends_with("; 3 more like it were not told)"));
+        assert!(line(3).ends_with("; 3 similar lines were suppressed)"));
     }
 
     #[test]
@@ -184,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_told_with_its_causes() {
+    fn an_error_is_logged_with_its_causes() {
         let inner = std::io::Error::other("no space left");
         let outer = std::io::Error::other(inner);
         assert!(chain(&outer).starts_with(": no space left"));

@@ -1,19 +1,19 @@
-//! The token a request shows. Each API documents a header of its own; all are understood
-//! everywhere.
+//! Finds the token in a request's headers. Each API documents its own header; every API accepts all
+//! of them.
 
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
 use super::{Error, ErrorCode};
 
-/// The headers a token may stand in by itself. `Authorization` may say `Bearer` before it.
+/// The headers that contain only the token. In `Authorization`, `Bearer` may precede it.
 const OWN_HEADERS: [&str; 2] = ["token", "x-token"];
 
-/// A token as it was shown, not yet believed. It prints as `***`.
+/// A token as the request sent it, not yet checked. `Debug` prints `***`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct BearerToken<'a>(&'a str);
 
 impl<'a> BearerToken<'a> {
-    /// Its text, for looking it up.
+    /// The text of the token, to look it up in the store.
     pub fn reveal(self) -> &'a str {
         self.0
     }
@@ -25,8 +25,9 @@ impl std::fmt::Debug for BearerToken<'_> {
     }
 }
 
-/// The token among these headers. An empty header is none; the same token twice is one; two
-/// different ones are a bad request.
+/// The token in these headers, if there is one. An empty header counts as no token; the same token
+/// may appear twice. Errors: `Invalid` for two different tokens, `BadToken` for a header that is
+/// not ASCII text.
 pub(super) fn find(headers: &HeaderMap) -> Result<Option<BearerToken<'_>>, Error> {
     let authorization = headers.get_all(AUTHORIZATION).iter().map(credentials);
     let own = OWN_HEADERS
@@ -37,7 +38,7 @@ pub(super) fn find(headers: &HeaderMap) -> Result<Option<BearerToken<'_>>, Error
     for shown in authorization.chain(own) {
         let Some(shown) = shown? else { continue };
         if found.is_some_and(|earlier| earlier != shown) {
-            return Err(Error::invalid("The request shows two different tokens"));
+            return Err(Error::invalid("The request has two different tokens"));
         }
         found = Some(shown);
     }
@@ -45,7 +46,7 @@ pub(super) fn find(headers: &HeaderMap) -> Result<Option<BearerToken<'_>>, Error
 }
 
 fn token(value: &HeaderValue) -> Result<Option<BearerToken<'_>>, Error> {
-    // No token of ours has a character beyond ASCII.
+    // The server issues only ASCII tokens.
     let text = value
         .to_str()
         .map_err(|_| Error::new(ErrorCode::BadToken))?
@@ -53,7 +54,8 @@ fn token(value: &HeaderValue) -> Result<Option<BearerToken<'_>>, Error> {
     Ok(Some(BearerToken(text)).filter(|_| !text.is_empty()))
 }
 
-/// `Bearer X` or `X`. Another scheme is for somebody else, perhaps for a proxy before us.
+/// Accepts `Bearer X` or `X`. Other schemes are ignored: they may be meant for a proxy in front of
+/// the server.
 fn credentials(value: &HeaderValue) -> Result<Option<BearerToken<'_>>, Error> {
     let Some(BearerToken(text)) = token(value)? else {
         return Ok(None);

@@ -1,11 +1,11 @@
-//! Where a request comes from: the TCP peer, or what trusted proxies say.
+//! Finds the client's IP address: the TCP peer, or the address that trusted proxies report.
 
 use std::net::{IpAddr, SocketAddr};
 
 use hyper::header::HeaderMap;
 use ipnet::IpNet;
 
-/// The header in which each proxy adds whom it speaks for, rightmost last.
+/// Each proxy appends the address of its own peer to this header, on the right.
 pub(super) const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// Whether `address` is one of the trusted proxies.
@@ -13,9 +13,9 @@ pub(super) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
     trusted.iter().any(|network| network.contains(&address))
 }
 
-/// The client behind `peer`: from the right, the first address in `X-Forwarded-For` that is no
-/// trusted proxy's. What cannot be read ends the search, for everything left of it is hearsay: then
-/// it is the last proxy that could be read.
+/// The client behind `peer`: from the right, the first address in `X-Forwarded-For` that is not a
+/// trusted proxy. An entry that does not parse ends the search, because nothing to the left of it
+/// can be trusted; the result is then the last address before it, or `peer`.
 pub(super) fn client(peer: IpAddr, trusted: &[IpNet], headers: &HeaderMap) -> IpAddr {
     let mut client = peer;
     let lines = headers.get_all(FORWARDED_FOR).iter().rev();
@@ -29,7 +29,7 @@ pub(super) fn client(peer: IpAddr, trusted: &[IpNet], headers: &HeaderMap) -> Ip
     client
 }
 
-/// An address with or without a port, an IPv6 one with or without brackets.
+/// Parses an address with or without a port, and an IPv6 address with or without brackets.
 fn read(hop: &[u8]) -> Option<IpAddr> {
     let text = str::from_utf8(hop).ok()?.trim();
     let bare = text

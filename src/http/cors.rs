@@ -1,5 +1,5 @@
-//! Which scripts of other origins may call us (the Fetch standard's CORS protocol). No credentials
-//! are involved: tokens travel in headers that a script sets itself.
+//! Decides which scripts of other origins may call the server (CORS protocol of the Fetch
+//! standard). Credentials mode is not used: scripts set the token headers themselves.
 
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -12,23 +12,23 @@ use super::Reply;
 /// The headers a script may send.
 const REQUEST_HEADERS: HeaderValue =
     HeaderValue::from_static("Authorization, Content-Type, Idempotency-Key, Token, X-Token");
-/// The headers of an answer that a script may see.
+/// The response headers that a script may read.
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static("Retry-After, X-Request-Id");
-/// For how many seconds a browser need not ask again.
+/// How long a browser may cache a preflight answer, in seconds.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
-/// The origins of the configuration.
+/// The origins that `server.allowed_origins` allows.
 pub(super) enum Cors {
     /// No other origin.
     Nobody,
-    /// Any.
+    /// Any origin.
     Anybody,
-    /// These.
+    /// Only these origins.
     These(Vec<String>),
 }
 
 impl Cors {
-    /// The rule that a list of origins, or `*` among them, stands for.
+    /// Builds the rule from a list of origins. `*` anywhere in the list allows any origin.
     pub(super) fn of(origins: &[String]) -> Cors {
         match origins {
             [] => Cors::Nobody,
@@ -37,7 +37,8 @@ impl Cors {
         }
     }
 
-    /// What `Access-Control-Allow-Origin` says to a request with these headers, if anything.
+    /// The value of `Access-Control-Allow-Origin` for a request with these headers. `None` if the
+    /// request has no `Origin` or its origin is not allowed.
     pub(super) fn allows(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         match self {
             Cors::Nobody => None,
@@ -53,8 +54,8 @@ impl Cors {
         }
     }
 
-    /// Marks an answer. Where the rule depends on the origin, caches are told so even when it was
-    /// not allowed.
+    /// Adds the CORS headers to an answer. If the rule depends on the origin, every answer gets
+    /// `Vary: Origin`, even for an origin that is not allowed: caches must keep the answers apart.
     pub(super) fn mark(&self, allowed: Option<HeaderValue>, answer: &mut HeaderMap) {
         if matches!(self, Cors::These(_)) {
             answer.append(VARY, HeaderValue::from_static("Origin"));
@@ -65,8 +66,8 @@ impl Cors {
         }
     }
 
-    /// The answer to OPTIONS: what the path allows, and, if a browser asks for an origin that is
-    /// allowed, what its script may send.
+    /// The 204 answer to OPTIONS with `Allow`. A preflight request from an allowed origin also gets
+    /// the methods and headers that a script may send.
     pub(super) fn options(&self, asked: &HeaderMap, allow: &str) -> Reply {
         let methods = HeaderValue::from_str(allow).unwrap_or(HeaderValue::from_static("OPTIONS"));
         let reply = Reply::empty(204).header(ALLOW, methods.clone());

@@ -1,5 +1,5 @@
-//! The one path that every request takes: its name, the reading of the clock, validation, route,
-//! size and type of the body, token, body, handler, answer.
+//! The one path that every request takes: request id, validation, route, clock reading, type and
+//! announced size of the body, token, body, handler, answer.
 
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -39,27 +39,26 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const BEARER: HeaderValue = HeaderValue::from_static("Bearer");
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
-/// Answers requests, whatever comes: every future of `handle` ends in an answer, also when a
-/// handler panics.
+/// Answers requests. Every call of `handle` returns a response, even if a handler panics.
 pub struct Dispatcher {
     router: Router,
     services: Arc<Services>,
     ids: RequestIds,
     cors: Cors,
     access_log: AccessLog,
-    /// Turns true when answers that go on for as long as somebody listens are to end.
+    /// Becomes true when streams that run for as long as the client listens must end.
     stopping: watch::Sender<bool>,
 }
 
-/// What a request is about.
+/// What to do with a request that passed validation.
 enum Target {
-    /// A route.
+    /// Run this route.
     Run(&'static Route, Params),
-    /// What a path allows.
+    /// Answer OPTIONS with these allowed methods.
     Options(Arc<str>),
 }
 
-/// A handler with the credentials it asked for.
+/// A handler with the credentials that its type requires.
 enum Authorized {
     Open(fn(RequestContext) -> HandlerFuture),
     Authenticated(fn(RequestContext, Bearer) -> HandlerFuture, Bearer),
@@ -67,8 +66,8 @@ enum Authorized {
 }
 
 impl Dispatcher {
-    /// A dispatcher over these APIs. An unknown path that is nearest to none is worded by the API
-    /// of `/`.
+    /// A dispatcher for these APIs. For an unknown path that is near no API, the API of `/` renders
+    /// the error.
     pub fn new(apis: &[&'static Api], services: Arc<Services>) -> Dispatcher {
         Dispatcher {
             router: Router::new(apis),
@@ -80,22 +79,22 @@ impl Dispatcher {
         }
     }
 
-    /// Every route that is served, with its API.
+    /// All routes, each with its API.
     pub fn routes(&self) -> impl Iterator<Item = (&'static Api, &'static Route)> {
         self.router.routes()
     }
 
-    /// The configuration it serves under.
+    /// The configuration that this dispatcher uses.
     pub fn config(&self) -> &Arc<Config> {
         &self.services.config
     }
 
-    /// Asks answers without an end of their own to end.
+    /// Asks endless streams to end, so that the server can stop.
     pub fn stop(&self) {
         self.stopping.send_replace(true);
     }
 
-    /// Answers one request of the client, or the proxy, at `peer`.
+    /// Answers one request from `peer`, which is a client or a proxy.
     pub async fn handle(
         &self,
         request: Request<Incoming>,
@@ -178,7 +177,8 @@ impl Dispatcher {
         }
     }
 
-    /// From a route to its answer. Type, size and token are judged before the body is asked for.
+    /// Runs a route. Checks the body's type and announced size and the token before it asks the
+    /// client for the body (`Expect: 100-continue`).
     async fn run(
         &self,
         route: &Route,
@@ -187,7 +187,7 @@ impl Dispatcher {
     ) -> Result<Reply, Error> {
         if request.parts.version < Version::HTTP_11 && streams(route) {
             return Err(Error::invalid(
-                "This answer needs HTTP/1.1: before it, half of an answer cannot be told from all of it",
+                "This answer needs HTTP/1.1: in older versions a client cannot detect a truncated answer",
             ));
         }
         let limits = &self.config().limits;
@@ -254,7 +254,8 @@ impl Dispatcher {
         answer.map_or_else(too_late, |bearer| Ok(bearer?))
     }
 
-    /// A good answer; it is not to be kept if it hands out a secret.
+    /// Builds the response of a successful request, with `Cache-Control: no-store` if it contains a
+    /// secret. Fails with `Internal` if the body could not be serialized.
     fn good(
         &self,
         info: &RequestInfo,
@@ -284,8 +285,7 @@ impl Dispatcher {
         Ok(response)
     }
 
-    /// A failure in the words of the API it concerns; what is behind it goes to the log, here and
-    /// nowhere else.
+    /// Builds an error response in the API's own shape. Only this function logs the error's cause.
     fn bad(
         &self,
         info: &RequestInfo,
@@ -323,7 +323,8 @@ impl Authorized {
     }
 }
 
-/// What the request is about, or why it is about nothing.
+/// Finds the route, or the OPTIONS answer, for a request. Errors: `Invalid`, `MethodNotAllowed`,
+/// `PathNotFound`.
 fn target(
     validated: Result<(), Rejection>,
     parts: &Parts,
@@ -351,18 +352,20 @@ fn target(
     Ok(Target::Run(route, *params))
 }
 
-/// Whether an answer of the route may be made while it is sent.
+/// Whether a response of the route may be a stream.
 fn streams(route: &Route) -> bool {
     let mut responses = route.responses.iter();
     responses.any(|it| matches!(it.body, BodySchema::Stream(_)))
 }
 
-/// What took longer than a request may. Dropping it there leaves every change whole or undone.
+/// The error for a step that exceeded `limits.request_timeout`. A future dropped at that point
+/// leaves every change complete or not made.
 fn too_late<T>(_: Elapsed) -> Result<T, Error> {
     Err(Error::new(ErrorCode::Busy))
 }
 
-/// Whether the body is JSON by its own account; one that does not say is taken at its word later.
+/// Whether `Content-Type` says JSON (`application/json` or `application/*+json`). A missing or
+/// empty header passes too: the parser rejects a body that is not JSON.
 fn says_json(request: &RequestContext) -> bool {
     let Some(value) = request.headers().get(CONTENT_TYPE) else {
         return true;
@@ -379,8 +382,8 @@ fn says_json(request: &RequestContext) -> bool {
     subtype == b"json" || subtype.ends_with(b"+json")
 }
 
-/// The future's own outcome, or, if it panics, our fault. The panic's text is for standard error,
-/// not for clients.
+/// The future's result, or `Internal` if it panics. The panic message goes to standard error, never
+/// to clients.
 async fn caught<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let mut future = pin!(future);
     std::future::poll_fn(|context| {
@@ -397,7 +400,7 @@ fn response(
 ) -> Response<ResponseBody> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    // Content-Length and Date are hyper's.
+    // hyper adds Content-Length and Date.
     response.headers_mut().reserve(6);
     if let Some(content_type) = content_type {
         response

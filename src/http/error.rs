@@ -1,5 +1,5 @@
-//! What can go wrong, in HTTP's terms. A refusal of the service and a fault of the wire meet in one
-//! `Error`; the status comes from one table; each API words it in its own shape.
+//! Defines the errors of HTTP requests. Errors of the service and of the HTTP layer become one
+//! `Error`; the status comes from one table; each API renders the error in its own shape.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -12,62 +12,62 @@ use serde::Serialize;
 use crate::model::Invalid;
 use crate::service;
 
-/// When to come back if nobody can say better.
+/// Default `Retry-After` of 429 and 503 answers.
 const RETRY_SOON: Duration = Duration::from_secs(1);
 
-/// What went wrong.
+/// The kind of an error; it determines the default status and message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorCode {
-    /// The request is malformed, or a field of it is.
+    /// The request or one of its fields is malformed.
     Invalid,
-    /// A token is needed and none came.
+    /// The request needs a token and has none.
     NoToken,
-    /// The token is unknown or was ended.
+    /// The token is unknown or was revoked.
     BadToken,
-    /// The token was good once.
+    /// The token has expired.
     TokenExpired,
-    /// The account is unknown or the password wrong: alike, on purpose.
+    /// The account is unknown or the password is wrong. Deliberately one code for both.
     BadCredentials,
-    /// The reset code is unknown, used or expired: alike, on purpose.
+    /// The reset code is unknown, used or expired. Deliberately one code for all.
     BadResetCode,
-    /// The token is good, but not for this.
+    /// The token is valid but does not permit this request.
     NotPermitted,
     /// Signups are closed.
     SignupClosed,
-    /// Nothing is served there.
+    /// No route has this path.
     PathNotFound,
-    /// No such session.
+    /// The session does not exist.
     SessionNotFound,
-    /// No such invite, or it is used up.
+    /// The invite does not exist or is used up.
     InviteNotFound,
-    /// The path has no such method.
+    /// The path does not support this method.
     MethodNotAllowed,
-    /// The body did not come in time.
+    /// The body did not arrive in time.
     RequestTimeout,
-    /// The address has an account already.
+    /// An account with this email address already exists.
     EmailTaken,
-    /// The body is longer than the route takes.
+    /// The body is longer than the route accepts.
     BodyTooLarge,
-    /// The body is not JSON by its own account.
+    /// The `Content-Type` of the body is not JSON.
     UnsupportedMediaType,
-    /// The request is well formed and asks for what cannot be; `errors` says why.
+    /// The request is well formed but cannot be carried out; `errors` lists the reasons.
     Unprocessable,
     /// The `Idempotency-Key` was used for another request.
     IdempotencyKeyReused,
-    /// Too often.
+    /// The client sends requests too often.
     TooManyRequests,
-    /// Our fault.
+    /// An internal error of the server.
     Internal,
-    /// Not part of this version.
+    /// This version does not implement the operation.
     NotImplemented,
-    /// Too much at once; it passes.
+    /// The server is temporarily overloaded.
     Busy,
-    /// The store does not take changes just now.
+    /// The store does not accept changes at the moment.
     Unavailable,
 }
 
 impl ErrorCode {
-    /// The status it is answered with.
+    /// The default HTTP status of this code.
     pub const fn status(self) -> StatusCode {
         match self {
             ErrorCode::Invalid => StatusCode::BAD_REQUEST,
@@ -95,7 +95,7 @@ impl ErrorCode {
         }
     }
 
-    /// What is said when nothing more exact is known.
+    /// The default message of this code, for clients.
     pub const fn message(self) -> &'static str {
         match self {
             ErrorCode::Invalid => "Bad request",
@@ -125,13 +125,13 @@ impl ErrorCode {
     }
 }
 
-/// A request that fails. Its texts are public; its cause is not.
+/// A failed request. Clients see its texts; its cause goes only to the log.
 #[derive(Debug)]
 pub struct Error {
     code: ErrorCode,
-    /// A text of its own, in the place of the code's.
+    /// Replaces the code's default message.
     message: Option<Cow<'static, str>>,
-    /// What exactly is wrong, where an API says it beside a set phrase.
+    /// The specific reason, for an API that shows it next to a fixed phrase.
     detail: Option<Box<str>>,
     errors: Vec<String>,
     retry_after: Option<Duration>,
@@ -140,7 +140,8 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error with the text of its code.
+    /// An error with the default message of its code. 429 and 503 get a `Retry-After` of one
+    /// second.
     pub fn new(code: ErrorCode) -> Error {
         let passes = matches!(
             code.status(),
@@ -157,7 +158,7 @@ impl Error {
         }
     }
 
-    /// An error with a text of its own, which the client gets to see.
+    /// An error with its own message, which clients see.
     pub fn with_message(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Error {
         Error {
             message: Some(message.into()),
@@ -165,12 +166,13 @@ impl Error {
         }
     }
 
-    /// A malformed request.
+    /// A malformed request (`Invalid`), with the reason as message.
     pub fn invalid(why: impl Into<Cow<'static, str>>) -> Error {
         Error::with_message(ErrorCode::Invalid, why)
     }
 
-    /// A well-formed request for what cannot be: each reason as a sentence.
+    /// A well-formed request that cannot be carried out (`Unprocessable`); each reason is a
+    /// sentence.
     pub fn unprocessable(errors: Vec<String>) -> Error {
         Error {
             errors,
@@ -178,12 +180,12 @@ impl Error {
         }
     }
 
-    /// Our fault, with what is behind it: that is logged and never shown.
+    /// An internal error with its cause, which is logged and never sent to clients.
     pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
         Error::new(ErrorCode::Internal).caused_by(cause)
     }
 
-    /// The same failure, and what is behind it: that is logged and never shown.
+    /// Adds the cause of this error, which is logged and never sent to clients.
     #[must_use]
     pub fn caused_by(
         mut self,
@@ -193,7 +195,7 @@ impl Error {
         self
     }
 
-    /// The same error in an API's set phrase; what it said before becomes its detail.
+    /// Replaces the message with an API's fixed phrase; the previous message becomes the detail.
     #[must_use]
     pub fn in_phrase(mut self, phrase: &'static str) -> Error {
         self.detail = Some(self.message().into());
@@ -201,14 +203,14 @@ impl Error {
         self
     }
 
-    /// The same failure, to be tried again after `wait`.
+    /// Sets `Retry-After` to `wait`, rounded up to seconds.
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Error {
         self.retry_after = Some(wait);
         self
     }
 
-    /// A method that the path does not have; `allow` lists those it has.
+    /// `MethodNotAllowed`; `allow` lists the methods that the path supports.
     pub(super) fn wrong_method(allow: Arc<str>) -> Error {
         Error {
             allow: Some(allow),
@@ -216,47 +218,47 @@ impl Error {
         }
     }
 
-    /// What went wrong.
+    /// The kind of the error.
     pub fn code(&self) -> ErrorCode {
         self.code
     }
 
-    /// The status of its code; a dialect may answer with another.
+    /// The default status of its code; an API's error renderer may choose another.
     pub fn status(&self) -> StatusCode {
         self.code.status()
     }
 
-    /// What went wrong, for the client.
+    /// The message for clients: its own, or the default of its code.
     pub fn message(&self) -> &str {
         self.message.as_deref().unwrap_or(self.code.message())
     }
 
-    /// The text that it has instead of its code's, if it has one.
+    /// Its own message, if it has one instead of the default.
     pub fn own_message(&self) -> Option<&str> {
         self.message.as_deref()
     }
 
-    /// What exactly is wrong, beside a set phrase.
+    /// The specific reason, next to a fixed phrase.
     pub fn detail(&self) -> Option<&str> {
         self.detail.as_deref()
     }
 
-    /// For `Unprocessable`: each thing that is wrong, as a sentence.
+    /// For `Unprocessable`: each reason as a sentence.
     pub fn errors(&self) -> &[String] {
         &self.errors
     }
 
-    /// What is behind it: for the log only.
+    /// The cause, for the log only.
     pub(super) fn cause(&self) -> Option<&(dyn std::error::Error + Send + Sync)> {
         self.cause.as_deref()
     }
 
-    /// The methods that the path has.
+    /// For `MethodNotAllowed`: the methods that the path supports.
     pub(super) fn allow(&self) -> Option<&str> {
         self.allow.as_deref()
     }
 
-    /// When to come back, in whole seconds, at least one.
+    /// The `Retry-After` value: whole seconds, rounded up, at least one.
     pub(super) fn retry_after_seconds(&self) -> Option<u64> {
         self.retry_after
             .map(|wait| wait.as_millis().div_ceil(1000).max(1))
@@ -303,7 +305,7 @@ impl From<service::Error> for Error {
     }
 }
 
-/// A failure in the words of an API.
+/// An error rendered in the shape of one API.
 pub struct RenderedError {
     /// The status.
     pub status: StatusCode,
@@ -314,7 +316,7 @@ pub struct RenderedError {
 }
 
 impl RenderedError {
-    /// A failure that is said in JSON.
+    /// An error with a JSON body.
     pub fn json(status: StatusCode, body: &impl Serialize) -> RenderedError {
         let body = serde_json::to_vec(body).unwrap_or_default().into();
         RenderedError {
@@ -324,7 +326,7 @@ impl RenderedError {
         }
     }
 
-    /// A failure that is said in plain text.
+    /// An error with a plain text body.
     pub fn text(status: StatusCode, text: impl Into<Bytes>) -> RenderedError {
         RenderedError {
             status,
@@ -339,8 +341,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wait_is_told_in_whole_seconds_that_are_never_too_few() {
-        let told = |millis| {
+    fn retry_after_is_rounded_up_to_whole_seconds_and_is_at_least_one() {
+        let received = |millis| {
             Error::new(ErrorCode::TooManyRequests)
                 .retry_after(Duration::from_millis(millis))
                 .retry_after_seconds()
@@ -353,7 +355,7 @@ mod tests {
             (1_200, 2),
             (2_000, 2),
         ] {
-            assert_eq!(told(millis), Some(seconds), "{millis} ms");
+            assert_eq!(received(millis), Some(seconds), "{millis} ms");
         }
         assert_eq!(Error::new(ErrorCode::BadToken).retry_after_seconds(), None);
     }

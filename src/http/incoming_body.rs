@@ -1,4 +1,4 @@
-//! The body of a request, while it is still on its way.
+//! Reads a request body that is still arriving.
 
 use std::time::Duration;
 
@@ -9,19 +9,19 @@ use tokio::time::timeout;
 
 use super::{Error, ErrorCode};
 
-/// What a refused client has under way is read and thrown away, so that it sees the answer and not
-/// a broken connection: at most so much of it,
+/// Most bytes to read and discard of the body of a rejected request. Without this the client would
+/// see a broken connection instead of the answer.
 const DISCARD_BYTES: usize = 16 * 1024 * 1024;
-/// and for at most so long.
+/// Longest time to spend on discarding.
 const DISCARD_TIME: Duration = Duration::from_secs(1);
-/// What is made room for before it has come.
+/// Most memory to reserve for data that has not arrived yet, in bytes.
 const FIRST_RESERVE: usize = 64 * 1024;
 
-/// A body that may not have been asked for yet.
+/// A request body. With `Expect: 100-continue` the client sends it only after the first read.
 pub(super) struct IncomingBody<B> {
     body: B,
-    /// Nothing comes by waiting: the client sends it only when told to go on (RFC 9110, 10.1.1),
-    /// and reading is telling; or it was too slow.
+    /// Do not wait for more data. Either the request has `Expect` and nothing was read yet: a read
+    /// would ask the client to send the body (RFC 9110, 10.1.1). Or a read timed out.
     stuck: bool,
     over: bool,
 }
@@ -30,7 +30,7 @@ impl<B: Body<Data = Bytes> + Unpin> IncomingBody<B>
 where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    /// A body that came with these headers.
+    /// The body of a request with these headers.
     pub(super) fn new(body: B, headers: &HeaderMap) -> IncomingBody<B> {
         let over = body.is_end_stream();
         IncomingBody {
@@ -40,17 +40,18 @@ where
         }
     }
 
-    /// Whether there is none.
+    /// Whether the body is empty or was read to its end.
     pub(super) fn is_empty(&self) -> bool {
         self.over
     }
 
-    /// Whether its announced length is already too much.
+    /// Whether the announced length is greater than `limit` bytes.
     pub(super) fn is_announced_above(&self, limit: usize) -> bool {
         usize::try_from(self.body.size_hint().lower()).unwrap_or(usize::MAX) > limit
     }
 
-    /// Reads it whole.
+    /// Reads the whole body. Errors: `BodyTooLarge` above `limit` bytes, `RequestTimeout` after
+    /// `time`, `Invalid` if the transfer fails.
     pub(super) async fn read(&mut self, limit: usize, time: Duration) -> Result<Bytes, Error> {
         if self.over {
             return Ok(Bytes::new());
@@ -77,7 +78,7 @@ where
                 first = data;
                 continue;
             }
-            // Most bodies come in one piece, which is not copied.
+            // Most bodies arrive in one piece, which is not copied.
             if whole.is_empty() {
                 let hint = usize::try_from(self.body.size_hint().lower()).unwrap_or(0);
                 whole.reserve(length + hint.min(FIRST_RESERVE));
@@ -92,7 +93,7 @@ where
         })
     }
 
-    /// The next piece; none at the end. Trailers are dropped.
+    /// The next piece; `None` at the end. Trailers are dropped.
     async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
             match self.body.frame().await {
@@ -112,8 +113,8 @@ where
         }
     }
 
-    /// Gets rid of what was not read. False when there is more: then the connection cannot be used
-    /// again.
+    /// Discards the unread part of the body, within `DISCARD_BYTES` and `DISCARD_TIME`. False if
+    /// the end was not reached: then the connection cannot be reused.
     pub(super) async fn settle(&mut self) -> bool {
         if self.over || self.stuck {
             return self.over;
@@ -127,7 +128,7 @@ where
                 }
             }
         };
-        // Late or not, what counts is how far it came.
+        // A timeout is not an error here: `over` says whether the end was reached.
         let _ = timeout(DISCARD_TIME, discard).await;
         self.over
     }

@@ -1,30 +1,31 @@
-//! What `serde_json` does not look at: keys that come twice, and depth in values that are kept as
-//! they came. It validates nothing else and never recurses; whoever parses the text afterwards
-//! refuses what is no JSON.
+//! Checks JSON text for two faults that `serde_json` does not detect: duplicate keys, and deep
+//! nesting in values that are kept as raw text. It validates nothing else and never recurses; the
+//! parser that runs afterwards rejects text that is not JSON.
 
 use std::fmt;
 use std::ops::Range;
 
 use crate::model::limits::JSON_DEPTH;
 
-/// Keys that may be waiting for the end of their objects at once: more than any honest body has,
-/// and a bound on memory.
+/// Most keys of open objects at any time: more than a legitimate body has. Bounds the memory of a
+/// scan.
 const OPEN_KEYS: usize = 65_536;
 
-/// Up to so many keys of one object are compared each with each; more are sorted first.
+/// An object with at most this many keys is checked by comparing all pairs; a larger one is sorted
+/// first.
 const FEW_KEYS: usize = 16;
 
-// The kinds of the open containers are the bits of one word.
+// `Scanner::objects` holds one bit for each open container.
 const _: () = assert!(JSON_DEPTH <= 128, "one bit for each level");
 
-/// What is wrong with a text although it may be JSON.
+/// Why a text is rejected, even if it is valid JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// An object has this key twice.
+    /// An object contains this key twice.
     DuplicateKey(String),
-    /// It is nested too deep.
+    /// It is nested deeper than `JSON_DEPTH` levels.
     TooDeep,
-    /// It has too many keys.
+    /// Its open objects have more than `OPEN_KEYS` keys at one time.
     TooManyKeys,
     /// It is not an object.
     NotAnObject,
@@ -43,26 +44,27 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-/// Looks at a whole body.
+/// Checks a whole body for duplicate keys and deep nesting.
 pub fn scan(bytes: &[u8]) -> Result<(), Fault> {
     Scanner::default().scan(bytes)
 }
 
-/// Looks at a value that must be an object.
+/// As [`scan`], for a value that must be an object.
 pub fn scan_object(text: &str) -> Result<(), Fault> {
     Scanner::default().scan_object(text)
 }
 
-/// The memory of a scan, so that many small texts can be looked at without allocating for each.
+/// The working memory of a scan. Reuse it to check many small texts without an allocation for each.
 #[derive(Default)]
 pub struct Scanner {
-    /// Keys of the objects that are open, outermost first. A place behind the end of the text is
-    /// one in `unescaped`.
+    /// Keys of the open objects, outermost first, as byte ranges of the text. A range beyond the
+    /// end of the text points into `unescaped`.
     keys: Vec<Range<usize>>,
     unescaped: Vec<u8>,
-    /// Where the keys of each open container begin.
+    /// For each open container, the index in `keys` where its keys start.
     starts: Vec<usize>,
-    /// One bit for each open container, the innermost lowest: whether it is an object.
+    /// One bit for each open container: 1 for an object, 0 for a list. The lowest bit is the
+    /// innermost.
     objects: u128,
 }
 
@@ -75,7 +77,8 @@ impl Scanner {
         self.scan(text.as_bytes())
     }
 
-    /// As [`scan`]. One pass; only objects of many keys cost more, for their keys are sorted.
+    /// As [`scan`]. Runs in one pass; only objects with many keys cost more, because their keys are
+    /// sorted.
     pub fn scan(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         self.keys.clear();
         self.unescaped.clear();
@@ -105,8 +108,8 @@ impl Scanner {
                 _ => {}
             }
         }
-        // A text that ends early is no JSON; but its open objects are judged too, so that the
-        // answer does not depend on who looks first.
+        // Text that ends early is not JSON. Its open objects are still checked, so that the
+        // reported fault does not depend on whether the scan or the parser runs first.
         while !self.starts.is_empty() {
             self.close(bytes)?;
         }
@@ -131,8 +134,8 @@ impl Scanner {
             self.keys.push(key);
             return Ok(());
         }
-        // Rare: the parser itself knows best what an escaped key says. One it cannot read is no
-        // JSON anyway.
+        // Escaped keys are rare, so the parser decodes them. A key that it cannot decode is not
+        // JSON, and the later parse rejects it.
         let quoted = bytes.get(key.start - 1..=key.end).unwrap_or_default();
         if let Ok(text) = serde_json::from_slice::<String>(quoted) {
             let start = bytes.len() + self.unescaped.len();
@@ -142,7 +145,7 @@ impl Scanner {
         Ok(())
     }
 
-    /// Ends the innermost container and judges its keys.
+    /// Closes the innermost container and checks its keys for duplicates.
     fn close(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         let Some(start) = self.starts.pop() else {
             return Ok(());
@@ -179,7 +182,7 @@ impl Scanner {
     }
 }
 
-/// Where the string that begins at `at` ends: the place of its closing quote, or the end of the
+/// Where the string that starts at `at` ends: the index of its closing quote, or the end of the
 /// text.
 fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
     while let Some(&byte) = bytes.get(at) {
@@ -192,8 +195,9 @@ fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
     bytes.len()
 }
 
-/// Mends two slips that stand in published examples: a comma directly before a closing bracket, and
-/// a `%` directly before `{`. None if there is nothing to mend.
+/// Repairs two mistakes that published examples contain: a comma before a closing bracket, with
+/// only white space between them, and a `%` directly before `{`. `None` if there is nothing to
+/// repair.
 pub fn forgive(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut mended: Option<Vec<u8>> = None;
     let mut at = 0;

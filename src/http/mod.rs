@@ -1,5 +1,5 @@
-//! HTTP in itself: routes, requests, replies, failures, and the one path that every request takes.
-//! It knows no API: an API is a table of routes and a way to word errors, and hands both in.
+//! The HTTP layer: routes, requests, replies, errors, and the one path that every request takes. It
+//! knows no particular API: each API supplies a table of routes and an error renderer.
 
 mod access_log;
 mod bearer_token;

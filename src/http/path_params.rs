@@ -1,9 +1,9 @@
-//! The parameters of a path: the segments that stand for `{name}` in a route.
+//! The parameters of a path: the segments that match `{name}` in a route.
 
-/// The most parameters a path may have: they are kept without allocating.
+/// Most parameters of a path. The bound allows storing them without an allocation.
 const MAX_PARAMS: usize = 4;
 
-/// Where the parameters stand in the path.
+/// The byte ranges of the parameters in the path.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Params {
     spans: [(usize, usize); MAX_PARAMS],
@@ -11,15 +11,15 @@ pub struct Params {
 }
 
 impl Params {
-    /// Adds the one that stands there; none if there are too many.
+    /// Adds the parameter at this byte range; `None` if there are already `MAX_PARAMS`.
     pub(super) fn push(&mut self, start: usize, end: usize) -> Option<()> {
         *self.spans.get_mut(self.count)? = (start, end);
         self.count += 1;
         Some(())
     }
 
-    /// The text of the parameter called `name` in the route's `pattern`, out of the `path` that was
-    /// asked for.
+    /// The text of the parameter called `name` in the route's `pattern`, taken from the requested
+    /// `path`.
     pub fn get<'a>(&self, name: &str, pattern: &str, path: &'a str) -> Option<&'a str> {
         let mut parameters =
             segments(pattern).filter_map(|it| it.strip_prefix('{')?.strip_suffix('}'));
@@ -29,8 +29,8 @@ impl Params {
     }
 }
 
-/// The segments of a path that begins with `/`, without the one slash too many at its end. The root
-/// has none, and `//` has an empty one, which no node bears.
+/// The segments of a path that starts with `/`, without one trailing slash. The root has none; `//`
+/// has empty ones, which match no node.
 pub(super) fn segments(path: &str) -> impl Iterator<Item = &str> {
     let inner = path.get(1..).unwrap_or_default();
     let trimmed = if inner == "/" {

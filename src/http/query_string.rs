@@ -1,25 +1,25 @@
-//! The query string of a request.
+//! Reads the parameters of a request's query string.
 
 use std::borrow::Cow;
 
-/// The parameters of a query string, decoded when they are asked for.
+/// The parameters of a query string, decoded on each access.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct QueryString<'a>(&'a str);
 
 impl<'a> QueryString<'a> {
-    /// The parameters of this text, which stands behind the `?`.
+    /// The parameters of `text`, the part of the URI after the `?`.
     pub fn new(text: &'a str) -> QueryString<'a> {
         QueryString(text)
     }
 
-    /// The first value of `name`.
+    /// The first value of `name`, decoded; empty if the parameter has no `=`.
     pub fn get(&self, name: &str) -> Option<Cow<'a, str>> {
         form_urlencoded::parse(self.0.as_bytes())
             .find(|(key, _)| key == name)
             .map(|(_, value)| value)
     }
 
-    /// The names of the parameters.
+    /// The decoded names of the parameters, in order, with repetitions.
     pub fn names(&self) -> impl Iterator<Item = Cow<'a, str>> {
         form_urlencoded::parse(self.0.as_bytes()).map(|(key, _)| key)
     }

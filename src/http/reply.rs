@@ -1,4 +1,4 @@
-//! A good answer, on its way to the wire.
+//! The successful answer of a handler.
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use super::BodySender;
 
-/// Begins to make the body of an answer, once it is certain that somebody wants it.
+/// Starts to produce the body of a stream, once it is certain that the body will be sent.
 type Start = Box<dyn FnOnce(BodySender) + Send>;
 
-/// What a handler answers. `dispatch` adds the headers that every answer has.
+/// The answer of a handler. `dispatch` adds the headers that every answer has.
 pub struct Reply {
     pub(super) status: StatusCode,
     pub(super) content_type: Option<&'static str>,
@@ -21,14 +21,14 @@ pub struct Reply {
 
 /// The body of a reply.
 pub(super) enum ReplyBody {
-    /// All of it. What could not be written as JSON becomes a 500 at the edge.
+    /// The whole body. `dispatch` turns a serialization error into a 500.
     Whole(Result<Bytes, serde_json::Error>),
-    /// What makes it on the way.
+    /// Produces the body while it is sent.
     Stream(Start),
 }
 
 impl Reply {
-    /// `value` as JSON.
+    /// `value` as JSON. If it cannot be serialized, the client gets a 500.
     pub fn json(status: u16, value: &impl Serialize) -> Reply {
         let body = serde_json::to_vec(value).map(Bytes::from);
         Reply::new(status, Some("application/json"), body)
@@ -49,8 +49,8 @@ impl Reply {
         Reply::new(status, None, Ok(Bytes::new()))
     }
 
-    /// A body that is made while it is sent. `start` must not wait: it hands the feed to whoever
-    /// makes the body. It is not called for HEAD.
+    /// A body that is produced while it is sent. `start` must not block: it passes the
+    /// [`BodySender`] to the task or thread that produces the body. It is not called for HEAD.
     pub fn stream(
         status: u16,
         content_type: &'static str,
@@ -61,15 +61,15 @@ impl Reply {
         reply
     }
 
-    /// The same reply, which no cache may keep. A route whose `ResponseSpec` says `secret` has it
-    /// without asking.
+    /// Adds `Cache-Control: no-store`. A reply whose `ResponseSpec` is `secret` gets it
+    /// automatically.
     #[must_use]
     pub fn no_store(mut self) -> Reply {
         self.no_store = true;
         self
     }
 
-    /// The same reply with one more header.
+    /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Reply {
         self.headers.push((name, value));

@@ -1,5 +1,5 @@
-//! A request as a handler sees it: its head, its whole body, who sent it, and what may be done
-//! about it.
+//! A request as a handler sees it: its head, its whole body, the client's address, and the services
+//! that the handler may call.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -19,30 +19,30 @@ use crate::service::Services;
 
 /// One request.
 pub struct RequestContext {
-    /// The verbs of the service.
+    /// The operations of the service layer.
     pub services: Arc<Services>,
-    /// When it came. The clock is not read again.
+    /// The time of the request. Handlers must not read the clock again.
     pub now: Timestamp,
-    /// Its name.
+    /// The request's id.
     pub request_id: RequestId,
-    /// Where it comes from, behind trusted proxies.
+    /// The client's address; behind trusted proxies, the one they report.
     pub address: IpAddr,
-    /// Its body; empty where the route takes none.
+    /// The request body; empty if the route accepts none.
     pub body: Bytes,
     pub(super) parts: Parts,
-    /// The path of its route, where `{name}` stands for a parameter.
+    /// The path pattern of the route; `{name}` marks a parameter.
     pub(super) pattern: &'static str,
     pub(super) params: Params,
 }
 
 impl RequestContext {
-    /// The body, which must be a JSON object. 400 names the field that does not fit; keys that come
-    /// twice and deep nesting are refused anywhere in it, unknown keys are not.
+    /// Parses the body, which must be a JSON object. Errors (400) name the wrong field. Duplicate
+    /// keys and deep nesting are rejected at any level; unknown keys are ignored.
     pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Error> {
         read_object(&self.body)
     }
 
-    /// As `json`, for an API whose published examples have slips: see [`json::forgive`].
+    /// As `json`, for an API whose published examples contain mistakes: see [`json::forgive`].
     pub fn json_forgiving<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let mended = json::forgive(&self.body);
         read_object(mended.as_deref().unwrap_or(&self.body))
@@ -53,7 +53,7 @@ impl RequestContext {
         QueryString::new(self.parts.uri.query().unwrap_or_default())
     }
 
-    /// The part of the path that stands for `{name}` in the route; empty if the route has no such
+    /// The part of the path that matches `{name}` in the route; empty if the route has no such
     /// parameter.
     pub fn param(&self, name: &str) -> &str {
         self.params
@@ -71,36 +71,37 @@ impl RequestContext {
         &self.parts.headers
     }
 
-    /// The method as it came; a HEAD is handled like a GET.
+    /// The method as received; a HEAD is handled like a GET.
     pub fn method(&self) -> &Method {
         &self.parts.method
     }
 
-    /// The path as it came.
+    /// The path as received, not decoded.
     pub fn path(&self) -> &str {
         self.parts.uri.path()
     }
 
-    /// What the client calls itself; bytes that are not UTF-8 become replacement characters.
+    /// The `User-Agent` header; bytes that are not UTF-8 become replacement characters.
     pub fn user_agent(&self) -> Option<Cow<'_, str>> {
         let value = self.parts.headers.get(USER_AGENT)?;
         Some(String::from_utf8_lossy(value.as_bytes()))
     }
 
-    /// The client, as it is written down with a token.
+    /// The client's address and user agent, as stored with a token.
     pub fn client(&self) -> Client {
         Client::new(self.address, self.user_agent().as_deref())
     }
 
-    /// The token in whichever header it came; two different ones are a bad request. A `Principal`
-    /// or `User` handler has no need to ask.
+    /// The token, from any header that may hold it. Errors: `Invalid` for two different tokens,
+    /// `BadToken` for one that is not ASCII. Only `Open` handlers need this: the others receive the
+    /// checked token as an argument.
     pub fn token(&self) -> Result<Option<BearerToken<'_>>, Error> {
         bearer_token::find(&self.parts.headers)
     }
 }
 
-/// Reads a JSON object as `T`: a struct could be read from a list too, field by field, but an API's
-/// object cannot.
+/// Reads a JSON object as `T`. Rejects a list: serde would otherwise read a struct from a list,
+/// field by field.
 pub fn read_object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {
     if !body.trim_ascii_start().starts_with(b"{") {
         return Err(Error::invalid("The body must be a JSON object"));
@@ -108,22 +109,22 @@ pub fn read_object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {
     read(body)
 }
 
-/// Reads JSON of any kind as `T`. 400 names the field that does not fit.
+/// Reads any JSON value as `T`. Errors (400) name the wrong field.
 pub fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {
     json::scan(body).map_err(|fault| Error::invalid(format!("The body is refused: {fault}")))?;
     read_scanning(body)
 }
 
-/// As `read`, for a `T` that by itself refuses keys that come twice and deep nesting, and is large
-/// enough to be worth it.
+/// As `read`, for a `T` whose `Deserialize` rejects duplicate keys and deep nesting itself. This
+/// saves a pass over large bodies.
 pub fn read_scanning<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {
-    // Text that is known to be UTF-8 as a whole is not judged again string by string.
+    // Checking the whole body for UTF-8 once spares serde a check of each string.
     let text = str::from_utf8(body).map_err(|_| Error::invalid("The body is not UTF-8"))?;
     serde_json::from_str(text).map_err(|error| explain::<T>(body, &error))
 }
 
-/// Reads once more, to find out where it went wrong. What the client sent is not repeated to it: it
-/// may be a secret.
+/// Parses again to find the field that failed. The message never repeats values from the body: they
+/// may be secrets.
 fn explain<'a, T: Deserialize<'a>>(body: &'a [u8], error: &serde_json::Error) -> Error {
     let mut again = serde_json::Deserializer::from_slice(body);
     let path = match serde_path_to_error::deserialize::<_, T>(&mut again) {
@@ -134,7 +135,7 @@ fn explain<'a, T: Deserialize<'a>>(body: &'a [u8], error: &serde_json::Error) ->
     let text = text
         .rsplit_once(" at line ")
         .map_or(text.as_str(), |(text, _)| text);
-    // A list that stands where the object should has no name of its own.
+    // The path "." is the whole body, which has no field name.
     let path = if path == "." { String::new() } else { path };
     let (path, why) = if let Some(field) = quoted_after(text, "missing field `") {
         (join(&path, field), Cow::Borrowed("is missing"))
@@ -164,7 +165,7 @@ fn join(path: &str, field: &str) -> String {
     }
 }
 
-/// What serde expected, for people.
+/// Translates the type name in a serde message into plain words.
 fn in_words(expected: &str) -> &str {
     match expected {
         "a sequence" => "a list",

@@ -1,22 +1,23 @@
-//! The name of one request: it stands in the answer's `X-Request-Id` and in the log.
+//! The id of a request: it appears in the `X-Request-Id` header of the answer and in the log.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use hyper::header::HeaderValue;
 
-/// The name of one request: eight hexadecimal digits of this process and eight that count.
+/// The id of a request: 16 hexadecimal digits, eight for this process and eight that count
+/// requests.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct RequestId([u8; 16]);
 
-/// Where the names come from.
+/// Generates request ids.
 pub(super) struct RequestIds {
     process: u32,
     next: AtomicU32,
 }
 
 impl RequestIds {
-    /// Names that begin with `process`, drawn at random at the start so that two runs can be told
-    /// apart.
+    /// Ids that start with `process`. The caller draws it at random at startup so that the ids of
+    /// two runs differ.
     pub(super) fn of_process(process: [u8; 4]) -> RequestIds {
         RequestIds {
             process: u32::from_be_bytes(process),
@@ -24,7 +25,7 @@ impl RequestIds {
         }
     }
 
-    /// A name nobody else has.
+    /// The next id; ids repeat after 2^32 requests of one process.
     pub(super) fn next(&self) -> RequestId {
         let count = self.next.fetch_add(1, Ordering::Relaxed);
         let mut rest = u64::from(self.process) << 32 | u64::from(count);
@@ -43,12 +44,12 @@ impl RequestIds {
 }
 
 impl RequestId {
-    /// The name.
+    /// The id as text.
     pub fn as_str(&self) -> &str {
         str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// The name as a header.
+    /// The id as a header value.
     pub(super) fn header(self) -> Option<HeaderValue> {
         HeaderValue::from_bytes(&self.0).ok()
     }

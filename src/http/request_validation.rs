@@ -1,26 +1,26 @@
-//! Requests that hyper lets through and we do not: each is a way to make two servers on one
-//! connection understand different things. (What hyper refuses by itself: heads that are too long,
-//! transfer codings that do not end in chunked, Content-Lengths that disagree. Where Content-Length
-//! comes with Transfer-Encoding it drops the length unseen and closes the connection after the
-//! answer, as RFC 9112, 6.1 allows.)
+//! Rejects requests that hyper accepts but that a proxy and this server could interpret differently
+//! (request smuggling). hyper itself rejects heads that are too long, transfer codings that do not
+//! end in chunked, and Content-Lengths that disagree. If a request has both Content-Length and
+//! Transfer-Encoding, hyper ignores the length and closes the connection after the answer, as RFC
+//! 9112, 6.1 allows.
 
 use hyper::header::{HOST, HeaderMap, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
 use hyper::{Method, Version};
 
-/// The methods that are served anywhere, for a refusal that is not about one path.
+/// All supported methods, for the `Allow` header of a 405 on an unknown path.
 pub(super) const EVERY_METHOD: &str = "GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS";
 
-/// What is wrong with a request before its path is looked at.
+/// Why a request is rejected before its path is routed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rejection {
-    /// Answered with 400, and the connection is closed: what follows on it cannot be trusted.
+    /// Answered with 400 and a closed connection: its further bytes cannot be trusted.
     Malformed(&'static str),
-    /// Answered with 405: a method that is served nowhere.
+    /// Answered with 405: no path supports this method.
     UnknownMethod,
 }
 
-/// Judges a request's head.
+/// Checks the method, target, `Host` and `Transfer-Encoding` of a request.
 pub(super) fn judge(parts: &Parts) -> Result<(), Rejection> {
     judge_host(parts.version, &parts.headers).map_err(Rejection::Malformed)?;
     judge_coding(&parts.headers).map_err(Rejection::Malformed)?;
@@ -44,7 +44,7 @@ pub(super) fn judge(parts: &Parts) -> Result<(), Rejection> {
     }
 }
 
-/// RFC 9112, 3.2: exactly one valid Host in HTTP/1.1; before that it may be missing.
+/// RFC 9112, 3.2: HTTP/1.1 needs exactly one valid Host; in older versions it may be missing.
 fn judge_host(version: Version, headers: &HeaderMap) -> Result<(), &'static str> {
     let mut hosts = headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
@@ -56,7 +56,7 @@ fn judge_host(version: Version, headers: &HeaderMap) -> Result<(), &'static str>
     }
 }
 
-/// A name, an IPv4 address or a bracketed IPv6 one, and perhaps a port.
+/// Accepts a name, an IPv4 address or a bracketed IPv6 address, with or without a port.
 fn is_host(host: &[u8]) -> bool {
     let port_at = host.iter().rposition(|&byte| byte == b':');
     let bracket_at = host.iter().rposition(|&byte| byte == b']');
@@ -81,7 +81,7 @@ fn is_host(host: &[u8]) -> bool {
     !name.is_empty() && name_fits && port.iter().all(u8::is_ascii_digit)
 }
 
-/// The one coding that is understood, once.
+/// Accepts only `chunked`, at most once.
 fn judge_coding(headers: &HeaderMap) -> Result<(), &'static str> {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {

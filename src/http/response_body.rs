@@ -1,7 +1,8 @@
-//! The body of an answer: whole, or made while it is sent. A whole one costs what the bytes cost.
-//! One that is made on the way comes through a few chunks' worth of channel, so that who makes it
-//! never runs ahead of who takes it, and it is complete only if its maker said so: if the maker
-//! fails, panics or is cut off, the connection is broken instead, and nobody takes half for all.
+//! The body of an answer: whole, or a stream that is produced while it is sent. A whole body costs
+//! only its bytes. A stream passes through a channel of a few chunks, so that the producer never
+//! runs far ahead of the client. It is complete only after [`BodySender::finish`]: if the producer
+//! fails, panics or is cancelled, the connection is aborted, so that the client never takes a part
+//! for the whole.
 
 use std::any::Any;
 use std::fmt;
@@ -14,54 +15,54 @@ use http_body_util::Full;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::sync::{mpsc, watch};
 
-/// Chunks that may wait for the client: one is on its way to the socket, one is being made, and the
-/// others bridge the gap.
+/// Number of chunks that may wait for the client: one is being written to the socket, one is being
+/// produced, and the others absorb differences in speed.
 const WAITING_CHUNKS: usize = 4;
 
 /// The body of an answer.
 pub enum ResponseBody {
-    /// All of it is there.
+    /// The whole body is in memory.
     Whole(Full<Bytes>),
-    /// It is made while it is sent.
+    /// The body is produced while it is sent.
     Stream(Stream),
-    /// It would be made, but was only asked about (HEAD).
+    /// The answer to HEAD for a body that would be a stream; it is not produced.
     Unsent,
 }
 
-/// The end of a stream that the client pulls at.
+/// The receiving end of a stream; hyper reads chunks from it.
 pub struct Stream {
     chunks: mpsc::Receiver<Bytes>,
     complete: Arc<AtomicBool>,
-    /// Dropped with the stream: what must last as long as it does.
+    /// A value that must live as long as the stream; dropped with it.
     guard: Option<Box<dyn Any + Send>>,
 }
 
-/// The end of a stream that its maker gives to. Dropping it without [`BodySender::finish`] breaks
-/// the connection.
+/// The sending end of a stream, for the producer. If it is dropped without [`BodySender::finish`],
+/// the connection is aborted.
 pub struct BodySender {
     chunks: mpsc::Sender<Bytes>,
     complete: Arc<AtomicBool>,
     stopping: watch::Receiver<bool>,
-    /// What is being answered, for the log.
+    /// Describes the request, for the log.
     about: String,
 }
 
-/// Nobody takes what is given any more.
+/// Sending failed: the client's end of the stream is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Closed;
 
-/// A stream ended before its end.
+/// A stream ended before [`BodySender::finish`] was called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Aborted;
 
 impl ResponseBody {
-    /// A body that is all there.
+    /// A body that is completely in memory.
     pub(super) fn whole(body: Bytes) -> ResponseBody {
         ResponseBody::Whole(Full::new(body))
     }
 
-    /// A body that is made on the way, and where to give its chunks. `stopping` turns true when the
-    /// server wants to end.
+    /// A stream and the sender for its chunks. `stopping` becomes true when the server shuts down.
+    /// `about` describes the request in the log.
     pub(super) fn stream(
         stopping: watch::Receiver<bool>,
         about: String,
@@ -82,7 +83,8 @@ impl ResponseBody {
         (ResponseBody::Stream(stream), sender)
     }
 
-    /// If this is a stream: keeps what `guard` makes until it has ended, or the client has gone.
+    /// If this is a stream: calls `guard` and keeps its result until the stream ends or the client
+    /// disconnects.
     pub fn keep_while_streaming<G: Any + Send>(&mut self, guard: impl FnOnce() -> G) {
         if let ResponseBody::Stream(stream) = self {
             stream.guard = Some(Box::new(guard()));
@@ -130,39 +132,42 @@ impl Stream {
 }
 
 impl BodySender {
-    /// Sends a chunk, and waits until there is room for it.
+    /// Sends a chunk; waits until there is room for it.
     pub async fn give(&self, chunk: Vec<u8>) -> Result<(), Closed> {
         self.chunks.send(chunk.into()).await.map_err(|_| Closed)
     }
 
-    /// As `give`, on a thread that may wait.
+    /// As `give`, for threads that may block.
     pub fn give_blocking(&self, chunk: Vec<u8>) -> Result<(), Closed> {
         self.chunks.blocking_send(chunk.into()).map_err(|_| Closed)
     }
 
-    /// Whether nobody takes what is given any more.
+    /// Whether the client's end of the stream is gone, so that chunks can no longer be sent.
     pub fn is_gone(&self) -> bool {
         self.chunks.is_closed()
     }
 
-    /// Resolves when there is no use in going on: the client has gone, or the server wants to end.
+    /// Resolves when the producer should stop: the client disconnected, or the server shuts down.
     pub async fn over(&self) {
         let mut stopping = self.stopping.clone();
         tokio::select! {
             () = self.chunks.closed() => {}
-            // An error says that the server is gone already.
+            // An error means that the dispatcher was already dropped.
             _ = stopping.wait_for(|stopping| *stopping) => {}
         }
     }
 
-    /// This was all of it.
+    /// Marks the body as complete.
     pub fn finish(self) {
         self.complete.store(true, Ordering::Release);
     }
 
-    /// It cannot be gone on with: the client sees a broken connection, the log says why.
+    /// Ends the stream after an error: logs the cause and aborts the connection.
     pub fn fail(self, cause: &(dyn std::error::Error + Send + Sync)) {
-        log::error!("{}: the answer broke off half-way: {cause}", self.about);
+        log::error!(
+            "{}: the answer was aborted before its end: {cause}",
+            self.about
+        );
     }
 }
 
@@ -190,7 +195,7 @@ mod tests {
         (body, sender, stop)
     }
 
-    /// What a client hears of a body that `make` makes.
+    /// The bytes that a client receives of a body that `make` produces.
     async fn heard(make: impl AsyncFnOnce(BodySender)) -> String {
         let (mut client, server) = tokio::io::duplex(1024);
         let (body, sender, _stop) = stream();

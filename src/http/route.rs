@@ -1,5 +1,5 @@
-//! A route: one entry of an API's table. Routing, 405 and `Allow`, HEAD, OPTIONS, CORS, body
-//! limits, the API guide and the tests that loop over every route are computed from it.
+//! A route is one entry of an API's table. Routing, 405 and `Allow`, HEAD, OPTIONS, CORS, body
+//! limits, the API guide and the tests that loop over every route are derived from it.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,23 +8,23 @@ use super::{Error, ErrorCode, Field, RenderedError, Reply, RequestContext};
 use crate::model::User;
 use crate::service::Bearer;
 
-/// A method that a route may have. HEAD and OPTIONS are answered from these.
+/// A method that a route may have. HEAD and OPTIONS are derived from these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
-    /// Reads; HEAD reads too, and gets no body.
+    /// Reads; HEAD also uses this route, without a body in the answer.
     Get,
-    /// Adds, or does.
+    /// Creates something, or runs an action.
     Post,
-    /// Changes parts.
+    /// Changes some fields.
     Patch,
-    /// Replaces.
+    /// Replaces a resource.
     Put,
-    /// Removes.
+    /// Removes a resource.
     Delete,
 }
 
 impl Method {
-    /// Every verb, in the order in which `Allow` lists them.
+    /// All methods, in the order in which `Allow` lists them.
     pub const ALL: [Method; 5] = [
         Method::Get,
         Method::Post,
@@ -33,7 +33,8 @@ impl Method {
         Method::Delete,
     ];
 
-    /// The verb that answers `method`; none for OPTIONS and for whatever is not served at all.
+    /// The route method for an HTTP method: `Get` also for HEAD; `None` for OPTIONS and for methods
+    /// that are not supported.
     pub fn of(method: &hyper::Method) -> Option<Method> {
         match *method {
             hyper::Method::GET | hyper::Method::HEAD => Some(Method::Get),
@@ -45,7 +46,7 @@ impl Method {
         }
     }
 
-    /// The method as it is written on the wire.
+    /// The method as written in HTTP.
     pub const fn as_str(self) -> &'static str {
         match self {
             Method::Get => "GET",
@@ -57,53 +58,53 @@ impl Method {
     }
 }
 
-/// What a route wants in a request's body.
+/// The request body that a route accepts.
 #[derive(Debug, Clone, Copy)]
 pub enum RequestBody {
-    /// No body; one that comes is thrown away.
+    /// No body; a body that arrives is discarded.
     Nothing,
-    /// A JSON object with these fields, of at most `limits.body`.
+    /// A JSON object with these fields, at most `limits.body` bytes.
     Json(&'static [Field]),
-    /// Events, of at most `limits.event_body`, each with these fields.
+    /// JSON with events, at most `limits.event_body` bytes; each event has these fields.
     Events(&'static [Field]),
-    /// Whatever comes, of whatever content type. What is longer than `limits.body` or cannot be
+    /// Any body of any content type. A body that is longer than `limits.body` bytes or cannot be
     /// read counts as empty.
     Anything,
 }
 
-/// What the body of an answer looks like.
+/// The shape of a response body.
 #[derive(Debug, Clone, Copy)]
 pub enum BodySchema {
     /// No body.
     Empty,
     /// A JSON object with these fields.
     Json(&'static [Field]),
-    /// A JSON list of such objects.
+    /// A JSON list of objects with these fields.
     List(&'static [Field]),
     /// Plain text.
     Text,
-    /// JSON of a shape that a table of fields cannot say.
+    /// JSON whose shape a table of fields cannot describe.
     Any,
-    /// Made while it is sent, in one of these content types; without an announced length, so that
-    /// its end must be seen.
+    /// A stream in one of these content types. It has no Content-Length: the client must wait for
+    /// the end of the chunked body.
     Stream(&'static [&'static str]),
 }
 
-/// One good answer of a route.
+/// One successful response of a route.
 #[derive(Debug, Clone, Copy)]
 pub struct ResponseSpec {
-    /// Its status.
+    /// The status code.
     pub status: u16,
-    /// Its body.
+    /// The shape of the body.
     pub body: BodySchema,
-    /// Whether it hands out a secret: then it is answered with `Cache-Control: no-store`.
+    /// Whether it contains a secret: then the response has `Cache-Control: no-store`.
     pub secret: bool,
-    /// What it means, as a sentence.
+    /// The meaning of the response, as a sentence.
     pub about: &'static str,
 }
 
 impl ResponseSpec {
-    /// An answer with a body of this shape.
+    /// A response with a body of this shape.
     pub const fn new(status: u16, body: BodySchema, about: &'static str) -> ResponseSpec {
         ResponseSpec {
             status,
@@ -113,17 +114,17 @@ impl ResponseSpec {
         }
     }
 
-    /// An answer without a body.
+    /// A response without a body.
     pub const fn empty(status: u16, about: &'static str) -> ResponseSpec {
         ResponseSpec::new(status, BodySchema::Empty, about)
     }
 
-    /// An answer with a JSON object.
+    /// A response with a JSON object.
     pub const fn json(status: u16, fields: &'static [Field], about: &'static str) -> ResponseSpec {
         ResponseSpec::new(status, BodySchema::Json(fields), about)
     }
 
-    /// An answer that is made while it is sent.
+    /// A response whose body is a stream.
     pub const fn stream(
         status: u16,
         content_types: &'static [&'static str],
@@ -132,7 +133,7 @@ impl ResponseSpec {
         ResponseSpec::new(status, BodySchema::Stream(content_types), about)
     }
 
-    /// The same answer, which hands out a secret.
+    /// Marks the response as containing a secret.
     #[must_use]
     pub const fn secret(self) -> ResponseSpec {
         ResponseSpec {
@@ -142,54 +143,54 @@ impl ResponseSpec {
     }
 }
 
-/// What a handler gives back: its answer, later. Dropping it at any await leaves every change whole
-/// or undone.
+/// The future that a handler returns. If it is dropped at any await, every change is complete or
+/// not made.
 pub type HandlerFuture = Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>>;
 
-/// A bearer that is a user.
+/// A checked token that belongs to a user.
 #[derive(Clone)]
 pub struct UserBearer {
-    /// The token that was shown.
+    /// The checked token.
     pub bearer: Bearer,
-    /// Whose it is.
+    /// The user who owns the token.
     pub user: Arc<User>,
 }
 
-/// The function that answers. Its type says who may call it: only `dispatch` can make the further
-/// arguments, out of a token that was checked.
+/// The function that handles a request. Its type says who may call it: only `dispatch` can make the
+/// extra arguments, from a checked token.
 #[derive(Clone, Copy)]
 pub enum Handler {
-    /// Anybody may.
+    /// Anyone may call it, without a token.
     Open(fn(RequestContext) -> HandlerFuture),
-    /// Whoever shows a live token.
+    /// Needs a live token.
     Authenticated(fn(RequestContext, Bearer) -> HandlerFuture),
-    /// Whoever shows a live token of the administrator.
+    /// Needs a live token of the administrator.
     Admin(fn(RequestContext, Bearer) -> HandlerFuture),
-    /// Whoever shows a live token of a user.
+    /// Needs a live token of a user.
     User(fn(RequestContext, UserBearer) -> HandlerFuture),
 }
 
 /// One entry of an API's table.
 pub struct Route {
-    /// What it is called: in the guide, in measurements, in tests.
+    /// Its name in the API guide, in measurements and in tests.
     pub name: &'static str,
     /// Its method.
     pub method: Method,
-    /// Its path: ASCII, beginning with `/`; a segment written `{name}` is a parameter.
+    /// Its path: ASCII, starts with `/`; a segment written `{name}` is a parameter.
     pub path: &'static str,
-    /// What it wants in the body.
+    /// The request body that it accepts.
     pub body: RequestBody,
-    /// Its good answers.
+    /// Its successful responses.
     pub responses: &'static [ResponseSpec],
-    /// How it may fail by itself, beyond what every route may answer.
+    /// Its own errors, in addition to those that every route may answer.
     pub errors: &'static [ErrorCode],
-    /// What answers it.
+    /// The handler that runs.
     pub run: Handler,
-    /// What it does, as a sentence.
+    /// A sentence that says what the route does.
     pub about: &'static str,
 }
 
-/// What every route may answer, whatever it does. A fault of ours is never meant.
+/// Errors that every route may answer. Internal errors are never listed.
 const COMMON_ERRORS: &[ErrorCode] = &[
     ErrorCode::Invalid,
     ErrorCode::TooManyRequests,
@@ -198,7 +199,7 @@ const COMMON_ERRORS: &[ErrorCode] = &[
 ];
 
 impl Route {
-    /// The errors of whoever may not call it.
+    /// The errors of a caller who lacks the required token or permission.
     pub fn access_errors(&self) -> &'static [ErrorCode] {
         match self.run {
             Handler::Open(_) => &[],
@@ -216,8 +217,8 @@ impl Route {
         }
     }
 
-    /// Every error that it may answer: its own, and those of its access, of its body and of every
-    /// route.
+    /// Every error that the route may answer: its own, those of its access and its body, and those
+    /// of every route.
     pub fn possible_errors(&self) -> Vec<ErrorCode> {
         let of_body: &[ErrorCode] = match self.body {
             RequestBody::Nothing | RequestBody::Anything => &[],
@@ -231,17 +232,18 @@ impl Route {
     }
 }
 
-/// How an API words a failure. Most take status and text from the failure; a dialect may deviate.
+/// Renders an error in the shape of an API. Most take the status and text from the error; an API
+/// may choose others.
 pub type ErrorRenderer = fn(&Error) -> RenderedError;
 
-/// An API: its routes, and its way to say that something went wrong.
+/// An API: its routes and its error renderer.
 pub struct Api {
-    /// What it is called.
+    /// Its name.
     pub name: &'static str,
-    /// The prefixes under each of which its table is served; `""` for the paths as they stand.
+    /// Path prefixes: the table is served under each of them; `""` means without a prefix.
     pub mounts: &'static [&'static str],
-    /// Its table.
+    /// Its routes.
     pub routes: &'static [Route],
-    /// How it words errors.
+    /// Renders its errors.
     pub render_error: ErrorRenderer,
 }

@@ -1,6 +1,6 @@
-//! From a path to a route, by a trie of path segments that is built once at the start. A path is
-//! taken as it was sent: exact ASCII, nothing decoded, nothing resolved; only one slash too many at
-//! the end is forgiven.
+//! Finds the route for a path with a trie of path segments that is built once at startup. Paths are
+//! compared exactly as sent: ASCII only, no percent-decoding, no dot segments resolved. Only one
+//! extra slash at the end is ignored.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ pub struct Router {
     apis: Vec<&'static Api>,
 }
 
-/// The place of one segment. The first node is the root.
+/// One segment in the tree. The first node is the root.
 #[derive(Default)]
 struct Node {
     children: Vec<(&'static str, usize)>,
@@ -22,23 +22,24 @@ struct Node {
     owner: Option<&'static Api>,
 }
 
-/// What is served at one path.
+/// The routes of one path.
 pub struct Resource {
     routes: [Option<&'static Route>; Method::ALL.len()],
     allow: Arc<str>,
 }
 
-/// Where a path leads. Even one that leads nowhere has a dialect: that of the API whose path was
-/// asked for.
+/// The result of a lookup. An unknown path also has an error renderer: that of the API whose paths
+/// are nearest.
 pub struct RouteMatch<'a> {
-    /// How its errors are worded.
+    /// Renders errors for this path.
     pub render_error: ErrorRenderer,
-    /// What is served there, and the parameters on the way.
+    /// The routes of the path and its parameters; `None` if no route has this path.
     pub resource: Option<(&'a Resource, Params)>,
 }
 
 impl Router {
-    /// A router over these APIs. Where two have the same verb and path, the first has it.
+    /// A router for these APIs. No two routes may have the same method and path: debug builds
+    /// panic, release builds serve the first.
     pub fn new(apis: &[&'static Api]) -> Router {
         let mut router = Router {
             nodes: vec![Node::default()],
@@ -55,14 +56,14 @@ impl Router {
         router
     }
 
-    /// Every route there is, with its API.
+    /// All routes, each with its API.
     pub fn routes(&self) -> impl Iterator<Item = (&'static Api, &'static Route)> {
         self.apis
             .iter()
             .flat_map(|&api| api.routes.iter().map(move |route| (api, route)))
     }
 
-    /// Where `path` leads. A literal segment goes before a parameter. It does not allocate.
+    /// Looks up `path`. A literal segment takes precedence over a parameter. Does not allocate.
     pub fn find(&self, path: &str) -> RouteMatch<'_> {
         let mut here = self.nodes.first();
         let mut owner = here.and_then(|node| node.owner);
@@ -135,9 +136,9 @@ impl Router {
         child
     }
 
-    /// A node where no route ends belongs to the only API below it. Where there are several it
-    /// stays nobody's, and `find` goes on with its parent's. Children come after their parents, so
-    /// one pass from the back sees them first.
+    /// Assigns an owner to each node where no route ends: the API below it, if there is only one.
+    /// With several APIs below, the node has no owner and `find` uses the owner of an ancestor.
+    /// Children come after their parents in `nodes`, so one backward pass visits them first.
     fn settle_owners(&mut self) {
         let mut below: Vec<Below> = Vec::new();
         below.resize_with(self.nodes.len(), || Below::Nobody);
@@ -163,7 +164,7 @@ impl Router {
     }
 }
 
-/// Whose routes end at a node or below it.
+/// The APIs whose routes end at a node or below it.
 #[derive(Clone, Copy)]
 enum Below {
     Nobody,
@@ -202,7 +203,7 @@ impl Resource {
         self.routes.get(method as usize).copied().flatten()
     }
 
-    /// The methods it answers, as `Allow` lists them.
+    /// The supported methods, in the format of the `Allow` header.
     pub fn allow(&self) -> &Arc<str> {
         &self.allow
     }
@@ -225,13 +226,13 @@ impl Resource {
     }
 }
 
-/// A parameter is printable ASCII as it was sent: nothing percent-encoded, no dot segment.
+/// A parameter is printable ASCII as sent: no percent-encoding, no dot segment.
 fn can_be_parameter(segment: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'%';
     !segment.is_empty() && segment != "." && segment != ".." && segment.bytes().all(plain)
 }
 
-/// The dialect of a path that is nobody's.
+/// Renders errors of paths that no API owns, as plain text.
 fn plain(error: &Error) -> RenderedError {
     RenderedError::text(error.status(), error.message().to_owned())
 }

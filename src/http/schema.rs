@@ -1,5 +1,5 @@
-//! Fields of JSON bodies, as a table, and two macros that make such a table and the type that is
-//! read or written from one definition: what is documented is what is parsed.
+//! Tables of the fields of JSON bodies. Two macros make such a table and the parsed or serialized
+//! type from one definition, so that the documentation always matches the parser.
 
 use serde_json::value::RawValue;
 
@@ -10,16 +10,16 @@ use crate::model::Secret;
 pub struct Field {
     /// Its key.
     pub name: &'static str,
-    /// What its value is.
+    /// The kind of its value.
     pub kind: JsonKind,
-    /// Whether it is always there.
+    /// Whether the value is always present.
     pub required: bool,
-    /// Whether it must never be shown.
+    /// Whether the value is a secret that must never be shown.
     pub secret: bool,
 }
 
 impl Field {
-    /// A field that is always there.
+    /// A field that is always present.
     pub const fn required(name: &'static str, kind: JsonKind) -> Field {
         Field {
             name,
@@ -53,13 +53,13 @@ pub enum JsonKind {
     Object,
 }
 
-/// A Rust type that stands for a JSON value in a table of fields.
+/// A Rust type that represents a JSON value in a table of fields.
 pub trait JsonType {
-    /// What the value is.
+    /// The kind of the value.
     const KIND: JsonKind;
-    /// Whether it is always there.
+    /// Whether the value is always present.
     const REQUIRED: bool = true;
-    /// Whether it must never be shown.
+    /// Whether the value is a secret that must never be shown.
     const SECRET: bool = false;
 }
 
@@ -92,7 +92,7 @@ impl<T> JsonType for Vec<T> {
     const KIND: JsonKind = JsonKind::List;
 }
 
-/// The struct as it stands, and its table as the constant `FIELDS`.
+/// Defines the struct unchanged, and its table of fields as the constant `FIELDS`.
 macro_rules! with_schema {
     (
         $(#[$about:meta])*
@@ -117,20 +117,21 @@ macro_rules! with_schema {
             ];
         }
 
-        // A type inside another may have a table that no route names.
+        // Uses the constant: no route may name the table of a type that is only used inside
+        // another.
         const _: &[$crate::http::Field] = $name::FIELDS;
     };
 }
 
-/// Defines what a request says: a type that is read from JSON, and its `FIELDS`. A field that may
-/// be missing is an `Option`; attributes such as `#[serde(alias = "…")]` are passed on.
+/// Defines a request body: a type that is parsed from JSON, and its `FIELDS`. A field that may be
+/// missing is an `Option`; attributes such as `#[serde(alias = "…")]` are passed on.
 macro_rules! json_request {
     ($(#[$about:meta])* $vis:vis struct $($rest:tt)+) => {
         $crate::http::with_schema! { $(#[$about])* #[derive(serde::Deserialize)] $vis struct $($rest)+ }
     };
 }
 
-/// Defines what an answer says: a type that is written as JSON, and its `FIELDS`.
+/// Defines a response body: a type that is serialized to JSON, and its `FIELDS`.
 macro_rules! json_response {
     ($(#[$about:meta])* $vis:vis struct $($rest:tt)+) => {
         $crate::http::with_schema! { $(#[$about])* #[derive(serde::Serialize)] $vis struct $($rest)+ }
@@ -144,7 +145,7 @@ mod tests {
     use super::*;
 
     json_request! {
-        /// What is asked.
+        /// A request body.
         struct Renewal<'a> {
             /// The code.
             #[serde(alias = "renewal")]

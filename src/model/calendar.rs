@@ -1,8 +1,8 @@
 //! Time zones, and the hours, days and months in them.
 //!
 //! Events are counted by whole hours of UTC. An hour belongs to the day and month in which it
-//! *begins*: where clocks are half an hour apart from UTC, half an hour's events lie on the other
-//! side of midnight.
+//! *begins*. In a zone that is half an hour off UTC, this counts half an hour of events on the
+//! wrong side of midnight.
 
 use chrono::{
     DateTime, Datelike, Days, FixedOffset, Months, NaiveDate, NaiveTime, Offset, SecondsFormat, Utc,
@@ -12,15 +12,15 @@ use tz::TimeZoneRef;
 use super::Timestamp;
 
 const MILLIS_PER_HOUR: i64 = 3_600_000;
-/// Years that RFC 3339 can say: nothing further is reckoned with.
+/// The years that are accepted: those of RFC 3339, with one year of margin at each end.
 const YEARS: std::ops::RangeInclusive<i32> = 1..=9998;
 
 /// A time zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Zone {
-    /// So far from UTC all year round.
+    /// A fixed offset from UTC.
     Fixed(FixedOffset),
-    /// A zone of the IANA data base: its name and its rules.
+    /// A zone of the IANA database: its name and its rules.
     Named(&'static str, TimeZoneRef<'static>),
 }
 
@@ -31,7 +31,7 @@ impl Zone {
             return Some(Zone::default());
         }
         if text.starts_with(['+', '-']) {
-            // Anything that RFC 3339 allows behind a moment.
+            // Accepts every offset that RFC 3339 allows after a time.
             let moment = DateTime::parse_from_rfc3339(&format!("2000-01-01T00:00:00{text}"));
             return moment.ok().map(|it| Zone::Fixed(*it.offset()));
         }
@@ -40,7 +40,8 @@ impl Zone {
         Some(Zone::Named(name, *rules))
     }
 
-    /// Reads a moment (RFC 3339), or a date, which is its first moment here.
+    /// Reads a moment (RFC 3339), or a date, which means its first moment in this zone. None for
+    /// years outside 1 to 9998.
     pub fn read(self, text: &str) -> Option<Timestamp> {
         let moment = match NaiveDate::parse_from_str(text, "%Y-%m-%d") {
             Ok(date) if YEARS.contains(&date.year()) => self.begin(date),
@@ -51,7 +52,7 @@ impl Zone {
         YEARS.contains(&moment_utc.year()).then_some(moment)
     }
 
-    /// RFC 3339 with this zone's offset, in whole seconds; `Z` for none.
+    /// RFC 3339 with this zone's offset, in whole seconds; `Z` if the offset is zero.
     pub fn rfc3339(self, at: Timestamp) -> String {
         self.local(at).to_rfc3339_opts(SecondsFormat::Secs, true)
     }
@@ -66,7 +67,7 @@ impl Zone {
         self.local(at).date_naive()
     }
 
-    /// How many seconds clocks are ahead of UTC at a second since the epoch.
+    /// How many seconds local clocks are ahead of UTC at `at`, in seconds since the epoch.
     fn offset(self, at: i64) -> i32 {
         match self {
             Zone::Fixed(offset) => offset.local_minus_utc(),
@@ -80,8 +81,8 @@ impl Zone {
     fn begin(self, date: NaiveDate) -> Timestamp {
         const DAY: i64 = 86_400;
         let midnight = date.and_time(NaiveTime::MIN).and_utc().timestamp();
-        // Clocks change once at the most within two days: midnight is by the one offset or by the
-        // other.
+        // Clocks change at most once within two days, so midnight has either the offset before it
+        // or the offset after it.
         let offsets = [midnight - DAY, midnight + DAY].map(|it| self.offset(it));
         let [before, behind] = offsets.map(|offset| midnight - i64::from(offset));
         let is_by = |at: i64, offset: i32| self.offset(at) == offset;
@@ -95,11 +96,11 @@ impl Zone {
         Timestamp::from_millis(first.saturating_mul(1_000))
     }
 
-    /// Where clocks leave the offset `old`, in `from..=to`: they jump over a midnight, and the date
-    /// begins there.
+    /// The second in `from..=to` at which clocks leave the offset `old`. They jump over midnight
+    /// there, and the date begins at that second.
     fn change(self, mut from: i64, mut to: i64, old: i32) -> i64 {
         while from < to {
-            // Rounded down before 1970 too, so that every round narrows the range.
+            // Rounds down before 1970 too, so that every round narrows the range.
             let middle = from + (to - from) / 2;
             if self.offset(middle) == old {
                 from = middle + 1;
@@ -132,14 +133,14 @@ impl std::fmt::Display for Zone {
 pub enum Granularity {
     /// An hour of UTC, as events are counted.
     Hour,
-    /// A day: of 23, 24 or 25 hours.
+    /// A day of the zone: usually 24 hours, 23 or 25 where clocks change.
     Day,
     /// A month of the calendar.
     Month,
 }
 
 impl Granularity {
-    /// Every grain.
+    /// Every granularity.
     pub const ALL: [Granularity; 3] = [Granularity::Hour, Granularity::Day, Granularity::Month];
 
     /// Its name.
@@ -151,8 +152,8 @@ impl Granularity {
         }
     }
 
-    /// Where a range begins that ends at `to` and that nobody has given a beginning: 48 hours, 30
-    /// days or 12 months, the last of which holds the moment before `to`.
+    /// The default beginning of a range that ends at `to`. The range spans 48 hours, 30 days or 12
+    /// months, and the last of these contains the moment before `to`.
     pub fn usual_from(self, zone: Zone, to: Timestamp) -> Timestamp {
         let last = Timestamp::from_millis(to.millis().saturating_sub(1));
         let date = zone.date(last);
@@ -167,8 +168,9 @@ impl Granularity {
         zone.begin(first.unwrap_or(date))
     }
 
-    /// Where the buckets of the range `from..to` begin, in order; the first begins where the range
-    /// does, if that lies within a day or month. None when there are more than `most`.
+    /// The beginnings of the buckets in `from..to`, in order. The first bucket of days or months
+    /// begins at `from`; the first of hours at the first whole hour from `from` on. None if there
+    /// are more than `most`.
     pub fn buckets(
         self,
         zone: Zone,
@@ -191,15 +193,15 @@ impl Granularity {
         Some(begins)
     }
 
-    /// Where the next bucket begins, seen from `at`.
+    /// The beginning of the first bucket after `at`.
     fn after(self, zone: Zone, at: Timestamp) -> Option<Timestamp> {
         if self == Granularity::Hour {
             let hour = at.millis().div_euclid(MILLIS_PER_HOUR) + 1;
             return Some(Timestamp::from_millis(hour * MILLIS_PER_HOUR));
         }
         let mut date = zone.date(at);
-        // Where a whole day was skipped, two dates begin at once: the one that never was has no
-        // bucket.
+        // Where a zone skipped a whole day, two dates begin at the same moment. The skipped date
+        // has no bucket.
         loop {
             date = match self {
                 Granularity::Month => first_of_month(date).checked_add_months(Months::new(1))?,
@@ -225,7 +227,7 @@ mod tests {
         Zone::parse(text).unwrap()
     }
 
-    /// The beginnings of the buckets as they are shown.
+    /// The beginnings of the buckets as text.
     fn shown(granularity: Granularity, zone: Zone, from: &str, to: &str) -> Vec<String> {
         let (from, to) = (zone.read(from).unwrap(), zone.read(to).unwrap());
         let begins = granularity.buckets(zone, from, to, 1_000).unwrap();
@@ -262,11 +264,11 @@ mod tests {
             // Clocks went from midnight to one; a whole day was skipped.
             ("America/Sao_Paulo", "2018-11-04", "2018-11-04T03:00:00Z"),
             ("Pacific/Apia", "2011-12-30", "2011-12-30T10:00:00Z"),
-            // Midnight came twice; midnight was gone back from and came an hour later.
+            // Midnight came twice; clocks went back at midnight, which came again an hour later.
             ("America/Havana", "2026-11-01", "2026-11-01T04:00:00Z"),
             ("America/Sao_Paulo", "2018-02-18", "2018-02-18T03:00:00Z"),
-            // Clocks went from half past eleven to half past midnight, and the date began with
-            // that.
+            // Clocks went from half past eleven to half past midnight, and the date began at that
+            // moment.
             ("America/Toronto", "1919-03-31", "1919-03-31T04:30:00Z"),
         ] {
             assert_eq!(begin(place, date), first, "{place}");

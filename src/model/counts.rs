@@ -1,45 +1,46 @@
-//! What was counted of events, and how long it is kept.
+//! The counts of events, and how long events and counts are kept.
 
 use std::time::Duration;
 
 use super::Sketch;
 
-/// What was counted in some hours, in the order of time. Hours without events are left out.
+/// The counts of some hours, in the order of time. Hours without events are left out.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EventCounts {
-    /// The names that occurred, each once, in no order.
+    /// The names that occurred, each once, in no particular order.
     pub names: Vec<String>,
     /// The hours.
     pub hours: Vec<HourCounts>,
 }
 
-/// What was counted in one hour.
+/// The counts of one hour.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HourCounts {
-    /// Hours since the epoch.
+    /// The hour, in hours since the epoch.
     pub hour: u32,
     /// How often each name occurred: exact.
     pub counts: Vec<NameCount>,
-    /// Whom the events were about: approximate.
+    /// The users that the events were about: approximate.
     pub users: Sketch,
 }
 
 /// How often one name occurred.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NameCount {
-    /// Its place in [`EventCounts::names`].
+    /// The index of the name in [`EventCounts::names`].
     pub name: u32,
     /// How many.
     pub count: u64,
 }
 
-/// How long events are kept.
+/// How long events and their counts are kept, and how much space events may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// The events themselves.
+    /// How long the events are kept.
     pub events: Duration,
-    /// What was counted of them.
+    /// How long their counts are kept.
     pub counts: Duration,
-    /// What all events may take in the database, in bytes; beyond it the oldest go.
+    /// The most space that events may take in the database, in bytes. Beyond it the oldest events
+    /// are removed.
     pub max_bytes: u64,
 }

@@ -1,28 +1,29 @@
-//! What the data take of the disk, and how much of it is written.
+//! How much space the data take on the disk, and how much is written each day.
 
 use serde::{Deserialize, Serialize};
 
-/// Days whose figures are kept.
+/// How many days of figures are kept.
 pub const DISK_DAYS: u32 = 30;
 
-/// One UTC day.
+/// The figures of one UTC day.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiskDay {
     /// Events that were stored.
     pub events: u64,
-    /// Bytes that were sent to the disk; none where the system does not say.
+    /// Bytes that were sent to the disk; none where the system does not report them.
     pub written_bytes: Option<u64>,
 }
 
-/// What the data take.
+/// How much space the data take, and the figures of the last days.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DiskUse {
-    /// Bytes of the database.
+    /// The size of the database, in bytes.
     pub disk_bytes: u64,
-    /// Bytes that are free where it lies.
+    /// Free space on the file system of the database, in bytes.
     pub free_bytes: u64,
-    /// Events that were ever stored.
+    /// Events that were ever stored, removed ones included.
     pub events_stored: u64,
-    /// The last days on which anything happened, by their number since the epoch, the oldest first.
+    /// The days of the last `DISK_DAYS` that have figures, by their number since the epoch, the
+    /// oldest first.
     pub days: Vec<(u32, DiskDay)>,
 }

@@ -1,4 +1,4 @@
-//! E-mail addresses: compared without case, shown as given.
+//! E-mail addresses: compared without ASCII case, shown as given.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,9 +6,9 @@ use super::{Invalid, limits};
 
 /// A checked e-mail address.
 ///
-/// Two addresses are the same account when their keys are equal. The key lowers ASCII letters and
-/// nothing else: folding Unicode would let a look-alike address claim somebody's account
-/// (CVE-2019-19844).
+/// Two addresses are the same account when their keys are equal. The key changes ASCII letters to
+/// lower case and nothing else: folding Unicode would let a look-alike address take over another
+/// person's account (CVE-2019-19844).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Email(String);
 
@@ -44,7 +44,7 @@ impl Email {
         &self.0
     }
 
-    /// What addresses are compared by.
+    /// The key for comparisons: the address with its ASCII letters in lower case.
     pub fn key(&self) -> String {
         self.0.to_ascii_lowercase()
     }

@@ -1,24 +1,24 @@
-//! Telemetry events.
+//! Telemetry events: to be stored, and as read back; and the identity of a repeated request.
 
 use super::{Digest, EventId, Invalid, Principal, Timestamp, UserId, limits};
 
-/// An event on its way in, borrowed from the request's body.
+/// An event to store, borrowed from the request's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewEvent<'a> {
-    /// What its reporter calls it: the same id from the same reporter, today or yesterday, is the
-    /// same event.
+    /// The reporter's id for it. An event with the same id from the same reporter on the same or
+    /// the previous UTC day is the same event.
     pub id: Option<EventId>,
     /// What happened.
     pub name: &'a str,
-    /// Whom it is about.
+    /// The user it is about.
     pub subject: UserId,
-    /// A JSON object, byte for byte as it came; none for a simple event.
+    /// A JSON object, byte for byte as received; none for a simple event.
     pub details: Option<&'a str>,
 }
 
 impl NewEvent<'_> {
-    /// Holds the event to the rules of the API: a name of 1 to 255 characters, details of at most
-    /// 16 KiB.
+    /// Checks the event against the rules of the API: a name of 1 to 255 characters, details of at
+    /// most 16 KiB.
     pub fn check(&self) -> Result<(), Invalid> {
         let short = self.name.len() <= limits::EVENT_NAME_CHARS;
         if self.name.is_empty() || (!short && self.name.chars().count() > limits::EVENT_NAME_CHARS)
@@ -46,20 +46,20 @@ pub struct Event {
     pub at: Timestamp,
     /// What happened.
     pub name: String,
-    /// Whom it is about; none if that account's number is no longer known.
+    /// The user it is about; none if that account's number is no longer known.
     pub subject: Option<UserId>,
-    /// Who reported it.
+    /// Who reported it; none if that account's number is no longer known.
     pub reporter: Option<Principal>,
-    /// Its details as they came.
+    /// Its details, byte for byte as received.
     pub details: Option<String>,
 }
 
-/// A promise to store a request once: its key, and what the request said.
+/// Identifies a request that must be stored only once, by its key and its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Idempotency {
     /// The digest of the key.
     pub key: Digest,
-    /// The digest of the body, to distinguish a repetition from a mistake.
+    /// The digest of the body: the same key with another body is a mistake, not a repetition.
     pub body: Digest,
 }
 

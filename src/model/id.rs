@@ -3,21 +3,22 @@
 use serde::{Deserialize, Serialize};
 use uuid::{Builder, Uuid};
 
-/// A user: a random UUID (RFC 9562, version 4), shown to the world.
+/// A user's public id: a random UUID (RFC 9562, version 4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct UserId(pub Uuid);
 
-/// A user's place in the order of signups. Short, so that an event can name its user in two bytes;
+/// A user's number in the order of signups. Short, so that an event can name its user in two bytes;
 /// never reused and never shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct UserNumber(pub u32);
 
-/// A token's public name: it tells tokens apart in lists and opens nothing. The first token of a
-/// family lends it its name.
+/// A token's public id. It distinguishes tokens in lists and grants no access. The id of a family
+/// is the id of its first token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TokenId(pub Uuid);
 
-/// The name that a reporter gave to an event, to distinguish a repetition from another one like it.
+/// The id that a reporter gave to an event. It distinguishes a repetition from another event that
+/// looks the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId(pub Uuid);
 

@@ -1,80 +1,82 @@
-//! Every fixed bound, with its reason. What an owner may want to change is a setting instead
+//! Every fixed bound, with its reason. Bounds that an owner may want to change are settings instead
 //! (`config`).
 
 use std::time::Duration;
 
-/// An address as SMTP can carry it (RFC 5321, 4.5.3.1.3).
+/// The longest e-mail address, in bytes: the longest that SMTP carries (RFC 5321, 4.5.3.1.3).
 pub const EMAIL_BYTES: usize = 254;
-/// A display name: what the APIs promise, counted in characters.
+/// The longest display name, in characters: the APIs promise it.
 pub const NAME_CHARS: usize = 255;
-/// A password, in characters: what the APIs promise.
+/// The longest password, in characters: the APIs promise it.
 pub const PASSWORD_CHARS: usize = 255;
-/// A password, in bytes: hashing must not be fed megabytes.
+/// The longest password, in bytes: hashing must not process megabytes.
 pub const PASSWORD_BYTES: usize = 1024;
-/// A user agent as it is kept: enough to tell devices apart. Longer ones are cut.
+/// The longest stored user agent, in bytes: enough to distinguish devices. Longer ones are cut.
 pub const USER_AGENT_BYTES: usize = 256;
-/// An invite code.
+/// The longest invite code, in characters.
 pub const INVITE_CHARS: usize = 255;
 
-/// An event's name, in characters: what the API promises.
+/// The longest name of an event, in characters: the API promises it.
 pub const EVENT_NAME_CHARS: usize = 255;
-/// One event's details as they came: what the API promises.
+/// The longest details of one event, in bytes as received: the API promises it.
 pub const EVENT_DETAILS_BYTES: usize = 16 * 1024;
-/// The name under which events are counted whose own name has no room among the counters.
+/// The name that stands for all events whose own name has no counter (`events.max_names`).
 pub const OTHER_NAMES: &str = "(other)";
-/// Events in one request: what the API promises. It bounds one step of the writer.
+/// The most events in one request: the API promises it. It bounds one step of the writer thread.
 pub const EVENTS_PER_REQUEST: usize = 10_000;
-/// An `Idempotency-Key`: a UUID and a bit.
+/// The longest `Idempotency-Key`, in bytes: room for a UUID and more.
 pub const IDEMPOTENCY_KEY_BYTES: usize = 255;
-/// How long an `Idempotency-Key` is remembered: what the API promises.
+/// How long an `Idempotency-Key` is remembered: the API promises it.
 pub const IDEMPOTENCY_LIFETIME: Duration = Duration::from_hours(24);
 
-/// Events of one page, if nothing else is asked for.
+/// The number of events in a page by default.
 pub const PAGE_EVENTS_USUAL: usize = 100;
-/// Events of one page at the most: it is built in memory.
+/// The most events in a page: it is built in memory.
 pub const PAGE_EVENTS_MOST: usize = 1_000;
 
-/// Buckets of one summary: enough for forty days by the hour, or for a chart as wide as a screen.
+/// The most buckets of one summary: enough for forty days by the hour, or for a chart as wide as a
+/// screen.
 pub const SUMMARY_BUCKETS: usize = 1_000;
-/// Names that a summary lists.
+/// The most names that a summary lists.
 pub const SUMMARY_NAMES: usize = 50;
-/// Numbers that a summary may gather, one for each bucket and name: it is built in memory, 16 bytes
-/// each.
+/// The most counts that a summary may hold, one for each bucket and name: it is built in memory, 16
+/// bytes each.
 pub const SUMMARY_CELLS: usize = 1_000_000;
-/// Hours that a summary reads at once: a week, so that many years take no more memory than one week
-/// does.
+/// The most hours that a summary reads at once: a week, so that many years need no more memory than
+/// one week.
 pub const SUMMARY_HOURS: u32 = 24 * 7;
-/// Exports that may run at once: each keeps a thread busy and a few hundred KiB in memory.
+/// The most exports at once: each uses a thread and a few hundred KiB of memory.
 pub const EXPORTS_AT_ONCE: usize = 4;
-/// An export's chunk: large enough that sending it costs little, small enough that a few of them
-/// wait in memory.
+/// The size of an export's chunk, in bytes: large enough that sending it costs little, small enough
+/// that a few can wait in memory.
 pub const EXPORT_CHUNK_BYTES: usize = 64 * 1024;
 
-/// Who may listen to events at once: what is stored is unpacked anew for each of them.
+/// The most live listeners at once: stored events are decoded separately for each.
 pub const LIVE_LISTENERS: usize = 16;
-/// What may wait for one listener, as it is stored. More is counted and not kept: all listeners
-/// together stay in four MiB.
+/// The most bytes of stored (compressed) events that may wait for one listener. Events beyond that
+/// are counted and dropped, so that the queues of all listeners stay within 4 MiB.
 pub const LIVE_BUFFER_BYTES: usize = 256 * 1024;
-/// Events that a listener who comes back is told of those that were stored meanwhile; further ones
-/// are counted.
+/// How many of the events stored in the meantime are read for a listener that reconnects, whether
+/// they match its query or not. Later ones are only counted.
 pub const LIVE_RESUME_EVENTS: usize = 10_000;
-/// What these may say in all, for they are held in memory.
+/// The most bytes of names and details among the matching ones of these events: they are held in
+/// memory.
 pub const LIVE_RESUME_BYTES: usize = 1024 * 1024;
 
-/// JSON deeper than this is refused: a parser that recurses must not be led off its stack.
+/// The deepest JSON that is accepted, in levels: a recursive parser must not overflow its stack.
 pub const JSON_DEPTH: usize = 128;
 
-/// A token's last use is written at most this often: reads must not become writes.
+/// The shortest time between two writes of a token's last use: reads must not become writes.
 pub const LAST_USE_INTERVAL: Duration = Duration::from_mins(1);
-/// Exchanged tokens that a family remembers, so that their reuse is noticed: a day and more of a
-/// client that behaves. It bounds what one that does not can make the store keep.
+/// The most exchanged tokens that a family keeps to detect their reuse: more than a day's worth for
+/// a normal client. It bounds how many tokens a misbehaving client can make the store keep.
 pub const RETIRED_PER_FAMILY: usize = 32;
-/// Two tabs that refresh one access token at once both get the same successor within this time.
+/// Two browser tabs that refresh the same access token within this time get the same successor.
 pub const REFRESH_GRACE: Duration = Duration::from_secs(10);
 
-/// A mail that could not be sent is tried again for this long, then given up.
+/// How long the sending of a mail is tried again before it is given up.
 pub const MAIL_LIFETIME: Duration = Duration::from_mins(30);
-/// The first wait before a mail is tried again; each further one is twice as long.
+/// The first wait before the sending of a mail is tried again; each further one is twice as long.
 pub const MAIL_RETRY: Duration = Duration::from_secs(15);
-/// Mails that may wait at once: a flood of reset requests must not fill the disk.
+/// The most mails that may wait at once: a flood of reset requests must not fill the disk.
 pub const OUTBOX_ENTRIES: usize = 10_000;

@@ -1,37 +1,37 @@
-//! Mail that is due. An entry remembers to whom a reset mail is owed, never a code: the sender
-//! draws the code.
+//! Mail in the outbox. An entry holds the address that a reset mail was requested for, never a
+//! code: the sender generates the code.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Timestamp, limits};
 
-/// The name of an entry of the outbox.
+/// The id of an entry of the outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct MailId(pub Uuid);
 
-/// A reset mail somebody asked for. Whether the address has an account is found out when it is
-/// sent, so that asking for a known and for an unknown address is the same work.
+/// A requested reset mail. The sender finds out whether the address has an account, so that a
+/// request for a known and for an unknown address is the same work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DueMail {
-    /// Its name.
+    /// Its id.
     pub id: MailId,
-    /// The key of the address that was typed.
+    /// The key of the requested address, as `Email::key` returns it.
     pub email_key: String,
-    /// When it was asked for.
+    /// When it was requested.
     pub asked_at: Timestamp,
-    /// When it is to be tried next.
+    /// When to try it next.
     pub due_at: Timestamp,
-    /// How often it was tried in vain.
+    /// How many attempts have failed.
     pub attempts: u32,
 }
 
 /// What to do with a mail that could not be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
-    /// Try again then.
+    /// Try again at this time.
     At(Timestamp),
-    /// It is too late to be of use.
+    /// Give up: the mail is too old to be useful.
     GiveUp,
 }
 

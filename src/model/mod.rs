@@ -1,6 +1,6 @@
-//! Plain values and pure decisions: no I/O, no clock, no HTTP, no storage. What holds for every
-//! backend and every API is decided here, and a value that could be built is a value that is right:
-//! `Email::parse` is the only way to an `Email`.
+//! Plain values and pure decisions: no I/O, no clock, no HTTP, no storage. Rules that hold for
+//! every backend and every API are here. A value that was built is valid: `Email::parse` is the
+//! only way to build an `Email`.
 
 mod account;
 mod calendar;
@@ -43,12 +43,12 @@ pub use token::{
     AccessClaims, Client, NewToken, Principal, Retired, Token, TokenKind, TokenStatus,
 };
 
-/// A value from outside that breaks a rule: which field, and what would be right.
+/// A value from outside that breaks a rule: the field, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid {
     /// The field as the caller knows it.
     pub field: Cow<'static, str>,
-    /// What is wrong with it, as the rest of a sentence that begins with the field.
+    /// What is wrong with it, as the rest of a sentence that starts with the field.
     pub why: String,
 }
 

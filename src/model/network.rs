@@ -1,8 +1,9 @@
-//! Whom a limit holds to account.
+//! The address under which the limits count a client.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// An IPv4 address as it is; of an IPv6 address the /64, which is one customer's.
+/// An IPv4 address as it is, also when it is mapped into IPv6; for an IPv6 address its /64 network,
+/// which belongs to one customer.
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),

@@ -1,21 +1,21 @@
-//! Questions about stored events, and where in the log an answer stands.
+//! Queries for stored events, and positions in the event log.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Event, Granularity, Principal, Timestamp, UserId, Zone};
 
-/// Where an event stands: events are ordered by when they were stored, then by their group, their
-/// block in it and their place in the block. No two have the same position, a position never
-/// changes, and what is stored later stands behind what was stored before, whatever the clock did
-/// in between.
+/// The position of an event in the log. Events are ordered by the moment of their block, then by
+/// their group of changes, their block in it and their place in the block. No two events have the
+/// same position, and a position never changes. An event that is stored later has a higher
+/// position, even if the clock was set back in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Position {
-    /// The moment of the block: that of its latest event, or of the block before if the clock was
-    /// set back.
+    /// The moment of the block: that of its latest event, or that of the block before if the clock
+    /// was set back.
     pub at: Timestamp,
-    /// The group that brought it.
+    /// The number of the group of changes that stored it.
     pub sequence: u64,
-    /// The block in the group.
+    /// The index of the block in the group.
     pub index: u32,
     /// The place in the block.
     pub place: u32,
@@ -35,7 +35,7 @@ impl Position {
         bytes
     }
 
-    /// What `to_bytes` was called on; none for anything but 24 bytes.
+    /// The position that `to_bytes` encoded; none unless there are exactly 24 bytes.
     pub fn from_bytes(bytes: &[u8]) -> Option<Position> {
         let (at, rest) = bytes.split_first_chunk()?;
         let (sequence, rest) = rest.split_first_chunk()?;
@@ -49,7 +49,7 @@ impl Position {
     }
 }
 
-/// Which way to read.
+/// The order of the events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// The newest first.
@@ -58,7 +58,7 @@ pub enum Order {
     Ascending,
 }
 
-/// Which events are asked for. What is none asks for all.
+/// Which events to read. A filter that is none matches all events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventQuery {
     /// Those of this name.
@@ -71,16 +71,16 @@ pub struct EventQuery {
     pub from: Option<Timestamp>,
     /// Those before this moment.
     pub to: Option<Timestamp>,
-    /// Which way to read.
+    /// The order of the events.
     pub order: Order,
-    /// Where an earlier page ended; reading goes on behind it.
+    /// Where an earlier page ended; reading resumes after it.
     pub after: Option<Position>,
-    /// How many at the most.
+    /// The most events to return.
     pub limit: usize,
 }
 
 impl EventQuery {
-    /// The one that asks for all events, in this order.
+    /// A query for all events, in this order.
     pub fn all(order: Order) -> EventQuery {
         EventQuery {
             name: None,
@@ -95,22 +95,22 @@ impl EventQuery {
     }
 }
 
-/// What is asked of the counters.
+/// A query for the counts of events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SummaryQuery {
     /// How long a bucket is.
     pub by: Granularity,
-    /// Where days and months begin at midnight.
+    /// The time zone in which days and months begin.
     pub zone: Zone,
     /// Events of this name; none: of all names.
     pub name: Option<String>,
-    /// The first moment.
+    /// The beginning of the range, inclusive.
     pub from: Timestamp,
-    /// The moment behind the last.
+    /// The end of the range, exclusive.
     pub to: Timestamp,
 }
 
-/// Which events are to be removed: those that fit everything that is said.
+/// Which events to remove: those that match every filter that is set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Erasure {
     /// Those of this name.
@@ -121,7 +121,7 @@ pub struct Erasure {
     pub before: Option<Timestamp>,
 }
 
-/// Some of the events that were asked for.
+/// A page of the events that match a query.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EventPage {
     /// The events, each with its position. There may be fewer than asked for, even none, although
@@ -129,29 +129,29 @@ pub struct EventPage {
     pub events: Vec<(Position, Event)>,
     /// Where this page ended; none: nothing follows.
     pub next: Option<Position>,
-    /// Blocks that should be in this page and could not be read: their events are missing from it.
+    /// Blocks of this page that could not be read: their events are missing from it.
     pub damaged_blocks: usize,
 }
 
-/// An event that is shown in passing, borrowed from where it lies. It says what an [`Event`] says.
+/// A borrowed view of a stored event: the fields of an [`Event`], and its position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventRow<'a> {
-    /// Where it stands.
+    /// Its position.
     pub position: Position,
     /// When it was stored.
     pub at: Timestamp,
     /// What happened.
     pub name: &'a str,
-    /// Whom it is about.
+    /// The user it is about; none if that account's number is no longer known.
     pub subject: Option<UserId>,
-    /// Who reported it.
+    /// Who reported it; none if that account's number is no longer known.
     pub reporter: Option<Principal>,
-    /// Its details as they came.
+    /// Its details, byte for byte as received.
     pub details: Option<&'a str>,
 }
 
 impl EventRow<'_> {
-    /// The event, to be kept.
+    /// An owned copy of the event.
     pub fn to_event(&self) -> Event {
         Event {
             at: self.at,
@@ -162,7 +162,7 @@ impl EventRow<'_> {
         }
     }
 
-    /// An event that is kept, shown in passing.
+    /// A borrowed view of an owned event.
     pub fn of(position: Position, event: &Event) -> EventRow<'_> {
         EventRow {
             position,
@@ -175,19 +175,19 @@ impl EventRow<'_> {
     }
 }
 
-/// Which events are listened for. What is none asks for all.
+/// Which events a listener receives. A filter that is none matches all events.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LiveQuery {
     /// Those of this name.
     pub name: Option<String>,
     /// Those about this user.
     pub subject: Option<UserId>,
-    /// The last event that was heard before: those that were stored since come first.
+    /// The last event that the listener received before; the events stored since then come first.
     pub after: Option<Position>,
 }
 
 impl LiveQuery {
-    /// Whether an event is listened for.
+    /// Whether the listener receives this event.
     pub fn matches(&self, event: &EventRow<'_>) -> bool {
         self.name.as_deref().is_none_or(|name| event.name == name)
             && (self.subject.is_none() || event.subject == self.subject)

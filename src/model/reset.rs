@@ -1,15 +1,15 @@
-//! Password reset codes, as they are kept.
+//! Password reset codes, as they are stored.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Timestamp, UserId};
 
-/// A code that is out in somebody's mail; it is found by its digest.
+/// A code that was mailed. The store finds it by its digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResetCode {
     /// Whose password it resets.
     pub user: UserId,
-    /// Until when.
+    /// When it expires.
     pub expires_at: Timestamp,
 }
 

@@ -1,15 +1,14 @@
-//! Secrets and their digests. A secret prints as `***` and wipes itself; what is stored and
-//! compared is its digest.
+//! Secrets, and the digests of secrets and requests. A secret prints as `***` and wipes its memory.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use zeroize::Zeroizing;
 
-/// A password, token or code on its way through.
+/// A password, token or code. It prints as `***`, and its memory is wiped when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes `text` in; it is wiped when the secret is dropped.
+    /// Wraps `text`, which is wiped when the secret is dropped.
     pub fn new(text: impl Into<String>) -> Secret {
         Secret(Zeroizing::new(text.into()))
     }
@@ -32,7 +31,8 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
-/// The SHA-256 of a secret: how it is known at rest.
+/// The SHA-256 digest of a secret or of a request. The store finds tokens, codes and repeated
+/// requests by their digests.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Digest(pub [u8; 32]);
 

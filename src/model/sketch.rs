@@ -1,22 +1,22 @@
-//! How many different users there are, without remembering which: a `HyperLogLog` sketch (Flajolet,
+//! Counts distinct users approximately, without storing which: a `HyperLogLog` sketch (Flajolet,
 //! Fusy, Gandouet and Meunier, 2007) with the estimator of Ertl ("New cardinality estimation
 //! algorithms for `HyperLogLog` sketches", arXiv:1702.01284, algorithm 6), which needs no table of
 //! corrections and no switch between small and large numbers.
 //!
-//! 256 registers: the standard error is 1.04 / √256 = 6.5 %. Two users share a register now and
-//! then, so even a few users are counted exactly nearly always, and not always.
+//! 256 registers: the standard error is 1.04 / √256 = 6.5 %. A few users are nearly always counted
+//! exactly, but not always, because two of them may share a register.
 
 use super::UserNumber;
 
 /// Registers of a sketch.
 const REGISTERS: usize = 256;
-/// The highest rank, so that a rank takes five bits. Only one user in two thousand million would
-/// have a higher one.
+/// The highest rank, so that a rank takes five bits. Only one user in two thousand million has a
+/// higher one.
 const TOP_RANK: u8 = 31;
 /// Bytes of the dense form: eight ranks of five bits in five bytes.
 const DENSE_BYTES: usize = REGISTERS / 8 * 5;
 
-/// What a sketch notes of one user: equal users leave equal marks.
+/// The mark of one user in a sketch: the same user always has the same mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mark {
     /// Which register.
@@ -36,8 +36,8 @@ impl Mark {
     }
 }
 
-/// The finalizer of `SplitMix64` (Steele, Lea and Flood, 2014): numbers in a row come out as if
-/// drawn by lot. Sketches are stored, so it never changes.
+/// The finalizer of `SplitMix64` (Steele, Lea and Flood, 2014): consecutive numbers give results
+/// that look random. Sketches are stored, so this function must never change.
 fn mixed(number: u32) -> u64 {
     let mut mixed = (u64::from(number) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -45,10 +45,10 @@ fn mixed(number: u32) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// A set of users of which only the size is known, and that approximately.
+/// A set of users that knows only its own approximate size.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sketch {
-    /// The highest rank that each register saw; 0: none.
+    /// The highest rank in each register; 0: none.
     ranks: [u8; REGISTERS],
 }
 
@@ -67,7 +67,7 @@ impl std::fmt::Debug for Sketch {
 }
 
 impl Sketch {
-    /// Adds the user who left this mark. True when that changed anything.
+    /// Adds the user with this mark. True if the sketch changed.
     pub fn add(&mut self, mark: Mark) -> bool {
         match self.ranks.get_mut(usize::from(mark.register)) {
             Some(rank) if *rank < mark.rank => {
@@ -78,14 +78,14 @@ impl Sketch {
         }
     }
 
-    /// Adds everybody who is in the other one.
+    /// Adds all users of the other sketch.
     pub fn unite(&mut self, other: &Sketch) {
         for (rank, theirs) in self.ranks.iter_mut().zip(&other.ranks) {
             *rank = (*rank).max(*theirs);
         }
     }
 
-    /// How many users there are, within some 6.5 % (one standard error).
+    /// The approximate number of users; the standard error is 6.5 %.
     pub fn users(&self) -> u64 {
         let mut with_rank = [0_u32; TOP_RANK as usize + 1];
         for rank in &self.ranks {
@@ -110,8 +110,8 @@ impl Sketch {
         whole
     }
 
-    /// The sketch in at most 160 bytes: pairs of register and rank while that is shorter, five bits
-    /// a register from then on.
+    /// Encodes the sketch in at most 160 bytes: as pairs of register and rank while that is
+    /// shorter, otherwise as five bits per register.
     pub fn to_bytes(&self) -> Vec<u8> {
         let pairs: Vec<u8> = (0..=u8::MAX)
             .zip(self.ranks)
@@ -132,7 +132,7 @@ impl Sketch {
             .collect()
     }
 
-    /// What `to_bytes` was called on; none for bytes that it never makes.
+    /// Decodes the output of `to_bytes`; none for a wrong length or an invalid pair.
     pub fn from_bytes(bytes: &[u8]) -> Option<Sketch> {
         let mut sketch = Sketch::default();
         if bytes.len() == DENSE_BYTES {
@@ -161,7 +161,7 @@ impl Sketch {
     }
 }
 
-/// The share of users that registers without any stand for.
+/// Ertl's σ: the correction for registers without a rank.
 fn sigma(empty: f64) -> f64 {
     if empty >= 1.0 {
         return f64::INFINITY;
@@ -178,7 +178,7 @@ fn sigma(empty: f64) -> f64 {
     }
 }
 
-/// The share of users that registers at the top rank stand for.
+/// Ertl's τ: the correction for registers with the highest rank.
 fn tau(below: f64) -> f64 {
     if below <= 0.0 || below >= 1.0 {
         return 0.0;
@@ -195,7 +195,7 @@ fn tau(below: f64) -> f64 {
     }
 }
 
-/// Whether a sum that converges has stopped to change: its further terms are lost in the last bit.
+/// Whether a converging sum has stopped changing: further terms are below its last bit.
 fn is_settled(before: f64, after: f64) -> bool {
     (before - after).abs() <= after.abs() * f64::EPSILON
 }
@@ -223,7 +223,8 @@ mod tests {
     #[test]
     fn many_users_are_counted_within_the_error_that_is_promised() {
         for users in [50_u32, 200, 1_000, 20_000, 500_000] {
-            // The standard error over many sketches, and no sketch beyond four of them.
+            // Checks the standard error over many sketches, and that no sketch is off by four of
+            // them.
             let (mut squares, rounds) = (0.0, 40);
             for round in 0..rounds {
                 let first = round * users;

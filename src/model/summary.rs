@@ -1,21 +1,21 @@
-//! From hours to a summary: which bucket an hour belongs to, and which names are listed.
+//! Builds a summary from hourly counts: assigns hours to buckets and chooses the names to list.
 
 use std::collections::HashMap;
 
 use super::{EventCounts, HourCounts, NameCount, Sketch, Timestamp};
 
-/// What was counted, in buckets.
+/// The counts of events, in buckets of time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
-    /// All events.
+    /// The number of all events.
     pub total: u64,
-    /// About so many users the events were.
+    /// The approximate number of users that the events were about.
     pub users: u64,
     /// The most frequent names and how often each occurred, the most frequent first.
     pub names: Vec<(String, u64)>,
     /// How many further names there were.
     pub more_names: usize,
-    /// The buckets, in the order of time; empty ones too.
+    /// The buckets, in the order of time, including empty ones.
     pub buckets: Vec<Bucket>,
 }
 
@@ -24,24 +24,24 @@ pub struct Summary {
 pub struct Bucket {
     /// Where it begins; it ends where the next one begins.
     pub from: Timestamp,
-    /// All of its events.
+    /// The number of its events.
     pub count: u64,
-    /// About so many users they were.
+    /// The approximate number of users that they were about.
     pub users: u64,
-    /// How often each name of [`Summary::names`] occurred, by its place there; those that did not
-    /// are left out.
+    /// How often each name of [`Summary::names`] occurred, by its index there; names that did not
+    /// occur are left out.
     pub names: Vec<(usize, u64)>,
 }
 
-/// A summary in the making. Hours come in the order of time.
+/// Builds a summary. Hours must be added in the order of time.
 pub struct SummaryBuilder {
     /// The first hour of each bucket.
     first_hours: Vec<u32>,
     buckets: Vec<Bucket>,
-    /// The bucket whose hours are coming in.
+    /// The bucket that hours are being added to.
     open: usize,
     open_users: Sketch,
-    /// By the number of the name.
+    /// The counts of the open bucket, by the number of the name.
     open_counts: Vec<u64>,
     numbers: HashMap<String, usize>,
     totals: Vec<u64>,
@@ -50,7 +50,7 @@ pub struct SummaryBuilder {
 }
 
 impl SummaryBuilder {
-    /// An empty summary whose buckets begin here.
+    /// An empty summary whose buckets begin at these moments.
     pub fn new(begins: &[Timestamp]) -> SummaryBuilder {
         let bucket = |from: &Timestamp| Bucket {
             from: *from,
@@ -69,12 +69,12 @@ impl SummaryBuilder {
         }
     }
 
-    /// How many numbers it has gathered so far, one for each bucket and name that occurred in it.
+    /// How many counts the closed buckets hold, one for each bucket and name that occurred in it.
     pub fn cells(&self) -> usize {
         self.cells
     }
 
-    /// Adds hours that come after all those that were added before.
+    /// Adds hours, which must come after all those that were added before.
     pub fn add(&mut self, counted: EventCounts) {
         let numbers: Vec<usize> = counted
             .names
@@ -131,7 +131,7 @@ impl SummaryBuilder {
         self.users.unite(&std::mem::take(&mut self.open_users));
     }
 
-    /// The summary, which tells of the `most` most frequent names.
+    /// The summary; it lists the `most` most frequent names.
     pub fn finish(mut self, most: usize) -> Summary {
         self.close_bucket();
         let counts = self
@@ -212,10 +212,10 @@ mod tests {
     }
 
     #[test]
-    fn the_most_frequent_names_are_told_and_the_rest_is_counted() {
+    fn the_most_frequent_names_are_listed_and_the_rest_is_counted() {
         let mut builder = SummaryBuilder::new(&[at(1, 0), at(2, 0)]);
         builder.add(counted(&["b", "c"], vec![hour(1, &[(0, 2), (1, 1)], 0..4)]));
-        // The same names, numbered otherwise.
+        // The same names with other numbers.
         let later = vec![hour(2, &[(0, 1), (1, 2), (2, 1)], 2..6)];
         builder.add(counted(&["c", "a", "b"], later));
         assert_eq!(builder.cells(), 2, "the last bucket is not closed yet");

@@ -29,17 +29,17 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
-    /// Whole hours since the epoch: the grain of the event counters.
+    /// Whole hours since the epoch, as events are counted; 0 before the epoch.
     pub fn hour(self) -> u32 {
         u32::try_from(self.0.div_euclid(MILLIS_PER_HOUR)).unwrap_or(0)
     }
 
-    /// The first whole hour since the epoch that begins here or later.
+    /// The number of the first whole hour that begins at this moment or later.
     pub fn hour_ahead(self) -> u32 {
         Timestamp(self.0.saturating_add(MILLIS_PER_HOUR - 1)).hour()
     }
 
-    /// The moment with which the hour of this number begins.
+    /// The moment at which the hour with this number begins.
     pub fn of_hour(hour: u32) -> Timestamp {
         Timestamp(i64::from(hour) * MILLIS_PER_HOUR)
     }
@@ -49,7 +49,7 @@ impl Timestamp {
         self.hour() / 24
     }
 
-    /// The midnight with which the day of this number begins, in UTC.
+    /// The midnight at which the day with this number begins, in UTC.
     pub fn of_day(day: u32) -> Timestamp {
         Timestamp(i64::from(day) * 24 * MILLIS_PER_HOUR)
     }
@@ -79,7 +79,7 @@ impl Timestamp {
         Timestamp(self.0.saturating_sub(millis_of(span)))
     }
 
-    /// How long ago `earlier` was; nothing if it lies ahead.
+    /// The time since `earlier`; zero if `earlier` is the later one.
     pub fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
@@ -98,7 +98,7 @@ impl Timestamp {
             .to_rfc3339_opts(SecondsFormat::Millis, true)
     }
 
-    /// Reads RFC 3339, or a date alone, which is its midnight in UTC.
+    /// Reads RFC 3339, or a date alone, which means its midnight in UTC.
     pub fn parse(text: &str) -> Option<Timestamp> {
         let millis = match NaiveDate::parse_from_str(text, "%Y-%m-%d") {
             Ok(date) => date.and_time(NaiveTime::MIN).and_utc().timestamp_millis(),

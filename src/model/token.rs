@@ -1,4 +1,4 @@
-//! Tokens: what they are, whose they are, and whether they are good.
+//! Tokens: their kinds, their holders, and whether they are live.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Digest, Timestamp, TokenId, UserId, limits};
 
-/// Which API issued a token. It decides how the token is renewed, never what it opens.
+/// Which API issued a token. It decides how the token is renewed, never what the token may access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TokenKind {
     /// Token API: the administrator's.
@@ -16,18 +16,18 @@ pub enum TokenKind {
     Hub,
     /// Angen API, with a renewal code.
     Angen,
-    /// Ephemeride API; its lifetime begins anew with each use.
+    /// Ephemeride API; its lifetime starts again with each use.
     Session,
     /// Core API: a JWT, renewed in families.
     Access,
 }
 
-/// Who acts with a token. What a token opens follows from this alone.
+/// The holder of a token. It alone decides what the token may access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Principal {
     /// The administrator of the configuration file.
     Admin,
-    /// Whoever knows a hub password.
+    /// Any client that knows a hub password.
     Hub,
     /// An account.
     User(UserId),
@@ -43,17 +43,17 @@ impl std::fmt::Display for Principal {
     }
 }
 
-/// Where a token was asked for from.
+/// The client that requested a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Client {
     /// The client's address.
     pub address: IpAddr,
-    /// What it calls itself, cut to a bounded length.
+    /// Its user agent, cut to `USER_AGENT_BYTES`.
     pub user_agent: String,
 }
 
 impl Client {
-    /// A client; an absent or empty user agent is `unknown`.
+    /// A client; an absent or empty user agent becomes `unknown`.
     pub fn new(address: IpAddr, user_agent: Option<&str>) -> Client {
         let text = user_agent
             .map(str::trim)
@@ -67,29 +67,30 @@ impl Client {
     }
 }
 
-/// A token as it is kept, found by the digest of its secret.
+/// A stored token. The store finds it by the digest of its secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Token {
-    /// Its public name.
+    /// Its public id.
     pub id: TokenId,
-    /// The tokens that came of one login by renewing.
+    /// Its family: for access tokens, the id of the first token of the login, which every refresh
+    /// keeps; for other kinds, its own id.
     pub family: TokenId,
     /// Which API issued it.
     pub kind: TokenKind,
-    /// Who acts with it.
+    /// Its holder.
     pub holder: Principal,
     /// The holder's epoch when it was issued.
     pub epoch: u32,
     /// When it was issued.
     pub issued_at: Timestamp,
-    /// From when on it opens nothing.
+    /// When it expires: from then on it grants no access.
     pub expires_at: Timestamp,
-    /// Until when it may be exchanged for a new one; `expires_at` where the kind knows no such
-    /// time.
+    /// Until when it may be exchanged for a new one; later than `expires_at` only for access
+    /// tokens.
     pub refreshable_until: Timestamp,
-    /// When it was last used, to the minute.
+    /// When it was last used; written at most once a minute.
     pub last_used_at: Timestamp,
-    /// Where it was issued to.
+    /// The client that it was issued to.
     pub client: Client,
     /// Angen: the digest of its renewal code.
     pub renewal: Option<Digest>,
@@ -97,40 +98,41 @@ pub struct Token {
     pub retired: Option<Retired>,
 }
 
-/// What became of a token that was exchanged for another.
+/// The exchange of a token for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retired {
-    /// When.
+    /// When the token was exchanged.
     pub at: Timestamp,
-    /// The digest of the token that came of it.
+    /// The digest of the token that it was exchanged for.
     pub successor: Digest,
 }
 
-/// A token that is about to be issued.
+/// A token to issue.
 #[derive(Debug, Clone)]
 pub struct NewToken {
     /// The digest of its secret.
     pub digest: Digest,
-    /// The token, but for family and epoch, which the store settles: the family is the token's own
-    /// id unless it is exchanged for another, the epoch is the holder's.
+    /// The token, with its own id as its family. In an exchange the store replaces holder and epoch
+    /// by those of the old token and, for access tokens, also the family.
     pub token: Token,
 }
 
-/// What a token that was found is good for.
+/// The status of a stored token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenStatus {
-    /// It opens what its holder may open.
+    /// It grants the access of its holder.
     Live,
-    /// It was good once.
+    /// It has expired.
     Expired,
-    /// It was ended: by its holder, by a new password, or by an exchange.
+    /// It was ended: by a higher epoch of its holder (as after a new password), by an exchange, or
+    /// because its holder is deleted or disabled.
     Revoked,
 }
 
 impl Token {
-    /// The one judgement on a token: kind, epoch, exchange and expiry. `epoch` is its holder's now,
-    /// or `None` when the holder is gone or disabled. An exchanged token lives on for the refresh
-    /// grace, so that a second tab is not thrown out.
+    /// Whether the token is live, from epoch, exchange and expiry. `epoch` is its holder's now, or
+    /// `None` if the holder is deleted or disabled. An exchanged token stays live for
+    /// `REFRESH_GRACE`, so that a second browser tab is not logged out.
     pub fn status(&self, epoch: Option<u32>, now: Timestamp) -> TokenStatus {
         let exchanged = self
             .retired
@@ -144,7 +146,7 @@ impl Token {
         }
     }
 
-    /// Whether a use at `now` should be written down.
+    /// Whether to write down a use at `now`: at most once in `LAST_USE_INTERVAL`.
     pub fn is_worth_touching(&self, now: Timestamp) -> bool {
         now.since(self.last_used_at) >= limits::LAST_USE_INTERVAL
     }
@@ -161,26 +163,26 @@ impl Token {
         token
     }
 
-    /// From when on nothing can come of it and it may be forgotten.
+    /// From when on it can be neither used nor exchanged, and may be removed.
     pub fn forgettable_at(&self) -> Timestamp {
         self.expires_at.max(self.refreshable_until)
     }
 }
 
-/// The claims of an access token (RFC 7519, section 4.1). Rendered and signed they always give the
-/// same text, for Ed25519 draws no randomness: a successor can be handed out twice without being
-/// kept.
+/// The claims of an access token (RFC 7519, section 4.1). The same claims always give the same
+/// signed text, because Ed25519 uses no randomness: a successor can be sent twice although its text
+/// is not stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AccessClaims<'a> {
     /// Who issued it.
     pub iss: &'a str,
-    /// Whom it is about: the user's id.
+    /// The subject: the user's id.
     pub sub: String,
-    /// The token's public name.
+    /// The token's public id.
     pub jti: TokenId,
-    /// Issued at, in seconds.
+    /// When it was issued, in seconds since the epoch.
     pub iat: i64,
-    /// Expires at, in seconds.
+    /// When it expires, in seconds since the epoch.
     pub exp: i64,
 }
 

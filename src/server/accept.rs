@@ -1,5 +1,5 @@
-//! The accept loop. It never ends by itself: whatever goes wrong with one connection, or with the
-//! machine, passes.
+//! The accept loop. It never ends by itself: it continues after any error of a connection or of the
+//! machine.
 
 use std::io::Error;
 use std::sync::Arc;
@@ -11,15 +11,16 @@ use tokio::time::sleep;
 
 use super::connection::{self, ServerContext};
 
-/// How long to wait when the machine is out of descriptors or memory: accepting again at once would
-/// fail again.
+/// How long to wait after a failed accept, for example when the machine is out of descriptors or
+/// memory: accepting again at once would fail again.
 const PAUSE: Duration = Duration::from_millis(50);
-/// How many connections to spare then.
+/// How many idle connections to close when descriptors or memory run out.
 const RELIEF: usize = 16;
-/// After so many connections without trouble, new trouble is worth a line in the log again.
+/// Number of connections without an error after which the next error is logged again.
 const CALM: u32 = 1000;
 
-/// Accepts for ever. Each connection is a task of its own, which holds a clone of `alive`.
+/// Accepts connections for ever. Each connection runs in its own task, which holds a clone of
+/// `alive`.
 pub(super) async fn run(socket: TcpListener, context: Arc<ServerContext>, alive: Sender<()>) {
     let mut since_trouble = CALM;
     loop {
@@ -51,7 +52,7 @@ pub(super) async fn run(socket: TcpListener, context: Arc<ServerContext>, alive:
     }
 }
 
-/// Whether a connection less would help.
+/// Whether the error means that descriptors or memory ran out, so that closing connections helps.
 fn is_exhaustion(error: &Error) -> bool {
     use rustix::io::Errno;
     let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];

@@ -1,4 +1,4 @@
-//! One connection, from its first byte to its end.
+//! Serves one connection, from its first byte to its end.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -19,11 +19,11 @@ use super::connection_pool::{ConnectionPool, Slot};
 use crate::http::Dispatcher;
 use crate::model::network;
 
-/// The longest head of a request: beyond it, 431. It also bounds what hyper buffers for a
+/// Longest request head; a longer one is answered with 431. Also bounds hyper's buffer for each
 /// connection.
 const HEAD_BYTES: usize = 32 * 1024;
 
-/// What all connections share.
+/// State that all connections share.
 pub(super) struct ServerContext {
     pub(super) pool: Arc<ConnectionPool>,
     pub(super) dispatcher: Arc<Dispatcher>,
@@ -35,8 +35,8 @@ impl ServerContext {
     pub(super) fn new(dispatcher: Arc<Dispatcher>, tls: Option<TlsAcceptor>) -> ServerContext {
         let limits = &dispatcher.config().limits;
         let mut http = Builder::new();
-        // Without a timer hyper's timeout is inert. It also ends connections that are kept alive
-        // and say nothing.
+        // Without a timer hyper ignores its timeout. The timeout also closes idle keep-alive
+        // connections.
         http.timer(TokioTimer::new())
             .header_read_timeout(limits.header_timeout)
             .max_header_size(HEAD_BYTES)
@@ -50,8 +50,8 @@ impl ServerContext {
         }
     }
 
-    /// A place for a connection from `peer`, if its network has not too many. A trusted proxy
-    /// speaks for many and has no such bound.
+    /// Reserves a slot for a connection from `peer`; `None` if its network has too many. A trusted
+    /// proxy serves many clients and is exempt from this limit.
     pub(super) fn admit(&self, peer: SocketAddr) -> Option<(Slot, Receiver<()>)> {
         let address = peer.ip().to_canonical();
         let trusted = &self.dispatcher.config().server.trusted_proxies;
@@ -64,8 +64,8 @@ impl ServerContext {
     }
 }
 
-/// Serves a connection to its end. Until its first byte it costs a task and little more: hyper's
-/// buffers, and those of TLS, come after it.
+/// Serves a connection to its end. Until its first byte it costs little more than a task: the
+/// buffers of hyper and TLS are allocated afterwards.
 pub(super) async fn run(
     context: Arc<ServerContext>,
     stream: TcpStream,
@@ -79,12 +79,12 @@ pub(super) async fn run(
         return;
     }
     prepare(&stream, context.dispatcher.config().limits.body_timeout);
-    // Boxed, so that a silent connection's task has not its size.
+    // Boxed, so that the task of a silent connection stays small.
     Box::pin(serve_stream(&context, stream, peer, &slot, finish)).await;
 }
 
-/// Answers go out at once; and a client that does not take them loses its connection in the time it
-/// has for sending.
+/// Sends answers without delay (`TCP_NODELAY`). On Linux, also closes the connection of a client
+/// that does not accept data for `patience`, which is also its time to send a body.
 fn prepare(stream: &TcpStream, patience: Duration) {
     let millis = u32::try_from(patience.as_millis()).unwrap_or(u32::MAX);
     let set = stream

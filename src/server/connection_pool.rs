@@ -1,5 +1,6 @@
-//! How many connections there may be, and which must go when there are too many. A connection is
-//! silent until its first byte; silent ones are cheap and may be many, the others are few.
+//! Limits the number of connections and chooses which to close when there are too many. A
+//! connection is silent until its first byte and active afterwards. Silent ones are cheap, so the
+//! limit for them is higher.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -11,20 +12,20 @@ use tokio::task::AbortHandle;
 
 use crate::sync::lock;
 
-/// For each connection that may be active, so many may be silent.
+/// Number of silent connections allowed for each active connection allowed.
 const SILENT_FOR_EACH_ACTIVE: usize = 4;
 
-/// The pulse of a connection with a request under way.
+/// The `last_active` value of a connection with a request in progress.
 const BUSY: u64 = u64::MAX;
 
-/// All connections there are.
+/// All open connections.
 pub(super) struct ConnectionPool {
     active_cap: usize,
     network_cap: usize,
     table: Mutex<Table>,
-    /// Counts signs of life, so that they can be ordered without a clock.
+    /// Counts activity, so that connections can be ordered by last use without a clock.
     activity_clock: AtomicU64,
-    /// Connections that wait for a place among the active, and what wakes one of them.
+    /// Number of connections that wait to become active; `freed` wakes one of them.
     waiting: AtomicUsize,
     freed: Notify,
 }
@@ -39,30 +40,30 @@ struct Table {
 
 struct Entry {
     network: Option<IpAddr>,
-    /// Its last sign of life, or `BUSY`.
+    /// The value of `activity_clock` at its last activity, or `BUSY`.
     last_active: Arc<AtomicU64>,
     task: Option<AbortHandle>,
     finish: Option<oneshot::Sender<()>>,
 }
 
-/// A connection's place. Dropping it gives it back.
+/// A connection's slot in the pool. Dropping it frees the slot.
 pub(super) struct Slot {
     pool: Arc<ConnectionPool>,
     serial: u64,
     last_active: Arc<AtomicU64>,
 }
 
-/// A request that is under way until this is dropped.
+/// Marks a request as in progress until this is dropped.
 pub(super) struct Busy<'a>(Option<&'a Slot>);
 
-/// As [`Busy`], for an answer that is still on its way when its request has been dealt with.
+/// As [`Busy`], for a stream that continues after the handler has returned.
 pub(super) struct Streaming {
     pool: Arc<ConnectionPool>,
     last_active: Arc<AtomicU64>,
 }
 
 impl ConnectionPool {
-    /// Room for `active_cap` connections that speak, and `network_cap` of each network.
+    /// A pool for `active_cap` active connections, and `network_cap` connections of each network.
     pub(super) fn new(active_cap: usize, network_cap: usize) -> Arc<ConnectionPool> {
         Arc::new(ConnectionPool {
             active_cap,
@@ -74,8 +75,9 @@ impl ConnectionPool {
         })
     }
 
-    /// A place for a silent connection, and what tells it to finish; none if its network has its
-    /// share. Where all silent ones are taken, the oldest goes.
+    /// Reserves a slot for a silent connection; the receiver signals that the connection should
+    /// finish. `None` if its network is at its limit. If there are too many silent connections, the
+    /// oldest is closed.
     pub(super) fn admit(
         self: &Arc<ConnectionPool>,
         network: Option<IpAddr>,
@@ -113,7 +115,7 @@ impl ConnectionPool {
         ))
     }
 
-    /// Says which task the connection is.
+    /// Records the task of a connection, so that the pool can abort it.
     pub(super) fn attach(&self, serial: u64, task: AbortHandle) {
         let mut table = self.table();
         let Table { silent, active, .. } = &mut *table;
@@ -122,8 +124,8 @@ impl ConnectionPool {
         }
     }
 
-    /// Drops up to `count` connections without a request, silent ones first, then those that are
-    /// idle for longest.
+    /// Closes up to `count` connections without a request: silent ones first, then those idle the
+    /// longest.
     pub(super) fn evict_idle(&self, count: usize) {
         let mut table = self.table();
         for _ in 0..count {
@@ -133,8 +135,8 @@ impl ConnectionPool {
         }
     }
 
-    /// Tells every connection to finish what is under way and end. Silent ones have nothing under
-    /// way.
+    /// Asks every active connection to finish its current request and close. Closes silent ones at
+    /// once: they have no request.
     pub(super) fn finish(&self) {
         let mut table = self.table();
         while table.drop_oldest_silent() {}
@@ -143,12 +145,12 @@ impl ConnectionPool {
             .values_mut()
             .filter_map(|entry| entry.finish.take())
         {
-            // One that ended in this moment does not hear it, and need not.
+            // A connection that has just ended no longer receives the signal and does not need it.
             let _ = finish.send(());
         }
     }
 
-    /// Ends every connection as it stands.
+    /// Aborts every active connection at once.
     pub(super) fn abort(&self) {
         for task in self
             .table()
@@ -160,8 +162,9 @@ impl ConnectionPool {
         }
     }
 
-    /// Moves a connection among the active, if there is room or can be made; none if it was dropped
-    /// meanwhile.
+    /// Makes a silent connection active, if there is room or an idle one can be closed.
+    /// `Some(false)` if all active connections are busy; `None` if the pool has closed this one in
+    /// the meantime.
     fn try_promote(&self, serial: u64) -> Option<bool> {
         let mut table = self.table();
         if !table.silent.contains_key(&serial) {
@@ -179,7 +182,7 @@ impl ConnectionPool {
         self.activity_clock.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Marks a connection as without a request, from now on.
+    /// Marks a connection as idle from now on.
     fn rest(&self, last_active: &AtomicU64) {
         last_active.store(self.tick(), Ordering::SeqCst);
         self.wake_one();
@@ -203,8 +206,8 @@ impl Table {
             .is_some_and(|(_, entry)| self.drop_entry(entry))
     }
 
-    /// Drops the active connection that has been without a request for longest; false if all have
-    /// one.
+    /// Closes the active connection that has been idle the longest. False if none is idle; a
+    /// connection without an attached task does not count.
     fn evict_idlest(&mut self) -> bool {
         let idle = self.active.iter().filter(|(_, entry)| entry.task.is_some());
         let last_active =
@@ -237,13 +240,13 @@ impl Table {
 }
 
 impl Slot {
-    /// Its number in the order of arrival.
+    /// The connection's number, in order of arrival.
     pub(super) fn serial(&self) -> u64 {
         self.serial
     }
 
-    /// Waits for a place among the active; it goes to the one that has been idle for longest if
-    /// need be. False if this connection had to make room itself.
+    /// Waits until this connection becomes active; closes the longest idle active connection if
+    /// necessary. False if the pool has closed this connection in the meantime.
     pub(super) async fn promote(&self) -> bool {
         let pool = &self.pool;
         if let Some(done @ true) = pool.try_promote(self.serial) {
@@ -251,7 +254,7 @@ impl Slot {
         }
         let _waiting = Waiting::among(pool);
         loop {
-            // A wake-up that comes between the two lines is kept for the second.
+            // `Notify` stores a wake-up that arrives between `try_promote` and `notified`.
             match pool.try_promote(self.serial) {
                 None => return false,
                 Some(true) => return true,
@@ -260,7 +263,7 @@ impl Slot {
         }
     }
 
-    /// Marks a request as under way: its connection is not dropped for others.
+    /// Marks a request as in progress: the pool does not close its connection to make room.
     pub(super) fn busy(&self) -> Busy<'_> {
         self.last_active.store(BUSY, Ordering::Relaxed);
         Busy(Some(self))
@@ -288,7 +291,8 @@ impl Drop for Busy<'_> {
 }
 
 impl Busy<'_> {
-    /// The same for longer than the borrow of the place; none if this has been asked for already.
+    /// Keeps the connection marked as busy without borrowing the slot; `None` if the mark was
+    /// already taken.
     pub(super) fn outlasting(mut self) -> Option<Streaming> {
         let slot = self.0.take()?;
         Some(Streaming {
@@ -304,7 +308,7 @@ impl Drop for Streaming {
     }
 }
 
-/// Counts a connection as waiting, also when its wait is given up.
+/// Counts a connection as waiting; the count is correct even if the wait is cancelled.
 struct Waiting<'a>(&'a ConnectionPool);
 
 impl Waiting<'_> {
@@ -317,7 +321,7 @@ impl Waiting<'_> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::SeqCst);
-        // It may have been woken and given up in the same moment: the wake-up is for somebody.
+        // The wait may be cancelled just after its wake-up: pass the wake-up to another connection.
         self.0.wake_one();
     }
 }
@@ -366,7 +370,7 @@ mod tests {
             "the second, which never asked anything, goes"
         );
         assert_eq!(pool.try_promote(second.serial()), None);
-        // An answer that is still being sent keeps it so.
+        // A response that is still being sent keeps the connection busy.
         let also_busy = third.busy().outlasting();
         let (fourth, _) = pool.admit(Some(network("10.0.0.1"))).unwrap();
         assert_eq!(pool.try_promote(fourth.serial()), Some(false));

@@ -1,24 +1,24 @@
-//! Why a server does not start.
+//! The errors that prevent the server from starting.
 
 use std::io::{Error, ErrorKind};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// A start that failed, as a sentence about what to change.
+/// Why the start failed. `Display` gives a sentence that says what to change.
 #[derive(Debug)]
 pub enum ServerError {
-    /// An address of `server.listen` cannot be had.
+    /// The server cannot listen on an address of `server.listen`.
     Listen {
-        /// Which.
+        /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The operating system's error.
         source: Error,
     },
     /// A file of `[server.tls]` cannot be used.
     Tls {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// What is wrong with it, as the rest of a sentence that begins with the file.
+        /// The problem, as the rest of a sentence that starts with the file's path.
         why: String,
     },
 }
@@ -40,7 +40,7 @@ impl std::fmt::Display for ServerError {
 
 impl std::error::Error for ServerError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        // The sentence says it already.
+        // `Display` already contains the source.
         None
     }
 }
@@ -50,7 +50,7 @@ fn advice(kind: ErrorKind) -> &'static str {
         ErrorKind::AddrInUse => "; another program listens there: stop it, or change server.listen",
         ErrorKind::AddrNotAvailable => "; this machine has no such address: change server.listen",
         ErrorKind::PermissionDenied => {
-            "; ports under 1024 need a privilege: take a higher one in server.listen, or let systemd open it"
+            "; ports under 1024 need a privilege: take a higher port in server.listen, or grant CAP_NET_BIND_SERVICE"
         }
         _ => "",
     }

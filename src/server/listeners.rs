@@ -1,4 +1,4 @@
-//! The sockets that are listened on.
+//! Opens the listening sockets.
 
 use std::net::SocketAddr;
 
@@ -8,14 +8,14 @@ use tokio_rustls::TlsAcceptor;
 use super::{ServerError, tls};
 use crate::config::Config;
 
-/// Sockets that are open and wait for [`serve`](super::serve): clients can connect already.
+/// Open sockets that wait for [`serve`](super::serve). Clients can already connect.
 pub struct Listeners {
     pub(super) sockets: Vec<TcpListener>,
     pub(super) tls: Option<TlsAcceptor>,
 }
 
-/// Opens every address of `server.listen` and reads the certificate, if there is one. All or
-/// nothing.
+/// Opens every address of `server.listen` and reads the certificate, if one is configured. If any
+/// step fails, all sockets are closed.
 pub async fn bind(config: &Config) -> Result<Listeners, ServerError> {
     let tls = config.server.tls.as_ref().map(tls::acceptor).transpose()?;
     let mut sockets = Vec::new();
@@ -27,8 +27,8 @@ pub async fn bind(config: &Config) -> Result<Listeners, ServerError> {
 }
 
 impl Listeners {
-    /// The addresses that are listened on; where the configuration said port 0, the port that was
-    /// given.
+    /// The addresses of the open sockets; for port 0 in the configuration, with the port that the
+    /// system chose.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.sockets
             .iter()

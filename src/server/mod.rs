@@ -1,5 +1,5 @@
-//! Listeners, connections and their bounds, TLS, and how it all ends. What a request means is not
-//! known here.
+//! Listeners, connections and their limits, TLS, and shutdown. This module does not interpret
+//! requests.
 
 mod accept;
 mod connection;
@@ -22,11 +22,11 @@ use connection::ServerContext;
 pub use error::ServerError;
 pub use listeners::{Listeners, bind};
 
-/// How long requests that are under way may take to end after a stop was asked for.
+/// How long requests in progress may continue after a stop was requested.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Serves until `stop` resolves; then accepts nothing more, lets what is under way end, for at most
-/// ten seconds, and returns when the last connection is gone.
+/// Serves until `stop` resolves. Then accepts no more connections, gives requests in progress at
+/// most ten seconds to end, and returns when the last connection is closed.
 pub async fn serve(
     listeners: Listeners,
     dispatcher: Arc<Dispatcher>,
@@ -34,7 +34,8 @@ pub async fn serve(
 ) {
     let Listeners { sockets, tls } = listeners;
     let context = Arc::new(ServerContext::new(dispatcher, tls));
-    // Every connection holds a sender; nobody sends. When the last is dropped, nobody is left.
+    // Every connection holds a sender and never sends. When the last sender is dropped, `gone.recv`
+    // returns: all connections have ended.
     let (alive, mut gone) = mpsc::channel(1);
     let mut loops = JoinSet::new();
     for socket in sockets {
@@ -48,7 +49,7 @@ pub async fn serve(
     context.pool.finish();
     if timeout(GRACE, gone.recv()).await.is_err() {
         log::warn!(
-            "requests that were under way for {} s are cut off",
+            "stopping: closing connections whose requests did not end within {} s",
             GRACE.as_secs()
         );
         context.pool.abort();
@@ -56,9 +57,9 @@ pub async fn serve(
     }
 }
 
-/// Resolves when the process is asked to stop, by SIGTERM or SIGINT. It listens from the call on
-/// and not only when it is first awaited: a signal that comes as soon as somebody is served must
-/// not end the process in its own way.
+/// Resolves when the process receives SIGTERM or SIGINT. The call itself installs the handlers, not
+/// the first await: a signal that arrives as soon as the first client is served must not kill the
+/// process by its default action.
 pub fn stop_signal() -> impl Future<Output = ()> {
     let signals = (
         signal(SignalKind::terminate()),
@@ -73,8 +74,8 @@ pub fn stop_signal() -> impl Future<Output = ()> {
                 }
             }
             (Err(error), _) | (_, Err(error)) => {
-                // Without handlers the signals end the process in their own way, which the store
-                // survives.
+                // Without handlers the signals kill the process by their default action. The store
+                // survives this.
                 log::error!(
                     "cannot wait for signals, so a stop will not wait for requests: {error}"
                 );

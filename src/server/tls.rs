@@ -1,4 +1,4 @@
-//! TLS, by rustls with ring.
+//! Sets up TLS with rustls and ring.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio_rustls::rustls::{self, ServerConfig};
 use super::ServerError;
 use crate::config::Tls;
 
-/// Reads the certificate chain and its key, and checks that they belong together.
+/// Reads the certificate chain and its key from PEM files and checks that they belong together.
 pub(super) fn acceptor(files: &Tls) -> Result<TlsAcceptor, ServerError> {
     let wrong = |path: &Path, why: String| ServerError::Tls {
         path: path.to_owned(),

@@ -1,4 +1,4 @@
-//! Accounts: signing up, changing, leaving.
+//! Accounts: signup, changes, deletion.
 
 use std::sync::Arc;
 
@@ -10,22 +10,22 @@ use crate::model::{
 };
 use crate::store::{Created, Updated};
 
-/// What somebody says who signs up, unchecked.
+/// The input of a signup, not checked yet.
 #[derive(Debug, Clone)]
 pub struct Signup {
-    /// The name to be shown.
+    /// The name to show.
     pub name: String,
     /// The address.
     pub email: String,
     /// The password.
     pub password: Secret,
-    /// The invite; an empty one is none.
+    /// The code of the invite; an empty one counts as none.
     pub invite: Option<String>,
 }
 
 impl Services {
-    /// Makes an account and its first session. The invite is used up in the same step: a signup
-    /// that fails burns none.
+    /// Creates an account and its first session. The same step counts the use of the invite: a
+    /// signup that fails uses none.
     pub async fn sign_up(
         &self,
         signup: Signup,
@@ -87,7 +87,7 @@ impl Services {
         }
     }
 
-    /// Removes an account: its tokens are dead and its address is free.
+    /// Deletes an account, which ends its tokens and frees its address.
     pub async fn delete_user(&self, user: &User) -> Result<(), Error> {
         let deleted = self.store.delete_user(user.id).await?;
         if deleted {
@@ -97,8 +97,8 @@ impl Services {
         }
     }
 
-    /// Sets another password for whoever knows the current one; every token of the account but the
-    /// one in use is dead.
+    /// Sets a new password if `current` is right, and ends every token of the account except the
+    /// one in use.
     pub async fn change_password(
         &self,
         bearer: &Bearer,

@@ -1,5 +1,5 @@
-//! Who is it? The comparison of passwords: of accounts, of the administrator, of the hub. An
-//! unknown account is compared with a decoy, in the same queue and at the same cost.
+//! Verifies the passwords of accounts, of the administrator and of the hub. For an unknown account
+//! the password is compared with a dummy hash, in the same queue and at the same cost.
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use crate::config::Credential;
 use crate::crypto::{self, Verdict};
 use crate::model::{Client, Email, Secret, User, UserId, limits};
 
-/// How somebody who logs in names the account.
+/// How a login names its account.
 #[derive(Debug, Clone)]
 pub enum Login {
     /// By its id.
     Id(UserId),
     /// By its email address.
     Email(Email),
-    /// By what is neither, and so can be nobody's.
+    /// By a text that is neither, so no account can have it.
     Unknown(String),
 }
 
@@ -33,7 +33,7 @@ impl Login {
 }
 
 impl Services {
-    /// The account with this password. Judged by the limits before any hashing.
+    /// The account with this password. The rate limits apply before any hashing.
     pub(super) async fn verify_user(
         &self,
         login: Login,
@@ -44,7 +44,7 @@ impl Services {
         self.compare(target, user, password, from).await
     }
 
-    /// Makes sure that whoever holds a token of this account knows its password too.
+    /// Checks that the holder of a token of this account knows its password too.
     pub(super) async fn confirm(
         &self,
         user: &Arc<User>,
@@ -79,8 +79,8 @@ impl Services {
         if verdict == Verdict::RightButOld
             && let Err(error) = self.rehash(&user, password).await
         {
-            // The password was right all the same; the next login tries again.
-            log::debug!("a password could not be hashed anew: {error:?}");
+            // The password was right anyway; the next login tries again.
+            log::debug!("a password could not be rehashed: {error:?}");
         }
         Ok(user)
     }
@@ -92,8 +92,8 @@ impl Services {
         Ok(self.store.rehash_password(user.id, old, hash).await?)
     }
 
-    /// Compares, unless the password is longer than any that is accepted: hashing must not be fed
-    /// megabytes.
+    /// Compares a password with a hash. A password over the accepted length is wrong without
+    /// hashing, so that no client makes the server hash megabytes.
     async fn verdict(&self, password: &Secret, phc: &str) -> Result<Verdict, Error> {
         if password.reveal().len() > limits::PASSWORD_BYTES {
             return Ok(Verdict::Wrong);
@@ -103,7 +103,7 @@ impl Services {
 
     async fn find_account(&self, login: Login) -> Result<(LoginTarget, Option<Arc<User>>), Error> {
         let (typed, user) = match login {
-            // In one spelling: another one must not be another account.
+            // In its normal form: another spelling of an id must not be another target.
             Login::Id(id) => (id.to_string(), self.store.find_user(id).await?),
             Login::Email(email) => {
                 let key = email.key();
@@ -150,8 +150,8 @@ impl Services {
         }
     }
 
-    /// Configured passwords have the limit of the address only: there is no owner whom it could
-    /// lock out.
+    /// Whether a password is one of the configured ones. Only the limit of the address applies:
+    /// configured passwords have no owner whom it could lock out.
     async fn is_any(
         &self,
         credentials: &[Credential],
@@ -163,7 +163,7 @@ impl Services {
         let mut right = false;
         for credential in credentials {
             right |= match credential {
-                // Digests are compared, so that the time taken tells nothing about the password.
+                // Compares digests, so that the duration reveals nothing about the password.
                 Credential::Plain(secret) => {
                     crypto::digest_of(secret) == crypto::digest_of(password)
                 }

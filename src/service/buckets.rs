@@ -1,13 +1,14 @@
-//! The bound of the maps that count: whoever sends from many addresses must not fill the memory.
+//! Bounds the maps of counters, so that requests from many addresses cannot fill the memory.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::Duration;
 
-/// Buckets that a map keeps.
+/// Most buckets that a map keeps.
 pub(super) const BUCKETS: usize = 65_536;
 
-/// Keeps a map within its bound: what has run out goes first, then what runs out soonest.
+/// Keeps a map within its bound: removes the buckets that have ended and, if it is still full, the
+/// half that ends soonest.
 pub(super) fn make_room<K: Hash + Eq + Copy, V>(
     map: &mut HashMap<K, V>,
     ends: impl Fn(&V) -> Duration,

@@ -1,14 +1,14 @@
-//! Why a verb of the service was not carried out, in the terms of the domain.
+//! The errors of the service, in the terms of the domain.
 
 use std::time::Duration;
 
 use crate::model::Invalid;
 use crate::store;
 
-/// When to come back after the store was busy.
+/// How long to wait before a retry after the store was busy.
 const SOON: Duration = Duration::from_secs(1);
 
-/// Why not.
+/// Why a verb of the service failed.
 #[derive(Debug)]
 pub enum Error {
     /// A value breaks a rule.
@@ -20,43 +20,43 @@ pub enum Error {
         /// The field and the rule.
         invalid: Invalid,
     },
-    /// A token is needed and none was shown.
+    /// A token is needed, but the request has none.
     NoToken,
     /// The token is unknown or was ended.
     BadToken,
-    /// The token was good once.
+    /// The token has expired.
     TokenExpired,
-    /// The token is good, but its holder may not do this.
+    /// The token is live, but its holder may not do this.
     NotPermitted,
     /// The account is unknown or the password wrong: one answer, at the same cost.
     BadCredentials,
-    /// The address belongs to an account already.
+    /// The address already belongs to an account.
     EmailTaken,
-    /// An invite is needed, and this is none that is open.
+    /// No open invite has this code, or an invite is needed and the request has none.
     InviteNotFound,
     /// The holder has no such session.
     SessionNotFound,
     /// The reset code is unknown, used, replaced or expired: one answer.
     BadResetCode,
-    /// What was asked for cannot be; each reason as a sentence.
+    /// The request cannot be fulfilled; each reason as a sentence.
     Unprocessable(Vec<String>),
-    /// The owner takes no signups.
+    /// The configuration allows no signups.
     SignupClosed,
     /// The idempotency key was used for another request.
     IdempotencyKeyReused,
-    /// Too often.
+    /// A rate limit or a quota is used up.
     TooManyRequests {
-        /// When it may be tried again.
+        /// How long to wait before the next try.
         retry_after: Duration,
     },
     /// A queue is full.
     Busy {
-        /// When it may be tried again.
+        /// How long to wait before the next try.
         retry_after: Duration,
     },
-    /// The store takes no changes just now.
+    /// The store accepts no changes now.
     Unavailable(store::Error),
-    /// Our fault.
+    /// A fault of the server.
     Internal(Box<dyn std::error::Error + Send + Sync>),
 }
 

@@ -1,4 +1,4 @@
-//! Reading, exporting, following and erasing events, as an administrator asks for it.
+//! Reads, exports, follows and erases events for administrators.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::{Error, Services};
 use crate::model::{Erasure, EventPage, EventQuery, EventRow, LiveQuery, Timestamp};
 use crate::store::{self, EventListener, EventScan, ScanProgress};
 
-/// When to come back after all permits were taken.
+/// How long to wait before a retry when the exports or listeners are at their limit.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 impl Services {
@@ -18,7 +18,8 @@ impl Services {
         Ok(self.store.read_events(query).await?)
     }
 
-    /// All events that a query asks for, whatever its limit.
+    /// All events that match a query; its limit does not apply. Error: `Busy` if the
+    /// running exports are at their limit.
     pub async fn export_events(&self, query: EventQuery) -> Result<Export, Error> {
         let permit = Arc::clone(&self.exports).try_acquire_owned();
         let permit = permit.map_err(|_| Error::Busy {
@@ -28,7 +29,7 @@ impl Services {
         Ok(Export { scan, permit })
     }
 
-    /// Starts listening to events.
+    /// Starts listening to events. Error: `Busy` if the listeners are at their limit.
     pub async fn listen(&self, query: LiveQuery) -> Result<Box<dyn EventListener>, Error> {
         let listener = self.store.listen(query).await?;
         listener.ok_or(Error::Busy {
@@ -36,8 +37,8 @@ impl Services {
         })
     }
 
-    /// Removes all matching events, takes them out of the counters, and returns how many there
-    /// were. Once begun, it goes on to its end whether or not the client waits.
+    /// Removes all matching events, subtracts them from the counters, and returns how many it
+    /// removed. Once begun, it runs to its end even if the client does not wait.
     pub async fn erase_events(&self, what: Erasure, now: Timestamp) -> Result<u64, Error> {
         let store = Arc::clone(&self.store);
         let erasing = tokio::spawn(async move { store.erase_events(what, now).await });

@@ -1,7 +1,8 @@
-//! Who may try how often. Rates follow the generic cell rate algorithm (ITU-T I.371): a bucket is
-//! one moment, the time at which it will be empty again. Wrong passwords of an account are answered
-//! with a growing wait, never with a lock: whoever logged in from an address before keeps an
-//! allowance there that strangers cannot use up.
+//! Limits how often passwords, resets and signups may be tried. Rates follow the generic cell rate
+//! algorithm (ITU-T I.371): a bucket is one moment, the time at which it will be empty again. Wrong
+//! passwords of an account cause a growing wait and, after `ATTEMPTS_A_DAY` of them, a refusal
+//! until its day ends. An address from which the account logged in before has an allowance of its
+//! own, which other clients cannot use up.
 //!
 //! Time is monotonic and an argument; memory is bounded.
 
@@ -17,15 +18,15 @@ use crate::config::{Limits, Rate};
 use crate::model::{Digest, UserId, network};
 use crate::sync::lock;
 
-/// Wrong passwords an account takes before its wait begins.
+/// Wrong passwords on an account before its wait begins.
 const FREE_ATTEMPTS: u32 = 5;
-/// The wait after that many tries doubles up to this.
+/// The wait begins at one second, and each further wrong password doubles it up to this.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
-/// Wrong passwords an account takes in a day.
+/// Wrong passwords on an account in a day; every further attempt is refused.
 const ATTEMPTS_A_DAY: u32 = 100;
 const DAY: Duration = Duration::from_hours(24);
 
-/// What an address may do so often.
+/// An action that is limited for each address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Action {
     /// Try a password.
@@ -38,16 +39,17 @@ pub(super) enum Action {
     SignUp,
 }
 
-/// Whose password is tried: an account, or an address that has none, which must look the same.
+/// Whose password is tried: an account's, or that of a login without an account, which must look
+/// the same to clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum LoginTarget {
     /// An account, by its id, not by the string that was typed.
     Account(UserId),
-    /// The digest of an address that is nobody's.
+    /// The digest of a login that belongs to no account.
     Nobody(Digest),
 }
 
-/// Attempts of one target, by those who logged in before from one address or by strangers.
+/// Attempts on one target, from one trusted address or (none) from all other addresses.
 type AttemptKey = (LoginTarget, Option<IpAddr>);
 
 #[derive(Debug, Clone, Copy)]
@@ -58,12 +60,12 @@ struct Attempts {
     day_ends: Duration,
 }
 
-/// The counters of everybody.
+/// The counters of all addresses and accounts.
 pub(super) struct Limiter {
     enabled: bool,
     limits: Limits,
     addresses: Mutex<HashMap<(Action, IpAddr), Duration>>,
-    /// Of each account, and (none) of all together.
+    /// For each account, and (none) for all of them together.
     reset_mails: Mutex<HashMap<Option<UserId>, Duration>>,
     attempts: Mutex<HashMap<AttemptKey, Attempts>>,
     trusted_addresses: Mutex<HashMap<(UserId, IpAddr), Duration>>,
@@ -81,7 +83,7 @@ impl Limiter {
         }
     }
 
-    /// Counts a deed of an address, or refuses it.
+    /// Counts an action of an address, or refuses it.
     pub(super) fn admit(&self, action: Action, from: IpAddr, now: Duration) -> Result<(), Error> {
         let rate = match action {
             Action::Password => self.limits.wrong_passwords,
@@ -97,12 +99,12 @@ impl Limiter {
         self.charge(&self.reset_mails, Some(to), self.limits.reset_mails, now)
     }
 
-    /// Counts a reset mail to anybody, or refuses it.
+    /// Counts a reset mail to any account, or refuses it.
     pub(super) fn admit_any_mail(&self, now: Duration) -> Result<(), Error> {
         self.charge(&self.reset_mails, None, self.limits.all_reset_mails, now)
     }
 
-    /// Takes back what `admit` has counted: the password was right.
+    /// Undoes one `admit`: the password was right.
     pub(super) fn refund(&self, action: Action, from: IpAddr, now: Duration) {
         let mut buckets = lock(&self.addresses);
         if let Some(empty_at) = buckets.get_mut(&(action, network(from))) {
@@ -112,8 +114,8 @@ impl Limiter {
         }
     }
 
-    /// Counts a try of somebody's password before it is compared, so that many at once cannot slip
-    /// through, or refuses it.
+    /// Counts an attempt before its password is compared, so that many attempts at once cannot pass
+    /// the limit, or refuses it.
     pub(super) fn admit_attempt(
         &self,
         target: LoginTarget,
@@ -155,8 +157,8 @@ impl Limiter {
         Ok(())
     }
 
-    /// Notes that the password was right: the count begins anew, and this address is known from now
-    /// on.
+    /// Notes that the password was right: the count starts again, and this address is trusted from
+    /// now on.
     pub(super) fn trust_address(&self, user: UserId, from: IpAddr, now: Duration) {
         let key = self.attempt_key(LoginTarget::Account(user), from);
         lock(&self.attempts).remove(&key);
@@ -291,7 +293,7 @@ mod tests {
         }
         assert_eq!(wait(minutes(100)) + minutes(100), day_ends);
         assert_eq!(wait(seconds(24 * 3600 - 1)), Duration::from_secs(1));
-        // The new day begins with its free tries and with all of its hundred.
+        // The new day begins with its free attempts and with all of its hundred.
         for _ in 0..FREE_ATTEMPTS {
             assert_eq!(wait(day_ends), Duration::ZERO);
         }

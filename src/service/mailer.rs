@@ -1,4 +1,4 @@
-//! The ways out for mail.
+//! Sends mail by the configured transport.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -8,7 +8,7 @@ use std::path::Path;
 use super::message::Mail;
 use crate::config::{self, Transport};
 
-/// Hands messages to whatever carries them.
+/// Passes messages to the configured transport.
 pub(super) struct Mailer {
     transport: Transport,
 }
@@ -20,8 +20,8 @@ impl Mailer {
         }
     }
 
-    /// Sends a message. `Ok` means that it is out of our hands and will not be lost by a power cut.
-    /// `name` tells messages apart.
+    /// Sends a message. `Ok` means that the transport has it and that a power cut does not lose it;
+    /// the transport `log` only logs the address and the subject. `name` is unique to the message.
     pub(super) async fn send(&self, mail: Mail, name: &str) -> io::Result<()> {
         match &self.transport {
             Transport::Log => {

@@ -1,5 +1,5 @@
-//! The reset mail: its words. The link's host comes from the configuration and the address from the
-//! account, never from a request.
+//! The text of the reset mail. The link's host comes from the configuration and the address from
+//! the account, never from a request.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,16 +9,16 @@ use lettre::message::{Mailbox, MultiPart};
 use crate::config::Config;
 use crate::model::{Secret, Timestamp, User};
 
-/// What `{token}` in the configured link becomes.
+/// The place in the configured link where the code goes.
 const PLACE: &str = "{token}";
 
-/// A message that is ready to leave.
+/// A message that is ready to be sent.
 pub(super) struct Mail {
-    /// Whom it goes to.
+    /// The recipient's address.
     pub(super) to: String,
-    /// What it is about.
+    /// The subject.
     pub(super) subject: String,
-    /// The whole of it (RFC 5322).
+    /// The whole message (RFC 5322).
     pub(super) bytes: Vec<u8>,
 }
 
@@ -100,7 +100,7 @@ impl Words<'_> {
     }
 }
 
-/// Text as it may stand in HTML, between tags and in attributes.
+/// Escapes text for HTML, between tags and in attributes.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for char in text.chars() {

@@ -42,11 +42,11 @@ use mailer::Mailer;
 use passwords::PasswordPool;
 use quotas::Quotas;
 
-/// Everything that serves, shared by all requests.
+/// The state of the service, shared by all requests.
 pub struct Services {
-    /// What the owner decided.
+    /// The configuration.
     pub config: Arc<Config>,
-    /// Time and chance.
+    /// The clock and the source of random bytes.
     pub world: World,
     store: Arc<dyn Store>,
     passwords: PasswordPool,
@@ -56,8 +56,7 @@ pub struct Services {
     mailer: Mailer,
     /// The administrator's password: the configured one, or the hash of the generated one.
     admin_password: Credential,
-    /// Compared with the password of an account that does not exist, so that the answer takes as
-    /// long.
+    /// Compared with the password if the account does not exist, so that the answer takes as long.
     dummy_hash: String,
     /// Notified when a mail is put into the outbox.
     mail_is_due: Notify,
@@ -71,17 +70,17 @@ impl Services {
         self.signer.public_key()
     }
 
-    /// What the data take of the disk, and how much of it is written.
+    /// How many bytes the data take on the disk, and how many are written each day.
     pub async fn disk_use(&self, now: Timestamp) -> Result<DiskUse, Error> {
         Ok(self.store.disk_use(now).await?)
     }
 
-    /// How the store is.
+    /// The state of the store.
     pub fn health(&self) -> Health {
         self.store.health()
     }
 
-    /// How many damaged blocks of events were met since the start.
+    /// How many damaged blocks of events were found since the start.
     pub fn damaged_blocks(&self) -> usize {
         self.store.damaged_blocks()
     }

@@ -1,6 +1,6 @@
-//! The sender of mail. It draws a code, keeps its digest, then sends; whatever goes wrong after
-//! that, the next attempt draws a new code. A mail server that is down, slow or hostile delays
-//! nothing but the mail.
+//! The sender of mail. It draws a code, stores its digest, then sends; if anything fails after
+//! that, the next attempt draws a new code. A mail server that is down, slow or hostile delays only
+//! the mail.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::message;
 use crate::crypto;
 use crate::model::{DueMail, Retry, Timestamp, User};
 
-/// The longest pause between two looks into the outbox.
+/// The longest pause between two reads of the outbox.
 const PAUSE: Duration = Duration::from_mins(1);
 /// The pause after the store failed to answer.
 const PAUSE_AFTER_FAULT: Duration = Duration::from_secs(5);
@@ -17,7 +17,7 @@ const PAUSE_AFTER_FAULT: Duration = Duration::from_secs(5);
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 impl Services {
-    /// Sends what is due, for ever.
+    /// Sends the mails that are due, in an endless loop.
     pub async fn send_mails(&self) {
         loop {
             let now = self.world.clock.now();
@@ -34,7 +34,7 @@ impl Services {
         }
     }
 
-    /// Sends what is due at `now`, and says when the next one is.
+    /// Sends the mails that are due at `now`, and returns when the next one is due.
     pub async fn send_due_mails(&self, now: Timestamp) -> Result<Option<Timestamp>, Fault> {
         let (due, mut next) = self.store.due_mails(now).await?;
         for mail in due {
@@ -49,7 +49,7 @@ impl Services {
         Ok(next)
     }
 
-    /// When it is tried again, if it is.
+    /// Postpones a mail that could not be sent, or gives it up. Returns when it is tried again.
     async fn put_off(
         &self,
         mail: DueMail,
@@ -58,20 +58,20 @@ impl Services {
     ) -> Result<Option<Timestamp>, Fault> {
         match mail.retry(now) {
             Retry::At(next) => {
-                log::warn!("a mail could not be sent, it is tried again: {fault}");
+                log::warn!("cannot send a mail, will retry: {fault}");
                 self.store.postpone_mail(mail, next).await?;
                 Ok(Some(next))
             }
             Retry::GiveUp => {
-                log::error!("a mail could not be sent for half an hour and is given up: {fault}");
+                log::error!("cannot send a mail after 30 minutes of retries, giving up: {fault}");
                 self.store.remove_mail(mail).await?;
                 Ok(None)
             }
         }
     }
 
-    /// Sends one reset mail; nothing is sent, and that is fine, if the address has no account or
-    /// had too many.
+    /// Sends one reset mail. `Ok` without a mail: the address has no active account, or the account
+    /// got too many.
     async fn send_reset(&self, mail: &DueMail, now: Timestamp) -> Result<(), Fault> {
         let user = self.store.find_user_by_email(&mail.email_key).await?;
         let Some(user) = user.filter(|user| !user.disabled) else {
@@ -85,7 +85,7 @@ impl Services {
             .admit_any_mail(self.world.clock.monotonic())
             .is_err()
         {
-            return Err("too many mails were sent lately".into());
+            return Err("the limit for all reset mails is reached (limits.all_reset_mails)".into());
         }
         let code = crypto::random_code(&self.world);
         let expires_at = now.after(self.config.reset.lifetime);
@@ -96,8 +96,8 @@ impl Services {
         {
             return Ok(());
         }
-        // The account may have got another address since it was looked up. Read after the code is
-        // kept: a change before that shows here, a later one forgets the code.
+        // The account may have got another address since it was looked up. This read comes after
+        // the code is stored: it shows an earlier change, and a later change removes the code.
         let current = self.store.find_user(user.id).await?;
         if current.is_none_or(|current| current.email != user.email) {
             return Ok(());
@@ -114,7 +114,7 @@ impl Services {
             .is_ok();
         if !admitted {
             log::warn!(
-                "account {} is asked too many reset mails for: one is not sent",
+                "account {} gets too many reset mails: one is not sent",
                 user.id
             );
         }

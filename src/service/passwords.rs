@@ -1,6 +1,6 @@
-//! The pool that hashes passwords: a few threads of its own with memory of their own, so that a
-//! flood of logins slows down logins and nothing else. A job belongs to its thread: a client that
-//! hangs up frees nothing early.
+//! The pool that hashes passwords: a few threads with memory of their own, so that a flood of
+//! logins slows down only logins. A queued job always runs: a client that disconnects frees nothing
+//! early.
 
 use std::collections::VecDeque;
 use std::num::NonZero;
@@ -14,15 +14,15 @@ use crate::crypto::{HashCost, PasswordHasher, Verdict};
 use crate::model::Secret;
 use crate::sync::{lock, recover};
 
-/// Threads at the most: each has the memory of a hash.
+/// The maximum of threads: each has the memory of a hash.
 const MOST_THREADS: usize = 4;
-/// How much a thread gives way (nice(2)): to 1 of 10 parts of a core that others want too.
+/// How much a thread gives way (nice(2)): it gets a tenth of a core that other threads need too.
 const GIVE_WAY: i32 = 10;
-/// Jobs that may wait: at 20 ms each, the last of them waits as long as a person would.
+/// Jobs that may wait: at 20 ms each, the last one waits as long as a person would accept.
 const QUEUE_JOBS: usize = 256;
-/// When a queue that is full has likely moved on.
+/// How long to wait before a retry after the queue was full: by then it likely has room.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
-/// After this long without work a thread gives its memory back.
+/// After this long without work a thread frees its memory.
 const REST_AFTER: Duration = Duration::from_secs(10);
 
 enum Job {
@@ -56,8 +56,8 @@ struct Jobs {
 }
 
 impl PasswordPool {
-    /// Starts a thread for each core, up to a bound. They give way to everything else that wants to
-    /// run: logins may use the machine whole, but never at the cost of other requests.
+    /// Starts a thread for each core, up to a bound. The threads give way to all other threads:
+    /// logins may use the whole machine, but never at the cost of other requests.
     pub(super) fn start(cost: HashCost) -> PasswordPool {
         let queue = Arc::new(Queue::default());
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
@@ -65,7 +65,7 @@ impl PasswordPool {
             let queue = Arc::clone(&queue);
             let thread = std::thread::Builder::new().name(format!("doorward-hash-{index}"));
             if let Err(error) = thread.spawn(move || queue.work(PasswordHasher::new(cost))) {
-                log::error!("no thread for hashing passwords: {error}");
+                log::error!("cannot start a password hashing thread: {error}");
             }
         }
         PasswordPool { queue }
@@ -118,11 +118,11 @@ impl Queue {
     }
 
     fn work(&self, mut hasher: PasswordHasher) {
-        // On Linux this is the thread's own, not the process's. Where it is refused, hashing is as
-        // important as all else.
+        // On Linux this applies to the thread, not to the process. If it fails, hashing runs at
+        // normal priority.
         let _ = rustix::process::nice(GIVE_WAY);
         while let Some(job) = self.next(&mut hasher) {
-            // Whoever asked may have gone; the work is done all the same.
+            // The caller may have gone; the job runs anyway.
             match job {
                 Job::Hash {
                     secret,
@@ -142,7 +142,8 @@ impl Queue {
         }
     }
 
-    /// The next job, or none when the pool is closed. While there is none, the hasher rests.
+    /// Waits for the next job; none when the pool is closed and empty. After `REST_AFTER` without a
+    /// job the hasher frees its memory.
     fn next(&self, hasher: &mut PasswordHasher) -> Option<Job> {
         let mut jobs = lock(&self.jobs);
         loop {
@@ -179,7 +180,7 @@ mod tests {
         accounts.hash_passes = 3
     ";
 
-    /// Services whose passwords nobody compares: the jobs wait.
+    /// Services without hashing threads: the jobs stay in the queue.
     async fn without_hashers(home: &std::path::Path) -> Services {
         let config = Arc::new(config::parse(SETTINGS, home).unwrap());
         let world = World {

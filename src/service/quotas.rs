@@ -1,6 +1,6 @@
-//! How much a holder may report. A quota is a bucket that holds a minute's or a day's worth and
-//! drains evenly (the generic cell rate algorithm, with more than one cell at once). It is kept in
-//! memory: a restart begins anew.
+//! Limits how much a holder may report. A quota is a bucket that holds the amount of a minute or a
+//! day and drains evenly (the generic cell rate algorithm, with more than one cell at once). It is
+//! kept in memory: a restart empties it.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -12,10 +12,10 @@ use crate::config::Limits;
 use crate::model::{Invalid, Principal};
 use crate::sync::lock;
 
-/// How much a report is.
+/// The size of a report.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Volume {
-    /// Its events.
+    /// The number of its events.
     pub(super) events: u64,
     /// The bytes of its request.
     pub(super) bytes: u64,
@@ -28,7 +28,7 @@ enum Kind {
     Bytes,
 }
 
-/// One quota: so much in a window.
+/// One quota: at most `most` in a `window`.
 #[derive(Debug, Clone, Copy)]
 struct Quota {
     kind: Kind,
@@ -44,14 +44,14 @@ impl Quota {
         }
     }
 
-    /// How long a report fills the bucket.
+    /// How long the bucket takes to drain what a report adds.
     fn share(&self, report: Volume) -> Duration {
         let nanos = self.window.as_nanos() * u128::from(self.amount(report));
         let nanos = nanos / u128::from(self.most.max(1));
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
-    /// What is said to a report that could never pass.
+    /// The error for a report that is larger than the whole quota.
     fn never(&self) -> Invalid {
         let most = self.most;
         Invalid::new(
@@ -68,7 +68,7 @@ impl Quota {
     }
 }
 
-/// The quotas of everybody.
+/// The quotas of all holders.
 pub(super) struct Quotas {
     quotas: Vec<Quota>,
     /// When each bucket will be empty.
@@ -123,7 +123,7 @@ impl Quotas {
         Ok(())
     }
 
-    /// Takes back what `admit` has counted: nothing was stored.
+    /// Undoes one `admit`: nothing was stored.
     pub(super) fn refund(&self, from: Principal, report: Volume, now: Duration) {
         let mut buckets = lock(&self.buckets);
         for quota in &self.quotas {

@@ -1,4 +1,4 @@
-//! Reporting events.
+//! Checks events that a client reports, and stores them.
 
 use super::quotas::Volume;
 use super::{Bearer, Error, Services};
@@ -8,9 +8,9 @@ use crate::store::{Appended, Report};
 /// An event as it was reported, borrowed from the request.
 #[derive(Debug, Clone, Copy)]
 pub struct ReportedEvent<'a> {
-    /// The reporter's own id of it, so that it is stored once however often it is sent.
+    /// The reporter's own id of the event, so that it is stored only once if it is sent again.
     pub id: Option<EventId>,
-    /// What happened.
+    /// The name of the event.
     pub name: &'a str,
     /// The user whom it is about; none: the reporter.
     pub user_id: Option<UserId>,
@@ -64,7 +64,7 @@ impl Services {
         match appended? {
             Appended::Stored(count) | Appended::Replayed(count) => Ok(count),
             Appended::UnknownUser(index) => {
-                let invalid = Invalid::new("user_id", "is no user's id");
+                let invalid = Invalid::new("user_id", "is not the id of a user");
                 Err(Error::InvalidEvent { index, invalid })
             }
             Appended::UnknownReporter => Err(Error::BadToken),

@@ -1,5 +1,5 @@
-//! Forgotten passwords. Asking for a mail is the same work for every address; who gets one is found
-//! out when it is sent.
+//! Reset codes for forgotten passwords. Asking for a mail is the same work for every address; the
+//! sender finds out later whether the address has an account.
 
 use uuid::Builder;
 
@@ -9,20 +9,20 @@ use crate::crypto;
 use crate::model::{Client, DueMail, Email, MailId, Password, Secret, Timestamp};
 use crate::store::Redeemed;
 
-/// What somebody says who redeems a code, unchecked.
+/// The input of a redemption, not checked yet.
 #[derive(Debug, Clone)]
 pub struct Redemption {
     /// The code of the mail.
     pub code: Secret,
     /// The new password.
     pub password: Secret,
-    /// The same once more.
+    /// The new password again.
     pub confirmation: Secret,
 }
 
 impl Services {
-    /// Puts a reset mail into the outbox. The caller learns nothing: neither whether the address
-    /// has an account, nor whether it asked too often. An error is a fault of ours.
+    /// Puts a reset mail into the outbox. The result does not show whether the address has an
+    /// account, nor whether the client asked too often. An error is a fault of the server.
     pub async fn ask_reset(
         &self,
         address: &str,
@@ -39,7 +39,7 @@ impl Services {
             .is_err()
         {
             log::warn!(
-                "{} asks for too many reset mails: this one is not sent",
+                "{} asks for too many reset mails: this mail is not sent",
                 from.address
             );
             return Ok(());
@@ -60,7 +60,7 @@ impl Services {
         Ok(())
     }
 
-    /// Sets a new password with a code. A password that breaks a rule does not use the code up.
+    /// Sets a new password with a code. A password that breaks a rule does not use up the code.
     pub async fn redeem_reset(
         &self,
         redemption: Redemption,
@@ -80,7 +80,7 @@ impl Services {
             .await?;
         match self.store.redeem_reset(code, hash, now).await? {
             Redeemed::Done(user) => {
-                // Whoever guessed at the old password must not keep its owner waiting.
+                // Earlier guesses at the old password must not keep its owner waiting.
                 let now = self.world.clock.monotonic();
                 self.limiter.trust_address(user, from.address, now);
                 log::info!("the password of account {user} was reset");

@@ -1,5 +1,5 @@
-//! Getting ready to serve: the keys and passwords of the service, and what a changed configuration
-//! ends.
+//! Starts the service: loads or generates its keys and passwords, stores the configured invites,
+//! and ends the tokens of configured passwords that have changed.
 
 use std::sync::Arc;
 
@@ -16,12 +16,12 @@ use crate::model::{InviteTerms, Principal, Secret, limits};
 use crate::store::{self, Store, SystemValue};
 use crate::world::World;
 
-/// A generated administrator password: 119 random bits that can be typed.
+/// The length of a generated administrator password: 119 random bits that can be typed.
 const GENERATED_PASSWORD_CHARS: usize = 20;
 
 impl Services {
-    /// Makes everything ready to serve. A generated administrator password is handed to `announce`
-    /// before its hash is kept: if the process dies between the two, the next start makes another.
+    /// Makes the service ready. It passes a generated administrator password to `announce` before
+    /// it stores the hash: if the process dies between the two, the next start generates another.
     pub async fn start(
         config: Arc<Config>,
         world: World,
@@ -38,7 +38,7 @@ impl Services {
             .keep_system_value(SystemValue::SigningSeed, seed)
             .await?;
         let signer = Signer::from_seed(&seed)
-            .ok_or_else(|| store::Error::Corrupt("the signing key is no key".into()))?;
+            .ok_or_else(|| store::Error::Corrupt("the signing key is invalid".into()))?;
         let admin_password = match &config.admin.password {
             Some(configured) => configured.clone(),
             None => generated_password(&world, store.as_ref(), &passwords, announce).await?,
@@ -62,7 +62,7 @@ impl Services {
         Ok(Arc::new(services))
     }
 
-    /// Ends every token that was issued under another configured password than today's.
+    /// Ends every token that was issued under an earlier password of the administrator or the hub.
     async fn end_tokens_of_old_passwords(&self) -> store::Result<()> {
         let salt = self.world.random_bytes::<16>().to_vec();
         let salt = self
@@ -77,8 +77,8 @@ impl Services {
         Ok(())
     }
 
-    /// A text that changes with the passwords and does not reveal them: hashes as they are,
-    /// passwords in clear hashed slowly.
+    /// A text that changes with the passwords and does not reveal them: configured hashes
+    /// unchanged, and a slow hash of the passwords in clear.
     async fn fingerprint(&self, credentials: &[Credential], salt: &[u8]) -> String {
         let (mut clear, mut hashes) = (String::new(), String::new());
         for credential in credentials {
@@ -120,7 +120,8 @@ impl Services {
     }
 }
 
-/// The hash of the administrator's generated password, which is made at the first start.
+/// The hash of the administrator's password, which is generated at the first start without a
+/// configured one.
 async fn generated_password(
     world: &World,
     store: &dyn Store,
@@ -137,7 +138,8 @@ async fn generated_password(
         announce(&password);
         store.keep_system_value(which, hash.into_bytes()).await?
     };
-    let phc = String::from_utf8(kept)
-        .map_err(|_| store::Error::Corrupt("the administrator's hash is no text".into()))?;
+    let phc = String::from_utf8(kept).map_err(|_| {
+        store::Error::Corrupt("the administrator's password hash is not UTF-8".into())
+    })?;
     Ok(Credential::Hash(phc))
 }

@@ -1,11 +1,11 @@
-//! What was counted of events, in buckets of time.
+//! Summarizes the counts of events in buckets of time.
 
 use super::{Error, Services};
 use crate::model::{Invalid, Summary, SummaryBuilder, SummaryQuery, limits};
 
 impl Services {
-    /// Events by hour, day or month: counts are exact, users approximate. Answered from the
-    /// counters alone, whatever became of the events.
+    /// Events by hour, day or month: counts are exact, users approximate. It reads only the
+    /// counters, which remain when retention removes the events.
     pub async fn summarize_events(&self, query: &SummaryQuery) -> Result<Summary, Error> {
         let most = limits::SUMMARY_BUCKETS;
         let buckets = query.by.buckets(query.zone, query.from, query.to, most);

@@ -1,5 +1,5 @@
-//! The sweeper: it merges small blocks of events and gives back the space of what has expired, in
-//! small steps that hold up nobody.
+//! The sweeper: it merges small blocks of events and removes expired records, in small steps that
+//! do not delay requests.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use super::Services;
 use crate::model::{Retention, Timestamp};
 use crate::store;
 
-/// The pause between two sweeps that found nothing more.
+/// The pause after a sweep that left nothing more to do.
 const PAUSE: Duration = Duration::from_secs(30);
 /// The pause between two steps of one sweep.
 const STEP_PAUSE: Duration = Duration::from_millis(20);
 
 impl Services {
-    /// Sweeps, for ever.
+    /// Sweeps in an endless loop.
     pub async fn keep_sweeping(&self) {
         loop {
             let more = match self.sweep(self.world.clock.now()).await {
                 Ok(more) => more,
                 Err(error) => {
-                    log::warn!("what has expired could not be removed: {error}");
+                    log::warn!("expired records could not be removed: {error}");
                     false
                 }
             };
@@ -27,10 +27,10 @@ impl Services {
         }
     }
 
-    /// One step: whether more waits to be removed.
+    /// Runs one step. True: more may wait to be merged or removed.
     pub async fn sweep(&self, now: Timestamp) -> store::Result<bool> {
         let events = &self.config.events;
-        // Merging needs room before it makes some; sweeping needs none.
+        // Merging needs space before it frees some, so a full disk stops only the merge.
         let merged = match self.store.merge_events(now).await {
             Err(store::Error::Full) => false,
             merged => merged?,

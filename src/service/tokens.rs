@@ -1,5 +1,5 @@
-//! Tokens: issuing, checking, renewing, ending. The secret exists in the answer that hands it out
-//! and in the client; everything else knows its digest.
+//! Issues, checks, renews and ends tokens. The secret exists only in the answer that brings it and
+//! in the client; everything else knows only its digest.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,19 +30,19 @@ pub struct Bearer {
     proof: Proof,
 }
 
-/// A token that was just issued, with its secret: the only time that it can be told.
+/// A token that was just issued, with its secret, which the server does not keep.
 #[derive(Debug, Clone)]
 pub struct Issued {
-    /// What the client shows from now on.
+    /// The secret that the client sends from now on.
     pub secret: Secret,
-    /// What it can be renewed with, if its kind knows such a code.
+    /// The code that renews the token, if tokens of its kind have one.
     pub renewal: Option<Secret>,
     /// The token.
     pub token: Token,
 }
 
 impl Issued {
-    /// It, as the store gets to see it.
+    /// The token as the store gets it: with the digest instead of the secret.
     pub(super) fn as_new(&self) -> NewToken {
         NewToken {
             digest: crypto::digest_of(&self.secret),
@@ -52,7 +52,8 @@ impl Issued {
 }
 
 impl Services {
-    /// Checks a token that was shown, and writes down that it was used.
+    /// Checks a token that was shown, and records that it was used. Errors: `TokenExpired`,
+    /// `BadToken` if it is unknown or ended.
     pub async fn authenticate(&self, shown: &str, now: Timestamp) -> Result<Bearer, Error> {
         let digest = crypto::digest(shown.as_bytes());
         let found = self
@@ -70,8 +71,8 @@ impl Services {
                 Arc::clone(&self.store),
                 self.config.tokens.session_idle_lifetime,
             );
-            // Nobody waits for it: a use that is not written down costs a session a minute of its
-            // life at most.
+            // The request does not wait for it: if the write fails, the session keeps its earlier
+            // expiry, and the next use writes again.
             tokio::spawn(async move { store.touch_token(digest, idle, now).await });
         }
         Ok(Bearer {
@@ -82,8 +83,8 @@ impl Services {
         })
     }
 
-    /// Whether the token that was shown is live even now. False if the store cannot say. Nothing is
-    /// written.
+    /// Whether the token that was shown is still live. False if the store cannot answer. Does not
+    /// count as a use of the token.
     pub async fn is_still_good(&self, bearer: &Bearer, now: Timestamp) -> bool {
         let found = self.store.find_token(&bearer.digest).await;
         matches!(found, Ok(Some(it)) if it.token.status(it.epoch, now) == TokenStatus::Live)
@@ -102,7 +103,7 @@ impl Services {
             .await
     }
 
-    /// Token API: until when a token of the administrator is good; none if it is not.
+    /// Token API: when a token of the administrator expires; none if it is not live.
     pub async fn admin_token_expiry(
         &self,
         shown: &str,
@@ -117,7 +118,7 @@ impl Services {
         }
     }
 
-    /// Hub API: a token for whoever knows a hub password.
+    /// Hub API: a token for a client that knows a hub password.
     pub async fn log_in_hub(
         &self,
         password: &Secret,
@@ -128,7 +129,7 @@ impl Services {
         self.grant(TokenKind::Hub, Principal::Hub, from, now).await
     }
 
-    /// Hub API: a further token; the one that was shown stays good until its own end.
+    /// Hub API: a further token; the one that was shown stays live until it expires.
     pub async fn renew_hub(
         &self,
         bearer: &Bearer,
@@ -151,8 +152,8 @@ impl Services {
         now: Timestamp,
     ) -> Result<Issued, Error> {
         let user = self.verify_user(login, password, &from).await?;
-        // In the epoch that the password was compared in: if it passes before the token is issued,
-        // there is no token.
+        // The token gets the epoch in which the password was compared: if that epoch passes before
+        // the token is issued, the login fails.
         let issued = self.draft(kind, Principal::User(user.id), user.epoch, from, now);
         self.issue(issued, now).await
     }
@@ -191,11 +192,12 @@ impl Services {
         let refreshed = self.store.refresh_token(old, draft.as_new(), now).await?;
         match refreshed {
             Refreshed::Done(_) => Ok(draft.secret),
-            // The same claims give the same token: the successor need not be kept to be told again.
+            // The same claims give the same token, so the successor can be sent again without being
+            // stored.
             Refreshed::Again(token) => Ok(self.sign(&token)),
             Refreshed::Reused(token) => {
                 log::warn!(
-                    "an access token was used again after its exchange: the tokens of that login are ended, family {}",
+                    "an exchanged access token was used again: all tokens of its login are revoked, family {}",
                     token.family
                 );
                 Err(Error::BadToken)
@@ -204,15 +206,15 @@ impl Services {
         }
     }
 
-    /// Ends a token and its family, whatever its kind and standing. False: it is unknown.
+    /// Ends a token and its family, whatever its kind and status. False: it is unknown.
     pub async fn log_out(&self, shown: &Secret) -> Result<bool, Error> {
-        // No look before it: a token that another request is just ending is gone from what can be
-        // read before that is on the disk, and a crash would bring it back after this answer.
-        // Ending what is not there writes nothing.
+        // No read before this: while another request ends the token, reads no longer find it before
+        // that change is on the disk, and a crash after this answer would bring the token back.
+        // Ending an unknown token writes nothing.
         Ok(self.store.end_family(crypto::digest_of(shown)).await?)
     }
 
-    /// The sessions of an account, the one used last first.
+    /// The sessions of an account, the most recently used first.
     pub async fn sessions(&self, bearer: &Bearer, now: Timestamp) -> Result<Vec<Token>, Error> {
         let mut sessions = self.store.live_tokens(bearer.token.holder, now).await?;
         sessions.sort_by_key(|token| std::cmp::Reverse((token.last_used_at, token.issued_at)));
@@ -230,7 +232,8 @@ impl Services {
         }
     }
 
-    /// A token for a holder of the configuration file, who has shown the password or a live token.
+    /// Issues a token to the administrator or the hub, after the password or a live token was
+    /// checked.
     async fn grant(
         &self,
         kind: TokenKind,
@@ -243,7 +246,7 @@ impl Services {
             .await
     }
 
-    /// Stores a draft; refused if the holder's epoch has passed meanwhile.
+    /// Stores a draft. Error: `BadCredentials` if the holder's epoch has passed meanwhile.
     async fn issue(&self, draft: Issued, now: Timestamp) -> Result<Issued, Error> {
         let per_user = self.config.tokens.per_user;
         let issued = self
@@ -257,7 +260,7 @@ impl Services {
         }
     }
 
-    /// A session that begins with its account.
+    /// The first session of a new account.
     pub(super) fn first_session(&self, user: UserId, from: Client, now: Timestamp) -> Issued {
         self.draft(TokenKind::Session, Principal::User(user), 0, from, now)
     }

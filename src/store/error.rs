@@ -1,17 +1,17 @@
-//! Why the store did not do what it was asked to.
+//! The errors of the store.
 
 use std::fmt;
 
-/// A failure of the store. Outcomes that a caller can bring about are values, not errors.
+/// A failure of the store. Outcomes that depend on a caller's input are values, not errors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
     /// Too many changes wait already: try again in a moment.
     Busy,
-    /// The disk is (nearly) full: changes are refused until there is room again, reads go on.
+    /// The disk is (nearly) full: changes are refused until space is free again; reads still work.
     Full,
-    /// The database failed and refuses everything; only a restart can help.
+    /// The database failed or was closed, and refuses every change; only a restart can help.
     Stopped(String),
-    /// A stored record is damaged: its key, and what is wrong with it.
+    /// A stored record is damaged: the kind and length of its key, and the fault.
     Corrupt(String),
     /// The database cannot be opened.
     Unusable(String),
@@ -31,5 +31,5 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// What every verb of the store returns.
+/// The result of every verb of the store.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,4 +1,4 @@
-//! What the verbs of the store take and return.
+//! The arguments and results of the store's verbs.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::model::{
 };
 use crate::store::Result;
 
-/// A token that was found, with what its standing depends on.
+/// A stored token with the values that its status depends on.
 #[derive(Debug, Clone)]
 pub struct FoundToken {
     /// The token.
@@ -20,7 +20,7 @@ pub struct FoundToken {
     pub user: Option<Arc<User>>,
 }
 
-/// What came of a signup.
+/// The result of a signup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
     /// The account, its invite's use and its first session exist.
@@ -31,31 +31,32 @@ pub enum Created {
     InviteNotFound,
 }
 
-/// What came of a change to an account.
+/// The result of a change to an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Updated {
     /// It is changed.
     Done,
     /// The address belongs to another account.
     EmailTaken,
-    /// The account is gone, disabled, or not any more in the epoch that the caller saw.
+    /// The account is gone, disabled, or no longer in the epoch that the caller saw.
     Gone,
 }
 
-/// What came of exchanging an access token.
+/// The result of an exchange of an access token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refreshed {
     /// The new token is issued, the old one retired.
     Done(Box<Token>),
-    /// It was exchanged a moment ago: this is the token that came of it.
+    /// It was exchanged less than `limits::REFRESH_GRACE` ago: this is its successor.
     Again(Box<Token>),
-    /// It was exchanged long ago: somebody uses a stolen token, and the whole family is ended.
+    /// It was exchanged before that: a client uses a stolen token, and the whole family is ended.
     Reused(Box<Token>),
-    /// Nothing can be had for it.
+    /// It cannot be exchanged: it is unknown, no access token, of another epoch, or expired for too
+    /// long.
     Refused,
 }
 
-/// What came of redeeming a reset code.
+/// The result of redeeming a reset code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Redeemed {
     /// The password is changed, the code used up and every token of the account ended.
@@ -64,10 +65,10 @@ pub enum Redeemed {
     Refused,
 }
 
-/// What came of reporting events.
+/// The result of reporting events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Appended {
-    /// All of them are stored.
+    /// All of them are stored; how many there are.
     Stored(usize),
     /// The same request was answered before, with this count.
     Replayed(usize),
@@ -82,17 +83,17 @@ pub enum Appended {
 /// A report: events of one request.
 #[derive(Debug, Clone, Copy)]
 pub struct Report<'a> {
-    /// Who reports.
+    /// The holder of the token that reports.
     pub reporter: Principal,
-    /// What, in order.
+    /// The events, in order.
     pub events: &'a [NewEvent<'a>],
-    /// The promise to store it once, if one was asked for.
+    /// The idempotency key, if the request has one: the report is stored only once.
     pub idempotency: Option<Idempotency>,
-    /// When it arrived.
+    /// When the report arrived.
     pub at: Timestamp,
 }
 
-/// A single value the service remembers for itself. The first to be kept stays.
+/// A single value that the service stores for itself. The first value that is stored stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SystemValue {
     /// The seed of the key that signs access tokens.
@@ -103,57 +104,57 @@ pub enum SystemValue {
     FingerprintSalt,
 }
 
-/// What a sweep found.
+/// The result of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Swept {
-    /// Records that are gone.
+    /// How many records were removed.
     pub removed: usize,
-    /// Whether more wait to be removed.
+    /// Whether more may wait to be removed.
     pub more: bool,
 }
 
-/// A reading of many events from one end to the other, which holds little of them at a time.
+/// A scan of many events that keeps only a few of them in memory at a time.
 pub trait EventScan: Send {
-    /// Tells some more events, in order. It blocks: it is for a thread that may wait.
+    /// Calls `emit` with some more events, in order. It blocks: call it on a thread that may wait.
     fn advance(&mut self, emit: &mut dyn FnMut(&EventRow<'_>)) -> Result<ScanProgress>;
 }
 
-/// What came of some more reading.
+/// The result of one call of [`EventScan::advance`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScanProgress {
     /// Whether further events may follow.
     pub more: bool,
-    /// Blocks that could not be read, somewhere among the events that were handed out: theirs were
-    /// not.
+    /// Damaged blocks among the blocks of this call: their events were skipped.
     pub damaged_blocks: usize,
 }
 
-/// What a listener hears.
+/// One delivery to a listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delivery {
-    /// Events that were stored, as far as they are listened for; perhaps none.
+    /// Stored events that match the listener's query; may be empty.
     Events(Vec<(Position, Event)>),
-    /// So many events were stored at this place that were not looked at, listened for or not.
+    /// How many events were stored at this place but not delivered, whether they match the query or
+    /// not.
     Missed(u64),
 }
 
-/// Somebody who gets events when they are stored, until this is dropped. It holds up nobody:
-/// what it does not take in time becomes a number.
+/// Receives events when they are stored, until it is dropped. A slow listener does not delay the
+/// writer: events that it does not take in time are only counted.
 #[async_trait]
 pub trait EventListener: Send {
-    /// What was stored next. A future that is dropped loses nothing.
+    /// Waits for the next delivery. Dropping the future loses nothing.
     async fn next(&mut self) -> Result<Delivery>;
 }
 
-/// How the store is.
+/// The state of the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
-    /// It serves.
+    /// It reads and accepts changes.
     Fine,
-    /// It refuses events, and nothing else yet: the disk is nearly full.
+    /// It refuses only events: the disk is nearly full.
     NoEvents,
-    /// It reads, but refuses changes: the disk is full.
+    /// It reads, but refuses all changes except those that free space: the disk is full.
     Full,
-    /// It has stopped, and why.
+    /// It has stopped, with the reason.
     Stopped(String),
 }

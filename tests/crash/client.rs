@@ -1,4 +1,5 @@
-//! A small blocking HTTP client. It never repeats a request: what was not answered stays in doubt.
+//! A small blocking HTTP client. It never repeats a request: without an answer, the outcome of the
+//! request stays unknown.
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, Write};
@@ -7,10 +8,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// Longer than any answer may take; a server that is silent for so long hangs.
+/// Longer than any answer may take: a server that does not answer within this time hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// An answer, all of it.
+/// A complete answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -18,7 +19,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// A text at a path like `/token/identifier_code` in a JSON body.
+    /// The text at a JSON pointer such as `/token/identifier_code` in the body. Panics without it.
     pub(crate) fn text(&self, pointer: &str) -> String {
         let body: Value = serde_json::from_str(&self.body).unwrap_or_default();
         let text = body.pointer(pointer).and_then(Value::as_str);
@@ -26,7 +27,7 @@ impl Answer {
             .to_owned()
     }
 
-    /// Whether nothing can be said about what came of the request: the server failed at it.
+    /// Whether the server failed (a status of 500 or above), so that the outcome is unknown.
     pub(crate) fn is_fault(&self) -> bool {
         self.status >= 500
     }
@@ -73,7 +74,7 @@ impl Client {
         }
     }
 
-    /// Sends a request; an error means that nobody knows what came of it.
+    /// Sends a request. After an error the outcome of the request is unknown.
     pub(crate) fn send(&mut self, request: &Request<'_>) -> io::Result<Answer> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
@@ -87,7 +88,7 @@ impl Client {
         Ok(answer)
     }
 
-    /// Leaves the connection, which may have been idle for longer than the server keeps one.
+    /// Closes the connection: it may have been idle for longer than the server allows.
     pub(crate) fn hang_up(&mut self) {
         self.connection = None;
     }

@@ -1,4 +1,4 @@
-//! Chance that can be repeated (`SplitMix64`).
+//! Random numbers that a seed repeats (`SplitMix64`).
 
 pub(crate) struct Dice(u64);
 
@@ -20,12 +20,12 @@ impl Dice {
         self.next() % bound.max(1)
     }
 
-    /// A place in a list of `len`.
+    /// An index into a list of `len` items.
     pub(crate) fn place(&mut self, len: usize) -> usize {
         usize::try_from(self.below(len as u64)).unwrap()
     }
 
-    /// Whether a one-in-`odds` chance comes true.
+    /// True once in `odds` calls on average.
     pub(crate) fn one_in(&mut self, odds: u64) -> bool {
         self.below(odds) == 0
     }

@@ -1,6 +1,6 @@
-//! A disk that fills up and gets room again, under the real program: events are refused while there
-//! is little room and taken again by themselves, everything else goes on, nothing acknowledged is
-//! lost. `tests/full_disk.sh` brings the small disk.
+//! The real program on a disk that fills up and gets room again. It refuses events while there is
+//! little room and accepts them again by itself; everything else works all the time, and no
+//! acknowledged event is lost. `tests/full_disk.sh` provides the small disk.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -24,17 +24,17 @@ use crate::subject::{Place, Subject};
 
 const CLIENTS: usize = 4;
 const ADMIN_PASSWORD: &str = "a password for the crash test";
-/// A report refused so often in a row by every client: the disk is as full as events make it.
+/// After so many refusals in a row, for every client, events cannot fill the disk any further.
 const REFUSALS: usize = 40;
-/// Between two tries of a client that is refused.
+/// Between two attempts of a client after a refusal.
 const PAUSE: Duration = Duration::from_millis(10);
-/// Filling takes this long at the most, and being taken again.
+/// The longest time to fill the disk, and to wait until the server accepts events again.
 const PATIENCE: Duration = Duration::from_mins(2);
-/// Room that lets accounts and tokens change and no events come in, and room for nothing.
+/// Free space in which accounts and tokens can change but events are refused; and no free space.
 const LITTLE_BYTES: u64 = 10 << 20;
 const NO_BYTES: u64 = 0;
 
-/// A file that takes up room until it is removed by hand.
+/// Files that take up room on the disk until `remove`.
 struct Ballast {
     mount: PathBuf,
     files: u32,
@@ -46,14 +46,14 @@ impl Ballast {
         disk.f_bavail * disk.f_frsize
     }
 
-    /// Takes so many bytes.
+    /// Writes one more file of so many bytes, or as many as the disk holds.
     fn take(&mut self, bytes: u64) {
         self.files += 1;
         let name = self.mount.join(format!("ballast-{}", self.files));
         let mut file = File::create(name).unwrap();
         let piece = vec![0xA5; 64 * 1024];
         for _ in 0..bytes.div_ceil(64 * 1024) {
-            // The disk may end earlier, which is what was wanted.
+            // The disk may be full before that, as intended.
             if file.write_all(&piece).is_err() {
                 break;
             }
@@ -73,7 +73,7 @@ impl Ballast {
     }
 }
 
-/// A process, and what all who use it at the same time have to say.
+/// A process, and the complaints of all threads that use it.
 struct Life {
     subject: Subject,
     over: AtomicBool,
@@ -102,7 +102,7 @@ impl Life {
         }
     }
 
-    /// Logs in, checks tokens and reads, until it is over. All of it must go well, all the time.
+    /// Logs in, checks tokens and reads, until `over` is set. Every request must succeed.
     fn go_on(&self, account: &Account, admin: &str) {
         let mut client = self.subject.client();
         while !self.over.load(Ordering::SeqCst) {
@@ -127,18 +127,18 @@ impl Life {
         }
     }
 
-    /// Waits until the others have gone through everything once more.
+    /// Waits until the thread in `go_on` has completed a turn that began after this call.
     fn another_turn(&self) {
         let before = self.turns.load(Ordering::SeqCst);
         let turned = || (self.turns.load(Ordering::SeqCst) > before + 1).then_some(());
         if moment::poll(PATIENCE, turned).is_none() {
-            self.complain("nobody can log in and read any more".into());
+            self.complain("logins and reads no longer work".into());
         }
     }
 
-    /// Lets somebody log in and read for as long as `act` takes.
+    /// Runs `act` while another thread logs in and reads.
     fn meanwhile(&self, account: &Account, admin: &str, act: impl FnOnce()) {
-        /// Those who go on are told even when `act` fails.
+        /// Stops the other thread, even if `act` panics.
         struct Over<'a>(&'a AtomicBool);
         impl Drop for Over<'_> {
             fn drop(&mut self) {
@@ -153,7 +153,7 @@ impl Life {
         });
     }
 
-    /// Ends it, and the process too.
+    /// Fails if there are complaints, and stops the process.
     fn end(self) {
         let complaints = self.complaints.into_inner().unwrap();
         assert!(complaints.is_empty(), "LOST: {complaints:#?}");
@@ -181,8 +181,8 @@ fn admin_token(subject: &Subject) -> String {
     answer.text("/token")
 }
 
-/// Sends one report of the worker's account; whether it is stored. It may be refused for want of
-/// room, and in no other way.
+/// Sends one report of the worker's account and returns whether the server stored it. The server
+/// may refuse it for want of room (503), and for no other reason.
 fn report(worker: &mut Worker, client: &mut Client, life: &Life) -> bool {
     let events = if worker.dice.one_in(4) { 1 } else { 2_000 };
     let number = worker.draft_report(0, events, true);
@@ -200,7 +200,7 @@ fn report(worker: &mut Worker, client: &mut Client, life: &Life) -> bool {
     fate == Fate::Stored
 }
 
-/// Reports until it is refused, and refused again.
+/// Reports until the server has refused `REFUSALS` reports in a row.
 fn fill(worker: &mut Worker, life: &Life) {
     let (mut client, mut refused) = (life.subject.client(), 0);
     let full = moment::poll(PATIENCE, || {
@@ -217,7 +217,7 @@ fn fill(worker: &mut Worker, life: &Life) {
     }
 }
 
-/// Everybody reports until nobody is taken any more.
+/// All workers report until the server refuses all of them.
 fn fill_up(workers: &mut [Worker], life: &Life) {
     std::thread::scope(|scope| {
         for worker in workers {
@@ -226,7 +226,7 @@ fn fill_up(workers: &mut [Worker], life: &Life) {
     });
 }
 
-/// Reports are taken again, without anybody's doing.
+/// Checks that the server accepts a report of every worker again by itself.
 fn goes_on(workers: &mut [Worker], life: &Life) {
     for worker in workers {
         let mut client = life.subject.client();
@@ -237,7 +237,7 @@ fn goes_on(workers: &mut [Worker], life: &Life) {
     }
 }
 
-/// How often each name was acknowledged.
+/// The number of acknowledged events of each name.
 fn acknowledged(workers: &[Worker]) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
     let reports = workers.iter().flat_map(|worker| &worker.reports);
@@ -249,7 +249,7 @@ fn acknowledged(workers: &[Worker]) -> BTreeMap<String, u64> {
     counts
 }
 
-/// How often each name is listed.
+/// The number of listed events of each name.
 fn listed(subject: &Subject, admin: &str) -> BTreeMap<String, u64> {
     let (mut counts, mut client) = (BTreeMap::new(), subject.client());
     let mut path = "/api/admin/events?limit=1000".to_owned();
@@ -268,7 +268,8 @@ fn listed(subject: &Subject, admin: &str) -> BTreeMap<String, u64> {
     }
 }
 
-/// Fills the disk, finds that life goes on, makes room, finds that events come in again.
+/// Fills the disk, checks that everything but events still works, makes room, and checks that the
+/// server accepts events again.
 fn one_round(place: &Place, ballast: &mut Ballast, workers: &mut [Worker], admin: &str) {
     ballast.take(ballast.free_bytes() / 3);
     let life = Life::begin(place.start());
@@ -279,7 +280,7 @@ fn one_round(place: &Place, ballast: &mut Ballast, workers: &mut [Worker], admin
         ballast.remove();
         goes_on(workers, &life);
     });
-    // Not even a byte is left, and what changes nothing is answered all the same.
+    // Not even a byte is left: the server still answers requests that change nothing.
     ballast.take_all_but(NO_BYTES);
     life.read(&mut life.subject.client(), &account, admin);
     ballast.remove();
@@ -292,8 +293,7 @@ fn one_round(place: &Place, ballast: &mut Ballast, workers: &mut [Worker], admin
     life.end();
 }
 
-/// Starts where there is little room: accounts can be used, events cannot be stored until there is
-/// more.
+/// Starts with little room: accounts work, and the server refuses events until there is more room.
 fn start_with_little_room(
     place: &Place,
     ballast: &mut Ballast,
@@ -315,8 +315,8 @@ fn start_with_little_room(
     life.end();
 }
 
-/// Starts where there is no room at all: it serves what it can, or gives up with a sentence, and
-/// starts when there is room.
+/// Starts with no room at all: the program serves what it can, or exits with a message that names
+/// the cause. It starts when there is room.
 fn start_with_no_room(place: &Place, ballast: &mut Ballast) {
     ballast.take_all_but(NO_BYTES);
     match place.spawn().settled(PATIENCE) {

@@ -1,4 +1,4 @@
-//! The judge at the door: what every account was told holds over HTTP.
+//! The check over HTTP: after a crash, everything that the server acknowledged still holds.
 
 use std::time::Duration;
 
@@ -10,14 +10,15 @@ use crate::mailbox::Mailbox;
 use crate::moment;
 use crate::settle::{self, answered};
 
-/// A mail that is owed from before the crash leaves at once.
+/// The server sends a mail that it owes from before the crash at once.
 const MAIL_PATIENCE: Duration = Duration::from_secs(20);
-/// So many of the latest dead tokens of an account are tried.
+/// How many of an account's latest dead tokens are checked.
 const DEAD_TRIED: usize = 6;
-/// One in so many older accounts is looked at again each round.
+/// Each round checks one in so many of the older accounts again.
 const SAMPLE: u64 = 20;
 
-/// Settles what was in doubt and looks at what changed in this round, and at everything if `all`.
+/// Settles the request in doubt, then checks the accounts that changed in this round, some of the
+/// older ones, and all of them if `all`.
 pub(crate) fn judge(worker: &mut Worker, client: &mut Client, mailbox: &Mailbox, all: bool) {
     settle::settle(worker, client);
     await_mail(worker, mailbox);
@@ -41,8 +42,8 @@ fn await_mail(worker: &mut Worker, mailbox: &Mailbox) {
     }
 }
 
-/// Reports that were acknowledged and are sent again are answered as the first time; the store is
-/// judged later.
+/// Sends some acknowledged reports again: the server must give the first answer. The check of the
+/// files comes later.
 fn repeat_some(worker: &mut Worker, client: &mut Client) {
     let candidates = worker
         .reports

@@ -1,5 +1,5 @@
-//! What one client knows: what was acknowledged, and the one thing it had asked for when the blow
-//! fell.
+//! The knowledge of one client: everything that the server acknowledged, and the one request that
+//! was under way at the crash.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -9,7 +9,7 @@ use crate::client::{Answer, Client, Request};
 use crate::dice::Dice;
 use crate::moment;
 
-/// A token that was exchanged lives on for ten seconds; past that it must be dead.
+/// A refreshed access token lives on for ten seconds. After these twelve it must be dead.
 pub(crate) const GRACE: Duration = Duration::from_secs(12);
 
 /// How a token can be renewed.
@@ -26,7 +26,7 @@ pub(crate) struct Token {
     pub(crate) kind: Kind,
 }
 
-/// A token that must not work any more, from then on.
+/// A token that must not work from the moment `from` on.
 #[derive(Debug, Clone)]
 pub(crate) struct Dead {
     pub(crate) secret: String,
@@ -45,12 +45,12 @@ pub(crate) struct Account {
     pub(crate) old_email: Option<String>,
     pub(crate) old_password: Option<String>,
     pub(crate) spent_code: Option<String>,
-    /// The round that last changed it.
+    /// The round that last changed the account.
     pub(crate) round: u32,
 }
 
 impl Account {
-    /// An account that is not there yet.
+    /// An account that does not exist yet on the server.
     pub(crate) fn draft(email: String, password: String, round: u32) -> Account {
         Account {
             id: String::new(),
@@ -75,7 +75,7 @@ impl Account {
         });
     }
 
-    /// Ends every token, but perhaps the one at `keep`.
+    /// Ends every token except the one at index `keep`, if any.
     pub(crate) fn end_tokens(&mut self, keep: Option<usize>) {
         let kept = keep.map(|index| self.tokens.swap_remove(index));
         while !self.tokens.is_empty() {
@@ -97,28 +97,28 @@ impl Account {
     }
 }
 
-/// How a report of events stands.
+/// The state of a report of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It was acknowledged: all of it is there, once.
+    /// The server acknowledged it: it must be stored whole, once.
     Stored,
-    /// It was not answered: all of it is there or nothing.
+    /// The server did not answer: it must be stored whole or not at all.
     Doubtful,
-    /// It was not answered, and the judge did not find it.
+    /// The server refused it, or did not answer and the check did not find it: it must be absent.
     Absent,
 }
 
-/// Events that were sent in one request. Everything about them follows from these few numbers.
+/// The events of one request. Their names, details and key are computed from these numbers.
 #[derive(Debug, Clone)]
 pub(crate) struct Report {
     pub(crate) worker: usize,
-    /// Its number among this worker's reports.
+    /// The index of the report among this worker's reports.
     pub(crate) number: usize,
     pub(crate) round: u32,
     pub(crate) account: usize,
     pub(crate) events: usize,
-    /// With details, each of which says which event it is; simple events are told apart by their
-    /// name.
+    /// The events have details, which identify each event; without details, the name of the events
+    /// identifies the report.
     pub(crate) complex: bool,
     pub(crate) keyed: bool,
     pub(crate) fate: Fate,
@@ -138,8 +138,8 @@ impl Report {
             .then(|| format!("key {}/{}", self.worker, self.number))
     }
 
-    /// The name of one of its events: a few that everybody uses, some that are new with the round,
-    /// some that come once.
+    /// The name of one event: one of a few that all reports use, one that is new in the round, or
+    /// one that no other report has.
     pub(crate) fn name(&self, index: usize) -> String {
         const COMMON: [&str; 7] = [
             "opened", "closed", "moved", "zoomed", "saved", "printed", "left",
@@ -155,7 +155,7 @@ impl Report {
         }
     }
 
-    /// They say which event it is, and something that does not compress well.
+    /// The details identify the event, and hold noise that does not compress well.
     pub(crate) fn details(&self, index: usize) -> String {
         let mut dice = Dice::new((self.worker << 48 ^ self.number << 20 ^ index) as u64);
         let mut noise = String::new();
@@ -183,7 +183,7 @@ impl Report {
     }
 }
 
-/// What was asked for and not answered. The indices are of accounts, and of their tokens.
+/// A request without an answer. The numbers are indices of accounts, of their tokens, of reports.
 #[derive(Debug)]
 pub(crate) enum Doubt {
     SignUp(Box<Account>),
@@ -220,7 +220,7 @@ pub(crate) enum Doubt {
     Report(usize),
 }
 
-/// How much was acknowledged, by kind.
+/// The number of acknowledged things, by kind.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tally(BTreeMap<&'static str, usize>);
 
@@ -247,7 +247,7 @@ impl fmt::Display for Tally {
     }
 }
 
-/// One client, for a whole run.
+/// The state of one client for a whole run.
 pub(crate) struct Worker {
     pub(crate) index: usize,
     pub(crate) round: u32,
@@ -255,7 +255,7 @@ pub(crate) struct Worker {
     pub(crate) accounts: Vec<Account>,
     pub(crate) reports: Vec<Report>,
     pub(crate) doubt: Option<Doubt>,
-    /// The account that a mail was promised to, which has not come.
+    /// The account whose requested mail has not arrived yet.
     pub(crate) owed_mail: Option<usize>,
     pub(crate) tally: Tally,
     pub(crate) complaints: Vec<String>,
@@ -278,7 +278,7 @@ impl Worker {
         }
     }
 
-    /// A number that this worker uses once.
+    /// A number that this worker has not used before.
     pub(crate) fn draw(&mut self) -> usize {
         self.drawn += 1;
         self.drawn
@@ -298,7 +298,7 @@ impl Worker {
         self.complain_all([what.into()]);
     }
 
-    /// Writes down a report that is about to be sent, and says its number.
+    /// Adds a report that is about to be sent, with an unknown outcome, and returns its index.
     pub(crate) fn draft_report(&mut self, account: usize, events: usize, keyed: bool) -> usize {
         let number = self.reports.len();
         let complex = !self.dice.one_in(8);
@@ -323,7 +323,7 @@ impl Worker {
         self.complaints.extend(complaints);
     }
 
-    /// Marks an account as changed in this round, so that the judge looks at it closely.
+    /// Marks an account as changed in this round, so that the checks include it.
     pub(crate) fn touch(&mut self, account: usize) -> &mut Account {
         let touched = &mut self.accounts[account];
         touched.round = self.round;
@@ -331,7 +331,7 @@ impl Worker {
     }
 }
 
-/// Opens a session with address and password.
+/// Opens a session with an address and a password.
 pub(crate) fn log_in(client: &mut Client, email: &str, password: &str) -> std::io::Result<Answer> {
     let body = format!(r#"{{"email":"{email}","password":"{password}"}}"#);
     client.send(&Request {

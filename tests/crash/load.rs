@@ -1,5 +1,5 @@
-//! The load: each worker does one thing after the other and believes what is acknowledged, until
-//! nobody answers.
+//! The load: each worker sends one request after the other and notes the acknowledged changes,
+//! until the server stops answering.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,22 +9,22 @@ use crate::ledger::{self, Account, Doubt, Fate, GRACE, Kind, Token, Worker};
 use crate::mailbox::Mailbox;
 use crate::moment;
 
-/// How long a mail may take that was promised.
+/// How long a requested mail may take.
 const MAIL_PATIENCE: Duration = Duration::from_secs(10);
 
-/// What all workers have in common while they work.
+/// The state that all workers share during the load.
 pub(crate) struct Load<'a> {
     pub(crate) mailbox: &'a Mailbox,
-    /// Set right before the blow: from then on an answer that does not come is no wonder.
+    /// Set right before the crash: from then on a missing answer is expected.
     pub(crate) falling: &'a AtomicBool,
 }
 
-/// Nobody answers any more.
+/// The server does not answer any more.
 struct Silence;
 
 type Step = Result<(), Silence>;
 
-/// Works until nobody answers.
+/// Sends requests until the server stops answering.
 pub(crate) fn work(worker: &mut Worker, client: Client, load: &Load<'_>) {
     let mut shift = Shift {
         worker,
@@ -59,7 +59,8 @@ impl Shift<'_> {
         }
     }
 
-    /// An account that can act and one of its tokens; a third of the time the newest account.
+    /// The index of an account with live tokens and of one of its tokens. A third of the draws take
+    /// the newest account.
     fn choose(&mut self) -> Option<(usize, usize)> {
         let dice = &mut self.worker.dice;
         let accounts = &self.worker.accounts;
@@ -78,7 +79,7 @@ impl Shift<'_> {
         None
     }
 
-    /// Sends, and remembers what is in doubt if nothing can be said about what came of it.
+    /// Sends a request, and records `doubt` if its outcome is unknown.
     fn ask(&mut self, request: &Request<'_>, doubt: Option<Doubt>) -> Result<Answer, Silence> {
         let answer = self.client.send(request);
         self.heard(answer, doubt)
@@ -102,7 +103,7 @@ impl Shift<'_> {
         Err(Silence)
     }
 
-    /// Whether the answer is the one that what was acknowledged before leads to.
+    /// Whether the answer has the expected status. Complains if not.
     fn expect(&mut self, answer: &Answer, status: u16, what: &str) -> bool {
         if answer.status != status {
             self.worker
@@ -221,7 +222,7 @@ impl Shift<'_> {
     fn log_out(&mut self, account: usize, token: usize) -> Step {
         let Token { secret, kind } = self.worker.accounts[account].tokens[token].clone();
         let named = format!(r#"{{"token":"{secret}"}}"#);
-        // The one by its own API, the others by the one that ends any token.
+        // Access tokens end through their own API; `/api/token` ends the others, as it ends any.
         let request = match kind {
             Kind::Access => Request {
                 verb: "DELETE",
@@ -262,8 +263,8 @@ impl Shift<'_> {
         self.expect(&answer, 201, "asking for a reset");
         self.worker.tally.add("reset requests", 1);
         self.worker.owed_mail = Some(account);
-        // A mail of an earlier request may come (again) first; its code is replaced by the later
-        // one's.
+        // A mail of an earlier request may come first, or come again; the code of the later request
+        // has replaced its code.
         let until = moment::now() + MAIL_PATIENCE;
         while moment::now() < until {
             if self.load.falling.load(Ordering::SeqCst) {
@@ -282,7 +283,7 @@ impl Shift<'_> {
         Ok(())
     }
 
-    /// False: the code was not the newest.
+    /// Returns false if the code was not the newest.
     fn redeem(&mut self, account: usize, code: String) -> Result<bool, Silence> {
         self.worker.owed_mail = None;
         let password = self.worker.fresh_password();

@@ -1,11 +1,11 @@
-//! Where the mails arrive: a directory of `.eml` files that are read once and thrown away.
+//! The mailbox: a directory of `.eml` files, each of which is read once and removed.
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-/// What stands before the code in the link; `subject` configures it.
+/// The part of the link before the code; `subject` configures it.
 pub(crate) const LINK: &str = "http://reset.test/";
 
 pub(crate) struct Mailbox {
@@ -21,10 +21,10 @@ impl Mailbox {
         }
     }
 
-    /// The newest code that was mailed to an address and not taken yet.
+    /// Takes the newest code that was mailed to an address, if it was not taken before.
     pub(crate) fn take(&self, address: &str) -> Option<String> {
         let mut codes = self.codes.lock().unwrap();
-        // There is no directory before the first mail.
+        // The directory does not exist before the first mail.
         let entries = fs::read_dir(&self.directory).into_iter().flatten();
         for file in entries.map(|entry| entry.unwrap().path()) {
             if file.extension().is_some_and(|it| it == "eml") {

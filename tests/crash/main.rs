@@ -1,10 +1,11 @@
-//! Nothing acknowledged is ever lost, nothing is half there, every start succeeds: the real program
-//! under load over HTTP, killed or cut off from its disk, started again and judged.
+//! Crash tests: the real program under load over HTTP is killed or cut off from its disk, started
+//! again and checked. No acknowledged change may be lost, no change may be half there, and every
+//! start must succeed.
 //!
-//! `DOORWARD_CRASH_ROUNDS` says how often (5 if not said; 100 is the long run),
-//! `DOORWARD_CRASH_SEED` repeats a run's dice, `DOORWARD_BINARY` is the program (the one that cargo
-//! has built). `tests/power_cut.sh` runs the same load and the same judge on a file system that it
-//! shuts down, `tests/full_disk.sh` fills one up.
+//! `DOORWARD_CRASH_ROUNDS` is the number of rounds (default 5; the long run uses 100),
+//! `DOORWARD_CRASH_SEED` repeats the random numbers of a run, `DOORWARD_BINARY` is the program
+//! (default: the one that cargo has built). `tests/power_cut.sh` runs the same load and the same
+//! checks on a file system that it shuts down; `tests/full_disk.sh` fills up a file system.
 
 #[cfg(test)]
 mod client;

@@ -1,14 +1,14 @@
-//! The clock, for a test whose subject is a real process.
+//! The clock, for tests of a real process.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Now, for spans.
+/// The monotonic time, to measure spans.
 #[expect(clippy::disallowed_methods, reason = "a real process is waited for")]
 pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// Now, in milliseconds since the epoch: as the server writes it.
+/// The system time in milliseconds since the Unix epoch, as the server writes it.
 #[expect(
     clippy::disallowed_methods,
     reason = "the server under test has the system's clock"
@@ -18,13 +18,13 @@ pub(crate) fn millis() -> i64 {
     i64::try_from(since.as_millis()).unwrap()
 }
 
-/// Lets a real process run for a while.
+/// Sleeps while a real process runs.
 #[expect(clippy::disallowed_methods, reason = "a real process is waited for")]
 pub(crate) fn wait(span: Duration) {
     std::thread::sleep(span);
 }
 
-/// Asks again and again until there is an answer or the time is up.
+/// Calls `ask` every 2 ms until it returns a value or the time is over; then `None`.
 pub(crate) fn poll<T>(patience: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
     let until = now() + patience;
     loop {

@@ -1,6 +1,6 @@
-//! Exactly once: clients that repeat a report with its `Idempotency-Key` until it is acknowledged,
-//! over any number of kills in the middle of the first try and of every later one. In the end there
-//! is exactly what was sent, name by name and event by event.
+//! Exactly once: clients repeat a report with its `Idempotency-Key` until the server acknowledges
+//! it, over any number of kills during the first attempt and every later one. In the end the store
+//! holds exactly the events that were sent, name by name and event by event.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -19,21 +19,21 @@ use crate::store::{Books, Span};
 use crate::subject::Place;
 
 const CLIENTS: usize = 12;
-/// A process lives at least this long and at most `LONGEST_MILLIS` more.
+/// A process lives this long and up to `LONGEST_MILLIS` more.
 const SHORTEST_MILLIS: u64 = 50;
 const LONGEST_MILLIS: u64 = 550;
-/// Between two tries of a report while nobody answers.
+/// The pause between two attempts of a report.
 const PAUSE: Duration = Duration::from_millis(1);
-/// A report that nobody takes for so long will never be taken.
+/// A report that the server does not accept within this time counts as lost.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// What all clients know.
+/// The state that all clients share.
 struct Field {
-    /// Where the process of the moment listens.
+    /// The address on which the current process listens.
     address: Mutex<SocketAddr>,
-    /// Set when no further report is to be begun.
+    /// Set when the clients must begin no further report.
     enough: AtomicBool,
-    /// How often a report was sent again.
+    /// The number of repeated attempts.
     repeated: AtomicUsize,
 }
 
@@ -47,7 +47,7 @@ impl Field {
     }
 }
 
-/// Reports until it is enough; what is begun is brought to its end.
+/// Reports until `enough` is set, and finishes a report that it has begun.
 fn work(worker: &mut Worker, field: &Field) {
     let mut client = Client::new(field.address());
     while !field.enough.load(Ordering::SeqCst) {
@@ -63,7 +63,7 @@ fn work(worker: &mut Worker, field: &Field) {
     }
 }
 
-/// Sends a report again and again until it is acknowledged. False: that never came.
+/// Sends a report again and again until the server acknowledges it. False if it never does.
 fn deliver(worker: &mut Worker, client: &mut Client, field: &Field, number: usize) -> bool {
     let report = worker.reports[number].clone();
     let token = worker.accounts[0].tokens[0].secret.clone();
@@ -95,7 +95,8 @@ fn deliver(worker: &mut Worker, client: &mut Client, field: &Field, number: usiz
     }
 }
 
-/// Kills the process and starts it again, round after round, while the clients work.
+/// Kills the process and starts it again in each round, while the clients work. Returns the number
+/// of repeated attempts.
 fn kill_in_turn(place: &Place, workers: &mut [Worker], dice: &mut Dice, rounds: u32) -> usize {
     let mut subject = place.start();
     for worker in &mut *workers {

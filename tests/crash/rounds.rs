@@ -1,5 +1,5 @@
-//! The rounds: start, load, blow, start again, judge. One data directory and one ledger go through
-//! all of them.
+//! The rounds: start, load, crash, start again, check. All rounds of a run use the same data
+//! directory and the same workers.
 
 use std::fs;
 use std::path::Path;
@@ -19,21 +19,21 @@ use crate::store::{Books, Span};
 use crate::subject::{Place, Subject};
 
 const WORKERS: usize = 12;
-/// The load lasts at least this long, and at most `LONGEST_MILLIS` more.
+/// The load lasts this long and up to `LONGEST_MILLIS` more.
 const SHORTEST_MILLIS: u64 = 50;
 const LONGEST_MILLIS: u64 = 950;
-/// Everything since the first round is judged every so many rounds; in between, what the last round
-/// did.
+/// One in so many rounds, and the last one, checks everything since the first round; the others
+/// check the changes of their own round.
 const FULL_EVERY: u32 = 10;
-/// Slack for what was stored when the round began.
+/// The events of a round are read from this long before its start.
 const SLACK_MILLIS: i64 = 1_000;
 
 /// How a round ends.
 enum Blow {
     /// `kill -9`.
     Kill,
-    /// The disk is gone in the middle of it, and comes back with what it had: two commands of
-    /// whoever runs this test.
+    /// The disk stops during the load, and comes back with the data that it had: two shell commands
+    /// from the environment.
     PowerCut { cut: String, restore: String },
 }
 
@@ -41,7 +41,8 @@ impl Blow {
     fn strike(&self, subject: Subject, dice: &mut Dice) {
         if let Blow::PowerCut { cut, .. } = self {
             run(cut);
-            // What it says in the dark is a lie unless the disk has it.
+            // The program runs on without its disk for up to 60 ms. It must not acknowledge a
+            // change now unless the change is on the disk.
             moment::wait(Duration::from_millis(dice.below(60)));
         }
         subject.kill();
@@ -124,7 +125,7 @@ impl Run {
         self.total.join(&tally);
     }
 
-    /// Lets all workers loose and strikes after `span`.
+    /// Runs all workers, and strikes after `span`.
     fn load(&mut self, subject: Subject, span: Duration, blow: &Blow) {
         let falling = AtomicBool::new(false);
         let load = Load {
@@ -144,7 +145,7 @@ impl Run {
         });
     }
 
-    /// Judges a running process, ends it, and judges its files.
+    /// Checks a running process, ends it, and checks its files. Returns the number of events read.
     fn judge(&mut self, subject: Subject, from: i64, full: bool) -> usize {
         let mailbox = &self.mailbox;
         std::thread::scope(|scope| {
@@ -227,7 +228,7 @@ fn what_a_killed_start_leaves_unfinished_does_not_keep_the_next_one_from_startin
     let data = home.path().join("data");
     let mut run = Run::new(home.path(), &data, 2);
     run.round(&Blow::Kill);
-    // sled takes the snapshot with the greatest number for the newest.
+    // sled takes the snapshot with the greatest number as the newest.
     fs::write(
         data.join("snap.FFFFFFFFFFFFFF00.generating"),
         b"half a snapsh",
@@ -244,7 +245,7 @@ fn power_cut() {
         cut: variable("DOORWARD_POWER_CUT"),
         restore: variable("DOORWARD_POWER_RESTORE"),
     };
-    // Mails lie elsewhere: making one durable would make everything else on its file system so.
+    // Mails lie on another file system: making one durable would make all data beside it durable.
     let home = tempfile::tempdir().unwrap();
     let mount = variable("DOORWARD_POWER_MOUNT");
     let rounds = rounds("DOORWARD_POWER_ROUNDS", 3);

@@ -1,5 +1,5 @@
-//! What became of the one request that was under way when the blow fell: all of it or nothing, and
-//! the ledger learns which.
+//! Settles the one request that was under way at the crash: the server did all of it or nothing,
+//! and the ledger records which.
 
 use std::time::{Duration, Instant};
 
@@ -7,18 +7,18 @@ use crate::client::{Answer, Client, Request};
 use crate::ledger::{self, Doubt, Fate, GRACE, Kind, Token, Worker};
 use crate::moment;
 
-/// A second exchange of an access token gives the same successor for ten seconds; we do not cut it
-/// that fine.
+/// For ten seconds, a second refresh of an access token gives the same successor. The check relies
+/// on eight of them, to be safe.
 const SURELY_IN_GRACE: Duration = Duration::from_secs(8);
 
-/// A server that was just started answers.
+/// The answer of a server that was just started. Panics without one.
 pub(crate) fn answered(answer: std::io::Result<Answer>) -> Answer {
     answer.unwrap_or_else(|error| {
         panic!("LOST: the server that was started again is silent: {error}")
     })
 }
 
-/// The answer to "who am I".
+/// The answer to a request for the token's own account.
 pub(crate) fn who(client: &mut Client, token: &str) -> Answer {
     answered(client.send(&Request {
         verb: "GET",
@@ -28,12 +28,12 @@ pub(crate) fn who(client: &mut Client, token: &str) -> Answer {
     }))
 }
 
-/// Whether a token opens anything.
+/// Whether the server accepts a token.
 pub(crate) fn is_live(client: &mut Client, token: &str) -> bool {
     who(client, token).status == 200
 }
 
-/// Opens a session that the ledger keeps; false if the password is refused.
+/// Opens a session and adds it to the ledger. Returns false if the server refuses the password.
 pub(crate) fn log_in(worker: &mut Worker, client: &mut Client, account: usize) -> bool {
     let it = &mut worker.accounts[account];
     let answer = answered(ledger::log_in(client, &it.email, &it.password));
@@ -46,7 +46,7 @@ pub(crate) fn log_in(worker: &mut Worker, client: &mut Client, account: usize) -
     answer.status == 201
 }
 
-/// A live token of an account.
+/// A live token of an account; logs in if the account has none.
 pub(crate) fn any_token(
     worker: &mut Worker,
     client: &mut Client,
@@ -64,7 +64,7 @@ pub(crate) fn any_token(
         .map(|token| token.secret.clone())
 }
 
-/// Finds out what became of the request in doubt.
+/// Finds out the outcome of the request in doubt, and records it.
 pub(crate) fn settle(worker: &mut Worker, client: &mut Client) {
     let Some(doubt) = worker.doubt.take() else {
         return;
@@ -103,8 +103,8 @@ pub(crate) fn settle(worker: &mut Worker, client: &mut Client) {
         } => {
             let it = worker.touch(account);
             let answer = answered(ledger::log_in(client, &email, &it.password));
-            // That name and address changed together, or neither did, is seen when the account is
-            // looked at.
+            // The later check of the account finds a name and an address that did not change
+            // together.
             if answer.status == 201 {
                 it.set_profile(name, email);
             }
@@ -118,7 +118,7 @@ pub(crate) fn settle(worker: &mut Worker, client: &mut Client) {
         }
         Doubt::Report(number) => {
             worker.touch(worker.reports[number].account);
-            // Without a key the store alone can tell.
+            // Without a key, only the check of the files can find out.
             if worker.reports[number].keyed {
                 repeat(worker, client, number);
             }
@@ -126,7 +126,7 @@ pub(crate) fn settle(worker: &mut Worker, client: &mut Client) {
     }
 }
 
-/// The account is there with all that belongs to it, or its address is free.
+/// Logs in to the account, or signs it up again: either it is complete or its address is free.
 pub(crate) fn sign_up(worker: &mut Worker, client: &mut Client, mut draft: ledger::Account) {
     let answer = answered(ledger::log_in(client, &draft.email, &draft.password));
     let answer = if answer.status == 201 {
@@ -154,8 +154,8 @@ pub(crate) fn sign_up(worker: &mut Worker, client: &mut Client, mut draft: ledge
     worker.accounts.push(draft);
 }
 
-/// Asked again, the exchange gives a token: the first one if it had not happened, the same one if
-/// it had.
+/// Repeats the refresh: it gives a new successor if the first request did not take effect, the same
+/// one if it did.
 fn refresh(worker: &mut Worker, client: &mut Client, account: usize, token: usize, at: Instant) {
     let secret = worker.accounts[account].tokens[token].secret.clone();
     let answer = answered(ledger::refresh(client, &secret));
@@ -176,7 +176,7 @@ fn refresh(worker: &mut Worker, client: &mut Client, account: usize, token: usiz
     }
 }
 
-/// Whether the account has the new password already. It must have either that or the old one.
+/// Whether the account has the new password. It must have either that or the old one.
 fn takes_password(worker: &mut Worker, client: &mut Client, account: usize, new: &str) -> bool {
     let email = worker.accounts[account].email.clone();
     if answered(ledger::log_in(client, &email, new)).status == 201 {
@@ -191,8 +191,8 @@ fn takes_password(worker: &mut Worker, client: &mut Client, account: usize, new:
     false
 }
 
-/// Sends a report with a key again until it is acknowledged. Whatever became of it before, it is
-/// then stored once.
+/// Sends a report with a key again until the server acknowledges it. The report is then stored
+/// once, whatever the outcome of earlier attempts was.
 pub(crate) fn repeat(worker: &mut Worker, client: &mut Client, number: usize) {
     let report = worker.reports[number].clone();
     let Some(token) = any_token(worker, client, report.account) else {

@@ -1,5 +1,4 @@
-//! The judge behind the door: the files themselves, opened through the library after the process is
-//! gone.
+//! The check of the files: they are opened through the library after the process has ended.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -14,21 +13,21 @@ use doorward::store::{AccountStore, EventStore, Maintenance, TokenStore};
 use crate::ledger::{Account, Fate, Report, Worker};
 use crate::moment;
 
-/// What the judge knows from earlier rounds.
+/// The knowledge of earlier rounds.
 #[derive(Default)]
 pub(crate) struct Books {
-    /// How many events of each name are stored.
+    /// The number of stored events of each name.
     counts: BTreeMap<String, u64>,
 }
 
-/// Which reports and accounts are judged.
+/// The reports and accounts to check.
 #[derive(Clone, Copy)]
 pub(crate) struct Span {
-    /// From this round on.
+    /// Check reports and accounts of this round and later ones.
     pub(crate) round: u32,
-    /// Which began no earlier than this.
+    /// Read the events from this moment on.
     pub(crate) from: Timestamp,
-    /// The round under judgement.
+    /// The current round.
     pub(crate) now: u32,
 }
 
@@ -52,7 +51,7 @@ async fn events_from(store: &SledStore, from: Timestamp) -> Vec<Event> {
 }
 
 impl Books {
-    /// Judges the files and returns how many events they hold in that span.
+    /// Checks the files and returns the number of events that they hold in that span.
     pub(crate) fn judge(&mut self, workers: &mut [Worker], data: &Path, span: Span) -> usize {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -70,9 +69,7 @@ impl Books {
             }
             if let Some(unknown) = sightings.unknown.first() {
                 let count = sightings.unknown.len();
-                workers[0].complain(format!(
-                    "LOST: {count} events that nobody sent: {unknown:?}"
-                ));
+                workers[0].complain(format!("LOST: {count} unknown events: {unknown:?}"));
             }
             self.judge_counts(workers, &store, &events, span).await;
             store.close().await;
@@ -80,8 +77,8 @@ impl Books {
         })
     }
 
-    /// The counters say exactly what is stored: each name as often as it was acknowledged, and,
-    /// when all events were read, each hour and name as often as there are events.
+    /// Checks that the counters are exact: each name has the number of acknowledged events and, if
+    /// all events were read, each hour and name has the number of stored events.
     async fn judge_counts(
         &mut self,
         workers: &mut [Worker],
@@ -140,7 +137,7 @@ fn compare<K: Ord + std::fmt::Debug>(
     }
 }
 
-/// How often each event of each report was seen, by worker and number.
+/// How often each event of each report was found, by worker and number; and the unknown events.
 struct Sightings {
     seen: HashMap<(usize, usize), Vec<usize>>,
     unknown: Vec<Event>,
@@ -167,7 +164,7 @@ fn sight(workers: &[Worker], events: &[Event]) -> Sightings {
     sightings
 }
 
-/// The report that an event is of, and its place there; none unless everything about it is as it
+/// The report of an event and the index of the event in it; `None` unless the whole event is as it
 /// was sent.
 fn recognise<'a>(workers: &'a [Worker], event: &Event) -> Option<(&'a Report, usize)> {
     let which = match &event.details {
@@ -208,7 +205,7 @@ fn judge_reports(worker: &mut Worker, span: Span, sightings: &mut Sightings) {
             .remove(&(report.worker, report.number))
             .unwrap_or_default();
         let total: usize = seen.iter().sum();
-        // Simple events of one report look all the same.
+        // All simple events of a report look the same.
         let once = if report.complex {
             seen.iter().all(|it| *it == 1)
         } else {

@@ -1,4 +1,4 @@
-//! The program under test: a real process with a directory of its own.
+//! The program under test: a real process with its own directory.
 
 use std::fs::{self, File, Permissions};
 use std::net::{SocketAddr, TcpListener};
@@ -12,15 +12,14 @@ use crate::client::{Client, Request};
 use crate::mailbox::LINK;
 use crate::moment;
 
-/// A start may take this long on a machine that is busy with other things. It never takes nearly as
-/// long.
+/// A start may take this long on a busy machine. It is usually much faster.
 const START_PATIENCE: Duration = Duration::from_secs(30);
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Where everything of a run lies.
+/// The directories of a run.
 pub(crate) struct Place {
     home: PathBuf,
-    /// The database.
+    /// The directory of the database.
     pub(crate) data: PathBuf,
 }
 
@@ -41,7 +40,7 @@ impl Place {
         self.home.join("log")
     }
 
-    /// What the last process said.
+    /// The log of the last process.
     pub(crate) fn said(&self) -> String {
         fs::read_to_string(self.log()).unwrap_or_default()
     }
@@ -53,7 +52,7 @@ impl Place {
         drop(listener);
         let config = self.home.join("config.toml");
         fs::write(&config, self.config(address)).unwrap();
-        // It holds a password, and the program says so when others can read it.
+        // The file holds a password, and the program warns if other users can read it.
         fs::set_permissions(&config, Permissions::from_mode(0o600)).unwrap();
         let log = File::create(self.log()).unwrap();
         let built = env!("CARGO_BIN_EXE_doorward").into();
@@ -67,7 +66,7 @@ impl Place {
         Subject { process, address }
     }
 
-    /// Starts a process that serves.
+    /// Starts a process and waits until it serves.
     pub(crate) fn start(&self) -> Subject {
         for _ in 0..5 {
             let mut subject = self.spawn();
@@ -81,7 +80,7 @@ impl Place {
             });
             match ready {
                 Some(Ok(())) => return subject,
-                // Another program took the port between our look and its bind.
+                // Another program took the port after we found it free.
                 Some(Err(_)) if self.said().contains("cannot listen") => {}
                 Some(Err(status)) => panic!("LOST: it does not start, {status}: {}", self.said()),
                 None => panic!(
@@ -120,7 +119,7 @@ impl Subject {
         Client::new(self.address)
     }
 
-    /// Whether it answers; on a full disk it says so, and serves.
+    /// Whether the server answers. On a full disk it reports that with 503, and still serves.
     fn is_there(&self) -> bool {
         let request = Request {
             verb: "GET",
@@ -132,7 +131,7 @@ impl Subject {
             .is_ok_and(|answer| matches!(answer.status, 200 | 503))
     }
 
-    /// Waits until it serves, or has given up by itself.
+    /// Waits until the process serves (`Ok`) or has ended by itself (`Err`).
     pub(crate) fn settled(mut self, patience: Duration) -> Result<Subject, ExitStatus> {
         let settled = moment::poll(patience, || {
             let ended = self.process.try_wait().unwrap();
@@ -150,7 +149,7 @@ impl Subject {
         self.process.wait().unwrap();
     }
 
-    /// Asks it to stop; it must, and say that all is well.
+    /// Sends SIGTERM. The process must end with status 0.
     pub(crate) fn stop(mut self) {
         let id = rustix::process::Pid::from_child(&self.process);
         rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();

@@ -1,4 +1,4 @@
-//! What the administrator reads: stored events.
+//! The administrator's view: the list of stored events and the use of the disk.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ fn list(admin: &Actor, query: &str) -> Value {
         .json()
 }
 
-/// All pages, and how many there were.
+/// Follows the cursors: the ids of the events on all pages, and the number of pages.
 fn pages(admin: &Actor, query: &str) -> (Vec<String>, usize) {
     let (mut all, mut count, mut cursor) = (Vec::new(), 0, String::new());
     loop {
@@ -195,7 +195,7 @@ fn a_question_that_matches_little_is_answered_in_bounded_pages() {
 }
 
 #[test]
-fn a_wrong_question_is_told_what_would_be_right() {
+fn a_wrong_question_names_the_wrong_field() {
     let server = Server::start();
     let admin = server.admin();
     for (query, field) in [

@@ -17,7 +17,7 @@ fn counts(expected: &[(&str, u64)]) -> BTreeMap<String, u64> {
         .collect()
 }
 
-/// Nothing at all is stored.
+/// Fails unless the store holds neither counts nor events.
 #[track_caller]
 fn assert_nothing_stored(server: &Server) {
     assert_eq!(
@@ -159,14 +159,14 @@ fn simple_events_are_stored_as_documented() {
         counts(&[("event type 1", 2), ("event type 2", 1)])
     );
     let events = server.events();
-    let told: Vec<_> = events
+    let stored: Vec<_> = events
         .iter()
         .map(|it| (it.name.as_str(), it.subject.unwrap()))
         .collect();
     let ids =
         [&ana.id, &ana.id, &ben.id].map(|id| id.parse().map(doorward::model::UserId).unwrap());
     assert_eq!(
-        told,
+        stored,
         [
             ("event type 1", ids[0]),
             ("event type 2", ids[1]),

@@ -1,8 +1,8 @@
-//! The configuration file: golden mistakes and the sentences they earn, and the documents made from
-//! the table of settings.
+//! The configuration file: mistakes and their exact error messages, and the documents generated
+//! from the table of settings.
 //!
-//! `DOORWARD_BLESS=1 cargo test` writes `config.example.toml` and the table of
-//! `docs/configuration.md` anew.
+//! `DOORWARD_BLESS=1 cargo test` rewrites `config.example.toml` and the table in
+//! `docs/configuration.md`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -33,7 +33,7 @@ fn mistakes(text: &str) -> Vec<String> {
     complaints.lines().map(str::to_owned).collect()
 }
 
-/// A file of its own in a fresh directory.
+/// Writes a file with this text and these permissions into a fresh temporary directory.
 fn file_with(text: &str, mode: u32) -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("file");

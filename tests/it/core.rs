@@ -25,7 +25,7 @@ fn reset_mail(server: &Server) -> Mail {
     mails.remove(0)
 }
 
-/// The successor of an access token.
+/// Refreshes an access token: an actor with its successor.
 fn refreshed(actor: &Actor, server: &Server) -> Actor {
     server
         .anyone()
@@ -37,7 +37,7 @@ fn a_token_is_given_and_taken_as_documented() {
     let server = Server::start();
     server.user("ana@example.org");
     let token = log_in(&server, PASSWORD).gives(200).string("/token");
-    // The documents show the token as the whole value of the header.
+    // The API's document shows the token as the whole value of the header.
     let ana = server.anyone().with_header("Authorization", &token);
     graphql(&ana).gives(501);
     let wrong = log_in(&server, "wrong").gives(401);
@@ -241,7 +241,7 @@ fn a_logout_with_the_newer_token_ends_the_older_one_within_its_grace() {
 fn a_reset_mail_has_all_that_a_mail_needs() {
     let server = Server::with("server.name = \"The <Door>\"");
     server.user("Ana@Example.org");
-    // Nobody who asks decides where the link leads.
+    // Headers of the request must not decide where the link leads.
     let request = Request::new("POST", "/api/password")
         .header("Host", "evil.example")
         .header("X-Forwarded-Host", "evil.example")
@@ -322,7 +322,7 @@ fn a_new_reset_code_replaces_the_earlier_one() {
         .redeem(&second, "a better password")
         .gives(200);
     own.get("/v1/user").gives(404);
-    // So does a password that its owner changes, and an address that is not hers any more.
+    // A code also ends when its owner changes the password or the address.
     let code = reset_mail(&server).code();
     let session = server
         .anyone()
@@ -379,7 +379,7 @@ fn a_password_that_will_not_do_does_not_use_the_code_up() {
 }
 
 #[test]
-fn asking_for_a_mail_tells_nothing() {
+fn asking_for_a_mail_does_not_reveal_which_addresses_exist() {
     let server = Server::start();
     server.user("ana@example.org");
     let bodies = [

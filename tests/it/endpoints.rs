@@ -1,6 +1,6 @@
-//! The index of endpoints in `docs/api.md`, made from the tables of the routes.
+//! The index of endpoints in `docs/api.md`, generated from the tables of routes.
 //!
-//! `DOORWARD_BLESS=1 cargo test` writes it anew.
+//! `DOORWARD_BLESS=1 cargo test` rewrites it.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -59,7 +59,7 @@ fn answers(route: &Route) -> String {
     answers.collect::<Vec<_>>().join("<br>")
 }
 
-/// The statuses of every error, in the words of the API where they are the route's own.
+/// The status of every possible error, with the messages of the errors that the route declares.
 fn errors(api: &Api, route: &Route) -> String {
     let status = |code| (api.render_error)(&Error::new(code)).status.as_u16();
     let possible = route.possible_errors().into_iter().map(status);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Actor, PASSWORD, Request, Server, almost, days, hours, seconds};
 
-/// The sessions of a list as their secrets' owners would tell them: by user agent.
+/// The user agents of a list of sessions, by which the tests recognise the sessions.
 fn agents(list: &Value) -> Vec<&str> {
     list.as_array()
         .unwrap()
@@ -131,7 +131,7 @@ fn an_address_has_one_account_whatever_its_case() {
 }
 
 #[test]
-fn logging_in_tells_nobody_which_addresses_exist() {
+fn logging_in_does_not_reveal_which_addresses_exist() {
     let server = Server::start();
     server.user("ana@example.org");
     let wrong = server
@@ -352,7 +352,7 @@ fn an_invite_is_asked_for_and_used_up() {
     for invite in ["", "unknown", "WELCOME", &"x".repeat(300)] {
         sign_up(&server, "ana@example.org", invite).fails(404, "InviteNotFound");
     }
-    // A signup that fails for another reason burns nothing.
+    // A signup that fails for another reason does not use the invite up.
     sign_up(&server, "nonsense", "welcome").fails(400, "BadRequest");
     let body = json!({"name": "Ana", "email": "ana@example.org", "password": PASSWORD, "invite_code": "welcome"});
     let session = server

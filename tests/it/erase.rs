@@ -1,4 +1,4 @@
-//! Removing events: what was meant goes, with its counts, and nothing else.
+//! Removing events: the server removes the matching events with their counts, and nothing else.
 
 use serde_json::Value;
 

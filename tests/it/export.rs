@@ -1,4 +1,4 @@
-//! Everything at once, for the administrator.
+//! The export of all events in one answer, for the administrator.
 
 use std::io::{BufReader, Write};
 use std::net::TcpStream;
@@ -10,7 +10,7 @@ use crate::wire::moment::{PATIENCE, poll};
 
 const EXPORT: &str = "/api/admin/events/export";
 
-/// What the list says, oldest first.
+/// The events as the list shows them, oldest first.
 fn listed(admin: &Actor) -> Vec<Value> {
     let page = admin
         .get("/api/admin/events?order=asc&limit=1000")
@@ -34,7 +34,7 @@ fn names(events: &[Value]) -> Vec<&str> {
     names.collect()
 }
 
-/// Reads CSV as RFC 4180 has it.
+/// Parses CSV (RFC 4180).
 fn records(text: &str) -> Vec<Vec<String>> {
     let (mut records, mut record, mut field) = (Vec::new(), Vec::new(), String::new());
     let mut chars = text.chars().peekable();
@@ -57,8 +57,8 @@ fn records(text: &str) -> Vec<Vec<String>> {
     records
 }
 
-/// Some events of several people, in blocks of their own.
-fn told(server: &Server) -> [String; 2] {
+/// Stores some events of two users, in blocks of their own. Returns the ids of the users.
+fn report_some(server: &Server) -> [String; 2] {
     let people = ["ana@example.org", "ben@example.org"].map(|email| server.user(email));
     for round in 0..3 {
         for (user, name) in people.iter().zip(["a, \"b\"\n", "=1+1"]) {
@@ -76,7 +76,7 @@ fn told(server: &Server) -> [String; 2] {
 #[test]
 fn both_formats_say_what_the_list_says() {
     let server = Server::start();
-    told(&server);
+    report_some(&server);
     let admin = server.admin();
     let (listed, lines) = (listed(&admin), lines(&admin, "format=ndjson"));
     assert_eq!((lines.len(), &lines), (18, &listed));
@@ -106,7 +106,7 @@ fn both_formats_say_what_the_list_says() {
 #[test]
 fn the_answer_says_what_it_is_and_head_does_not_make_it() {
     let server = Server::start();
-    told(&server);
+    report_some(&server);
     let admin = server.admin();
     for (format, content_type, file) in [
         ("ndjson", "application/x-ndjson", "events.ndjson"),
@@ -126,7 +126,7 @@ fn the_answer_says_what_it_is_and_head_does_not_make_it() {
 #[test]
 fn behind_any_event_follows_exactly_the_rest() {
     let server = Server::start();
-    told(&server);
+    report_some(&server);
     let admin = server.admin();
     for order in ["asc", "desc"] {
         let all = lines(&admin, &format!("order={order}"));
@@ -144,7 +144,7 @@ fn behind_any_event_follows_exactly_the_rest() {
 #[test]
 fn an_export_is_of_what_is_asked_for() {
     let server = Server::start();
-    let [ana, ben] = told(&server);
+    let [ana, ben] = report_some(&server);
     let admin = server.admin();
     let all = lines(&admin, "");
     assert_eq!(names(&lines(&admin, "name=plain")), ["plain"; 6]);
@@ -179,10 +179,10 @@ fn a_wrong_question_is_refused_before_the_first_byte() {
     user.get(EXPORT).gives(403);
 }
 
-/// Asks for an export and reads no more of the answer than its head.
+/// Asks for an export and reads only the head of the answer.
 fn begin(server: &Server, admin: &Actor, version: &str) -> (Received, BufReader<TcpStream>) {
     let mut stream = TcpStream::connect(server.address()).unwrap();
-    // What the kernel takes for a client that does not read must not be all there is.
+    // A small buffer: the kernel must not take the whole answer for a client that does not read.
     rustix::net::sockopt::set_socket_recv_buffer_size(&stream, 16 * 1024).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let token = &admin.token;
@@ -192,8 +192,9 @@ fn begin(server: &Server, admin: &Actor, version: &str) -> (Received, BufReader<
     (Received::read_head(&mut stream).unwrap(), stream)
 }
 
-/// More than any socket holds; stored, it is little.
-fn tell_much(server: &Server) -> usize {
+/// Stores more events than any socket's buffer holds; they compress to little on the disk. Returns
+/// their number.
+fn report_many(server: &Server) -> usize {
     let user = server.user("ana@example.org").session();
     let details = "x".repeat(16_000);
     let event = format!(r#"{{"name":"long","details":{{"x":"{details}"}}}}"#);
@@ -208,7 +209,7 @@ fn tell_much(server: &Server) -> usize {
 #[test]
 fn who_goes_away_ends_the_export() {
     let server = Server::start();
-    tell_much(&server);
+    report_many(&server);
     let admin = server.admin();
     let running: Vec<_> = (0..4).map(|_| begin(&server, &admin, "1.1")).collect();
     assert!(running.iter().all(|(head, _)| head.status == 200));
@@ -224,7 +225,7 @@ fn who_goes_away_ends_the_export() {
 #[test]
 fn an_export_is_finished_when_the_server_is_asked_to_stop() {
     let server = Server::start();
-    let count = tell_much(&server);
+    let count = report_many(&server);
     let (_, mut stream) = begin(&server, &server.admin(), "1.1");
     let reader = std::thread::spawn(move || {
         let mut text = Vec::new();
@@ -238,7 +239,7 @@ fn an_export_is_finished_when_the_server_is_asked_to_stop() {
 }
 
 #[test]
-fn a_client_that_could_not_tell_half_from_all_gets_none() {
+fn a_client_that_could_not_notice_a_truncated_export_gets_none() {
     let server = Server::start();
     let (head, _) = begin(&server, &server.admin(), "1.0");
     assert_eq!(head.status, 400);

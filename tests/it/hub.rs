@@ -1,4 +1,4 @@
-//! Hub: one password for everybody, tokens that many tabs can renew.
+//! Hub: login with a shared password, and tokens that many tabs can renew.
 
 use serde_json::json;
 
@@ -79,7 +79,7 @@ fn renewing_needs_a_live_token() {
         .with_token("made up")
         .get("/renew")
         .gives(401);
-    // As documented: the token as the whole value of the header.
+    // The API's document shows the token as the whole value of the header.
     server
         .anyone()
         .with_header("Authorization", &hub.token)

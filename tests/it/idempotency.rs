@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: a request that is sent again is stored once.
+//! `Idempotency-Key`: the server stores a request once, even if the client sends it again.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ fn keyed(actor: &Actor, key: &str, body: &str) -> Answer {
     actor.send(request.header("Idempotency-Key", key).body(body))
 }
 
-/// How often `a` and `b` were counted.
+/// The counts of the names `a` and `b`.
 fn counts(server: &Server) -> [u64; 2] {
     let counts = server.counts();
     ["a", "b"].map(|name| counts.get(name).copied().unwrap_or(0))

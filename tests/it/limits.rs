@@ -1,4 +1,4 @@
-//! Limits of how often: they slow down who guesses, and lock out nobody who does not.
+//! Rate limits: they slow down clients that guess, and lock out no other client.
 
 use doorward::model::UserId;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::harness::{ADMIN_PASSWORD, Actor, PASSWORD, Server, User, race, second
 const HOME: &str = "192.0.2.1";
 const AWAY: &str = "192.0.2.2";
 
-/// A server with limits that believes who a request comes from.
+/// A server with rate limits that trusts the client address which a proxy on loopback reports.
 fn strict(more: &str) -> Server {
     Server::with(&format!(
         "limits.rates = true\nserver.trusted_proxies = [\"127.0.0.1\"]\n{more}"
@@ -71,7 +71,7 @@ fn a_stranger_who_guesses_waits_longer_and_longer_and_the_owner_does_not() {
     }
     let mut waits = Vec::new();
     for _ in 0..5 {
-        // The first one after the wait is compared, the next one has to wait.
+        // The server checks the first guess after the wait; the next guess has to wait.
         guess();
         let wait = retry_after(&guess().gives(429));
         waits.push(wait);
@@ -96,7 +96,7 @@ fn an_address_that_is_nobodys_waits_like_an_account() {
     assert_eq!(tries("nobody@example.org").last(), Some(&429));
 }
 
-/// Every way to log in to an account: the path and the body.
+/// Every way to log in to an account: the path and the body of the request.
 fn logins(user: &User, password: &str) -> [(&'static str, Value); 4] {
     let by_email = json!({"email": user.email, "password": password});
     let angen_email = json!({"email": user.email, "password": password, "user_agent": "x"});
@@ -265,7 +265,7 @@ fn a_reporter_has_so_many_events_a_minute_and_others_are_not_concerned() {
         server.user("ben@example.org").session(),
     );
     ana.report(&["a"; 4]).gives(201);
-    // Neither what is refused nor what is repeated counts.
+    // Refused reports do not count, neither those over the limit (429) nor bad ones (400).
     ana.report(&["a"; 3]).gives(429);
     let nobodys = json!([{"name": "a", "user_id": "00000000-0000-4000-8000-000000000000"}]);
     ana.post("/api/events/simple_clientapp", nobodys).gives(400);

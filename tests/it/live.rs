@@ -1,4 +1,4 @@
-//! Events while they are stored, for the administrator.
+//! The live stream of events as they are stored, for the administrator.
 
 use std::collections::VecDeque;
 use std::io::{BufReader, Write};
@@ -12,7 +12,7 @@ use crate::wire::moment::{PATIENCE, poll};
 const LIVE: &str = "/api/admin/events/live";
 const OFTEN: &str = "events.heartbeat = \"10ms\"";
 
-/// What a stream says (WHATWG HTML, 9.2.6).
+/// One block of an event stream (WHATWG HTML, 9.2.6).
 #[derive(Debug, PartialEq, Eq)]
 enum Said {
     Comment,
@@ -42,7 +42,7 @@ impl Said {
     }
 }
 
-/// Somebody who listens.
+/// A client of the live stream.
 struct Ear {
     stream: BufReader<TcpStream>,
     head: Received,
@@ -77,7 +77,7 @@ impl Ear {
         ear
     }
 
-    /// What is said next; none when the stream has come to its end.
+    /// The next block; `None` at the end of the stream.
     fn any(&mut self) -> Option<Said> {
         while self.said.is_empty() {
             let chunk = read_chunk(&mut self.stream).expect("the stream ends with its end")?;
@@ -90,7 +90,7 @@ impl Ear {
         self.said.pop_front()
     }
 
-    /// As `any`, comments left out; but not for ever.
+    /// As `any`, but skips comments. Fails after 1000 of them.
     #[track_caller]
     fn hear(&mut self) -> Option<Said> {
         let mut said = std::iter::repeat_with(|| self.any()).take(1000);
@@ -152,8 +152,8 @@ fn a_stream_shows_that_it_is_alive_and_is_not_taken_for_idle() {
     for _ in 0..5 {
         assert_eq!(ear.any(), Some(Said::Comment));
     }
-    // With room for two, a new connection takes the place of an idle one, and there is one that is
-    // idle for less long.
+    // The server allows two connections. A new one replaces the one that is idle for longest, and
+    // the stream's heartbeats count as activity.
     let mut idle = TcpStream::connect(server.address()).unwrap();
     let request = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
     idle.write_all(request).unwrap();
@@ -225,7 +225,7 @@ fn nothing_is_lost_or_repeated_while_events_come_and_listeners_go() {
             match ear.hear() {
                 Some(Said::Event { id, data }) => {
                     heard.push(data["name"].as_str().unwrap().to_owned());
-                    // Every third event the line breaks.
+                    // The connection breaks after every third event.
                     if heard.len() % 3 == 0 {
                         ear = Ear::open(&server, &admin, "", &id);
                     }
@@ -241,7 +241,7 @@ fn nothing_is_lost_or_repeated_while_events_come_and_listeners_go() {
 }
 
 #[test]
-fn who_was_away_for_long_is_told_how_much_is_left_out() {
+fn a_listener_that_was_away_for_long_hears_how_much_is_left_out() {
     let server = Server::start();
     let user = server.user("ana@example.org").session();
     user.report(&["first"]).gives(201);
@@ -263,12 +263,12 @@ fn who_was_away_for_long_is_told_how_much_is_left_out() {
 }
 
 #[test]
-fn who_listens_too_slowly_is_told_exactly_how_much_was_missed() {
+fn a_listener_that_reads_too_slowly_hears_exactly_how_much_it_missed() {
     let server = Server::start();
     let user = server.user("ana@example.org").session();
     let mut ear = Ear::listens(&server, "");
     let (noise, mut stored) = (noise(), 0);
-    // More than the sockets between the two take, and nothing that could be compressed.
+    // More than the sockets' buffers hold, with text that does not compress well.
     for round in 0..60 {
         let events = (0..25).map(|event| {
             let text = &noise[15_000 * (event % 8)..][..15_000];
@@ -300,7 +300,7 @@ fn who_listens_too_slowly_is_told_exactly_how_much_was_missed() {
     assert!(missed > 0 && heard > 0, "{heard} heard, {missed} missed");
 }
 
-/// Text that cannot be made shorter.
+/// Text that does not compress well: digests in hexadecimal.
 fn noise() -> String {
     let digests = (0..1920_u16).map(|part| doorward::crypto::digest(&part.to_be_bytes()));
     let hex = |byte| format!("{byte:02x}");

@@ -1,4 +1,4 @@
-//! Every test from outside, in one binary: a file an API, over real HTTP.
+//! All black-box tests in one binary: one file per API, over real HTTP.
 
 #[cfg(test)]
 mod admin;

@@ -1,4 +1,4 @@
-//! Paths: which are there, which are not, and in whose words that is said.
+//! Paths: which exist, which do not, and which API's error shape a 404 has.
 
 use serde_json::json;
 
@@ -77,7 +77,7 @@ fn requests_that_two_servers_could_read_differently_are_refused() {
 }
 
 #[test]
-fn health_is_told() {
+fn the_health_check_answers() {
     let server = Server::start();
     let answer = server.anyone().get("/healthz").gives(200);
     assert_eq!(answer.json(), json!({"status": "ok", "damaged_blocks": 0}));

@@ -1,4 +1,4 @@
-//! Many at once: whatever only one may have, exactly one gets.
+//! Many requests at once: where only one may succeed, exactly one does.
 
 use serde_json::json;
 
@@ -42,7 +42,7 @@ fn a_reset_code_does_not_go_to_an_address_that_was_given_up_while_it_was_made() 
     let session = server.user("old@example.org").session();
     let mover = session.clone();
     server.anyone().ask_reset("old@example.org");
-    // The code is drawn after the account was looked up and before the code is kept.
+    // The server draws the code after it finds the account and before it stores the code.
     server.random.before_next_draw(move || {
         let change = json!({"name": "Ana", "email": "new@example.org"});
         mover.patch("/v1/user", change).gives(204);

@@ -1,4 +1,4 @@
-//! An event with an `id` is stored once, however often it is sent.
+//! The server stores an event with an `id` once, however often a client sends it.
 
 use serde_json::{Value, json};
 
@@ -93,7 +93,7 @@ fn a_malformed_id_and_too_many_events_are_refused_whole() {
     assert_eq!(refused.string("/reason"), "events[2].id: must be a UUID");
     ana.post(PATH, json!([{"name": "a", "id": 7}]))
         .names(400, "[0].id: must be a string");
-    // What stands behind the ten thousandth event is not looked at.
+    // The server does not parse anything after the ten thousandth event.
     let crowd = [vec![r#"{"name":"a"}"#; 10_001], vec!["nonsense"]]
         .concat()
         .join(",");

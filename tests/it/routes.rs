@@ -1,7 +1,7 @@
-//! What holds for every route of every API, computed from the tables of the routes themselves.
+//! Rules for every route of every API: the requests are computed from the tables of routes.
 //!
-//! The harness looks at each answer: whether its status is declared, its headers, the shape of its
-//! error.
+//! The harness checks every answer: its status is a declared one, its headers and the shape of its
+//! error are right.
 
 use doorward::http::{Field, Handler, JsonKind, RequestBody};
 use serde_json::{Map, Value, json};
@@ -10,7 +10,7 @@ use crate::harness::{Actor, Answer, Request, Served, Server};
 
 const VERBS: [&str; 7] = ["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"];
 
-/// A server, everything it serves, and a user whose token opens all of it.
+/// A server, all routes that it serves, and a user with a live token.
 struct Fixture {
     server: Server,
     routes: Vec<Served>,
@@ -40,7 +40,7 @@ impl Fixture {
             })
     }
 
-    /// Sends a body to a route, with a good token where it asks for one.
+    /// Sends a body to a route, with the user's token where the route needs one.
     #[track_caller]
     fn send(&self, served: &Served, body: impl Into<Vec<u8>>) -> Answer {
         self.sender(served).send(request(served).body(body.into()))
@@ -58,14 +58,14 @@ fn request(served: &Served) -> Request {
     Request::new(served.route.method.as_str(), &path_of(served))
 }
 
-/// The path with something in the place of each parameter.
+/// The path with a value for each parameter.
 pub(crate) fn path_of(served: &Served) -> String {
     served
         .path
         .replace("{id}", "2c4f0e0a-8b0e-4d4f-9a0b-0d0c0b0a0908")
 }
 
-/// A body that a route could take.
+/// A body with a value of the right type in each field but `user_id`.
 pub(crate) fn good_body(served: &Served, fields: &[Field]) -> Value {
     let mut object = Map::new();
     for field in fields {
@@ -135,12 +135,12 @@ fn head_answers_like_get_without_a_body() {
         for actor in [sender, fixture.server.anyone()] {
             let get = actor.get(&path_of(served));
             let head = actor.send(Request::new("HEAD", &path_of(served)));
-            let told = |answer: &Answer| {
+            let view = |answer: &Answer| {
                 let mut headers = answer.received.headers.clone();
                 headers.retain(|(name, _)| name != "x-request-id" && name != "date");
                 (answer.status(), headers)
             };
-            assert_eq!((told(&get), head.text()), (told(&head), String::new()));
+            assert_eq!((view(&get), head.text()), (view(&head), String::new()));
         }
     }
 }
@@ -172,7 +172,7 @@ fn without_a_token_nothing_that_needs_one_is_done() {
         } else {
             401
         };
-        // Renewing needs its code too, and says so.
+        // `renew_token` also needs a renewal code, and reports that it is missing.
         assert!(made_up.status() == expected || served.route.name == "renew_token");
         let two = fixture
             .user
@@ -316,7 +316,7 @@ fn a_key_that_comes_twice_is_refused_and_an_unknown_one_ignored() {
         let mut more = good_body(served, fields);
         more["unknown"] = json!({"a": [1, 2]});
         let answer = fixture.send(served, more.to_string());
-        // A signup works only once, with the same address.
+        // The server refuses a second signup with the same address.
         let expected = if usual.status() == 201 && served.route.name == "sign_up" {
             409
         } else {
@@ -333,8 +333,8 @@ fn a_nul_in_a_text_breaks_nothing() {
         for field in fields.iter().filter(|field| field.kind == JsonKind::Text) {
             let mut body = good_body(served, fields);
             fields_of(served, &mut body).insert(field.name.to_owned(), json!("a\0b"));
-            // An event's name may be anything; everywhere else it is a declared refusal, as the
-            // harness sees to.
+            // The name of an event may hold any character. Other fields refuse a NUL; the harness
+            // checks that the status is a declared one.
             let answer = fixture.send(served, body.to_string());
             assert!(
                 is_refused(&answer) || field.name == "name",

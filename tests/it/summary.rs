@@ -1,4 +1,4 @@
-//! What the administrator reads: how much was reported, in buckets of time.
+//! The administrator's summary: how many events were reported, in buckets of time.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ fn summary(server: &Server, query: &str) -> Value {
     server.admin().get(&path).gives(200).json()
 }
 
-/// One number of each bucket.
+/// The number that each bucket holds under the key `what`.
 fn column(summary: &Value, what: &str) -> Vec<u64> {
     let buckets = summary["buckets"].as_array().unwrap().iter();
     buckets.map(|it| it[what].as_u64().unwrap()).collect()
@@ -23,12 +23,12 @@ fn begins(summary: &Value) -> Vec<&str> {
     buckets.map(|it| it["from"].as_str().unwrap()).collect()
 }
 
-/// Lets time pass until a moment.
+/// Turns the clock forward to a moment.
 fn pass_until(server: &Server, moment: &str) {
     server.pass(Timestamp::parse(moment).unwrap().since(server.now()));
 }
 
-/// A session that does not end for want of use.
+/// A session of a new user.
 fn reporter(server: &Server) -> Actor {
     server.user("ana@example.org").session()
 }
@@ -131,7 +131,7 @@ fn counts_are_swept_when_their_own_time_is_over() {
         ana.report(&names).gives(201);
         server.pass(hours(1));
     }
-    // A second before 13:00: the first of the three hours ended ten days ago, but for that second.
+    // It is one second before 13:00; at 13:00 the end of the first hour is ten days ago.
     server.pass(almost(days(9) + hours(22)));
     let counts = |server: &Server| {
         server.sweep();
@@ -183,7 +183,7 @@ fn the_day_on_which_clocks_go_forward_has_23_hours_and_the_other_25() {
 fn an_hour_belongs_to_the_day_in_which_it_begins() {
     let server = Server::start();
     let ana = reporter(&server);
-    // In Kolkata, half an hour before midnight and half an hour behind it: in one hour of UTC.
+    // One hour of UTC holds the half hours before and after midnight in Kolkata (UTC+05:30).
     pass_until(&server, "2026-03-05T18:00:00Z");
     ana.report(&["before"]).gives(201);
     server.pass(Duration::from_mins(59));
@@ -234,7 +234,7 @@ fn users_are_counted_once_within_the_error_that_is_promised() {
 }
 
 #[test]
-fn fifty_names_are_told_and_the_rest_is_numbered() {
+fn fifty_names_are_listed_and_the_rest_is_counted() {
     let server = Server::start();
     let ana = reporter(&server);
     let names: Vec<String> = (0..60).map(|number| format!("n{number:02}")).collect();
@@ -242,17 +242,17 @@ fn fifty_names_are_told_and_the_rest_is_numbered() {
     ana.report(&names).gives(201);
     ana.report(&names[55..]).gives(201);
     let answer = summary(&server, "from=2026-03-01");
-    let told = answer["names"].as_array().unwrap();
-    assert_eq!((told.len(), &answer["more_names"]), (50, &json!(10)));
-    assert_eq!(told[0], json!({"name": "n55", "count": 2}));
-    assert_eq!(told[5], json!({"name": "n00", "count": 1}));
+    let listed = answer["names"].as_array().unwrap();
+    assert_eq!((listed.len(), &answer["more_names"]), (50, &json!(10)));
+    assert_eq!(listed[0], json!({"name": "n55", "count": 2}));
+    assert_eq!(listed[5], json!({"name": "n00", "count": 1}));
     let bucket = &answer["buckets"][0];
     assert_eq!(bucket["count"], 65);
     assert_eq!(bucket["names"].as_object().unwrap().len(), 50);
 }
 
 #[test]
-fn a_wrong_question_is_told_what_would_be_right() {
+fn a_wrong_question_names_the_wrong_field() {
     let server = Server::start();
     for (query, field) in [
         ("by=week", "by"),

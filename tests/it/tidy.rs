@@ -1,5 +1,5 @@
-//! Holds the code to its own rules: who may use whom, how long things may be, and that what the
-//! pages name is there.
+//! Tests of the source code itself: which module may use which, how long files, functions and
+//! comments may be, and that the files and names in the architecture page exist.
 
 mod circles;
 mod imports;
@@ -11,15 +11,15 @@ mod words;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A file of the repository: its path and its text.
+/// A source file: its path and its text.
 pub(crate) type Source = (String, String);
 
-/// The repository.
+/// The root directory of the repository.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every file below a folder. What Git and cargo keep for themselves does not count.
+/// Every file below a folder, sorted, without those in `.git` and `target`.
 pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -37,7 +37,7 @@ pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Every source file below a folder of the repository; its path is relative to the folder.
+/// Every Rust file below a folder of the repository; its path is relative to the folder.
 pub(crate) fn sources(folder: &str) -> Vec<Source> {
     let folder = root().join(folder);
     let named = |path: PathBuf| {
@@ -54,7 +54,7 @@ pub(crate) fn sources(folder: &str) -> Vec<Source> {
     found
 }
 
-/// The text without its tests, which stand last.
+/// The text before its test module, which comes last in a file.
 pub(crate) fn without_tests(text: &str) -> &str {
     text.split("\n#[cfg(test)]\nmod ")
         .next()

@@ -87,7 +87,7 @@ fn only_the_administrators_tokens_are_valid() {
     for path in ["/api/token", "/api/token?token=", "/api/token?other=1"] {
         server.anyone().get(path).names(400, "token");
     }
-    // The query is where this route looks, and nowhere else.
+    // This route reads the token only from the query string.
     server.admin().get("/api/token").names(400, "token");
 }
 

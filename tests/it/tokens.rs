@@ -1,4 +1,4 @@
-//! What holds for tokens of every kind, whichever API issued them.
+//! Rules for tokens of every kind, whichever API issued them.
 
 use serde_json::json;
 
@@ -33,7 +33,7 @@ fn a_token_is_found_in_any_of_the_four_headers() {
             .with_header("X-Token", "another");
         two.get("/v1/user").fails(400, "BadRequest");
     }
-    // Never in the query string.
+    // A token in the query string does not count.
     anyone
         .get(&format!("/v1/user?token={session}"))
         .fails(401, "Unauthorized");

@@ -1,15 +1,15 @@
-//! Rejection clients, over real sockets: what they send is written out byte by byte, and so is what
-//! they must be told.
+//! Tests of malformed requests and badly behaved clients, over real sockets: each test writes the
+//! bytes of its requests and states the answers that it expects.
 
 mod crowd;
 mod garbage;
 mod gone;
 mod line;
 mod log;
-mod manners;
 mod modes;
 pub(crate) mod moment;
 mod pace;
 mod process;
+mod protocol;
 mod signals;
 mod tls;

@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
 # Checks the tree of dependencies against deny.toml: licences, versions, banned crates, sources, and
-# known vulnerabilities where their database can be fetched.
+# known vulnerabilities if their database can be fetched.
 #
 #   tests/shell/deny.sh
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-# Installed when missing; any version that is there will do.
+# Installs this version if cargo-deny is missing; any installed version is fine.
 version=0.20.2
 cargo deny --version 2>/dev/null || cargo install cargo-deny --version "$version" --locked
 
 # An exception that is no longer needed is an error: the list must not outlive its reasons.
 cargo deny --locked check -D unmatched-skip -D unnecessary-skip bans licenses sources
 
-# The database is a git repository on the internet: without a network the rest still counts.
+# The database is a git repository on the internet: without a network only the checks above run.
 fetched=$(mktemp)
 trap 'rm -f "$fetched"' EXIT
 if GIT_TERMINAL_PROMPT=0 timeout 120 cargo deny fetch db >"$fetched" 2>&1; then

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Every example of the five APIs' documents, sent with curl as it is printed there and held to the
-# answer that is printed there.
+# Sends every example of the five APIs' documents with curl, as it is printed there, and compares
+# the answer with the printed one.
 # SHOW=1 prints the transcript.
 #
 #   tests/shell/examples.sh target/release/doorward
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-# The documents' own account, name and passwords.
+# The settings that the documents assume: passwords, name and description; mails go to files.
 sed -i 's/^# password = .*/password = "admin"/; s/^passwords = \[\]/passwords = ["USER_PASSWORD"]/;
         s/^name = .*/name = "Test Server"/; s/^# description = .*/description = "Example hub server showing basic functionality."/;
         s/^transport = .*/transport = "file"/' config.toml
@@ -74,7 +74,7 @@ token=$(field token.identifier_code)
 renewal=$(field token.renewal_code)
 expect 201 POST /api/renew_token -H "$json" -H "token: $token" -d "{\"renewal_code\":\"$renewal\"}"
 token=$(field token.identifier_code)
-# Elixir's %{ stands in the document, and two users that are made up there.
+# The document prints Elixir's %{, and made-up user ids, which are replaced here.
 expect 201 POST /api/events/simple_clientapp -H "$json" -H "token: $token" -d "{
   \"events\": [
     %{\"name\": \"event type 1\"},

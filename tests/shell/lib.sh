@@ -1,6 +1,6 @@
-# What the shell tests share: a real server in an empty directory, and requests with curl that say
-# what they expect.
-# Sourced with the binary as the first word; needs bash, curl and python3.
+# Shared by the shell tests: a real server in an empty directory, and requests with curl that state
+# the expected answer.
+# Source this file with the binary as the first argument. Needs bash, curl and python3.
 
 binary=$(realpath "$1")
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -27,14 +27,14 @@ start() {
   exit 1
 }
 
-# stop SIGNAL: ends the server; a kill is meant to be rude, anything else must end with 0.
+# stop SIGNAL: ends the server; after any signal but KILL it must exit with status 0.
 stop() {
   kill "-$1" $server
   wait $server 2>/dev/null || [ "$1" = KILL ]
 }
 
-# expect STATUS METHOD PATH [curl's further words]: the body is in body.txt, the headers in
-# head.txt.
+# expect STATUS METHOD PATH [more arguments for curl]: sends a request and checks the status. Leaves
+# the body in body.txt and the headers in head.txt.
 expect() {
   local status=$1 method=$2 path=$3 got
   shift 3
@@ -46,18 +46,18 @@ expect() {
   [ "$got" = "$status" ] || { echo "$method $path: $got instead of $status: $(cat body.txt)"; exit 1; }
 }
 
-# The value of a key of the JSON in body.txt; dots go deeper.
+# field KEY: prints the value of a key of the JSON in body.txt; dots separate nested keys.
 field() {
   python3 -c 'import functools, json, sys
 print(functools.reduce(lambda value, key: value[key], sys.argv[1].split("."), json.load(open("body.txt"))))' "$1"
 }
 
-# says TEXT: the body is exactly this.
+# says TEXT: checks that the body is exactly this.
 says() {
   [ "$(cat body.txt)" = "$1" ] || { echo "the body is $(cat body.txt), not $1"; exit 1; }
 }
 
-# holds KEY...: the body is a JSON object with exactly these keys.
+# holds KEY...: checks that the body is a JSON object with exactly these keys.
 holds() {
   python3 -c 'import json, sys
 have, want = sorted(json.load(open("body.txt"))), sorted(sys.argv[1:])

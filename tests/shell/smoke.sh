@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The README's first minutes against a real binary: one signup, one login, one event, a kill, a
-# restart, a clean end.
+# The README's first steps with a real binary: one signup, one login, one event, a kill, a restart,
+# a clean stop.
 #
 #   tests/shell/smoke.sh target/release/doorward
 set -euo pipefail

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Traces the real program while it makes its database and writes a mail, and checks that it forces
+# Traces the real program while it creates its database and writes a mail, and checks that it syncs
 # to the disk:
 #
 # * before it accepts a connection: the database's files, the data directory (it holds their names)
@@ -8,8 +8,8 @@
 #
 #   tests/shell/syncs.sh target/release/doorward
 #
-# Installs the Debian package strace if it is missing. Where nothing may be traced it says so and is
-# content.
+# Needs root. Installs the Debian package strace if it is missing. If tracing is not permitted, the
+# script prints the reason and exits with status 0.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -25,7 +25,7 @@ if ! command -v strace >tools.txt; then
 fi
 strace -o trace.txt true 2>tools.txt || skip "ptrace is not permitted: $(cat tools.txt)"
 
-# With -D the process that is started, and later told to stop, is the server and not the tracer.
+# With -D the started process, which later gets the stop signal, is the server and not the tracer.
 calls=fsync,fdatasync,accept,accept4,?rename,?renameat,renameat2
 cat >traced <<END
 #!/bin/sh

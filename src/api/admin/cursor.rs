@@ -1,14 +1,14 @@
-//! A position in the event log as clients see it: the id of an event, and the cursor behind it.
+//! The text form of a position in the event log: the id of an event, and the cursor of a page.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
 use crate::model::{Invalid, Position};
 
-/// The length of a position as text: four characters for three of its 24 bytes.
+/// The length of a position as text: base64 encodes its 24 bytes as 32 characters.
 const CHARS: usize = 32;
 
-/// The position as text.
+/// The position as text: base64 for URLs, without padding.
 pub(super) fn text(position: Position) -> String {
     BASE64.encode(position.to_bytes())
 }
@@ -21,7 +21,7 @@ pub(super) fn chars(position: Position) -> [u8; CHARS] {
     chars
 }
 
-/// Reads what `text` wrote, as the value of `field`.
+/// Parses the output of `text`. The error names `field`.
 pub(super) fn parse(field: &'static str, text: &str) -> Result<Position, Invalid> {
     let bytes = BASE64.decode(text).ok();
     let position = bytes.and_then(|bytes| Position::from_bytes(&bytes));

@@ -1,4 +1,4 @@
-//! `DELETE /api/admin/events`
+//! `DELETE /api/admin/events`: removes events by user, name and time.
 
 use std::borrow::Cow;
 
@@ -31,7 +31,8 @@ json_response! {
     }
 }
 
-/// The parameters of a request. Any other is a slip that would make it remove more than was meant.
+/// The allowed parameters. Any other is refused: to ignore a misspelled filter would remove more
+/// events than intended.
 const PARAMETERS: &[&str] = &["name", "user_id", "before"];
 
 async fn erase(request: RequestContext) -> Result<Reply, Error> {
@@ -46,7 +47,7 @@ fn erasure(query: &QueryString<'_>) -> Result<Erasure, Invalid> {
         let why = "is unknown; events are removed by user_id, name and before";
         return Err(Invalid::new(name.into_owned(), why));
     }
-    // An empty value is a slip, too: taken for nothing in particular it would remove too much.
+    // An empty value is refused too: to treat it as absent would remove too many events.
     for field in PARAMETERS {
         if query.get(field).is_some_and(|value| value.is_empty()) {
             return Err(Invalid::new(*field, "must not be empty"));

@@ -1,5 +1,5 @@
-//! All events that are asked for, as one long answer. It is made on a thread of its own, which
-//! waits for the client and never runs ahead of it by more than a few chunks.
+//! `GET /api/admin/events/export`: streams all matching events. A blocking thread produces the
+//! answer; it waits for the client and is at most a few chunks ahead of it.
 
 use std::io::Write;
 
@@ -17,7 +17,7 @@ use crate::service::Export;
 
 const NDJSON: &str = "application/x-ndjson";
 const CSV: &str = "text/csv; charset=utf-8";
-/// What an export may come as.
+/// The content types of an export.
 const CONTENT_TYPES: &[&str] = &[NDJSON, CSV];
 
 pub(super) const ROUTE: Route = Route {
@@ -32,10 +32,10 @@ pub(super) const ROUTE: Route = Route {
     )],
     errors: &[ErrorCode::Busy],
     run: Handler::Admin(|request, _| Box::pin(export(request))),
-    about: "Hands out all events that are asked for, the oldest first, as NDJSON or CSV.",
+    about: "Exports all matching events, the oldest first, as NDJSON or CSV.",
 };
 
-/// How events are written.
+/// The format of the exported events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
     Ndjson,
@@ -65,7 +65,7 @@ impl Format {
         })
     }
 
-    /// What stands before the first event.
+    /// The bytes before the first event.
     fn head(self) -> &'static [u8] {
         match self {
             Format::Ndjson => b"",
@@ -83,9 +83,10 @@ impl Format {
         }
     }
 
-    /// Says that events are missing: a line without an id, so that nobody takes it for one.
+    /// Writes that the events of `blocks` damaged blocks are missing. The line has no id, so a
+    /// reader cannot mistake it for an event.
     fn write_gap(self, blocks: usize, to: &mut Vec<u8>) {
-        // A buffer in memory takes everything.
+        // Writing to a buffer in memory cannot fail.
         let _ = match self {
             Format::Ndjson => writeln!(to, r#"{{"damaged_blocks":{blocks}}}"#),
             Format::Csv => write!(to, ",,,,,\"{{\"\"damaged_blocks\"\":{blocks}}}\"\r\n"),
@@ -105,16 +106,16 @@ async fn export(request: RequestContext) -> Result<Reply, Error> {
     Ok(reply.header(CONTENT_DISPOSITION, format.disposition()))
 }
 
-/// Makes the whole answer, on a thread that may wait.
+/// Produces the whole answer. It blocks: call it on a thread that may wait.
 fn run(format: Format, mut export: Export, sender: BodySender) {
     let mut writer = RowWriter::default();
     let mut chunk = format.head().to_vec();
-    // The first chunk leaves as soon as there is something, the others when they are full.
+    // The first chunk is sent as soon as it has any bytes, the others when they are full.
     let mut enough = 1;
     let mut more = true;
     while more {
         if chunk.len() >= enough {
-            // Who has gone is noticed below.
+            // `is_gone` below notices a client that has disconnected.
             let _ = sender.give_blocking(take(&mut chunk));
             enough = EXPORT_CHUNK_BYTES;
         }
@@ -129,7 +130,8 @@ fn run(format: Format, mut export: Export, sender: BodySender) {
                 }
             }
             Err(error) => {
-                // What was read before it went wrong is good, and can be gone on behind.
+                // The events read before the error are valid, and a client can resume after the
+                // last one.
                 let _ = sender.give_blocking(chunk);
                 return sender.fail(&error);
             }
@@ -140,7 +142,8 @@ fn run(format: Format, mut export: Export, sender: BodySender) {
     }
 }
 
-/// The chunk, and an empty one in its place with room for what comes over the edge.
+/// Returns the chunk and leaves an empty one, with capacity for the last event to exceed the chunk
+/// size.
 fn take(chunk: &mut Vec<u8>) -> Vec<u8> {
     std::mem::replace(chunk, Vec::with_capacity(EXPORT_CHUNK_BYTES * 3 / 2))
 }

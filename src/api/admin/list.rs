@@ -1,4 +1,4 @@
-//! `GET /api/admin/events`
+//! `GET /api/admin/events`: lists events page by page.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -34,7 +34,7 @@ const PAGE: &[Field] = &[
 #[derive(Serialize)]
 struct Page {
     events: Vec<ListedEvent>,
-    /// Blocks whose events belong here and are damaged.
+    /// Damaged blocks whose events are missing from this page.
     damaged_blocks: usize,
     next: Option<String>,
 }
@@ -70,7 +70,7 @@ async fn list(request: RequestContext) -> Result<Reply, Error> {
     Ok(Reply::json(200, &page))
 }
 
-/// An event as it is shown; its details go out byte for byte as they came in.
+/// The event as clients get it. Its details are the bytes that the reporter sent.
 fn listed((position, event): (Position, Event)) -> Result<ListedEvent, serde_json::Error> {
     Ok(ListedEvent {
         id: cursor::text(position),

@@ -1,4 +1,5 @@
-//! Events while they are stored, as server-sent events (WHATWG HTML, 9.2).
+//! `GET /api/admin/events/live`: streams events as they are stored, as server-sent events (WHATWG
+//! HTML, 9.2).
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -17,13 +18,13 @@ use crate::service::{Bearer, Services};
 use crate::store::{self, Delivery, EventListener};
 
 const EVENT_STREAM: &str = "text/event-stream";
-/// What a live stream comes as.
+/// The content type of a live stream.
 const CONTENT_TYPES: &[&str] = &[EVENT_STREAM];
 
-/// Asks nginx, which many put in front, not to hold back what comes in small pieces.
+/// Asks nginx, which is often used as a proxy, not to buffer small chunks.
 const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const NO: HeaderValue = HeaderValue::from_static("no");
-/// Says nothing to a client, but keeps the line open, and shows that it is.
+/// A comment, which clients ignore. It keeps the connection open and shows that it is alive.
 const HEARTBEAT: &[u8] = b":\n\n";
 
 pub(super) const ROUTE: Route = Route {
@@ -34,11 +35,11 @@ pub(super) const ROUTE: Route = Route {
     responses: &[ResponseSpec::stream(
         200,
         CONTENT_TYPES,
-        "Events as they are stored, for as long as somebody listens.",
+        "Events as they are stored, until the client disconnects or the token ends.",
     )],
     errors: &[ErrorCode::Busy],
     run: Handler::Admin(|request, bearer| Box::pin(live(request, bearer))),
-    about: "Tells events when they are stored, as server-sent events.",
+    about: "Streams events as they are stored, as server-sent events.",
 };
 
 async fn live(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
@@ -60,7 +61,7 @@ async fn live(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
         .header(BUFFERING, NO))
 }
 
-/// What a request listens for.
+/// The events that a request subscribes to.
 fn query_of(query: &QueryString<'_>, last_event_id: Option<&str>) -> Result<LiveQuery, Invalid> {
     let last_heard = last_event_id.filter(|text| !text.is_empty());
     Ok(LiveQuery {
@@ -108,13 +109,13 @@ impl Live {
         sender.finish();
     }
 
-    /// What is to be said next; none when the token has ended.
+    /// The next chunk to send; none when the token is no longer live.
     async fn next(&mut self, writer: &mut RowWriter) -> Result<Option<Vec<u8>>, store::Error> {
         loop {
             let heard = tokio::select! {
                 biased;
-                // The first comes at once: it takes the head of the answer past proxies that wait
-                // for a body.
+                // The first tick comes at once: some proxies hold back the head of an answer until
+                // its body begins.
                 _ = self.heartbeat.tick() => {
                     let now = self.services.world.clock.now();
                     let good = self.services.is_still_good(&self.bearer, now).await;
@@ -130,7 +131,7 @@ impl Live {
     }
 }
 
-/// What was heard, as it goes over the wire.
+/// Encodes a delivery for the event stream.
 fn say(heard: &Delivery, writer: &mut RowWriter) -> Vec<u8> {
     let mut chunk = Vec::new();
     match heard {

@@ -1,5 +1,5 @@
-//! For the administrator: what was reported, and what it takes. Opened by the token of the Token
-//! API. A file each route.
+//! The admin API: events, their counts and the disk use. It needs the administrator's token, which
+//! the Token API issues. One file per route.
 
 mod cursor;
 mod erase;

@@ -1,5 +1,5 @@
-//! The query strings of these routes, and the values in them. A parameter that is absent or empty
-//! asks for nothing in particular.
+//! Parses the query parameters of the admin routes. An absent or empty parameter means no filter,
+//! or the default.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use super::cursor;
 use crate::http::QueryString;
 use crate::model::{EventQuery, Invalid, Order, Principal, Timestamp, UserId, Zone, limits};
 
-/// The value of a parameter; none if it is empty.
+/// The value of a parameter; none if it is absent or empty.
 pub(super) fn given<'a>(query: &QueryString<'a>, name: &str) -> Option<Cow<'a, str>> {
     query.get(name).filter(|text| !text.is_empty())
 }
@@ -19,7 +19,7 @@ pub(super) fn user(query: &QueryString<'_>, name: &'static str) -> Result<Option
         .transpose()
 }
 
-/// The moment that a parameter names: RFC 3339, or a date, which is its first moment in `zone`.
+/// The moment that a parameter names: RFC 3339, or a date, which means its first moment in `zone`.
 pub(super) fn moment(
     query: &QueryString<'_>,
     name: &'static str,
@@ -35,12 +35,13 @@ pub(super) fn zone(query: &QueryString<'_>) -> Result<Zone, Invalid> {
     given(query, "tz").map_or(Ok(Zone::default()), |text| parse_zone(&text))
 }
 
-/// How many events a page has at the most.
+/// The parameter `limit`: how many events a page has at most.
 pub(super) fn limit(query: &QueryString<'_>) -> Result<usize, Invalid> {
     given(query, "limit").map_or(Ok(limits::PAGE_EVENTS_USUAL), |text| parse_limit(&text))
 }
 
-/// The events that a request asks for, however many, in this order unless it says another.
+/// The query for the events that a request asks for, with no limit on their number. `order` applies
+/// unless the request names an order.
 pub(super) fn events(query: &QueryString<'_>, order: Order) -> Result<EventQuery, Invalid> {
     let from = moment(query, "from", Zone::default())?;
     let to = moment(query, "to", Zone::default())?;
@@ -105,7 +106,7 @@ fn parse_zone(text: &str) -> Result<Zone, Invalid> {
     })
 }
 
-/// A `+` that was not escaped arrives as a space: `12:00:00 02:00` can only have meant
+/// Restores a `+` that was not escaped and arrived as a space: `12:00:00 02:00` can only mean
 /// `12:00:00+02:00`.
 fn with_plus(text: &str) -> String {
     match text.len().checked_sub("+02:00".len()) {

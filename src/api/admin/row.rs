@@ -1,5 +1,5 @@
-//! An event as a line: of JSON, or of CSV (RFC 4180). Both are written straight into the buffer
-//! that goes out, for an export is as fast as this is.
+//! Writes an event as a line of JSON or of CSV (RFC 4180), straight into the buffer that is sent:
+//! the speed of this code decides the speed of an export.
 
 use super::cursor;
 use crate::model::{EventRow, Principal, Timestamp, UserId};
@@ -7,22 +7,22 @@ use crate::model::{EventRow, Principal, Timestamp, UserId};
 /// The first line of CSV.
 pub(super) const CSV_HEAD: &[u8] = b"id,at,name,user_id,reporter_id,details\r\n";
 
-/// Writes events. It remembers how the last moment is written, for many events share one.
+/// Writes events. It caches the text of the last moment, because many events share one.
 #[derive(Default)]
 pub(super) struct RowWriter {
     moment: Option<(Timestamp, String)>,
 }
 
 impl RowWriter {
-    /// An event as JSON, in one line without its end. Details go out byte for byte, but that a line
-    /// break between two of their tokens becomes a space.
+    /// Writes an event as one line of JSON, without the line break at its end. Details are copied
+    /// byte for byte, except that line breaks between their tokens become spaces.
     pub(super) fn json(&mut self, row: &EventRow<'_>, to: &mut Vec<u8>) {
         to.extend_from_slice(br#"{"id":""#);
         to.extend_from_slice(&cursor::chars(row.position));
         to.extend_from_slice(br#"","at":""#);
         to.extend_from_slice(self.moment(row.at));
         to.extend_from_slice(br#"","name":"#);
-        // Text is always JSON, and a buffer in memory takes everything.
+        // This cannot fail: every text can be written as JSON, and the buffer is in memory.
         let _ = serde_json::to_writer(&mut *to, row.name);
         to.extend_from_slice(br#","user_id":"#);
         quoted_or_null(row.subject, to);
@@ -36,7 +36,7 @@ impl RowWriter {
         to.extend_from_slice(br#","details":"#);
         let start = to.len();
         to.extend_from_slice(row.details.unwrap_or("null").as_bytes());
-        // In JSON that is valid, and it is, a line break stands between tokens only.
+        // Details are valid JSON, where line breaks occur only between tokens.
         for byte in to.iter_mut().skip(start) {
             if matches!(byte, b'\r' | b'\n') {
                 *byte = b' ';
@@ -45,7 +45,8 @@ impl RowWriter {
         to.push(b'}');
     }
 
-    /// An event as a record of CSV, with its end. What it does not have is an empty field.
+    /// Writes an event as a CSV record, with the line break at its end. An absent value is an empty
+    /// field.
     pub(super) fn csv(&mut self, row: &EventRow<'_>, to: &mut Vec<u8>) {
         to.extend_from_slice(&cursor::chars(row.position));
         to.push(b',');
@@ -93,8 +94,8 @@ fn uuid(id: UserId, to: &mut Vec<u8>) {
     to.extend_from_slice(id.0.hyphenated().encode_lower(&mut chars).as_bytes());
 }
 
-/// A field, in quotes if it has to be. A field that looks like a formula stays as it is: what goes
-/// out can be read back.
+/// Writes a field, in quotes if necessary. A field that looks like a formula stays unchanged, so
+/// that the export can be read back exactly.
 fn csv_field(text: &str, to: &mut Vec<u8>) {
     let special = |byte: u8| matches!(byte, b'"' | b',' | b'\r' | b'\n');
     if !text.bytes().any(special) {

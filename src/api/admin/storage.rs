@@ -1,4 +1,4 @@
-//! `GET /api/admin/storage`
+//! `GET /api/admin/storage`: reports the disk use and how much is written each day.
 
 use serde::Serialize;
 

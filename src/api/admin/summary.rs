@@ -1,4 +1,4 @@
-//! What was counted, in buckets of time.
+//! `GET /api/admin/events/summary`: event counts in buckets of time.
 
 use std::borrow::Cow;
 
@@ -53,7 +53,7 @@ struct Counted<'a> {
     names: Vec<(&'a str, u64)>,
 }
 
-/// Pairs as an object, in their order.
+/// Serializes pairs as an object, in their order.
 fn as_object<S: Serializer>(pairs: &Vec<(&str, u64)>, to: S) -> Result<S::Ok, S::Error> {
     to.collect_map(pairs.iter().copied())
 }
@@ -64,7 +64,7 @@ async fn summarize_events(request: RequestContext) -> Result<Reply, Error> {
     Ok(Reply::json(200, &shown(&query, &summary)))
 }
 
-/// What a request asks for: by day, and for as long as is usual, if it does not say.
+/// The query of a request. Defaults: by day, up to `now`, and over the usual range.
 fn query_of(query: &QueryString<'_>, now: Timestamp) -> Result<SummaryQuery, Invalid> {
     let by = query::given(query, "by").map_or(Ok(Granularity::Day), |text| parse_by(&text))?;
     let zone = query::zone(query)?;
@@ -129,7 +129,7 @@ fn shown<'a>(query: &SummaryQuery, summary: &'a model::Summary) -> Summary<'a> {
 mod tests {
     use super::*;
 
-    /// What is asked, and how many buckets it has.
+    /// The query as text, with the number of its buckets.
     fn ask(text: &str) -> Result<String, String> {
         let now = Timestamp::parse("2026-11-20T12:30:00Z").unwrap();
         let query = query_of(&QueryString::new(text), now).map_err(|it| it.to_string())?;

@@ -1,4 +1,4 @@
-//! Telemetry events, simple and complex.
+//! The routes that store telemetry events, simple and complex.
 
 use serde_json::value::RawValue;
 
@@ -45,14 +45,14 @@ pub(super) const COMPLEX: Route = Route {
 };
 
 json_response! {
-    /// What was stored.
+    /// The answer: how many events were stored.
     struct Stored<'a> {
         result: &'a str,
         count: usize,
     }
 }
 
-/// The fields of an event, for documents: events are read by `WireEvent`, which borrows.
+/// The fields of an event, for the API documents only: `WireEvent` parses events, without copying.
 const SIMPLE_EVENT: &[Field] = &[NAME, USER_ID, ID];
 const COMPLEX_EVENT: &[Field] = &[NAME, DETAILS, USER_ID, ID];
 const NAME: Field = Field::required("name", JsonKind::Text);
@@ -60,7 +60,7 @@ const DETAILS: Field = Field::required("details", JsonKind::Object);
 const USER_ID: Field = Field::optional("user_id", JsonKind::Text);
 const ID: Field = Field::optional("id", JsonKind::Text);
 
-/// What a route wants of `details`.
+/// Whether a route refuses or requires `details`.
 #[derive(Clone, Copy)]
 enum Details {
     Refused,
@@ -71,7 +71,7 @@ async fn report(request: RequestContext, bearer: Bearer, details: Details) -> Re
     let mended;
     let events = match report::read(&request.body) {
         Ok(events) => events,
-        // The API's own example has Elixir's `%{` in it.
+        // The API's own example contains Elixir's `%{`: repair such mistakes and parse again.
         Err(error) => {
             mended = json::forgive(&request.body).ok_or(error)?;
             report::read(&mended)?
@@ -96,7 +96,7 @@ async fn report(request: RequestContext, bearer: Bearer, details: Details) -> Re
     Ok(Reply::json(201, &Stored { result, count }))
 }
 
-/// The request's promise to be stored once, if it has an `Idempotency-Key`.
+/// The digests that let the store recognize a repeated request; none without an `Idempotency-Key`.
 fn idempotency(request: &RequestContext) -> Result<Option<Idempotency>, Invalid> {
     let Some(key) = request.headers().get("idempotency-key") else {
         return Ok(None);
@@ -112,7 +112,7 @@ fn idempotency(request: &RequestContext) -> Result<Option<Idempotency>, Invalid>
     }))
 }
 
-/// An event of the body, its ids read and its details as its route wants them.
+/// Parses the ids of an event and checks its details for the route.
 fn reported<'a>(
     index: usize,
     event: &'a WireEvent<'_>,
@@ -138,7 +138,7 @@ fn reported<'a>(
 }
 
 impl Details {
-    /// Holds an event's details to this, or says why not.
+    /// Checks an event's details. The error completes a sentence that starts with the field.
     fn check(self, details: Option<&str>) -> Result<Option<&str>, &'static str> {
         match (self, details) {
             (Details::Refused, None) => Ok(None),

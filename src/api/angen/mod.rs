@@ -1,4 +1,4 @@
-//! Angen: tokens in pairs, and telemetry events.
+//! The Angen API: tokens with renewal codes, and telemetry events.
 
 mod events;
 mod report;

@@ -1,6 +1,6 @@
-//! A report of events, as it comes over the wire. It may hold ten thousand of them, so it is read
-//! in one pass and borrowed from the body wherever that can be; what serde lets pass, keys that
-//! come twice and deep nesting, is refused on the way.
+//! Parses a report of events. A report may have 10,000 events, so it is parsed in one pass that
+//! borrows from the body where possible. The same pass refuses repeated keys and deep nesting,
+//! which serde accepts.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::http::{self, json};
 use crate::model::limits;
 
-/// The events of a report. 400 names the event and the field that does not fit.
+/// The events of a report. The error (400) names the event and the field that is wrong.
 pub(super) fn read(body: &[u8]) -> Result<Vec<WireEvent<'_>>, http::Error> {
     http::read_scanning::<WireReport>(body).map(|report| report.0)
 }
@@ -19,7 +19,7 @@ pub(super) fn read(body: &[u8]) -> Result<Vec<WireEvent<'_>>, http::Error> {
 /// `{"events": […]}`, or the bare list that later clients send.
 struct WireReport<'a>(Vec<WireEvent<'a>>);
 
-/// An event as it comes.
+/// An event as the client sent it, not checked yet.
 pub(super) struct WireEvent<'a> {
     pub(super) id: Option<Cow<'a, str>>,
     pub(super) name: Cow<'a, str>,
@@ -90,7 +90,7 @@ impl<'de> Visitor<'de> for ReportVisitor {
     }
 }
 
-/// A list of events, as long as a report may be.
+/// A list of at most `EVENTS_PER_REQUEST` events.
 struct Events<'a>(Vec<WireEvent<'a>>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Events<'a> {
@@ -113,7 +113,8 @@ impl<'de> Visitor<'de> for EventsVisitor {
     }
 }
 
-/// Reads no more events than a report may have: those behind them are not even looked at.
+/// Reads at most `EVENTS_PER_REQUEST` events. Fails at the first event beyond that and does not
+/// read the rest.
 fn few<'de, S: SeqAccess<'de>>(mut list: S, field: &str) -> Result<Vec<WireEvent<'de>>, S::Error> {
     let mut events = Vec::new();
     while let Some(event) = list.next_element()? {
@@ -174,12 +175,12 @@ impl<'de> Visitor<'de> for EventVisitor {
     }
 }
 
-/// Keys that nobody asked for: their values are passed over, but they are held to the same rules.
+/// The unknown keys of an object. Their values are ignored, but they must obey the same rules.
 #[derive(Default)]
 struct Others<'a>(Vec<Cow<'a, str>>);
 
-/// Unknown keys of one object: more than any honest client sends, few enough to compare each with
-/// each.
+/// The most unknown keys in one object: more than normal clients send, few enough to compare each
+/// with all others.
 const OTHER_KEYS: usize = 64;
 
 impl<'de> Others<'de> {

@@ -1,4 +1,4 @@
-//! Tokens in pairs: a code that identifies, and a code that renews.
+//! The routes for tokens. A token is a pair: a code that identifies, and a code that renews.
 
 use crate::http::{
     Error, ErrorCode, Handler, JsonKind, JsonType, Method, Reply, RequestBody, RequestContext,
@@ -53,7 +53,7 @@ json_request! {
 }
 
 json_response! {
-    /// What both token routes answer.
+    /// The answer of both token routes.
     struct TokenAnswer<'a> {
         result: &'a str,
         token: Pair<'a>,

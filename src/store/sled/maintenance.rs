@@ -1,4 +1,4 @@
-//! What keeps the store going: single values, the sweep over all rooms, health, and the end.
+//! Upkeep of the store: single values, the sweep over all records, health, and closing.
 
 use async_trait::async_trait;
 
@@ -24,7 +24,7 @@ fn slot_of(which: SystemValue) -> MetaKey<Vec<u8>> {
     })
 }
 
-/// Removes some of what each room need not keep any longer.
+/// Removes some of the records of each kind that need not be kept any longer.
 fn sweep(
     tx: &mut Transaction<'_>,
     log: &mut EventLog,
@@ -43,7 +43,7 @@ fn sweep(
     })
 }
 
-/// Removes an expired record, whichever room's it is.
+/// Removes an expired record of any kind.
 fn remove_expired(tx: &mut Transaction<'_>, key: &[u8]) -> Result<()> {
     let removes = [
         tokens::remove_expired,
@@ -75,7 +75,7 @@ impl Maintenance for SledStore {
 
     async fn disk_use(&self, now: Timestamp) -> Result<DiskUse> {
         let meter = self.meter.clone();
-        // It puts nothing, so it costs no write and is answered on a full disk too.
+        // The step puts nothing, so it costs no write and succeeds on a full disk too.
         let count = move |_: &mut Transaction<'_>, log: &mut EventLog| {
             log.daily_writes.sample(&meter, Some(now.day()));
             Ok((log.totals.events, log.daily_writes.days()))
@@ -131,7 +131,7 @@ impl Maintenance for SledStore {
             log.daily_writes.save(tx, true)
         };
         if let Err(error) = self.change_events(WriteClass::Reclaim, last).await {
-            log::warn!("what was written to the disk is not noted: {error}");
+            log::warn!("the count of bytes written is not saved: {error}");
         }
         self.writer.close().await;
     }

@@ -1,16 +1,16 @@
-//! What an owner can decide about the store.
+//! The options of the store.
 
 use std::time::Duration;
 
 use crate::config::Config;
 use crate::store::sled::events::disk_writes::WriteMeter;
 
-/// How the store is opened.
+/// The options with which the store is opened.
 #[derive(Debug, Clone)]
 pub struct StoreOptions {
-    /// What it may use of memory in all, in bytes.
+    /// The memory that the store may use in all, in bytes.
     pub memory_budget: u64,
-    /// Event names that are counted one by one.
+    /// How many event names are counted one by one.
     pub max_names: usize,
     /// How long to delay a commit so that more writes can join: fewer flushes, later answers.
     pub commit_delay: Duration,

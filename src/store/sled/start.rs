@@ -1,5 +1,5 @@
-//! Opening the store: the database, what the rooms keep in memory, the writer, and a first write
-//! that proves that the disk is reached.
+//! Opens the store: the database, the state in memory, the writer, and a first write that proves
+//! that writes reach the disk.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,14 +26,14 @@ use crate::store::sled::options::StoreOptions;
 use crate::store::sled::store::{Caches, SledStore};
 use crate::store::{Error, Result};
 
-/// The part of the memory budget that is sled's cache: it counts bytes on disk and needs about
+/// sled's cache gets the memory budget divided by this: it counts bytes on disk and needs about
 /// twice that in memory.
 const SLED_CACHE_SHARE: u64 = 4;
 /// How often the store was opened.
 const STARTS: MetaKey<u64> = meta(MetaSlot::Starts);
 
 impl SledStore {
-    /// Opens the store in a directory, which is made if there is none, and proves that a write
+    /// Opens the store in a directory, which it creates if there is none, and proves that a write
     /// reaches the disk.
     pub async fn open(path: &Path, options: StoreOptions) -> Result<SledStore> {
         let free_bytes = disk_space::free_bytes_of(path);
@@ -80,8 +80,8 @@ impl SledStore {
         Ok(store)
     }
 
-    /// Writes a record through the whole path: a flush that does not reach the disk stops the store
-    /// here. On a full disk there is nothing to prove yet, and every later flush is checked too.
+    /// Writes a record through the whole write path: if the flush does not reach the disk, the open
+    /// fails here. On a full disk it proves nothing, but the writer checks every later flush too.
     async fn prove_durability(&self) -> Result<()> {
         let proof = |tx: &mut Transaction<'_>| {
             let starts = tx.fetch(&STARTS)?.unwrap_or(0);
@@ -94,7 +94,7 @@ impl SledStore {
     }
 }
 
-/// Takes what a group has changed out of the caches.
+/// Removes the records that a group has changed from the caches.
 fn forget_changed(caches: Arc<Caches>) -> OnChange {
     Box::new(move |changed| {
         for key in changed {
@@ -107,7 +107,7 @@ fn forget_changed(caches: Arc<Caches>) -> OnChange {
     })
 }
 
-/// The accounts of this store, as events name them.
+/// Translates between the accounts of this store and the user numbers in events.
 struct Accounts;
 
 impl UserDirectory for Accounts {
@@ -171,8 +171,8 @@ mod tests {
         free.store(0, Ordering::Relaxed);
         let store = store_on(&directory, &free).await;
         assert_eq!(store.health(), Health::Full);
-        // What is kept already needs no room; what is not cannot be kept, nor be read as if it
-        // were.
+        // A stored value needs no space. A new value is refused, and no read returns it as if it
+        // were stored.
         let kept = store
             .keep_system_value(SystemValue::AdminHash, vec![2])
             .await;

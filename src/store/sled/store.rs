@@ -1,4 +1,4 @@
-//! The store as a whole: what its rooms share, and the two ways to hand the writer a step.
+//! The store as a whole: the state that its parts share, and the two ways to run a step.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,9 +20,9 @@ use crate::store::sled::events::event_log::EventLog;
 use crate::store::sled::events::live::Live;
 use crate::store::sled::events::user_directory::UserDirectory;
 
-/// A cached token or account with its place in the maps, in bytes.
+/// Bytes of a cached token or account, with its place in the maps.
 const CACHED_BYTES: u64 = 512;
-/// The part of the memory budget that each of the two caches may take.
+/// Each of the two caches may take the memory budget divided by this.
 const CACHE_SHARE: u64 = 8;
 
 /// The store on sled.
@@ -36,20 +36,20 @@ pub struct SledStore {
     pub(crate) hub_epoch: AtomicU32,
     /// The numbers of event names.
     pub(crate) names: Arc<Names>,
-    /// The damaged blocks that were met.
+    /// The damaged blocks that were found.
     pub(crate) damage: Arc<Damage>,
     /// The listeners of live events.
     pub(crate) live: Arc<Live>,
     /// The users that events name.
     pub(crate) users: &'static dyn UserDirectory,
-    /// Held by the one merge, erasure or sweep that is at work.
+    /// Held by the one merge, erasure or sweep that is running.
     pub(crate) compaction_lock: Mutex<()>,
-    /// Read by whatever reads blocks of events; written while some are swapped or removed. A report
-    /// only adds blocks and takes neither.
+    /// Read-locked to read blocks of events, write-locked to replace or remove them. A report only
+    /// adds blocks and does not take it.
     pub(crate) block_lock: Arc<RwLock<()>>,
 }
 
-/// The live tokens and accounts in memory.
+/// The tokens and accounts that are cached in memory.
 pub(crate) struct Caches {
     pub(crate) tokens: Cache<Digest, Arc<Token>>,
     pub(crate) users: Cache<UserId, Arc<User>>,
@@ -68,7 +68,8 @@ impl Caches {
 }
 
 impl SledStore {
-    /// Hands over a step of ordinary size that adds no events.
+    /// Runs a step of ordinary size that does not touch the event log, and waits until it is on the
+    /// disk.
     pub(crate) async fn change<T, F>(&self, class: WriteClass, step: F) -> Result<T>
     where
         T: Send + 'static,
@@ -77,7 +78,7 @@ impl SledStore {
         self.change_events(class, |tx, _| step(tx)).await
     }
 
-    /// Hands over a step of ordinary size that touches the event log.
+    /// Runs a step of ordinary size that touches the event log, and waits until it is on the disk.
     pub(crate) async fn change_events<T, F>(&self, class: WriteClass, step: F) -> Result<T>
     where
         T: Send + 'static,

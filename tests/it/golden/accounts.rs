@@ -1,4 +1,4 @@
-//! Accounts, tokens, codes, mails and facts.
+//! Checks accounts, tokens, reset codes, invites, mails and system values in the golden store.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,7 +31,7 @@ fn accounts_are_found_by_id_and_address() {
             let expected = user(number);
             let found = fixture.run(store.find_user(expected.id)).unwrap();
             assert_eq!(*found, expected);
-            // Printing leaves out what comparing sees.
+            // The comparison above includes the hash, but its failure message would not show it.
             assert_eq!(found.password_hash, expected.password_hash);
             let found = fixture.run(store.find_user_by_email(&expected.email.key()));
             assert_eq!(found.as_deref(), Some(&expected));
@@ -294,13 +294,13 @@ fn what_is_over_is_swept_and_nothing_is_left_behind() {
         removed
     };
     for (hours, removed) in [
-        // The first promise. The ids of the events are known for another day.
+        // The first idempotency record. The ids of events are kept for another day.
         (25, 1),
-        // The ids, the other promise and the reset code.
+        // The three ids, the other idempotency record and the reset code.
         (100, 5),
         // The session that was used.
         (723, 1),
-        // All other tokens but those that can still be exchanged.
+        // All other tokens but the two that can still be refreshed.
         (805, 6 + 110),
         (905, 2),
         (9_000, 0),

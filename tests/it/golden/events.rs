@@ -1,4 +1,4 @@
-//! Events, what is counted of them, and what keeps them from being stored twice.
+//! Checks events, their counts, idempotency records and event ids in the golden store.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -13,14 +13,14 @@ use crate::harness::by_hour_and_name;
 use crate::store::{StoreFixture, at, digest, user_id};
 
 use super::story::{
-    ANA, BEN, CLEO, CROWD_FROM, DISK_DAYS, DORA, EVER_STORED, HOUR, MINUTE, NOW, Told,
+    ANA, BEN, CLEO, CROWD_FROM, DISK_DAYS, DORA, EVER_STORED, HOUR, MINUTE, NOW, Sent,
     counted_name, counts, erasure, events, holder, reports,
 };
 use super::{golden, twice};
 
 const ALL_HOURS: Range<u32> = 0..u32::MAX;
 
-/// Questions that each need something else of what is stored.
+/// Queries that each read a different part of the stored data.
 fn questions() -> Vec<EventQuery> {
     let all = || EventQuery::all(Order::Ascending);
     let named = |name: &str| EventQuery {
@@ -84,7 +84,7 @@ fn expected(query: &EventQuery) -> Vec<(Position, Event)> {
     found
 }
 
-/// The answer to a question, read in pages of so many events.
+/// The events that match a query, read in pages of `limit` events.
 fn paged(fixture: &StoreFixture, query: &EventQuery, limit: usize) -> Vec<(Position, Event)> {
     let mut query = EventQuery {
         limit,
@@ -128,10 +128,10 @@ fn every_event_is_scanned() {
             let mut scan = fixture.run(fixture.store().scan_events(query.clone()));
             let (mut found, mut more) = (Vec::new(), true);
             while more {
-                let tell = &mut |row: &EventRow<'_>| {
+                let emit = &mut |row: &EventRow<'_>| {
                     found.push((row.position, row.to_event()));
                 };
-                let advanced = scan.advance(tell).unwrap();
+                let advanced = scan.advance(emit).unwrap();
                 assert_eq!(advanced.damaged_blocks, 0);
                 more = advanced.more;
             }
@@ -167,7 +167,7 @@ fn count(fixture: &StoreFixture, hours: Range<u32>, name: Option<&str>) -> Event
     fixture.run(fixture.store().event_counts(hours, name))
 }
 
-/// The users whom events are about, as far as a sketch tells them apart.
+/// The sketch of the users whom these events are about.
 fn sketch<'a>(events: impl Iterator<Item = &'a Event>) -> Sketch {
     let mut sketch = Sketch::default();
     for event in events {
@@ -234,9 +234,9 @@ fn users_are_those_of_the_sketches() {
     });
 }
 
-fn send(fixture: &StoreFixture, told: &Told, millis: i64) -> Appended {
-    told.with(at(millis), |report| {
-        fixture.run(fixture.store().append_events(report))
+fn send(fixture: &StoreFixture, report: &Sent, millis: i64) -> Appended {
+    report.with(at(millis), |request| {
+        fixture.run(fixture.store().append_events(request))
     })
 }
 
@@ -248,9 +248,9 @@ fn ever_stored(fixture: &StoreFixture) -> u64 {
 fn a_request_that_was_answered_is_answered_alike_and_not_stored() {
     twice(|fixture| {
         let reports = reports();
-        for (told, millis) in [(&reports[0], 24 * HOUR - 1), (&reports[6], NOW)] {
-            let answer = Appended::Replayed(told.lines.len());
-            assert_eq!(send(fixture, told, millis), answer);
+        for (report, millis) in [(&reports[0], 24 * HOUR - 1), (&reports[6], NOW)] {
+            let answer = Appended::Replayed(report.lines.len());
+            assert_eq!(send(fixture, report, millis), answer);
         }
         let mut other = self::reports().remove(6);
         let promise = other.promise.unwrap();
@@ -261,7 +261,7 @@ fn a_request_that_was_answered_is_answered_alike_and_not_stored() {
         assert_eq!(send(fixture, &other, NOW), Appended::KeyReused);
         assert_eq!(ever_stored(fixture), EVER_STORED);
     });
-    // The first promise has run out.
+    // The first idempotency record has expired.
     let fixture = golden();
     assert_eq!(
         send(&fixture, &reports()[0], 24 * HOUR),
@@ -279,9 +279,9 @@ fn an_event_that_was_stored_today_or_yesterday_is_not_stored_again() {
     let mut tick = reports().remove(6);
     tick.lines.remove(0);
     tick.promise = None;
-    // Whom the first is about is gone; that is asked only of events that are new.
-    for told in [&joins, &later, &tick] {
-        assert_eq!(send(&fixture, told, NOW), Appended::Stored(1));
+    // The subject of the first is deleted, but the store checks subjects of new events only.
+    for report in [&joins, &later, &tick] {
+        assert_eq!(send(&fixture, report, NOW), Appended::Stored(1));
     }
     assert_eq!(ever_stored(&fixture), EVER_STORED);
     assert_eq!(
@@ -290,7 +290,7 @@ fn an_event_that_was_stored_today_or_yesterday_is_not_stored_again() {
     );
     assert_eq!(send(&fixture, &later, NOW + 48 * HOUR), Appended::Stored(1));
     assert_eq!(ever_stored(&fixture), EVER_STORED + 1);
-    // Ids are a reporter's own.
+    // Each reporter has its own ids.
     let mut others = reports().remove(7);
     others.reporter = Principal::Admin;
     assert_eq!(send(&fixture, &others, NOW), Appended::Stored(1));
@@ -298,9 +298,9 @@ fn an_event_that_was_stored_today_or_yesterday_is_not_stored_again() {
 }
 
 #[test]
-fn days_of_the_disk_are_told() {
+fn disk_use_is_reported_by_day() {
     twice(|fixture| {
-        // A day of its own for what this test writes.
+        // A later day, so that the writes of this test do not count for the days that it checks.
         let day = at(NOW).day() + 2;
         let about = fixture.run(fixture.store().disk_use(Timestamp::of_day(day)));
         assert_eq!(about.events_stored, EVER_STORED);
@@ -381,7 +381,7 @@ fn a_merged_block_is_swept_when_its_last_event_is_too_old() {
             kept
         );
     }
-    // What was counted stays.
+    // The counts remain.
     assert_eq!(
         by_hour_and_name(&count(&fixture, ALL_HOURS, None)),
         counts()

@@ -16,16 +16,16 @@ use crate::store::{Opening, StoreFixture};
 
 fn open(path: &Path) -> Opening<'_> {
     Box::pin(async move {
-        let manners = StoreOptions {
+        let options = StoreOptions {
             memory_budget: 16 << 20,
             max_names: story::MAX_NAMES,
             ..StoreOptions::default()
         };
-        Arc::new(SledStore::open(path, manners).await.unwrap()) as Arc<dyn Store>
+        Arc::new(SledStore::open(path, options).await.unwrap()) as Arc<dyn Store>
     })
 }
 
-/// The store over a copy of the golden directory.
+/// Opens a store on a copy of the golden directory.
 fn golden() -> StoreFixture {
     let directory = tempfile::tempdir().unwrap();
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/store-1");
@@ -36,7 +36,7 @@ fn golden() -> StoreFixture {
     StoreFixture::of(directory, open)
 }
 
-/// Checks what only reads, then once more after a clean close.
+/// Runs a check that only reads, then again after the store was closed and reopened.
 fn twice(check: impl Fn(&StoreFixture)) {
     let mut fixture = golden();
     check(&fixture);

@@ -1,5 +1,5 @@
-//! The expected content of `tests/golden/store-1`: the values that were written, and what was
-//! left of them in the end. Change nothing here: the directory does not change either.
+//! The expected content of `tests/golden/store-1`: the values that were written, and those that
+//! remained in the end. Do not change this file: the directory does not change either.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,29 +13,30 @@ use uuid::Builder;
 
 use crate::store::{at, bytes, digest, email, new_token, user_id};
 
-/// Names that are counted by themselves: the 6 of the matches and 64 of the kinds.
+/// Event names that have a counter of their own: 6 of the matches and 64 of the kinds.
 pub(super) const MAX_NAMES: usize = 70;
 pub(super) const MINUTE: i64 = 60_000;
 pub(super) const HOUR: i64 = 60 * MINUTE;
 
 pub(super) const ANA: u64 = 1;
 pub(super) const BEN: u64 = 2;
-/// Disabled.
+/// This account is disabled.
 pub(super) const CLEO: u64 = 3;
-/// Gone, but for her events.
+/// This account is deleted; her events remain.
 pub(super) const DORA: u64 = 4;
-/// So many who only log in, and are reported once: so many users need the other form of a sketch.
+/// Number of accounts that only log in and are the subject of one event each. So many users need
+/// the dense form of a sketch.
 pub(super) const CROWD: u64 = 110;
-/// The first of them.
+/// The number of the first of them.
 pub(super) const CROWD_FROM: u64 = 100;
 
-/// A session lives on for so long after a use.
+/// A session lives for this long after a use.
 pub(super) const IDLE: Duration = Duration::from_hours(720);
-/// The uses and the end of the invite "welcome"; ben came with it.
+/// The uses and the end (in ms) of the invite "welcome"; ben signed up with it.
 pub(super) const WELCOME: (u32, i64) = (2, 1_000 * HOUR);
-/// When ana's reset code ends.
+/// The time (in ms) at which ana's reset code ends.
 pub(super) const RESET_ENDS: i64 = 26 * HOUR;
-/// A moment when all is done.
+/// A time (in ms) after all that was written.
 pub(super) const NOW: i64 = 25 * HOUR;
 
 pub(super) const SEED: &[u8] = &[0x5e; 32];
@@ -144,7 +145,7 @@ pub(super) fn token(number: u64) -> NewToken {
     NewToken { token, ..new }
 }
 
-/// The two mails that wait: one was tried twice in vain.
+/// The two mails in the outbox; sending the first failed twice.
 pub(super) fn mails() -> [DueMail; 2] {
     let mail = |number, address: &str, asked, due, attempts| DueMail {
         id: MailId(Builder::from_random_bytes(bytes("mail", number)).into_uuid()),
@@ -167,8 +168,9 @@ pub(super) struct Line {
     pub(super) id: Option<EventId>,
 }
 
-/// A report, and its place in the log: the moment, the group, and the events of each block.
-pub(super) struct Told {
+/// A report and its place in the log. `stands` is the time in ms, the sequence number of the commit
+/// group, and the number of events in each block.
+pub(super) struct Sent {
     pub(super) at: Timestamp,
     pub(super) reporter: Principal,
     pub(super) lines: Vec<Line>,
@@ -200,7 +202,7 @@ pub(super) fn promise(number: u64) -> Idempotency {
     }
 }
 
-/// Neither compressible nor short: so many digests, in hexadecimal digits.
+/// A text that does not compress: this many digests, as hexadecimal digits.
 fn noise(digests: u64) -> String {
     let halves = (0..digests).flat_map(|n| digest("noise", n).0.map(|byte| [byte >> 4, byte & 15]));
     let digits = halves.flatten().map(u32::from);
@@ -219,7 +221,7 @@ fn kind(number: u64) -> Line {
 }
 
 /// Everything that was reported, in this order.
-pub(super) fn reports() -> Vec<Told> {
+pub(super) fn reports() -> Vec<Sent> {
     let crowd = CROWD_FROM..CROWD_FROM + CROWD;
     let sent = [
         (0, holder(ANA), matches(), Some(promise(1))),
@@ -263,8 +265,8 @@ pub(super) fn reports() -> Vec<Told> {
             None,
         ),
     ];
-    let told = sent.into_iter().zip(STANDS);
-    told.map(|((millis, reporter, lines, promise), stands)| Told {
+    let sent = sent.into_iter().zip(STANDS);
+    sent.map(|((millis, reporter, lines, promise), stands)| Sent {
         at: at(millis),
         reporter,
         lines,
@@ -309,7 +311,7 @@ fn large() -> Vec<Line> {
     lines
 }
 
-/// What was erased: one event of hour 0, and not the one that came later.
+/// The erasure that was run: it removed the event of hour 0, but not the later one.
 pub(super) fn erasure() -> Erasure {
     Erasure {
         name: Some("secret".into()),
@@ -318,7 +320,7 @@ pub(super) fn erasure() -> Erasure {
     }
 }
 
-/// Where each report stands.
+/// `Sent::stands` of each report.
 const STANDS: [(i64, u64, &[u32]); 9] = [
     (0, 124, &[5]),
     (10 * MINUTE, 126, &[3]),
@@ -331,13 +333,13 @@ const STANDS: [(i64, u64, &[u32]); 9] = [
     (24 * HOUR + 30 * MINUTE, 149, &[1]),
 ];
 
-/// Events that were ever stored.
+/// The number of events that were ever stored, erased ones included.
 pub(super) const EVER_STORED: u64 = 209;
 /// Days, with the events that were stored and the bytes that were written.
 pub(super) const DISK_DAYS: [(u32, u64, u64); 2] = [(20_513, 205, 1_540_096), (20_514, 4, 73_728)];
 
-impl Told {
-    /// Reports it, at whatever moment.
+impl Sent {
+    /// Passes the report to `send`, with the time `at`.
     pub(super) fn with<T>(&self, at: Timestamp, send: impl FnOnce(Report<'_>) -> T) -> T {
         let events: Vec<NewEvent<'_>> = self
             .lines
@@ -372,18 +374,18 @@ impl Told {
     }
 }
 
-/// Every event that is there, in the order of the positions.
+/// Every event that remains, in the order of positions.
 pub(super) fn events() -> Vec<(Position, Event)> {
     let mut events = Vec::new();
-    for told in reports() {
-        let lines: Vec<(Position, &Line)> = told.positions().zip(&told.lines).collect();
-        assert_eq!(lines.len(), told.lines.len());
+    for report in reports() {
+        let lines: Vec<(Position, &Line)> = report.positions().zip(&report.lines).collect();
+        assert_eq!(lines.len(), report.lines.len());
         events.extend(lines.into_iter().map(|(position, line)| {
             let event = Event {
-                at: told.at,
+                at: report.at,
                 name: line.name.clone(),
                 subject: Some(user_id(line.subject)),
-                reporter: Some(told.reporter),
+                reporter: Some(report.reporter),
                 details: line.details.clone(),
             };
             (position, event)
@@ -406,7 +408,7 @@ pub(super) fn counted_name(event: &Event) -> &str {
     }
 }
 
-/// What is counted, by hour and name.
+/// The expected counts, by hour and name.
 pub(super) fn counts() -> BTreeMap<(u32, String), u64> {
     let mut counts = BTreeMap::new();
     for (_, event) in events() {

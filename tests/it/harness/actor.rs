@@ -1,4 +1,4 @@
-//! Whoever talks to a server. The actor is the receiver: `ana.post(…)`, `session.get(…)`.
+//! The clients of a test server. Tests call methods on them: `ana.post(…)`, `session.get(…)`.
 
 use std::sync::Arc;
 
@@ -7,15 +7,15 @@ use serde_json::{Value, json};
 use super::client::Body;
 use super::{Answer, PASSWORD, Request, TestServer};
 
-/// Somebody who sends requests, with or without a token.
+/// A client that sends requests, with or without a token.
 #[derive(Clone)]
 pub(crate) struct Actor {
     inner: Arc<TestServer>,
-    /// What is sent with every request.
+    /// Headers that are sent with every request.
     headers: Vec<(String, String)>,
-    /// The token, if there is one.
+    /// The token; empty if there is none.
     pub(crate) token: String,
-    /// Angen: what the token can be renewed with.
+    /// Angen: the renewal code of the token; empty for other tokens.
     pub(crate) renewal: String,
 }
 
@@ -30,26 +30,26 @@ impl Actor {
         }
     }
 
-    /// The same with a token.
+    /// A copy that sends this token as a bearer token.
     pub(crate) fn with_token(&self, token: &str) -> Actor {
         let mut actor = self.with_header("Authorization", &format!("Bearer {token}"));
         token.clone_into(&mut actor.token);
         actor
     }
 
-    /// The same with one more header in every request.
+    /// A copy that sends one more header with every request.
     pub(crate) fn with_header(&self, name: &str, value: &str) -> Actor {
         let mut actor = self.clone();
         actor.headers.push((name.to_owned(), value.to_owned()));
         actor
     }
 
-    /// The same from another address, if the server believes in proxies.
+    /// A copy that seems to come from another address, if the server trusts the proxy (127.0.0.1).
     pub(crate) fn at_address(&self, address: &str) -> Actor {
         self.with_header("X-Forwarded-For", address)
     }
 
-    /// Sends a request as it is, and looks at the answer.
+    /// Sends a request with the actor's headers, and checks the answer against its declaration.
     #[track_caller]
     pub(crate) fn send(&self, mut request: Request) -> Answer {
         let (address, checker) = self.inner.door();
@@ -114,13 +114,13 @@ impl Actor {
         self.patch("/api/password", body)
     }
 
-    /// Core: exchanges the access token.
+    /// Core: exchanges the access token for its successor.
     #[track_caller]
     pub(crate) fn refresh(&self) -> Answer {
         self.send(Request::new("POST", "/api/auth/refresh"))
     }
 
-    /// Angen: exchanges the pair.
+    /// Angen: exchanges the token and its renewal code for a new pair.
     #[track_caller]
     pub(crate) fn renew_pair(&self) -> Answer {
         self.post("/api/renew_token", json!({"renewal_code": self.renewal}))
@@ -133,7 +133,7 @@ impl Actor {
         self.post("/api/events/simple_clientapp", json!({"events": events}))
     }
 
-    /// Whether the token opens what every holder may open.
+    /// Whether the server accepts the token: an empty report of events gives 201, not 401.
     pub(crate) fn is_let_in(&self) -> bool {
         match self
             .post("/api/events/simple_clientapp", json!({"events": []}))
@@ -166,14 +166,14 @@ impl User {
         }
     }
 
-    /// A session (Ephemeride).
+    /// Logs in to Ephemeride: a client with a session.
     #[track_caller]
     pub(crate) fn session(&self) -> Actor {
         let session = self.stranger.log_in(&self.email, &self.password).gives(201);
         self.stranger.with_token(&session.string("/id"))
     }
 
-    /// An access token (Core).
+    /// Logs in to Core: a client with an access token.
     #[track_caller]
     pub(crate) fn access(&self) -> Actor {
         let login = json!({"email": self.email, "password": self.password});
@@ -185,7 +185,7 @@ impl User {
         self.stranger.with_token(&token)
     }
 
-    /// A pair (Angen).
+    /// Logs in to Angen: a client with a token and its renewal code.
     #[track_caller]
     pub(crate) fn angen(&self) -> Actor {
         let login = json!({"id": self.id, "password": self.password, "user_agent": "a client"});

@@ -1,28 +1,28 @@
-//! An answer that has been looked at, and what a test may expect of it.
+//! A checked answer of a server, and the assertions that tests make about it.
 
 use serde_json::Value;
 
 use super::client::Received;
 use super::shape::Shape;
 
-/// An answer. Whatever no test thinks of has been checked already.
+/// An answer. `ResponseChecker` has already checked its headers and its shape.
 pub(crate) struct Answer {
-    /// What was asked, for complaints.
+    /// The method and path of the request, for failure messages.
     pub(crate) question: String,
     pub(crate) received: Received,
-    /// The error shape of the API that was asked.
+    /// The error shape of the API that serves the path; none if no API does.
     pub(crate) shape: Option<Shape>,
 }
 
 impl Answer {
-    /// It has this status.
+    /// Asserts the status.
     #[track_caller]
     pub(crate) fn gives(self, status: u16) -> Answer {
         assert_eq!(self.status(), status, "{}: {}", self.question, self.text());
         self
     }
 
-    /// It has this status, and its reason is this, in the shape of the API.
+    /// Asserts the status, and that the error's message or its code is `reason`.
     #[track_caller]
     pub(crate) fn fails(self, status: u16, reason: &str) -> Answer {
         let answer = self.gives(status);
@@ -35,7 +35,7 @@ impl Answer {
         answer
     }
 
-    /// It has this status, and says this word somewhere: the name of a field, usually.
+    /// Asserts the status, and that the body contains `word`, usually the name of a field.
     #[track_caller]
     pub(crate) fn names(self, status: u16, word: &str) -> Answer {
         let answer = self.gives(status);
@@ -48,29 +48,29 @@ impl Answer {
         answer
     }
 
-    /// Its body is empty.
+    /// Asserts that the body is empty.
     #[track_caller]
     pub(crate) fn empty(self) -> Answer {
         assert_eq!(self.text(), "", "{}", self.question);
         self
     }
 
-    /// Its status.
+    /// The status.
     pub(crate) fn status(&self) -> u16 {
         self.received.status
     }
 
-    /// A header.
+    /// The value of a header; its name in lower case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.received.header(name)
     }
 
-    /// Its body as text.
+    /// The body as text.
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.received.body.clone()).unwrap()
     }
 
-    /// Its body as JSON.
+    /// The body as JSON.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.received.body)
@@ -95,7 +95,7 @@ impl Answer {
         found.unwrap_or_else(|| panic!("no number at {pointer} in {json}"))
     }
 
-    /// Why it failed, in the words of its API; several reasons are joined.
+    /// The error message, read from the error shape of the API; several are joined with `; `.
     #[track_caller]
     pub(crate) fn reason(&self) -> String {
         let shape = self

@@ -1,5 +1,5 @@
-//! HTTP/1.1 as a client speaks it: one request over one connection, on a plain socket. No library,
-//! so that what goes over the wire is what stands here.
+//! A minimal HTTP/1.1 client: one request per connection, on a plain socket. It uses no library, so
+//! that exactly the bytes written here go over the wire.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// Nothing here takes so long, unless the server hangs.
+/// Timeout of reads and writes: only a server that hangs takes this long.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A request.
@@ -19,7 +19,7 @@ pub(crate) struct Request {
     pub(crate) body: Option<Vec<u8>>,
 }
 
-/// What may stand as a body. JSON comes with its content type, everything else as it is.
+/// A value that can be a request body. JSON also sets `Content-Type`; text and bytes do not.
 pub(crate) trait Body {
     fn into_body(self) -> (Vec<u8>, Option<&'static str>);
 }
@@ -60,7 +60,7 @@ impl Request {
         }
     }
 
-    /// The same with a body.
+    /// Adds a body.
     pub(crate) fn body(mut self, body: impl Body) -> Request {
         let (bytes, content_type) = body.into_body();
         self.body = Some(bytes);
@@ -70,7 +70,7 @@ impl Request {
         }
     }
 
-    /// The same with one more header.
+    /// Adds a header.
     pub(crate) fn header(mut self, name: &str, value: &str) -> Request {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
@@ -100,7 +100,8 @@ impl Request {
             .any(|(known, _)| known.eq_ignore_ascii_case(name))
     }
 
-    /// Sends it, and reads what comes back to the end of the connection.
+    /// Sends the request and reads the answer. Panics if more bytes follow before the connection
+    /// ends.
     pub(crate) fn send(&self, to: SocketAddr) -> Received {
         let mut stream = TcpStream::connect(to).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -110,7 +111,7 @@ impl Request {
     }
 }
 
-/// What came back.
+/// An answer as it was received; header names are in lower case.
 #[derive(Debug, Clone)]
 pub(crate) struct Received {
     pub(crate) status: u16,
@@ -127,8 +128,7 @@ impl Received {
         received
     }
 
-    /// Reads one answer and not beyond it. An error says that the connection ended before it or
-    /// within.
+    /// Reads one answer and no byte after it. Fails if the connection ends before or within it.
     pub(crate) fn read_one(stream: &mut impl BufRead, is_head: bool) -> io::Result<Received> {
         let mut received = Received::read_head(stream)?;
         if is_head {
@@ -147,7 +147,7 @@ impl Received {
         Ok(received)
     }
 
-    /// Reads what stands before the body.
+    /// Reads the status line and the headers.
     pub(crate) fn read_head(stream: &mut impl BufRead) -> io::Result<Received> {
         let first = read_line(stream)?;
         let status = ["HTTP/1.1 ", "HTTP/1.0 "]
@@ -170,7 +170,7 @@ impl Received {
         })
     }
 
-    /// The only header of this name (in lower case).
+    /// The header of this name (in lower case). Panics if there are two.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut found = self.headers.iter().filter(|(known, _)| known == name);
         let value = found.next().map(|(_, value)| value.as_str());
@@ -187,8 +187,7 @@ fn read_line(stream: &mut impl BufRead) -> io::Result<String> {
     }
 }
 
-/// The next chunk of a body (RFC 9112, 7.1); none at its end. An error says that the connection
-/// ended before that.
+/// The next chunk of a body (RFC 9112, 7.1); none at its end. Fails if the connection ends first.
 pub(crate) fn read_chunk(stream: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
     let length = usize::from_str_radix(&read_line(stream)?, 16).unwrap();
     let mut chunk = vec![0; length + 2];

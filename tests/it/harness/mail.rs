@@ -1,10 +1,10 @@
-//! Mails, as they come out of the transport `file`.
+//! Reads the mails that the transport `file` writes.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// A mail, read as far as a person would.
+/// A parsed mail: its headers, its plain text and its HTML.
 pub(crate) struct Mail {
     head: String,
     /// The plain text.
@@ -13,7 +13,7 @@ pub(crate) struct Mail {
     pub(crate) html: String,
 }
 
-/// The mails in a directory; none if there is no directory yet.
+/// The names of the `.eml` files in a directory; empty if it does not exist yet.
 pub(crate) fn names_in(folder: &Path) -> BTreeSet<String> {
     let Ok(entries) = fs::read_dir(folder) else {
         return BTreeSet::new();
@@ -54,7 +54,7 @@ impl Mail {
         mail
     }
 
-    /// A header, as it stands in one line.
+    /// The value of a header that fits on one line. Panics if it is missing.
     #[track_caller]
     pub(crate) fn header(&self, name: &str) -> String {
         let start = format!("{name}: ");
@@ -63,7 +63,7 @@ impl Mail {
             .to_owned()
     }
 
-    /// The link in it.
+    /// The first link in the plain text.
     pub(crate) fn link(&self) -> String {
         let words = self.text.split_whitespace();
         words

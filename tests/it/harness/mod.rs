@@ -1,7 +1,7 @@
-//! A whole server in this process, and the people who talk to it.
+//! Runs a whole server in the test process, and the clients that talk to it.
 //!
-//! Each server has a thread, a port, a directory, a clock and a source of chance of its own, so
-//! that tests run side by side and none of them waits for time to pass.
+//! Each server has its own thread, port, directory, clock and source of random bytes, so that tests
+//! run in parallel and none of them waits for time to pass.
 
 mod actor;
 mod answer;
@@ -39,15 +39,14 @@ pub(crate) use response_checker::{ResponseChecker, Served};
 pub(crate) use stored::{by_hour_and_name, events_from};
 pub(crate) use world::{HandClock, SeededRandom};
 
-/// The administrator's password of every server here.
+/// The administrator's password on every test server.
 pub(crate) const ADMIN_PASSWORD: &str = "the admin's password";
 /// One of the hub's passwords.
 pub(crate) const HUB_PASSWORD: &str = "open sesame";
-/// The password of every user that a server makes.
+/// The password of every account that tests sign up.
 pub(crate) const PASSWORD: &str = "a good password";
 
-/// What every server is configured with, unless a test says otherwise: a line a key, so that a test
-/// can replace single ones.
+/// The settings of every test server, one key per line, so that a test can replace single keys.
 const SETTINGS: &[(&str, &str)] = &[
     ("server.listen", r#""127.0.0.1:0""#),
     ("server.public_url", r#""https://door.example.org""#),
@@ -67,25 +66,25 @@ const SETTINGS: &[(&str, &str)] = &[
     ("limits.rates", "false"),
 ];
 
-/// A server, alive until it is dropped.
+/// A server that runs until it is dropped.
 pub(crate) struct Server {
-    /// Its clock, which stands still until it is turned.
+    /// Its clock: it moves only when a test advances it.
     pub(crate) clock: Arc<HandClock>,
-    /// Its chance.
+    /// Its source of random bytes.
     pub(crate) random: Arc<SeededRandom>,
     inner: Arc<TestServer>,
 }
 
-/// What the server and its visitors share.
+/// The part of a server that its clients share.
 pub(crate) struct TestServer {
     directory: TempDir,
     world: World,
-    /// The password that was made for the administrator, if one was.
+    /// The password that the server generated for the administrator, if it did.
     announced: Arc<Mutex<Option<String>>>,
     running: Mutex<Option<Running>>,
 }
 
-/// A server between two starts.
+/// A server that runs at the moment.
 struct Running {
     address: SocketAddr,
     checker: Arc<ResponseChecker>,
@@ -97,13 +96,13 @@ struct Running {
 }
 
 impl Server {
-    /// A server with the settings of all tests.
+    /// Starts a server with the default settings of the tests.
     pub(crate) fn start() -> Server {
         Server::with("")
     }
 
-    /// A server with further settings: TOML with one dotted key a line, such as `limits.rates =
-    /// true`.
+    /// Starts a server with further settings: TOML with one dotted key per line, such as
+    /// `limits.rates = true`.
     pub(crate) fn with(settings: &str) -> Server {
         let clock = Arc::new(HandClock::start());
         let random = Arc::new(SeededRandom::start());
@@ -125,26 +124,26 @@ impl Server {
         server
     }
 
-    /// Stops, closes the store, and starts again on the same data at the same time of day.
+    /// Stops the server, closes the store, and starts again on the same data. The clock does not
+    /// move.
     pub(crate) fn restart(&self) {
         self.restart_with("");
     }
 
-    /// As `restart`, with other settings.
+    /// Like `restart`, with other settings.
     pub(crate) fn restart_with(&self, settings: &str) {
         self.inner.stop();
         self.inner.run(settings);
     }
 
-    /// Lets time pass. Uses that happened before it are written down as of before.
+    /// Advances the clock. Before that, waits until earlier uses of tokens are stored.
     pub(crate) fn pass(&self, time: Duration) {
         self.settle();
         self.clock.advance(time);
     }
 
-    /// Waits until everything that was begun in passing (writing down that a token was used) is
-    /// done: what is already in the runtime's queue runs first, and the writer takes its steps in
-    /// order.
+    /// Waits until background work, such as storing the last use of a token, is done: the tasks in
+    /// the runtime's queue run first, and the writer thread runs its steps in order.
     pub(crate) fn settle(&self) {
         let (store, runtime) = self.inner.with(|it| (it.store.clone(), it.runtime.clone()));
         let nobody = UserId::from_random([0; 16]);
@@ -159,7 +158,7 @@ impl Server {
         runtime.block_on(settled).unwrap().unwrap();
     }
 
-    /// Sends the mails that are due, and reads them.
+    /// Sends the mails that are due and returns them.
     pub(crate) fn deliver_mails(&self) -> Vec<Mail> {
         let folder = self.inner.directory.path().join("mail");
         let seen = mail::names_in(&folder);
@@ -178,7 +177,7 @@ impl Server {
         fresh.map(|name| Mail::read(&folder.join(name))).collect()
     }
 
-    /// Lets the sweeper run until it finds nothing more.
+    /// Sweeps until nothing is left to remove.
     pub(crate) fn sweep(&self) {
         let services = self.inner.with(|it| it.services.clone());
         let now = self.now();
@@ -207,7 +206,7 @@ impl Server {
             .unwrap()
     }
 
-    /// The store behind it.
+    /// The server's store.
     pub(crate) fn store(&self) -> Arc<dyn Store> {
         self.inner.with(|it| it.store.clone())
     }
@@ -218,37 +217,37 @@ impl Server {
         runtime.block_on(future)
     }
 
-    /// The password that was made for the administrator since this was asked last.
+    /// The password that the server generated for the administrator since the last call, if it did.
     pub(crate) fn announced(&self) -> Option<String> {
         self.inner.announced.lock().unwrap().take()
     }
 
-    /// What it serves.
+    /// The routes that the server serves.
     pub(crate) fn served(&self) -> Arc<ResponseChecker> {
         self.inner.with(|it| it.checker.clone())
     }
 
-    /// Where it listens.
+    /// The address that the server listens on.
     pub(crate) fn address(&self) -> SocketAddr {
         self.inner.with(|it| it.address)
     }
 
-    /// The time of day there.
+    /// The time on the server's clock.
     pub(crate) fn now(&self) -> Timestamp {
         self.inner.world.clock.now()
     }
 
-    /// Somebody without a token.
+    /// A client without a token.
     pub(crate) fn anyone(&self) -> Actor {
         Actor::new(&self.inner)
     }
 
-    /// Somebody who has just signed up.
+    /// Signs up a new account.
     pub(crate) fn user(&self, email: &str) -> User {
         User::sign_up(&self.anyone(), email)
     }
 
-    /// The administrator, with a token.
+    /// Logs in as the administrator.
     pub(crate) fn admin(&self) -> Actor {
         let login = serde_json::json!({"username": "admin", "password": ADMIN_PASSWORD});
         let token = self
@@ -259,7 +258,7 @@ impl Server {
         self.anyone().with_token(&token)
     }
 
-    /// Somebody in the hub, with a token.
+    /// Logs in to the hub.
     pub(crate) fn hub(&self) -> Actor {
         let login = serde_json::json!({"password": HUB_PASSWORD});
         let token = self
@@ -286,7 +285,7 @@ impl TestServer {
         look(running.as_ref().expect("the server runs"))
     }
 
-    /// Where it listens, and what its answers are held to.
+    /// The address that the server listens on, and the checker of its answers.
     fn door(&self) -> (SocketAddr, Arc<ResponseChecker>) {
         self.with(|it| (it.address, it.checker.clone()))
     }
@@ -307,7 +306,7 @@ impl TestServer {
                 let checker = Arc::new(ResponseChecker::of(&dispatcher));
                 let parts = (address, checker, Arc::clone(&store), services, handle);
                 started.send(parts).unwrap();
-                // An error means that whoever could stop it is gone: the same thing.
+                // An error means that the sender was dropped: the server stops too.
                 server::serve(listeners, Arc::new(dispatcher), async {
                     drop(stopped.await);
                 })
@@ -372,8 +371,8 @@ async fn open(
     (listeners, dispatcher, store, services)
 }
 
-/// The settings of all tests, each unless `settings` has it too (behind a `#` to leave it out), and
-/// `settings`.
+/// `settings`, and the default settings of the tests whose keys it does not contain. A line
+/// `# key` in `settings` leaves the default of that key out.
 fn configuration(settings: &str, directory: &TempDir) -> Config {
     let mut text = settings.to_owned();
     for (key, value) in SETTINGS {
@@ -388,7 +387,7 @@ fn configuration(settings: &str, directory: &TempDir) -> Config {
     config::parse(&text, directory.path()).unwrap_or_else(|wrong| panic!("{wrong}\n{text}"))
 }
 
-/// Runs `visit` in so many threads at the same moment, and says what came of each.
+/// Runs `visit` in `racers` threads at the same moment and returns the result of each.
 pub(crate) fn race<T: Send>(racers: usize, visit: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let gun = Barrier::new(racers);
     std::thread::scope(|scope| {
@@ -408,22 +407,22 @@ pub(crate) fn race<T: Send>(racers: usize, visit: impl Fn(usize) -> T + Sync) ->
     })
 }
 
-/// So many hours.
+/// A duration of this many hours.
 pub(crate) const fn hours(hours: u64) -> Duration {
     Duration::from_hours(hours)
 }
 
-/// So many days.
+/// A duration of this many days.
 pub(crate) const fn days(days: u64) -> Duration {
     hours(days * 24)
 }
 
-/// All of this time but its last second.
+/// One second less than `time`.
 pub(crate) const fn almost(time: Duration) -> Duration {
     time.saturating_sub(seconds(1))
 }
 
-/// So many seconds.
+/// A duration of this many seconds.
 pub(crate) const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }

@@ -1,5 +1,5 @@
-//! Looks at every answer for what nobody thinks of: whether its status is declared, its headers,
-//! the shape of its body.
+//! Checks every answer of every test: that its status is declared, its headers, and the shape of
+//! its body.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::client::{Received, Request};
 use super::shape::{Shape, check_fields};
 
-/// A route under one of the prefixes of its API.
+/// A route under one of its API's prefixes; `path` includes the prefix.
 #[derive(Clone)]
 pub(crate) struct Served {
     pub(crate) api: &'static Api,
@@ -17,7 +17,7 @@ pub(crate) struct Served {
     pub(crate) path: String,
 }
 
-/// Everything that is served.
+/// All routes of a server, with which answers are compared.
 pub(crate) struct ResponseChecker {
     pub(crate) routes: Vec<Served>,
 }
@@ -37,13 +37,13 @@ impl ResponseChecker {
         ResponseChecker { routes }
     }
 
-    /// The error shape of a path: that of the API which serves it, whatever the method.
+    /// The error shape of the API that serves a path with any method; none if no API does.
     pub(crate) fn shape_of(&self, path: &str) -> Option<Shape> {
         let served = self.routes.iter().find(|served| served.is_at(path));
         served.map(|served| Shape::of_api(served.api.name))
     }
 
-    /// Looks at an answer.
+    /// Panics if the answer breaks a rule.
     #[track_caller]
     pub(crate) fn check(&self, request: &Request, received: &Received) {
         if let Err(wrong) = self.find_fault(request, received) {
@@ -75,7 +75,7 @@ impl ResponseChecker {
         }
     }
 
-    /// Whether this answer is one that is made while it is sent.
+    /// Whether this answer is declared as a stream.
     fn streams(&self, request: &Request, received: &Received) -> bool {
         let mut here = self
             .routes
@@ -125,7 +125,7 @@ impl ResponseChecker {
 impl Served {
     fn is_at(&self, path: &str) -> bool {
         let path = path.split('?').next().unwrap_or_default();
-        // One slash too many at the end is forgiven, two are not.
+        // The server ignores one slash at the end, but not two.
         let trimmed = path
             .strip_suffix('/')
             .filter(|it| !it.is_empty() && !it.ends_with('/'));
@@ -142,7 +142,7 @@ impl Served {
         }
     }
 
-    /// The statuses that a failure of this route may have.
+    /// The statuses with which this route may fail.
     pub(crate) fn failures(&self) -> BTreeSet<u16> {
         let codes = self.route.possible_errors();
         codes
@@ -208,7 +208,8 @@ fn check_headers(received: &Received) -> Result<(), String> {
     }
 }
 
-/// A body that is all there has its length announced; one that is made on the way has not.
+/// A complete body must have `Content-Length`. A stream or a 204 must not, and only a stream may be
+/// chunked.
 fn check_length(received: &Received, streams: bool) -> Result<(), String> {
     let coding = received.header("transfer-encoding");
     if coding.is_some_and(|it| !streams || it != "chunked") {
@@ -231,7 +232,7 @@ fn check_body(declared: Declared, received: &Received) -> Result<(), String> {
         Declared::Empty => None,
         Declared::Json(_) | Declared::List(_) | Declared::Any => Some("application/json"),
         Declared::Text => Some("text/plain; charset=utf-8"),
-        // An empty stream is fine, and what it says is for its own tests.
+        // A stream may be empty. The tests of the route check its content.
         Declared::Stream(types) => {
             let known = received.header("content-type").unwrap_or_default();
             return if types.contains(&known) {
@@ -265,7 +266,8 @@ fn check_body(declared: Declared, received: &Received) -> Result<(), String> {
     }
 }
 
-/// Nobody's path is answered in the shape of its nearest API: any of them is fine here.
+/// The server answers a path without a route in the error shape of the nearest API. This check
+/// accepts the shape of any API.
 fn check_unknown_path(received: &Received) -> Result<(), String> {
     let shapes = [
         Shape::Angen,

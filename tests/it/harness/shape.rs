@@ -1,5 +1,5 @@
-//! What errors and answers look like, as the APIs document it. Written down a second time on
-//! purpose: the tables of the server say what it means to answer, this says what its clients read.
+//! The shapes of errors and answers, as the APIs document them. They are written a second time on
+//! purpose: the server's tables declare what it answers, this file what its clients read.
 
 use doorward::http::{Field, JsonKind};
 use serde_json::{Map, Value};
@@ -20,7 +20,7 @@ pub(crate) enum Shape {
 }
 
 impl Shape {
-    /// The shape of the API of this name.
+    /// The error shape of the API with this name.
     pub(crate) fn of_api(name: &str) -> Shape {
         match name {
             "angen" => Shape::Angen,
@@ -32,7 +32,7 @@ impl Shape {
         }
     }
 
-    /// What is wrong with this error body, if anything.
+    /// Fails with a description if an error body does not have this shape.
     pub(crate) fn check(self, content_type: Option<&str>, body: &str) -> Result<(), String> {
         let is_text = self == Shape::Text;
         let expected = if is_text {
@@ -83,7 +83,8 @@ impl Shape {
     }
 }
 
-/// What is wrong with an object that should have these fields.
+/// Fails with a description if an object has another field than these, lacks a required one, or has
+/// one of the wrong kind.
 pub(crate) fn check_fields(object: &Map<String, Value>, fields: &[Field]) -> Result<(), String> {
     for key in object.keys() {
         if !fields.iter().any(|field| field.name == key) {

@@ -1,4 +1,4 @@
-//! What a store holds of events, read back whole.
+//! Reads all events and counts back from a store.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! A clock that is turned by hand, and chance that can be repeated.
+//! A clock that tests advance by hand, and random bytes that are the same in every run.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,23 +8,23 @@ use doorward::crypto;
 use doorward::model::Timestamp;
 use doorward::world::{Clock, Random};
 
-/// When every test begins: 2026-03-01T12:00:00.250Z.
+/// The time at which every test begins: 2026-03-01T12:00:00.250Z.
 const BEGIN_MILLIS: u64 = 1_772_366_400_250;
 
-/// A clock that stands still until it is turned.
+/// A clock that moves only when a test advances it.
 pub(crate) struct HandClock {
     passed_millis: AtomicU64,
 }
 
 impl HandClock {
-    /// A clock at the beginning.
+    /// A clock at the time at which every test begins.
     pub(crate) fn start() -> HandClock {
         HandClock {
             passed_millis: AtomicU64::new(0),
         }
     }
 
-    /// Turns it forward.
+    /// Advances the clock, in whole milliseconds.
     pub(crate) fn advance(&self, time: Duration) {
         let millis = u64::try_from(time.as_millis()).unwrap();
         self.passed_millis.fetch_add(millis, Ordering::SeqCst);
@@ -42,14 +42,15 @@ impl Clock for HandClock {
     }
 }
 
-/// The same bytes in every run: the SHA-256 of a counter. Who draws first depends on the threads.
+/// The same bytes in every run: the SHA-256 of a counter. Which caller gets which bytes depends on
+/// the order of the threads.
 pub(crate) struct SeededRandom {
     drawn: AtomicU64,
     before_next: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 impl SeededRandom {
-    /// A source at its beginning.
+    /// A source whose counter is 0.
     pub(crate) fn start() -> SeededRandom {
         SeededRandom {
             drawn: AtomicU64::new(0),
@@ -57,7 +58,7 @@ impl SeededRandom {
         }
     }
 
-    /// Runs `act` once, when bytes are drawn next: whoever draws them waits until it is done.
+    /// Runs `act` once, at the start of the next draw. The drawing thread runs it first.
     pub(crate) fn before_next_draw(&self, act: impl FnOnce() + Send + 'static) {
         *self.before_next.lock().unwrap() = Some(Box::new(act));
     }
@@ -65,7 +66,7 @@ impl SeededRandom {
 
 impl Random for SeededRandom {
     fn fill(&self, bytes: &mut [u8]) {
-        // Taken out first: what it does may draw bytes too.
+        // Take `act` out and release the lock first, because `act` may draw bytes too.
         let act = self.before_next.lock().unwrap().take();
         if let Some(act) = act {
             act();

@@ -1,5 +1,5 @@
-//! What becomes of blocks of events: merged they say the same, damaged they are left out and said,
-//! too old or too many they go.
+//! Blocks of events: merging does not change what is read, damaged blocks are skipped and counted,
+//! and sweeping removes the blocks that are too old or together too large.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const ONE_HOUR: Retention = Retention {
     ..FOR_EVER
 };
 
-/// Everything, in this order.
+/// A query for all events in this order, 1,000 per page.
 fn all(order: Order) -> EventQuery {
     EventQuery {
         limit: 1_000,
@@ -128,7 +128,7 @@ fn a_damaged_block_is_left_out_and_said_and_stops_nothing() {
         report(&fixture, &["lost"], at(1));
         fixture.damage(b'B');
         report(&fixture, &["behind"], at(2));
-        // Loose, and then merged.
+        // First as loose blocks, then merged.
         for now in [at(3), at(5 * HOUR)] {
             merge(&fixture, now);
             for order in [Order::Ascending, Order::Descending] {
@@ -164,7 +164,7 @@ fn the_oldest_events_go_when_all_together_are_too_large() {
         let kept = page(&fixture, query).events;
         assert!((40..1_000).contains(&kept.len()), "{}", kept.len());
         assert_eq!(kept.last().unwrap().1.at, at(98 * HOUR));
-        // What was counted stays.
+        // The counts remain.
         let counts = fixture.run(fixture.store().event_counts(0..u32::MAX, None));
         let counted = counts.hours.iter().flat_map(|hour| &hour.counts);
         assert_eq!(counted.map(|it| it.count).sum::<u64>(), 2_000);
@@ -198,7 +198,7 @@ fn names_that_have_no_room_are_counted_under_one_and_kept_with_their_events() {
 fn a_merged_block_is_kept_as_long_as_its_latest_event() {
     every_backend(|fixture| {
         ana(&fixture);
-        // One merged block, whose key has the time of the first event.
+        // Both go into one merged block, whose key has the time of the first event.
         report(&fixture, &["first"], at(0));
         report(&fixture, &["latest"], at(50 * MINUTE));
         merge(&fixture, at(5 * HOUR));
@@ -215,7 +215,7 @@ fn events_of_a_clock_that_was_set_back_are_kept_no_longer_than_others() {
     every_backend(|fixture| {
         ana(&fixture);
         report(&fixture, &["ahead"], at(100 * HOUR));
-        // It stands behind the other, under a key with the time of the other.
+        // It is stored after the other event, under a key with the other event's time.
         report(&fixture, &["set back"], at(0));
         merge(&fixture, at(HOUR));
         fixture.sweep(at(HOUR + 1), ONE_HOUR);

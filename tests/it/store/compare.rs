@@ -1,4 +1,4 @@
-//! What can be seen of a store, held against the reference.
+//! Compares everything that can be read from a store with the reference.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use super::random::{Life, RETENTION};
 use super::reference::Stored;
 
 impl Life {
-    /// Compares everything that can be seen.
+    /// Compares accounts, addresses, tokens, reset codes and counts.
     pub(super) fn compare(&self) {
         let (store, reference) = (self.fixture.store(), &self.reference);
         for id in &self.users {
@@ -41,8 +41,8 @@ impl Life {
         self.compare_counts();
     }
 
-    /// Counts are exact, and users are so for as few as there are here, but for two who share a
-    /// register.
+    /// Counts of events must be equal. Counts of users are estimates, but nearly exact for so few
+    /// users: two of them can share a register of the sketch.
     fn compare_counts(&self) {
         let oldest = self.now.before(RETENTION.counts).hour();
         let counts_of = |name: Option<&str>| {
@@ -87,7 +87,8 @@ impl Life {
         );
     }
 
-    /// What is dead may be forgotten or not; what is not must be there as it is.
+    /// A live token must be found unchanged. The store may have removed a revoked one, and an
+    /// expired one once it can no longer be refreshed.
     fn compare_token(&self, digest: &Digest) {
         let found = self.fixture.run(self.fixture.store().find_token(digest));
         let status = |token: &Token, epoch| token.status(epoch, self.now);
@@ -109,7 +110,7 @@ impl Life {
         }
     }
 
-    /// Compares the events that must still be there.
+    /// Compares the events that retention must keep.
     pub(super) fn compare_events(&self) {
         let oldest = self.now.before(RETENTION.events);
         let found = self.fixture.events_from(oldest);
@@ -135,7 +136,8 @@ impl Life {
     }
 }
 
-/// Holds the users of a sketch to those whom events are about, and were before some were erased.
+/// Checks the number of users in a sketch: at least about as many as the events are about now, at
+/// most about as many as before some were erased. The tolerance is 1 plus 10 percent.
 #[track_caller]
 fn about_as_many<'a>(
     sketch: &Sketch,

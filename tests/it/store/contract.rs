@@ -1,4 +1,4 @@
-//! Single promises of the store.
+//! Tests of single promises of the store.
 
 use std::time::Duration;
 
@@ -233,7 +233,7 @@ fn one_mail_waits_for_each_address() {
         let due = |now| fixture.run(store.due_mails(at(now)));
         assert_eq!(due(2), (vec![], Some(at(3))));
         assert_eq!(due(6), (vec![mail(2, "b@x.org", 3)], Some(at(7))));
-        // It was replaced: settling the old one leaves the new one.
+        // The third mail replaced the first: removing the first leaves the third.
         fixture.run(store.remove_mail(mail(1, "a@x.org", 5)));
         fixture.run(store.postpone_mail(mail(2, "b@x.org", 3), at(9)));
         let put_off = DueMail {

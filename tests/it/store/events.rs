@@ -1,4 +1,4 @@
-//! What the store promises of events.
+//! Tests of the store's promises about events.
 
 use std::collections::BTreeMap;
 
@@ -140,7 +140,7 @@ fn a_key_that_is_used_again_after_its_day_is_remembered_for_another_day() {
         let again = |millis| append(&fixture, report(&[good], Some((1, 1)), millis));
         assert_eq!(again(0), Appended::Stored(1));
         assert_eq!(again(day), Appended::Stored(1));
-        // What was due with the first day is swept.
+        // This removes what was due after the first day.
         fixture.sweep(at(day + 1), FOR_EVER);
         assert_eq!(again(day + 2), Appended::Replayed(1));
         fixture.sweep(at(2 * day), FOR_EVER);

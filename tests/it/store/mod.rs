@@ -1,5 +1,5 @@
-//! The contract of the store, held against every backend: single promises here and in `contract`,
-//! random lives in `random` against plain maps in `reference`.
+//! Tests the contract of the store with every backend: single promises in `contract`, `events`,
+//! `blocks` and `tokens`, random operations in `random`, compared with plain maps in `reference`.
 
 mod blocks;
 mod compare;
@@ -28,7 +28,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::harness::events_from;
 
 pub(crate) type Opening<'a> = Pin<Box<dyn Future<Output = Arc<dyn Store>> + 'a>>;
-/// How a backend is opened in a directory.
+/// Opens a backend in a directory.
 pub(crate) type Open = fn(&Path) -> Opening<'_>;
 
 /// Every backend.
@@ -36,7 +36,7 @@ const BACKENDS: &[(&str, Open)] = &[("sled", |path| {
     Box::pin(async move { open_sled(path).await })
 })];
 
-/// Names that are counted by themselves.
+/// Event names that have a counter of their own; others share one.
 const MAX_NAMES: usize = 1_000;
 
 const HOUR: i64 = 3_600_000;
@@ -75,7 +75,7 @@ impl StoreFixture {
         StoreFixture::of(tempfile::tempdir().unwrap(), open)
     }
 
-    /// One over the data that lie in this directory.
+    /// Opens the data in this directory.
     pub(crate) fn of(directory: TempDir, open: Open) -> StoreFixture {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let mut fixture = StoreFixture {
@@ -99,10 +99,10 @@ impl StoreFixture {
         self.store = Some(self.runtime.block_on((self.open)(self.directory.path())));
     }
 
-    /// Opens the database past the store, and then the store again.
+    /// Closes the store, runs `visit` on its sled database, and opens the store again.
     fn past_the_store<T>(&mut self, visit: impl FnOnce(&sled::Db) -> T) -> T {
         self.close();
-        // A process that a test beside this one is just starting may hold the lock a moment longer.
+        // A process that a parallel test is starting may hold the inherited lock a moment longer.
         let mut tries = (0..10_000).map(|_| sled::open(self.directory.path()));
         let open = |tried: sled::Result<sled::Db>| tried.inspect_err(|_| std::thread::yield_now());
         let db = tries.find_map(|tried| open(tried).ok()).unwrap();
@@ -113,7 +113,7 @@ impl StoreFixture {
         found
     }
 
-    /// Flips a bit in the last record whose key begins like this.
+    /// Flips a bit in the last record whose key begins with this byte.
     fn damage(&mut self, kind: u8) {
         self.past_the_store(|db| {
             let (key, value) = db.scan_prefix([kind]).next_back().unwrap().unwrap();
@@ -123,7 +123,7 @@ impl StoreFixture {
         });
     }
 
-    /// The number of records whose keys begin like this.
+    /// The number of records whose keys begin with this byte.
     fn records(&mut self, kind: u8) -> usize {
         self.past_the_store(|db| db.scan_prefix([kind]).count())
     }
@@ -143,14 +143,14 @@ impl StoreFixture {
         self.run(events_from(self.store(), from))
     }
 
-    /// Runs a verb to its end; errors are for tests of their own.
+    /// Runs an operation of the store to its end. Panics on an error.
     #[track_caller]
     pub(crate) fn run<T>(&self, verb: impl Future<Output = doorward::store::Result<T>>) -> T {
         self.runtime.block_on(verb).unwrap()
     }
 }
 
-/// Holds a promise against every backend.
+/// Runs a test with every backend, each time on an empty store.
 fn every_backend(promise: impl Fn(StoreFixture)) {
     for (name, open) in BACKENDS {
         eprintln!("backend: {name}");
@@ -162,7 +162,7 @@ pub(crate) fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(1_772_366_400_000 + millis)
 }
 
-/// The digest of something that is told apart by a word and a number.
+/// A digest that is different for each pair of word and number.
 pub(crate) fn digest(what: &str, number: u64) -> Digest {
     crypto::digest(format!("{what} {number}").as_bytes())
 }
@@ -191,7 +191,7 @@ pub(crate) fn new_user(number: u64, address: &str, invite: Option<&str>) -> NewU
     }
 }
 
-/// A token that lives for an hour, and for another hour in which it can be refreshed.
+/// A token that lives for an hour. An access token can be refreshed for another hour.
 pub(crate) fn new_token(
     number: u64,
     kind: TokenKind,
@@ -235,7 +235,7 @@ fn session(number: u64, user: u64, now: Timestamp) -> NewToken {
     )
 }
 
-/// An account, the first, with its first session.
+/// Creates the first account and its first session.
 fn ana(fixture: &StoreFixture) -> Principal {
     let created = fixture.run(fixture.store().create_user(
         new_user(1, "ana@example.org", None),

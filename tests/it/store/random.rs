@@ -1,5 +1,5 @@
-//! Random lives: the same verbs to the store and to the reference, with the same outcomes,
-//! reopening on the way.
+//! Random operations, run on the store and on the reference, must have the same outcomes. The store
+//! is reopened from time to time.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub(super) const RETENTION: Retention = Retention {
     max_bytes: u64::MAX,
 };
 
-/// What must have come of things, at least once in each life.
+/// The outcomes that a rich run must have at least once.
 const OUTCOMES: &[&str] = &[
     "create_user EmailTaken",
     "create_user InviteNotFound",
@@ -48,7 +48,7 @@ const OUTCOMES: &[&str] = &[
     "append_events UnknownReporter",
 ];
 
-/// One life.
+/// One random run: the store, the reference and all that was created.
 pub(super) struct Life {
     pub(super) fixture: StoreFixture,
     pub(super) reference: Reference,
@@ -56,11 +56,11 @@ pub(super) struct Life {
     pub(super) drawn: u64,
     pub(super) now: Timestamp,
     pub(super) serial: u64,
-    /// Everybody and everything that ever was.
+    /// All ids that a step may use, also of accounts and tokens that no longer exist.
     pub(super) users: Vec<UserId>,
     pub(super) tokens: Vec<Digest>,
     pub(super) codes: Vec<Digest>,
-    /// What came of things: a life in which nothing is ever refused proves little.
+    /// The outcomes so far: a run without any refusal proves little.
     outcomes: BTreeSet<String>,
 }
 
@@ -99,7 +99,7 @@ impl Life {
         life
     }
 
-    /// Holds an outcome to what it should be.
+    /// Asserts that an outcome is the expected one, and records it.
     #[track_caller]
     pub(super) fn same<T: PartialEq + std::fmt::Debug>(
         &mut self,
@@ -124,7 +124,7 @@ impl Life {
     }
 
     pub(super) fn one_of<T: Copy>(&mut self, from: &[T]) -> T {
-        // Mostly one of the latest: what is long dead is dull.
+        // Mostly one of the latest six: older ones are often gone and test little.
         let reach = if self.draw(4) == 0 {
             from.len()
         } else {
@@ -144,7 +144,7 @@ impl Life {
         self.one_of(&tokens)
     }
 
-    /// A token of this kind that is not dead; now and then just any.
+    /// A token of this kind that is not revoked; sometimes any token.
     pub(super) fn token_of(&mut self, kind: TokenKind) -> Digest {
         let is_it = |it: &&Digest| {
             let known = self.reference.tokens.get(it).filter(|it| it.kind == kind);
@@ -176,7 +176,7 @@ impl Life {
     }
 }
 
-/// Lives one life in every backend. `is_rich`: everything must have happened in it.
+/// Runs one seed on every backend. `is_rich`: every outcome in `OUTCOMES` must happen.
 fn live(seed: u64, is_rich: bool) {
     every_backend(|fixture| {
         let mut life = Life::begin(fixture, seed);
@@ -208,7 +208,7 @@ fn another_random_life_is_the_same_in_plain_maps() {
     live(1, false);
 }
 
-/// `DOORWARD_LIVES=100 cargo test random_lives` lives so many.
+/// `DOORWARD_LIVES=100 cargo test random_lives` runs 100 seeds; the default is 1.
 #[test]
 fn further_random_lives_are_the_same_in_plain_maps() {
     let lives = std::env::var("DOORWARD_LIVES").map_or(1, |text| text.parse().unwrap());

@@ -1,5 +1,4 @@
-//! The store as plain maps: slow, forgetful at the end of the process, and simple enough to be
-//! believed.
+//! The store as plain maps: slow, only in memory, and simple enough that a reader can check it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,7 +9,7 @@ use doorward::model::{
 };
 use doorward::store::{Appended, Created, Redeemed, Refreshed, Updated};
 
-/// An account, as far as anything depends on it.
+/// The fields of an account that decide outcomes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Account {
     pub(super) email: Email,
@@ -37,10 +36,9 @@ pub(super) struct Reference {
     pub(super) resets: BTreeMap<UserId, (Digest, Timestamp)>,
     pub(super) invites: BTreeMap<Digest, (InviteTerms, u32)>,
     pub(super) events: Vec<Stored>,
-    /// Whom the events of an hour and name were about.
+    /// The subjects of the events of an hour and name, once for each event.
     pub(super) counts: BTreeMap<(u32, String), Vec<UserId>>,
-    /// Whom the events of an hour ever were about: a sketch does not forget those whose events are
-    /// erased.
+    /// All subjects of the events of an hour, also of erased ones: a sketch cannot remove users.
     pub(super) seen: BTreeMap<u32, BTreeSet<UserId>>,
     promises: BTreeMap<(Principal, Digest), (Digest, usize, Timestamp)>,
 }
@@ -65,8 +63,7 @@ impl Reference {
         owner.map(|(id, _)| *id)
     }
 
-    /// The digests of a holder's live tokens but those that were exchanged, the least recently used
-    /// first.
+    /// The digests of a holder's live tokens without exchanged ones, the least recently used first.
     pub(super) fn live(&self, holder: Principal, now: Timestamp) -> Vec<Digest> {
         let mut live: Vec<_> = self
             .tokens
@@ -115,7 +112,7 @@ impl Reference {
         };
         self.users.insert(id, account);
         self.tokens.insert(first.digest, first.token);
-        // The account itself is compared elsewhere.
+        // A placeholder for success: the caller checks the created account itself.
         Created::InviteNotFound
     }
 
@@ -347,13 +344,13 @@ impl Reference {
         Appended::Stored(count)
     }
 
-    /// Forgets all events but the newest ones, and says which.
+    /// Removes all events but the newest `count`, and returns the removed ones.
     pub(super) fn keep_newest(&mut self, count: usize) -> Vec<Stored> {
         let gone = self.events.len().checked_sub(count).unwrap();
         self.events.drain(..gone).collect()
     }
 
-    /// Removes events and takes them out of the counters.
+    /// Removes matching events, subtracts them from the counts, and returns their number.
     pub(super) fn erase_events(&mut self, what: &Erasure) -> u64 {
         let is_meant = |event: &Stored| {
             what.name.as_ref().is_none_or(|name| event.name == *name)

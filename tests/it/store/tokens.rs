@@ -1,4 +1,4 @@
-//! What the store keeps of tokens as time goes by.
+//! Tests of how long the store keeps tokens and their records.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! The verbs of a random life: what is asked of the store and of the reference, and that both
-//! answer alike.
+//! The operations of a random run: each runs on the store and on the reference, and both outcomes
+//! must be equal.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const IDLE: Duration = Duration::from_hours(1);
 const NAMES: [&str; 5] = ["start", "stop", "ü", "a rather long name of an event", "x"];
 
 impl Life {
-    /// One step, told for complaints.
+    /// Runs one random operation and returns its name, for failure messages.
     pub(super) fn step(&mut self) -> &'static str {
         let pause = [1, 1, 1, 1, 1, 2_000, 2_000, 61_000, 61_000, 1_300_000]
             [usize::try_from(self.draw(10)).unwrap()];
@@ -161,7 +161,7 @@ impl Life {
 
     fn refresh_token(&mut self) -> &'static str {
         let old = self.token_of(TokenKind::Access);
-        // Now and then two tabs want the same.
+        // Sometimes two browser tabs refresh the same token.
         for _ in 0..=self.draw(2) {
             self.refresh(old);
         }
@@ -178,7 +178,7 @@ impl Life {
             .store()
             .refresh_token(old, new.clone(), self.now);
         let refreshed = self.fixture.run(verb);
-        // What nothing can come of may be forgotten, and then its reuse is not noticed any more.
+        // The store may have removed a token that is over; then it no longer detects its reuse.
         if over && refreshed == Refreshed::Refused {
             return;
         }
@@ -204,7 +204,7 @@ impl Life {
             return "nothing";
         };
         let (holder, id) = (token.holder, token.id);
-        // One that is dead for good may be forgotten, and then it leads to no family.
+        // The store may have removed a revoked token or one that is over; then it finds no family.
         let is_dead = self.reference.epoch(holder) != Some(token.epoch);
         if is_dead || token.forgettable_at() <= self.now {
             return "nothing";
@@ -307,7 +307,7 @@ impl Life {
             .run(self.fixture.store().sweep(self.now, RETENTION))
             .more
         {}
-        // What is too old may still be there, for a while: the rest of the same block is not.
+        // An event that is too old may remain for a while, as long as its block has newer ones.
         let stored = self.fixture.events_from(at(0));
         let gone = self.reference.keep_newest(stored.len());
         let oldest = self.now.before(RETENTION.events);

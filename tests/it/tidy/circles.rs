@@ -1,4 +1,5 @@
-//! No circle of files: whoever reads one file can read what it uses first.
+//! Checks that files do not use each other in a circle, so that a reader can read the files that a
+//! file uses before the file itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -6,7 +7,7 @@ use std::fmt::Write;
 use super::imports::{Edge, edges};
 use super::{Source, sources};
 
-/// Every file that can be reached from a file.
+/// Every file that a file uses, directly or through others.
 fn reached<'a>(from: &'a str, edges: &BTreeSet<Edge<'a>>) -> BTreeSet<&'a str> {
     let mut reached = BTreeSet::new();
     let mut open = vec![from];
@@ -17,7 +18,7 @@ fn reached<'a>(from: &'a str, edges: &BTreeSet<Edge<'a>>) -> BTreeSet<&'a str> {
     reached
 }
 
-/// The circles of a crate, each as its files and the names that lead from one to the next.
+/// The circles of a crate, each described as in `described`.
 fn circles(root: &str, sources: &[Source]) -> Vec<String> {
     let mut edges = edges(root, sources);
     edges.retain(|edge| !edge.passed_on);
@@ -40,7 +41,7 @@ fn circles(root: &str, sources: &[Source]) -> Vec<String> {
         .collect()
 }
 
-/// The files of a circle, and what each uses of which other.
+/// The number of files in a circle, and the names that each uses of each other file.
 fn described(files: &BTreeSet<&str>, edges: &BTreeSet<Edge<'_>>) -> String {
     let mut uses: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
     let inside = |edge: &&Edge<'_>| files.contains(edge.from) && files.contains(edge.to);
@@ -75,7 +76,7 @@ fn no_files_of_the_bench_use_each_other_in_a_circle() {
     assert_no_circles("main.rs", &sources);
 }
 
-/// A crate of a few files.
+/// The source files of a small crate.
 fn files(files: &[(&str, &str)]) -> Vec<Source> {
     let owned = |(file, text): &(&str, &str)| ((*file).to_owned(), (*text).to_owned());
     files.iter().map(owned).collect()

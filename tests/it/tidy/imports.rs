@@ -1,12 +1,12 @@
-//! Which file uses which: every `use` and every path in code, followed to the file that defines
-//! the name.
+//! Finds which file uses which: it follows every `use` and every path in code to the file that
+//! defines the name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::words::{defines, words};
 use super::{Source, without_tests};
 
-/// How many `use` lines a name may pass through before it is found.
+/// The search for a name follows at most this many `use` lines.
 const HOPS: usize = 16;
 
 /// The path of a module or of a name in it.
@@ -19,11 +19,11 @@ pub(crate) struct Edge<'a> {
     pub(crate) to: &'a str,
     /// The name; `*` for a module as a whole.
     pub(crate) name: &'a str,
-    /// The file only passes the name on, with `pub use`.
+    /// Whether the file only re-exports the name, with `pub use`.
     pub(crate) passed_on: bool,
 }
 
-/// A name that a `use` brings in; `*` for all names of a module.
+/// A name that a `use` imports; `*` for all names of a module.
 struct Use<'a> {
     name: &'a str,
     path: Path<'a>,
@@ -39,7 +39,7 @@ struct Module<'a> {
     paths: Vec<Path<'a>>,
 }
 
-/// What a path leads to.
+/// The module or the name that a path leads to.
 enum Target<'a> {
     Module(Path<'a>),
     Name { file: &'a str, name: &'a str },
@@ -48,7 +48,7 @@ enum Target<'a> {
 /// The modules of a crate.
 struct Modules<'a>(BTreeMap<Path<'a>, Module<'a>>);
 
-/// Who uses whom in a crate whose root is `root`.
+/// All uses between the files of a crate whose root file is `root`.
 pub(crate) fn edges<'a>(root: &str, sources: &'a [Source]) -> BTreeSet<Edge<'a>> {
     let modules = sources.iter().map(|(file, text)| {
         let path = if file == root {
@@ -93,7 +93,7 @@ fn module_path(file: &str) -> Path<'_> {
     stem.split('/').collect()
 }
 
-/// Reads a file.
+/// Reads the uses and paths of a file.
 fn module<'a>(file: &'a str, text: &'a str) -> Module<'a> {
     let words = words(text);
     let (mut uses, mut paths) = (Vec::new(), Vec::new());
@@ -155,7 +155,7 @@ fn read_use<'a>(
     uses.push(Use { name, path, public });
 }
 
-/// The path that begins at a place in code. Fields, methods and what is defined here are none.
+/// The path that begins at the word `at`; none for fields, methods and the name of a `fn` or `mod`.
 fn path_at<'a>(words: &[&'a str], at: usize) -> Option<Path<'a>> {
     let is_name = |at: usize| {
         words
@@ -178,7 +178,8 @@ fn path_at<'a>(words: &[&'a str], at: usize) -> Option<Path<'a>> {
 }
 
 impl<'a> Modules<'a> {
-    /// What a path in the module `from` leads to. None: it belongs to a library or to this file.
+    /// Follows a path in the module `from`. None: the name is from a library or of this file, or
+    /// `hops` is used up.
     fn follow(&self, from: &[&'a str], path: &[&'a str], hops: usize) -> Option<Target<'a>> {
         let hops = hops.checked_sub(1)?;
         let mut at = from.to_vec();
@@ -211,7 +212,7 @@ impl<'a> Modules<'a> {
         Some(Target::Module(at))
     }
 
-    /// The file that defines a name which a module brings in with `*`.
+    /// The file that defines a name that a module imports with `*`.
     fn find_in_globs(&self, at: &[&'a str], name: &str, hops: usize) -> Option<&'a str> {
         let mut globs = self.0[at].uses.iter().filter(|line| line.name == "*");
         globs.find_map(|line| match self.follow(at, &line.path, hops)? {

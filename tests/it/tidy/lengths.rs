@@ -1,23 +1,23 @@
-//! How long files, functions and lines of comment may be.
+//! Checks the length of files, functions and comment lines.
 
 use std::fs;
 
 use super::{Source, files_below, root, sources};
 
-/// The longest file.
+/// A file has at most this many lines.
 const FILE_LINES: usize = 450;
-/// A file of `src` with more lines is long.
+/// A file of `src` with more lines counts as long.
 const LONG_FILE_LINES: usize = 350;
-/// How many files of `src` may be long.
+/// At most this many files of `src` may be long.
 const LONG_FILES: usize = 12;
-/// A file in the middle.
+/// The median length of the files of `src` is at most this many lines.
 const MEDIAN_LINES: usize = 200;
-/// A function must be shorter.
+/// A function must have fewer lines than this.
 const FUNCTION_LINES: usize = 70;
-/// The longest line of comment, in characters.
+/// A comment line has at most this many characters.
 const COMMENT_COLUMNS: usize = 100;
 
-/// Every Rust file of the repository, with its path in it.
+/// Every Rust file of the repository, with its path relative to the root.
 fn rust_files() -> Vec<Source> {
     let below = |folder: &'static str| {
         let named = move |(file, text)| (format!("{folder}/{file}"), text);
@@ -78,7 +78,7 @@ fn functions(text: &str) -> Vec<(usize, usize)> {
         }
         let end = format!("{}}}", &line[..line.len() - code.len()]);
         let length = lines[start..].iter().position(|line| *line == end);
-        // Without such a brace it is a declaration, or it stands in one line.
+        // A declaration or a one-line function may have no such brace.
         let until_blank = lines[start..]
             .iter()
             .position(|line| line.ends_with(';') || line.ends_with('}'));

@@ -1,16 +1,17 @@
-//! Who may use whom.
+//! Checks which modules and folders of the store may use each other, and which files may name a
+//! library.
 
 use super::imports::{Edge, edges};
 use super::{Source, sources, without_tests};
 
-/// The modules of the crate: each may use those to its right.
+/// The modules of the crate: each may use itself and those to its right.
 const LINE: [&str; 12] = [
     "main", "cli", "server", "api", "http", "service", "store", "config", "crypto", "world",
     "model", "sync",
 ];
 
-/// The rooms of the store on sled, and which of them each may use. The root is the files that stand
-/// in no folder.
+/// The rooms (folders) of `store/sled`, and which of them each may use. `root` is the files that
+/// are in no folder below it.
 const ROOMS: [(&str, &[&str]); 5] = [
     ("engine", &["engine"]),
     ("accounts", &["accounts", "engine", "root"]),
@@ -33,7 +34,7 @@ fn crate_sources() -> Vec<Source> {
     sources
 }
 
-/// How a use that breaks a rule is shown.
+/// The message for a use that breaks a rule.
 fn shown(edge: &Edge<'_>) -> String {
     format!("{} uses {} of {}", edge.from, edge.name, edge.to)
 }
@@ -59,7 +60,7 @@ fn modules_use_only_what_stands_to_their_right() {
     assert!(right.len() > 500, "the uses are found");
 }
 
-/// The room of a file of the store on sled.
+/// The room of a file below `store/sled`; none for other files.
 fn room(file: &str) -> Option<&str> {
     let file = file.strip_prefix("store/sled/")?;
     let folder = file.rsplit_once('/').map_or("root", |(folder, _)| folder);
@@ -104,7 +105,7 @@ fn names_of_libraries_stay_where_they_belong() {
                     || line.contains(&format!(" {library}::Db"))
             };
             let found = without_tests(text).lines().find(names);
-            // The provider of TLS is ring under rustls' name.
+            // The TLS provider is also ring, but the code names it through rustls.
             assert_eq!(found, None, "{file} names {library}");
         }
     }

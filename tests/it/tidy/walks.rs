@@ -1,11 +1,11 @@
-//! The walks of `docs/architecture.md` lead through files and names that are there.
+//! Checks that the files and names in the walks of `docs/architecture.md` exist.
 
 use std::fs;
 
 use super::root;
 use super::words::{defines, words};
 
-/// How many stops the page has at least.
+/// The page has at least this many stops.
 const STOPS: usize = 16;
 
 /// The stops of a page: in the rows of its tables and in the items of its lists, a Rust file in
@@ -20,7 +20,7 @@ fn stops(page: &str) -> Vec<(&str, &str)> {
         {
             continue;
         }
-        // Every second piece stands in backticks.
+        // Every second piece was in backticks.
         let pieces: Vec<&str> = line.split('`').collect();
         for at in (1..pieces.len()).step_by(2) {
             let is_file = pieces[at].strip_suffix(".rs").is_some();
@@ -32,7 +32,7 @@ fn stops(page: &str) -> Vec<(&str, &str)> {
     stops
 }
 
-/// What stands behind a piece, without spaces, and the next piece in backticks.
+/// The text after the piece `at`, trimmed, and the next piece in backticks.
 fn between<'a>(pieces: &[&'a str], at: usize) -> Option<[&'a str; 2]> {
     Some([pieces.get(at + 1)?.trim(), pieces.get(at + 2)?])
 }

@@ -1,7 +1,7 @@
-//! The words of Rust code: names, `::`, and every other sign by itself. Comments, strings,
-//! characters and lifetimes are left out.
+//! Splits Rust code into words: names, `::`, and every other character by itself. Leaves out
+//! comments, strings, character literals and lifetimes.
 
-/// What stands before a name where it is defined.
+/// The keywords before a name in its definition.
 const DEFINING: [&str; 8] = [
     "fn", "struct", "enum", "trait", "const", "static", "type", "mod",
 ];
@@ -11,12 +11,12 @@ fn is_in_name(sign: char) -> bool {
     sign.is_alphanumeric() || sign == '_'
 }
 
-/// How many bytes the name at the start of a text has.
+/// The length in bytes of the name at the start of a text.
 fn name_length(text: &str) -> usize {
     text.find(|sign| !is_in_name(sign)).unwrap_or(text.len())
 }
 
-/// The words of a text, in order. The `$` of macros is left out: `$crate` is the crate.
+/// The words of a text, in order, without the `$` of macros, so that `$crate` reads as `crate`.
 pub(crate) fn words(text: &str) -> Vec<&str> {
     let mut words = Vec::new();
     let mut rest = text;
@@ -40,7 +40,8 @@ pub(crate) fn words(text: &str) -> Vec<&str> {
     words
 }
 
-/// The length of what is left out at the start of a text, if anything is.
+/// The length in bytes of a comment, string, character literal or lifetime at the start of a text;
+/// none if the text starts with none of them.
 fn skipped_length(text: &str) -> Option<usize> {
     let until = |start: usize, end: &str| {
         let found = text.get(start..).and_then(|rest| rest.find(end));
@@ -75,7 +76,7 @@ fn skipped_length(text: &str) -> Option<usize> {
     Some(1 + name_length(quoted))
 }
 
-/// The length of the string at the start of a text, with its quotes.
+/// The length in bytes of the string at the start of a text, with its quotes.
 fn string_length(text: &str) -> usize {
     let mut escaped = false;
     for (at, sign) in text.char_indices().skip(1) {
@@ -87,7 +88,7 @@ fn string_length(text: &str) -> usize {
     text.len()
 }
 
-/// Whether a name is defined in these words, or stands in the head of an `impl`.
+/// Whether these words define a name or have it in the head of an `impl`.
 pub(crate) fn defines(words: &[&str], name: &str) -> bool {
     let defined = |pair: &[&str]| DEFINING.contains(&pair[0]) && pair[1] == name;
     let mut heads = words.split(|word| *word == "impl").skip(1);

@@ -1,4 +1,4 @@
-//! More clients than there is room for.
+//! Tests the limits on connections and on password checks that wait.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::line::{HEALTH, Line, post};
 use super::moment::poll;
 use super::process::Process;
 
-/// A connection that was answered once and is kept.
+/// A connection that has had one answer and stays open.
 fn kept(server: &Server) -> Line {
     let mut line = Line::to(server);
     line.say(HEALTH).hears(200);
@@ -75,7 +75,7 @@ fn a_request_under_way_is_not_cut_off_for_another() {
 
 #[test]
 fn the_oldest_silent_connection_makes_room() {
-    // Four may be silent for each that speaks.
+    // For each active connection, four silent ones are allowed.
     let server = Server::with("limits.connections = 1");
     let mut silent: Vec<_> = (0..5).map(|_| Line::to(&server)).collect();
     silent[0].is_over();
@@ -86,7 +86,7 @@ fn the_oldest_silent_connection_makes_room() {
 
 #[test]
 fn a_full_queue_of_passwords_is_503_and_holds_up_nobody_else() {
-    // Two threads at half a second each would take a minute for what the queue holds.
+    // Two threads with half a second per password need about a minute for a full queue.
     let process = Process::start(
         "limits.connections_per_address = 1000\n\
          accounts = { hash_memory = \"64MiB\", hash_passes = 20 }",

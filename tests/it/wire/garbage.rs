@@ -1,8 +1,8 @@
-//! Requests that were good once: each is bent, cut, doubled or filled with rubbish, and sent to the
-//! real program.
+//! Sends randomly damaged requests to the real program: good requests of which bytes are cut,
+//! doubled, reversed or replaced.
 //!
-//! `DOORWARD_GARBAGE` says how many (20,000 if not said; 1,000,000 is the long run),
-//! `DOORWARD_GARBAGE_SEED` repeats a run.
+//! `DOORWARD_GARBAGE` is the number of requests (default 20,000; 1,000,000 for a long run),
+//! `DOORWARD_GARBAGE_SEED` the seed (default 1), which repeats a run.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,12 +20,14 @@ use super::process::Process;
 
 const REQUESTS: u64 = 20_000;
 const THREADS: usize = 8;
-/// Some requests end the account that they show a token of: after so many, a new one is made.
+/// Some requests delete the account whose token they send, so a thread signs up a new account
+/// after this many requests.
 const REQUESTS_OF_AN_ACCOUNT: u64 = 100;
-/// Whoever has not been answered by then has not said all it had announced.
+/// How long a client waits for an answer before it closes its sending side: the request is probably
+/// shorter than it announced.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// What parsers trip over.
+/// Byte sequences that often cause errors in parsers.
 const RUBBISH: [&[u8]; 32] = [
     b"\0",
     b"\xff",
@@ -61,7 +63,7 @@ const RUBBISH: [&[u8]; 32] = [
     b"HTTP/1.0",
 ];
 
-/// Chance that can be repeated: the SHA-256 of what was drawn before.
+/// Random numbers that a seed repeats: each is from the SHA-256 of the digest before.
 struct Dice(Digest);
 
 impl Dice {
@@ -80,7 +82,7 @@ impl Dice {
         u8::try_from(self.below(256)).unwrap()
     }
 
-    /// Bends these bytes in one way.
+    /// Damages the bytes in one random way.
     fn bend(&mut self, bytes: &mut Vec<u8>) {
         let at = self.below(bytes.len() + 1);
         let end = (at + 1 + self.below(20)).min(bytes.len());
@@ -108,7 +110,7 @@ impl Dice {
         }
     }
 
-    /// A request that was good for this route once.
+    /// A good request for this route, damaged in up to four places.
     fn request(&mut self, served: &Served, token: &str) -> Vec<u8> {
         let (verb, path) = (served.route.method.as_str(), path_of(served));
         let mut body = match served.route.body {
@@ -167,7 +169,7 @@ fn number(variable: &str) -> Option<u64> {
     )
 }
 
-/// One thread's share: how often each status was heard.
+/// Sends `share` damaged requests from one thread and returns how often each status came back.
 fn rant(
     process: &Process,
     routes: &[Served],
@@ -187,7 +189,7 @@ fn rant(
         line.say(&request).stirs_within(PATIENCE);
         line.fall_silent();
         for status in statuses(&line.hear_out()) {
-            // What is not built yet says so.
+            // GraphQL is not implemented yet: its route answers 501.
             let is_fine = status < 500 || status == 501 && served.route.name == "graphql";
             assert!(is_fine, "{status} to {}", request.escape_ascii());
             *seen.entry(status).or_default() += 1;
@@ -213,7 +215,7 @@ fn garbage_breaks_nothing() {
         )
     });
     let total = |status| heard.iter().filter_map(|it| it.get(&status)).sum::<u64>();
-    // Garbage that never gets beyond the door proves little.
+    // A run in which every request fails at the first check proves little.
     for status in [200, 201, 400, 401, 404, 405, 413, 431] {
         assert!(total(status) > 0, "never {status}: {heard:?}");
     }

@@ -1,4 +1,4 @@
-//! A connection: what is said on it, and what is heard.
+//! A client connection on which tests write bytes and read answers.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -28,7 +28,7 @@ impl Line {
         Line::over(stream)
     }
 
-    /// Whether something comes, or the connection ends, within this time.
+    /// Whether bytes arrive or the connection ends within this time.
     pub(super) fn stirs_within(&mut self, time: Duration) -> bool {
         self.stream.get_ref().set_read_timeout(Some(time)).unwrap();
         let stirs = match self.stream.fill_buf() {
@@ -40,9 +40,9 @@ impl Line {
         stirs
     }
 
-    /// Says that nothing more will be said.
+    /// Closes the sending side of the connection.
     pub(super) fn fall_silent(&mut self) {
-        // One that is closed already is silent.
+        // An error means that the connection is already closed.
         let _ = self.stream.get_ref().shutdown(std::net::Shutdown::Write);
     }
 }
@@ -54,7 +54,7 @@ impl<S: Read + Write> Line<S> {
         }
     }
 
-    /// Says this. A server that has hung up does not hear it.
+    /// Sends the bytes. Ignores errors, because the server may have closed the connection.
     pub(super) fn say(&mut self, bytes: impl AsRef<[u8]>) -> &mut Line<S> {
         let stream = self.stream.get_mut();
         let _ = stream
@@ -63,13 +63,13 @@ impl<S: Read + Write> Line<S> {
         self
     }
 
-    /// The next answer.
+    /// Reads the next answer.
     #[track_caller]
     pub(super) fn hear(&mut self) -> Received {
         Received::read_one(&mut self.stream, false).expect("an answer")
     }
 
-    /// The next answer has this status.
+    /// Reads the next answer and asserts its status.
     #[track_caller]
     pub(super) fn hears(&mut self, status: u16) -> Received {
         let received = self.hear();
@@ -78,7 +78,7 @@ impl<S: Read + Write> Line<S> {
         received
     }
 
-    /// Whether there is an answer before the connection ends.
+    /// Whether an answer comes before the connection ends. Panics after `PATIENCE`.
     #[track_caller]
     pub(super) fn hears_anything(&mut self) -> bool {
         match Received::read_one(&mut self.stream, false) {
@@ -90,7 +90,7 @@ impl<S: Read + Write> Line<S> {
         }
     }
 
-    /// Everything that comes until the connection ends.
+    /// Reads all bytes until the connection ends. Panics if it is still open after `PATIENCE`.
     #[track_caller]
     pub(super) fn hear_out(&mut self) -> Vec<u8> {
         let mut heard = Vec::new();
@@ -100,7 +100,7 @@ impl<S: Read + Write> Line<S> {
         }
     }
 
-    /// The connection ends without another byte.
+    /// Asserts that the connection ends without another byte.
     #[track_caller]
     pub(super) fn is_over(&mut self) {
         let heard = self.hear_out();
@@ -112,7 +112,7 @@ fn is_late(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
-/// A request with a body, and the headers that it takes besides.
+/// A POST request with a body, `Host`, `Content-Length` and further headers.
 pub(super) fn post(path: &str, headers: &[&str], body: &str) -> String {
     let length = body.len();
     let headers = headers.iter().flat_map(|it| [*it, "\r\n"]);
@@ -120,7 +120,7 @@ pub(super) fn post(path: &str, headers: &[&str], body: &str) -> String {
     format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n{headers}\r\n{body}")
 }
 
-/// The header that shows a token.
+/// The `Authorization` header with a bearer token.
 pub(super) fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}")
 }

@@ -1,4 +1,4 @@
-//! What the program writes to standard error.
+//! Tests what the program writes to standard error.
 
 use super::line::Line;
 use super::process::Process;

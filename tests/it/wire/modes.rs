@@ -1,4 +1,4 @@
-//! Who may read what the program writes.
+//! Tests the permissions of the files that the program writes.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -14,7 +14,7 @@ accounts = { hash_memory = "1MiB", hash_passes = 1 }
 "#;
 const SIGNUP: &str = r#"{"name":"Ana","email":"ana@example.org","password":"a good password"}"#;
 
-/// A file or a directory and all that is in it, with their modes.
+/// Collects the permission bits of a file, or of a directory and everything in it.
 fn modes(path: &Path, found: &mut Vec<(PathBuf, u32)>) {
     let about = path.metadata().unwrap();
     found.push((path.to_owned(), about.permissions().mode() & 0o777));

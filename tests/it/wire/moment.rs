@@ -1,11 +1,11 @@
-//! The clock, where a real process or a real socket is waited for.
+//! Waits for real processes and real sockets, with the system clock.
 
 use std::time::{Duration, Instant};
 
-/// Nothing here takes so long, unless something hangs.
+/// The longest wait: only a program that hangs takes this long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Asks again and again until there is an answer. There has to be one in time.
+/// Calls `ask` every 2 ms until it returns a value. Panics after `PATIENCE`.
 #[expect(
     clippy::disallowed_methods,
     reason = "a real process, or a real socket, is waited for"

@@ -1,4 +1,4 @@
-//! Heads that are too long, clients that are slow, and more than one request on a connection.
+//! Tests of heads that are too long, slow clients, and several requests on one connection.
 
 use std::time::Duration;
 
@@ -8,13 +8,14 @@ use crate::harness::{PASSWORD, Received, Server};
 
 use super::line::{HEALTH, Line, post};
 
-/// A client that drips says something this often: well within any deadline between two bytes.
+/// The interval at which a slow client sends a few bytes. It is shorter than the tested deadlines,
+/// so a deadline that each byte extends would never end the connection.
 const DRIP: Duration = Duration::from_millis(20);
-/// So many drips are far more than a deadline of 200 ms lets through, and far fewer than the
-/// default of 10 s.
+/// The most that a slow client sends: 200 times in 4 s. This is far longer than the tested deadline
+/// of 200 ms, and far shorter than the default of 10 s.
 const DRIPS: usize = 200;
 
-/// Drips `bytes` again and again until the server stirs.
+/// Sends `bytes` every `DRIP` until the server answers or closes. Panics after `DRIPS` times.
 #[track_caller]
 fn drip(line: &mut Line, bytes: &str) {
     let was_cut = (0..DRIPS).any(|_| line.say(bytes).stirs_within(DRIP));
@@ -53,7 +54,7 @@ fn a_head_over_32_kib_is_431() {
 fn a_connection_that_says_nothing_is_closed() {
     let server = Server::with("limits.header_timeout = \"200ms\"");
     Line::to(&server).is_over();
-    // So is one that has nothing more to say.
+    // The server also closes an idle connection after a request.
     let mut line = Line::to(&server);
     line.say(HEALTH).hears(200);
     line.is_over();
@@ -71,7 +72,7 @@ fn a_head_that_drips_is_cut_off() {
     second.say("GET /healthz HTTP/1.1\r\n");
     drip(&mut second, "X-Filler: x\r\n");
     second.is_over();
-    // Empty lines before a request are no request.
+    // Empty lines before a request do not count as the start of one.
     let mut third = Line::to(&server);
     drip(&mut third, "\r\n");
     third.is_over();
@@ -142,7 +143,7 @@ fn requests_that_do_not_wait_for_answers_are_answered_in_order() {
     let server = Server::start();
     let ana = server.user("ana@example.org");
     let login = format!(r#"{{"email":"{}","password":"{PASSWORD}"}}"#, ana.email);
-    // The slowest comes first: a password is hashed, the rest is answered from memory.
+    // The slowest comes first: the server hashes a password. It answers the others from memory.
     let requests = [
         (post("/v1/auth", &[], &login), 201),
         (HEALTH.to_owned(), 200),
@@ -204,7 +205,8 @@ fn http_1_0_needs_no_host_and_is_closed_unless_it_asks() {
         line.hears(400);
         line.is_over();
     }
-    // What HTTP/2 begins with: an answer in HTTP/1.1 would be none to whoever says it.
+    // The start of an HTTP/2 connection (RFC 9113, 3.4). Its client cannot read an answer in
+    // HTTP/1.1, so the server closes without one.
     Line::to(&server)
         .say("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
         .is_over();

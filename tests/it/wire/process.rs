@@ -1,4 +1,4 @@
-//! The real program, for what only a process can show.
+//! Runs the real program, for tests that need a process of its own.
 
 use std::fs::{self, File, Permissions};
 use std::net::SocketAddr;
@@ -10,11 +10,11 @@ use tempfile::TempDir;
 
 use super::moment::poll;
 
-/// What a process is configured with, besides what its test says.
+/// The settings of every process, besides those of its test.
 const SETTINGS: &str =
     "storage.path = \"data\"\nadmin.password = \"the admin's password\"\nlimits.rates = false\n";
 
-/// A process with a directory of its own.
+/// A running program with its own directory.
 pub(super) struct Process {
     home: TempDir,
     child: Killed,
@@ -22,13 +22,13 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// A process that serves, on a port of its own.
+    /// Starts the program on a free port and waits until it serves.
     #[track_caller]
     pub(super) fn start(settings: &str) -> Process {
         Process::start_in(tempfile::tempdir().unwrap(), settings)
     }
 
-    /// The next one on the same data; this one has ended.
+    /// Starts the program again on the same data. The process must have ended before.
     #[track_caller]
     pub(super) fn again(self, settings: &str) -> Process {
         let Process { home, .. } = self;
@@ -55,35 +55,35 @@ impl Process {
         }
     }
 
-    /// Where its files are.
+    /// The directory with its configuration, its log and its data.
     pub(super) fn home(&self) -> &Path {
         self.home.path()
     }
 
-    /// What it has said so far.
+    /// All that the process has logged so far.
     pub(super) fn said(&self) -> String {
         said(self.home.path(), "first")
     }
 
-    /// How a second process ends that is started beside it, and what it said.
+    /// Starts a second process on the same data, which must end: its exit code and its log.
     pub(super) fn second(&self, settings: &str) -> (Option<i32>, String) {
         ended(self.home.path(), &format!("{SETTINGS}{settings}"))
     }
 
-    /// Asks it to stop, without waiting.
+    /// Sends SIGTERM to the process, without waiting.
     pub(super) fn terminate(&self) {
         let id = rustix::process::Pid::from_child(&self.child.0);
         rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
     }
 
-    /// How it ends.
+    /// Waits until the process ends, and returns its exit status.
     #[track_caller]
     pub(super) fn ends(&mut self) -> ExitStatus {
         poll(|| self.child.0.try_wait().unwrap())
     }
 }
 
-/// How a process with this configuration ends that cannot serve, and what it said.
+/// Starts a process with settings with which it cannot serve: its exit code and its log.
 #[track_caller]
 pub(super) fn refuses(settings: &str) -> (Option<i32>, String) {
     let home = tempfile::tempdir().unwrap();
@@ -101,9 +101,9 @@ fn ended(home: &Path, config: &str) -> (Option<i32>, String) {
 fn spawn(home: &Path, name: &str, config: &str) -> Child {
     let file = home.join(name).with_extension("toml");
     fs::write(&file, config).unwrap();
-    // It holds a password, and the program says so when others can read it.
+    // The file contains a password, and the program logs a warning if others can read it.
     fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
-    // It inherits the usual umask, whatever that of the tests is: everybody may read.
+    // The usual umask, whatever that of the tests is: it makes new files readable for everybody.
     Command::new("sh")
         .args(["-c", r#"umask 022; exec "$0" "$@""#])
         .arg(env!("CARGO_BIN_EXE_doorward"))
@@ -119,7 +119,7 @@ fn said(home: &Path, name: &str) -> String {
     fs::read_to_string(home.join(name).with_extension("log")).unwrap()
 }
 
-/// A process that does not outlive its test, also when that fails.
+/// A process that ends when it is dropped, so that it does not outlive a test, even a failed one.
 struct Killed(Child);
 
 impl Drop for Killed {

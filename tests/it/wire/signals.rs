@@ -1,4 +1,4 @@
-//! How the program stops, and why it does not start.
+//! Tests how the program stops, and which errors prevent a start.
 
 use std::net::{TcpListener, TcpStream};
 
@@ -66,7 +66,7 @@ fn a_port_that_is_taken_is_named() {
 }
 
 #[test]
-fn a_wrong_configuration_is_2_and_every_mistake_in_it_is_told() {
+fn a_wrong_configuration_is_2_and_every_mistake_in_it_is_reported() {
     let (code, said) = refuses("server.lissten = \"x\"\nlimits.body = \"tiny\"");
     assert_eq!(code, Some(2), "{said}");
     assert!(

@@ -1,5 +1,5 @@
-//! TLS. The certificate in `fixtures` is for `localhost`, signed by its own key, and good until
-//! 2120; `foreign-key.pem` is not its key.
+//! Tests of TLS. The certificate in `fixtures` is for `localhost`, self-signed and valid until
+//! 2120. `foreign-key.pem` is not its key.
 
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -63,7 +63,7 @@ fn a_plain_request_to_the_tls_port_is_no_request() {
     let server = with_tls("");
     let mut line = Line::to(&server);
     let heard = line.say(HEALTH).hear_out();
-    // An alert of TLS may come; HTTP may not.
+    // The server may send a TLS alert, but no HTTP.
     let is_alert = heard.first().is_none_or(|kind| *kind == 21);
     assert!(is_alert && heard.len() < 16, "{}", heard.escape_ascii());
     secure(&server).say(HEALTH).hears(200);
@@ -72,7 +72,7 @@ fn a_plain_request_to_the_tls_port_is_no_request() {
 #[test]
 fn a_handshake_that_stalls_or_is_garbage_is_cut_off() {
     let server = with_tls("limits.header_timeout = \"200ms\"");
-    // The beginning of a record that says hello, and a record that says nothing known.
+    // Twice the start of a record with a ClientHello, then a record of an unknown type.
     for bytes in [
         &b"\x16\x03\x01\x02\x00\x01"[..],
         b"\x16",
@@ -89,7 +89,7 @@ fn a_handshake_that_stalls_or_is_garbage_is_cut_off() {
 fn a_certificate_that_cannot_be_used_is_named() {
     let (cert, key) = (fixture("cert.pem"), fixture("key.pem"));
     let foreign = fixture("foreign-key.pem");
-    // What can be seen without reading them is a mistake in the configuration.
+    // Exit code 2: a mistake that the program finds without reading the files.
     for (cert, key, code, sentence) in [
         (&key, &key, 1, "key.pem holds no certificate"),
         (&cert, &cert, 1, "cert.pem holds no private key"),

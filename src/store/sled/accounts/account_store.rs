@@ -1,4 +1,4 @@
-//! What touches an account together with its tokens, codes and invites: signup, a new password,
+//! Changes of an account together with its tokens, codes and invites: signup, a new password,
 //! deletion. Each is one step.
 
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::store::sled::engine::disk_space::WriteClass;
 use crate::store::sled::engine::transaction::{Read, Transaction};
 use crate::store::{AccountStore, Created, Redeemed, Result, Updated};
 
-/// Makes an account and its first session; the invite that it brings is used up.
+/// Creates an account and its first session, and counts one use of its invite.
 fn create(
     tx: &mut Transaction<'_>,
     new: NewUser,
@@ -35,8 +35,8 @@ fn create(
     Ok(Created::Done(Box::new(user)))
 }
 
-/// Sets a password if the account is still in `epoch`. All its tokens but `keep` are dead from then
-/// on, and so is its reset code.
+/// Sets a password if the account is still in `epoch`. Ends all tokens of the account except
+/// `keep`, and its reset code.
 fn change_password(
     tx: &mut Transaction<'_>,
     id: UserId,
@@ -56,7 +56,7 @@ fn change_password(
     Ok(Updated::Done)
 }
 
-/// Uses a code up for a new password.
+/// Uses up a code and sets a new password.
 fn redeem(
     tx: &mut Transaction<'_>,
     code: Digest,

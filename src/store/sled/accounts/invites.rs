@@ -13,7 +13,7 @@ key! {
 
 postcard_records!(Invite);
 
-/// Makes an invite known, or gives a known one new terms; what it was used for stays counted.
+/// Stores an invite, or gives a stored one new terms; the count of its uses stays.
 pub(crate) fn offer(tx: &mut Transaction<'_>, digest: Digest, terms: &InviteTerms) -> Result<()> {
     let key = InviteKey { digest };
     let known = tx.fetch(&key)?;

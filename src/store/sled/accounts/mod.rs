@@ -1,6 +1,5 @@
-//! Accounts and what belongs to them: tokens, invites, reset codes, mail that is due. Each file
-//! holds the records and keys of its noun, the steps that change them, and their part of the
-//! contract.
+//! Accounts and their tokens, invites, reset codes and due mail. Each file holds the records and
+//! keys of its noun, the steps that change them, and their part of the contract.
 
 mod account_store;
 mod invites;

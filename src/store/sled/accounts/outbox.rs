@@ -1,4 +1,4 @@
-//! The outbox: mail that is due, in the order in which it is due; one entry an address.
+//! The outbox: mail in the order in which it is due; at most one entry for each address.
 
 use async_trait::async_trait;
 
@@ -24,12 +24,12 @@ postcard_records!(DueMail, (Timestamp, MailId));
 
 /// How many mails wait.
 const WAITING: MetaKey<u64> = meta(MetaSlot::WaitingMails);
-/// Mails that one reading returns.
+/// Mails that one read returns at most.
 const DUE_MAILS: usize = 16;
 
-/// Adds a mail, in the place of one that waits for the same address. False: too many wait. If that
-/// one was tried in vain, the new one takes over its wait and its attempts: asking again neither
-/// hurries a mail server that is down nor counts as a further mail.
+/// Adds a mail and replaces one that waits for the same address. False: too many wait. If the old
+/// mail has failed attempts, the new one takes over its due time and its attempts: asking again
+/// neither hurries a mail server that is down nor counts as a further mail.
 fn enqueue(tx: &mut Transaction<'_>, mut mail: DueMail) -> Result<bool> {
     if let Some(tried) = waiting_for(tx, &mail.email_key)?.filter(|it| it.attempts > 0) {
         (mail.due_at, mail.attempts) = (tried.due_at, tried.attempts);
@@ -53,7 +53,7 @@ fn waiting(tx: &Transaction<'_>) -> Result<u64> {
     Ok(tx.fetch(&WAITING)?.unwrap_or(0))
 }
 
-/// The mails that are due, and when the next one is.
+/// The mails that are due, and when the next one is due.
 fn due(from: &impl Read, now: Timestamp) -> Result<(Vec<DueMail>, Option<Timestamp>)> {
     let (start, end) = (keys::first::<MailKey>(), keys::end::<MailKey>());
     let first = from.entries::<MailKey>(&start, &end, DUE_MAILS)?;

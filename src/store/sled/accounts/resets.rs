@@ -1,4 +1,4 @@
-//! Reset codes: at most one an account.
+//! Reset codes: at most one for each account.
 
 use crate::model::{Digest, ResetCode, Timestamp, UserId};
 use crate::store::Result;
@@ -18,7 +18,8 @@ key! {
 
 postcard_records!(ResetCode);
 
-/// Makes `code` the only one of an account, which may act.
+/// Makes `code` the only reset code of an account. The caller has checked that the account is
+/// active.
 pub(crate) fn put(
     tx: &mut Transaction<'_>,
     user: UserId,
@@ -32,7 +33,7 @@ pub(crate) fn put(
     expiry::note(tx, expires_at, &key)
 }
 
-/// Whose code this is, if it is good at `now`.
+/// The account of a code, if the code is live at `now`.
 pub(crate) fn find(from: &impl Read, code: Digest, now: Timestamp) -> Result<Option<UserId>> {
     let found = from.fetch(&ResetKey { digest: code })?;
     Ok(found.filter(|code| code.is_live(now)).map(|code| code.user))

@@ -1,5 +1,5 @@
-//! Tokens: the record under its digest, the list of what a holder has, and when it can be removed.
-//! An exchanged token is in no list any more but stays with its family, so that its reuse is
+//! Tokens: the record under its digest, the list of a holder's tokens, and when a token can be
+//! removed. An exchanged token is not live any more but stays in its family, so that its reuse is
 //! noticed and a logout ends it too.
 
 use std::sync::Arc;
@@ -30,14 +30,14 @@ key! {
     HeldKey { holder: Principal, family: TokenId, id: TokenId } HeldToken => Digest
 }
 key! {
-    /// The epoch of a holder that is no account.
+    /// The epoch of a holder that is not an account.
     EpochKey { holder: Principal } Epoch => Epoch
 }
 
 /// The epoch of the administrator or the hub.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Epoch {
-    /// Tokens of another epoch are dead.
+    /// Tokens of another epoch are not live.
     epoch: u32,
     /// The fingerprint of the configured password at the last start.
     fingerprint: String,
@@ -53,12 +53,12 @@ impl SledStore {
     }
 }
 
-/// The keys of everything a holder has.
+/// The prefix of the keys of all tokens of a holder.
 fn held_by(holder: Principal) -> Vec<u8> {
     keys::prefix::<HeldKey>(|to| holder.write(to))
 }
 
-/// The keys of the tokens of one family.
+/// The prefix of the keys of the tokens of one family.
 fn family_of(token: &Token) -> Vec<u8> {
     keys::prefix::<HeldKey>(|to| {
         token.holder.write(to);
@@ -77,7 +77,8 @@ pub(crate) fn epoch_of(from: &impl Read, holder: Principal) -> Result<Option<u32
     }
 }
 
-/// Notes a fingerprint; another one than the last raises the epoch.
+/// Stores a fingerprint and returns the epoch; a fingerprint that differs from the last one raises
+/// the epoch.
 pub(crate) fn reconcile(
     tx: &mut Transaction<'_>,
     holder: Principal,
@@ -123,7 +124,8 @@ pub(crate) fn issue(
     Ok(true)
 }
 
-/// Ends the least recently used tokens of a user until one more may come, and forgets what is dead.
+/// Ends the least recently used tokens of a user until there is room for one more, and removes
+/// those that are of no use any more.
 fn make_room(
     tx: &mut Transaction<'_>,
     holder: Principal,
@@ -159,14 +161,14 @@ fn make_room(
     Ok(())
 }
 
-/// Writes a token with its place in the lists.
+/// Writes a token, its entry in its holder's list and the note of its expiry.
 pub(crate) fn insert(tx: &mut Transaction<'_>, digest: Digest, token: &Token) -> Result<()> {
     tx.put(&held_key(token), &digest)?;
     tx.put(&TokenKey { digest }, token)?;
     expiry::note(tx, token.forgettable_at(), &TokenKey { digest })
 }
 
-/// Removes a token and its places in the lists.
+/// Removes a token, its entry in its holder's list and the note of its expiry.
 pub(crate) fn remove(tx: &mut Transaction<'_>, digest: Digest, token: &Token) {
     tx.remove(&TokenKey { digest });
     tx.remove(&held_key(token));
@@ -181,7 +183,8 @@ fn held_key(token: &Token) -> HeldKey {
     }
 }
 
-/// Ends a live token with its renewal code and issues another.
+/// Ends a live token and issues `new` for its holder, if `renewal` is its renewal code; otherwise
+/// none.
 pub(crate) fn renew(
     tx: &mut Transaction<'_>,
     old: Digest,
@@ -253,8 +256,8 @@ pub(crate) fn refresh(
     Ok(Refreshed::Done(Box::new(new.token)))
 }
 
-/// Keeps the exchanged tokens of a family within their bound: the oldest are forgotten, and are
-/// strangers from then on.
+/// Keeps the exchanged tokens of a family within their bound: removes the oldest, which are unknown
+/// tokens from then on.
 fn remove_oldest_retired(tx: &mut Transaction<'_>, member: &Token) -> Result<()> {
     let mut retired = Vec::new();
     for (_, digest) in tx.under::<HeldKey>(&family_of(member))? {
@@ -273,7 +276,7 @@ fn remove_oldest_retired(tx: &mut Transaction<'_>, member: &Token) -> Result<()>
     Ok(())
 }
 
-/// Writes a use down, unless the token has ended or another use was faster.
+/// Records a use, unless the token has ended or another use was recorded a moment ago.
 pub(crate) fn touch(
     tx: &mut Transaction<'_>,
     digest: Digest,
@@ -293,7 +296,7 @@ pub(crate) fn touch(
     tx.put(&key, &touched)
 }
 
-/// Ends a token and those it came from or went to.
+/// Ends a token and its family: the tokens that it was exchanged from or for.
 pub(crate) fn end_family(tx: &mut Transaction<'_>, digest: Digest) -> Result<bool> {
     let Some(token) = tx.fetch(&TokenKey { digest })? else {
         return Ok(false);
@@ -321,8 +324,8 @@ pub(crate) fn end_all(tx: &mut Transaction<'_>, holder: Principal) -> Result<()>
     Ok(())
 }
 
-/// Moves a token, and those that came of it by exchange, to another epoch of its holder: they live
-/// on when the holder's other tokens end.
+/// Moves a token, and those that it was exchanged for, to another epoch of its holder: they stay
+/// live when the holder's other tokens end.
 pub(crate) fn keep(
     tx: &mut Transaction<'_>,
     digest: Digest,

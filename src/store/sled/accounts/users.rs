@@ -24,7 +24,7 @@ key! {
     NumberKey { number: UserNumber } UserNumber => UserId
 }
 key! {
-    /// The number of an account that was deleted: its events may still be here.
+    /// The number of an account that was deleted: its events may still be stored.
     FormerKey { id: UserId } FormerUser => UserNumber
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn by_email(from: &impl Read, key: &str) -> Result<Option<UserId>> {
     })
 }
 
-/// The account with this id, if it may act: neither gone nor disabled.
+/// The account with this id, if it is active: neither gone nor disabled.
 pub(crate) fn active(from: &impl Read, id: UserId) -> Result<Option<User>> {
     Ok(from.fetch(&UserKey { id })?.filter(|user| !user.disabled))
 }
@@ -66,7 +66,7 @@ pub(crate) fn id_of(from: &impl Read, number: UserNumber) -> Result<Option<UserI
     from.fetch(&NumberKey { number })
 }
 
-/// Adds an account with the next number. Its address is free.
+/// Adds an account with the next number. The caller has checked that its address is free.
 pub(crate) fn insert(tx: &mut Transaction<'_>, new: NewUser, now: Timestamp) -> Result<User> {
     let number = tx.fetch(&NEXT_NUMBER)?.unwrap_or(0);
     tx.put(&NEXT_NUMBER, &(number + 1))?;
@@ -90,7 +90,7 @@ pub(crate) fn insert(tx: &mut Transaction<'_>, new: NewUser, now: Timestamp) -> 
     Ok(user)
 }
 
-/// Changes name and address.
+/// Changes name and address. A different address also removes the reset code.
 pub(crate) fn update(
     tx: &mut Transaction<'_>,
     id: UserId,
@@ -131,7 +131,7 @@ pub(crate) fn set_password(
     Ok(user.epoch)
 }
 
-/// Puts a new hash of the same password in the place of `old`.
+/// Replaces the hash `old` by a new hash of the same password, if the account still has `old`.
 pub(crate) fn rehash(tx: &mut Transaction<'_>, id: UserId, old: &str, new: String) -> Result<()> {
     let key = UserKey { id };
     match tx.fetch(&key)? {
@@ -169,7 +169,7 @@ pub(crate) fn set_disabled(
     Ok(true)
 }
 
-/// Removes an account. Its number stays taken: events may still name it.
+/// Removes an account. Its number stays reserved: events may still refer to it.
 pub(crate) fn remove(tx: &mut Transaction<'_>, user: &User) -> Result<()> {
     let id = user.id;
     resets::remove_of(tx, id)?;
@@ -177,7 +177,7 @@ pub(crate) fn remove(tx: &mut Transaction<'_>, user: &User) -> Result<()> {
         key: user.email.key(),
     });
     tx.remove(&UserKey { id });
-    // Its events can still be asked for, and be erased.
+    // Queries and erasures can still find its events by this number.
     tx.put(&FormerKey { id }, &user.number)
 }
 

@@ -1,9 +1,9 @@
-//! A bounded cache that can never answer with what has been changed.
+//! A bounded cache that never returns an outdated value after a change was acknowledged.
 //!
-//! A reader that misses takes a ticket, reads the database and offers what it found; the offer is
-//! taken only if nothing of the shard was forgotten meanwhile. The writer forgets a key after its
-//! change is durable and before anybody is told, so whoever knows of a change cannot be answered
-//! with what was before it.
+//! A reader that misses takes a ticket, reads the database and offers the value that it found; the
+//! cache accepts the offer only if no key of the shard was forgotten meanwhile. The writer forgets
+//! a key after its change is durable and before it answers the step, so a client that knows of a
+//! change never gets the value from before it.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -16,7 +16,7 @@ use crate::sync::lock;
 const SHARDS: usize = 16;
 
 /// Up to a fixed number of values by their keys; the second chance algorithm (Corbató, 1968)
-/// chooses who makes room.
+/// chooses the value to evict.
 pub(crate) struct Cache<K, V> {
     shards: Vec<Mutex<Shard<K, V>>>,
     shard_entries: usize,
@@ -24,9 +24,10 @@ pub(crate) struct Cache<K, V> {
 
 struct Shard<K, V> {
     values: HashMap<K, Slot<V>, Folding>,
-    /// Keys in the order in which they are asked to make room; a key that was forgotten may linger.
+    /// Keys in the order in which they are considered for eviction; forgotten keys may remain in
+    /// it.
     ring: std::collections::VecDeque<K>,
-    /// How often something was forgotten.
+    /// How often a key was forgotten.
     forgotten: u64,
 }
 
@@ -35,8 +36,9 @@ struct Slot<V> {
     used: bool,
 }
 
-/// Folds a key into a word. What is cached is stored, and its key was drawn by us or is the digest
-/// of something we drew: it is random already, and nobody can choose many that collide.
+/// Folds a key into a word. Only stored records are cached, and their keys are drawn by this
+/// service or are digests of secrets that it drew: they are random already, and no client can
+/// choose keys that collide.
 #[derive(Default)]
 struct Fold(u64);
 
@@ -65,11 +67,11 @@ impl Hasher for Fold {
 /// The state of a shard at the time of a miss.
 pub(crate) struct Ticket(u64);
 
-/// What the cache knows of a key.
+/// The result of a lookup.
 pub(crate) enum Lookup<V> {
-    /// This.
+    /// The cached value.
     Hit(V),
-    /// Nothing: read, then `offer` with the ticket.
+    /// Not cached: read the database, then `offer` the value with the ticket.
     Miss(Ticket),
 }
 
@@ -102,7 +104,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
         }
     }
 
-    /// Takes what was read after a miss, unless something changed since.
+    /// Accepts a value that was read after a miss, unless a key of its shard was forgotten since.
     pub(crate) fn offer(&self, key: &K, value: V, ticket: &Ticket) {
         let Some(mut shard) = self.shard(key) else {
             return;
@@ -122,7 +124,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
     }
 
     fn shard(&self, key: &K) -> Option<MutexGuard<'_, Shard<K, V>>> {
-        // The map in the shard goes by the other end of the hash.
+        // From the upper half: the shard's map chooses its bucket by the low bits of the same hash.
         let index =
             usize::try_from((Folding::default().hash_one(key) >> 32) % SHARDS as u64).ok()?;
         let shard = self.shards.get(index)?;
@@ -131,8 +133,8 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
 }
 
 impl<K: Hash + Eq + Clone, V> Cache<K, Arc<V>> {
-    /// The value of a key: from the cache, or else what `read` finds, which is offered to the
-    /// cache.
+    /// The value of a key: from the cache or, after a miss, from `read`, whose result is offered to
+    /// the cache.
     pub(crate) fn read_through(
         &self,
         key: &K,

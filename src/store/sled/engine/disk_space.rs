@@ -1,25 +1,25 @@
-//! How much of the disk is left, and what may still be written. sled does not survive a full disk
-//! without being opened anew, and opening needs space too, so changes stop while there is some
-//! left: events first, then accounts and tokens, and what makes room, last.
+//! Decides from the free space of the disk which writes are accepted. After a full disk sled must
+//! be opened again, and opening needs space too, so writes stop while some space is left: events
+//! first, then accounts and tokens, and last the writes that free space.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// What a step writes that brings no events: a few records and their indexes.
+/// Bytes that a step without events writes: a few records and their indexes.
 pub(crate) const STEP_BYTES: u64 = 1024;
-/// What sled writes for a byte that it is given: the byte in the log, and its share of the pages
-/// that are written anew.
+/// Bytes that sled writes for each byte that it gets: the byte in the log, and its share of the
+/// pages that are rewritten.
 const AMPLIFICATION: u64 = 2;
 const MIB: u64 = 1 << 20;
 
-/// What a step is for, which says how much free disk must be left after it.
+/// The purpose of a step, which decides how much of the disk must stay free after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum WriteClass {
-    /// For what frees space.
+    /// Writes that free space, and small ones that must succeed on a nearly full disk.
     Reclaim,
-    /// For accounts, tokens and codes.
+    /// Accounts, tokens and codes.
     Change,
-    /// For events.
+    /// Events.
     Events,
 }
 
@@ -32,25 +32,25 @@ impl WriteClass {
         }
     }
 
-    /// Whether steps of this kind are taken, given whether they were. They are taken again a bit
-    /// later than they were refused, so that a disk at the mark does not make the log say so all
-    /// day.
+    /// Whether steps of this class are accepted, given whether they were before. Accepting them
+    /// again needs an eighth more free space, so that a disk at the limit does not fill the log
+    /// with changes.
     fn is_open(self, free: u64, was_open: bool) -> bool {
         let mark = self.free_bytes();
         free >= if was_open { mark } else { mark + mark / 8 }
     }
 }
 
-/// What a step asks for.
+/// What a step is going to write.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WriteCost {
-    /// What for, which says how much must be left.
+    /// Its purpose, which decides how much must stay free.
     pub(crate) class: WriteClass,
     /// About how many bytes it is going to write.
     pub(crate) bytes: u64,
 }
 
-/// What is refused for want of space.
+/// Which writes are refused for lack of space.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum DiskPressure {
@@ -59,7 +59,7 @@ pub(crate) enum DiskPressure {
     Nothing,
     /// Events.
     Events,
-    /// Every change but those that make room.
+    /// Every change except those that free space.
     Changes,
 }
 
@@ -83,25 +83,25 @@ impl DiskPressure {
     }
 }
 
-/// How many bytes are free on a disk, whenever it is asked.
+/// Returns how many bytes are free on a disk at the time of the call.
 pub(crate) type FreeBytes = Box<dyn Fn() -> u64 + Send>;
 
-/// Asks the disk of this directory.
+/// The free bytes on the disk of this directory.
 pub(crate) fn free_bytes_of(path: &Path) -> FreeBytes {
     let path = path.to_owned();
     Box::new(move || {
-        // Not knowing is no reason to refuse.
+        // If the free space is unknown, no write is refused.
         rustix::fs::statvfs(&path)
             .map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
     })
 }
 
-/// What is refused just now, for whoever asks.
+/// The current disk pressure, shared by the writer thread and its readers.
 #[derive(Default)]
 pub(crate) struct DiskMonitor(AtomicU8);
 
 impl DiskMonitor {
-    /// What is refused.
+    /// Which writes are refused now.
     pub(crate) fn read(&self) -> DiskPressure {
         match self.0.load(Ordering::Relaxed) {
             0 => DiskPressure::Nothing,
@@ -110,8 +110,7 @@ impl DiskMonitor {
         }
     }
 
-    /// Notes how much is free, says in the log what that changes, and returns what a group may
-    /// write.
+    /// Notes how much is free, logs a change of the pressure, and returns the budget of a group.
     pub(crate) fn note(&self, free: u64) -> DiskBudget {
         let before = self.read();
         let pressure = DiskPressure::at(free, before);
@@ -130,18 +129,18 @@ fn log_change(before: DiskPressure, now: DiskPressure, free: u64) {
     }
     if began(DiskPressure::Changes) {
         log::error!(
-            "{mib} MiB are free on the disk: every change is refused until there is room again"
+            "{mib} MiB are free on the disk: every change that does not free space is refused until there is room again"
         );
     }
     if ended(DiskPressure::Changes) {
         log::warn!("{mib} MiB are free on the disk: accounts and tokens can be changed again");
     }
     if ended(DiskPressure::Events) {
-        log::warn!("{mib} MiB are free on the disk: events are taken again");
+        log::warn!("{mib} MiB are free on the disk: events are accepted again");
     }
 }
 
-/// What the steps of one group may still write.
+/// How much the steps of one group may still write.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DiskBudget {
     free: u64,
@@ -149,7 +148,7 @@ pub(crate) struct DiskBudget {
 }
 
 impl DiskBudget {
-    /// Takes what a step asks for. False, and nothing is taken: there is too little.
+    /// Takes the bytes of a step. False: too little is left, and nothing is taken.
     pub(crate) fn take(&mut self, cost: WriteCost) -> bool {
         let WriteCost { class, bytes } = cost;
         let left = self.free.checked_sub(bytes.saturating_mul(AMPLIFICATION));
@@ -186,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_group_has_takescounts() {
+    fn what_a_group_has_taken_counts() {
         let mut budget = DiskMonitor::default().note(32 * MIB);
         let mut take = |class, bytes| budget.take(WriteCost { class, bytes });
         assert!(take(WriteClass::Events, 7 * MIB));

@@ -1,12 +1,12 @@
-//! When a record can be removed: an index over everything that ends, and the sweep that follows it
-//! in small steps. Expiry is judged each time a record is used; the sweep only reclaims space.
+//! The index of the times from which records can be removed, and the sweep that removes them in
+//! small steps. Each use of a record checks whether it has expired; the sweep only reclaims space.
 
 use crate::model::Timestamp;
 use crate::store::sled::engine::keys::{self, Key, key};
 use crate::store::sled::engine::transaction::{Change, Read, Transaction};
 use crate::store::{Error, Result, Swept};
 
-/// Records of one sweep: it must not hold up the requests that wait behind it.
+/// Records of one sweep: it must not delay the requests that wait behind it.
 const SWEEP_RECORDS: usize = 256;
 
 key! {
@@ -20,14 +20,14 @@ pub(crate) fn note<K: Key>(tx: &mut Transaction<'_>, at: Timestamp, key: &K) -> 
     tx.put(&ExpiryKey { at, target }, &())
 }
 
-/// Takes back such a note.
+/// Removes such a note.
 pub(crate) fn cancel<K: Key>(tx: &mut Transaction<'_>, at: Timestamp, key: &K) {
     let target = key.bytes();
     tx.remove(&ExpiryKey { at, target });
 }
 
-/// Follows the notes that are due at `now`, a bounded number of them: `remove` gets the key of each
-/// record. A damaged record stays where it is and does not keep the others.
+/// Removes a bounded number of the notes that were due before `now`, and calls `remove` with the
+/// key of each record. A damaged record stays in the database and does not stop the sweep.
 pub(crate) fn sweep(
     tx: &mut Transaction<'_>,
     now: Timestamp,
@@ -37,7 +37,7 @@ pub(crate) fn sweep(
     let notes = tx.raw_range(&keys::first::<ExpiryKey>(), &due, SWEEP_RECORDS)?;
     for (key, _) in &notes {
         tx.change(key.clone(), Change::Remove);
-        // All that a note says is in its key.
+        // The key holds all that a note says.
         let Some(note) = ExpiryKey::parse(key) else {
             continue;
         };

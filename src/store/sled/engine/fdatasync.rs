@@ -1,14 +1,13 @@
-//! The one line of unsafe code, and what the whole promise rests on.
+//! Makes a flush of sled reach the disk, with the only unsafe code of this project.
 //!
 //! sled 0.34.7 calls a log position *stable* after `sync_file_range(2)`, which writes pages back
-//! but leaves out the device's cache and the file's metadata: a power cut loses what was stable,
-//! and sled may meanwhile have reused the segment that held the last good copy. Here that symbol is
-//! defined anew, as `fdatasync(2)`. sled links against ours, so that for it too *stable* means *on
-//! the disk*, and `Db::flush` keeps its word.
+//! but leaves out the device's cache and the file's metadata: a power cut loses data that was
+//! stable, and sled may meanwhile have reused the segment that held the last good copy. This file
+//! defines that symbol again, as `fdatasync(2)`. sled links against this definition, so that
+//! *stable* means *on the disk*, and `Db::flush` holds its promise.
 //!
-//! The store counts these calls and refuses to start when a flush did not come through here
-//! (`syncs`): should a linker ever choose the other symbol, nobody is told that something is
-//! durable.
+//! The store counts these calls (`syncs`) and stops when a flush did not come through here: if a
+//! linker ever chooses the other symbol, the store does not start and reports nothing as durable.
 
 use std::ffi::{c_int, c_uint};
 use std::fs::File;
@@ -36,8 +35,8 @@ extern "C" fn sync_file_range(fd: c_int, _offset: i64, _bytes: i64, _flags: c_ui
     // SAFETY: sled passes the descriptor of its open database file and keeps it open during the
     // call; it is not closed here.
     let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd) });
-    // Through the C library, which sets `errno`: rustix does not, and sled would take whatever
-    // another call had left there.
+    // Through the C library, which sets `errno`: rustix does not, and sled would read the value
+    // that another call left there.
     let synced = file.sync_data();
     SYNCS.fetch_add(1, Ordering::Relaxed);
     if synced.is_ok() { 0 } else { -1 }

@@ -1,29 +1,29 @@
-//! How long a group waits for more steps before it is committed. Fewer and larger groups cost less:
-//! each is a flush, some pages that are written anew, and a stir among the threads that write them.
+//! Decides how long a group waits for more steps before it is committed. Fewer and larger groups
+//! cost less: each group costs a flush, some page rewrites and some thread wake-ups.
 
 use std::time::Duration;
 
-/// From so many clients on a group waits for those who were just answered. Fewer share a flush so
-/// seldom that waiting would cost them more than it saves.
+/// From this many steps on, a group waits for the clients that were just answered. Fewer clients
+/// share a flush so seldom that waiting would cost them more than it saves.
 const CROWD_STEPS: usize = 16;
-/// A group of a crowd waits for so many times what the last one took.
+/// Such a group waits at most this many times as long as the last group took.
 const TIMES: u32 = 2;
-/// And never longer than this, however slow the disk is.
+/// It never waits longer than this, even on a slow disk.
 const CROWD_WAIT: Duration = Duration::from_millis(4);
 
-/// How long the writer waits for more steps once the first of a group is there.
+/// How long the writer waits for more steps after the first step of a group has arrived.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct WaitPolicy {
-    /// Until so many steps are there;
+    /// Until this many steps wait;
     pub(crate) steps: usize,
-    /// at most so long.
+    /// at most this long.
     pub(crate) at_most: Duration,
 }
 
-/// What the last group was like, and what the owner wants.
+/// The size and duration of the last group, and the configured delay.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct GroupCommit {
-    /// What the owner lets a group wait: `storage.commit_delay`.
+    /// The configured wait of a group: `storage.commit_delay`.
     delay: Duration,
     /// How many steps the last group had.
     steps: usize,
@@ -40,8 +40,8 @@ impl GroupCommit {
         }
     }
 
-    /// How long the next group waits when so many steps are there already. Those of the last group
-    /// were just answered: if they are many, most will soon be back.
+    /// How long the next group waits when `waiting` steps wait already. The clients of the last
+    /// group were just answered: if there are many, most soon send another step.
     pub(crate) fn wait_policy(&self, waiting: usize) -> WaitPolicy {
         let crowd = self.steps.saturating_add(waiting);
         if !self.delay.is_zero() {
@@ -59,7 +59,7 @@ impl GroupCommit {
         }
     }
 
-    /// Notes what a group was like.
+    /// Notes the size and duration of a group.
     pub(crate) fn note(&mut self, steps: usize, took: Duration) {
         (self.steps, self.took) = (steps, took);
     }

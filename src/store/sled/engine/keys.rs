@@ -1,8 +1,8 @@
-//! What all keys of the one tree have in common: a byte for the kind, then fields of fixed width,
-//! integers big-endian, so that the order of the bytes is the order of the meaning. A field without
-//! a fixed width (an address, another key) stands last.
+//! The common layout of all keys of the only tree: a byte for the kind, then fields of fixed width,
+//! integers big-endian, so that keys sort by the values of their fields. A field without a fixed
+//! width (an address, another key) comes last.
 //!
-//! A key type stands beside the record it finds; the kinds are listed in
+//! Each key type is declared beside the record that it finds; the kinds are listed in
 //! [`registry`](super::registry).
 
 use std::marker::PhantomData;
@@ -19,7 +19,7 @@ pub(crate) trait Key: Sized {
     type Value: Record;
     /// The first byte.
     const KIND: KeyKind;
-    /// Appends everything behind the kind.
+    /// Appends everything after the kind.
     fn write(&self, to: &mut Vec<u8>);
     /// Reads what `write` wrote.
     fn read(from: &mut Fields<'_>) -> Option<Self>;
@@ -31,7 +31,7 @@ pub(crate) trait Key: Sized {
         bytes
     }
 
-    /// The key these bytes are; none if they are another kind's, or malformed.
+    /// Reads a key from its bytes; none if they are malformed or of another kind.
     fn parse(bytes: &[u8]) -> Option<Self> {
         let mut fields = Fields(bytes.strip_prefix(&[Self::KIND.byte()])?);
         let key = Self::read(&mut fields)?;
@@ -189,12 +189,12 @@ pub(crate) fn first<K: Key>() -> Vec<u8> {
     vec![K::KIND.byte()]
 }
 
-/// The first key behind all keys of kind `K`.
+/// The first key after all keys of kind `K`.
 pub(crate) fn end<K: Key>() -> Vec<u8> {
     after_prefix(&first::<K>())
 }
 
-/// The prefix of the keys of kind `K` whose first fields are written like this.
+/// The prefix of the keys of kind `K` whose first fields `write` appends.
 pub(crate) fn prefix<K: Key>(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut bytes = first::<K>();
     write(&mut bytes);
@@ -206,14 +206,14 @@ pub(crate) fn from_moment<K: Key>(at: Timestamp) -> Vec<u8> {
     prefix::<K>(|to| at.write(to))
 }
 
-/// The first key behind `key`.
+/// The first key after `key`.
 pub(crate) fn after(key: &[u8]) -> Vec<u8> {
     let mut next = key.to_vec();
     next.push(0);
     next
 }
 
-/// The first key behind all those that begin with `prefix`. No prefix here consists of 0xFF only:
+/// The first key after all those that begin with `prefix`. No prefix here consists of 0xFF only:
 /// kinds are letters.
 pub(crate) fn after_prefix(prefix: &[u8]) -> Vec<u8> {
     let mut end = prefix.to_vec();

@@ -1,5 +1,5 @@
-//! The machine below the nouns: keys, records, groups and disks. It knows the bytes of a record and
-//! nothing of its meaning.
+//! The storage engine: keys, records, groups and disks. It knows the bytes of a record and nothing
+//! of its meaning.
 
 pub(crate) mod cache;
 pub(crate) mod disk_space;

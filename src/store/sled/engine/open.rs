@@ -1,5 +1,5 @@
-//! Opening the database, so that neither a crash nor a power cut at any earlier moment, this one's
-//! included, keeps it from opening.
+//! Opens the database so that no crash or power cut, not even one during an open, can keep it from
+//! opening again.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -22,7 +22,7 @@ use crate::store::{Error, Result};
 /// The on-disk format version. Any other value is rejected.
 const FORMAT: u32 = 1;
 const FORMAT_KEY: MetaKey<u32> = meta(MetaSlot::Format);
-/// After a kill the kernel may take a moment to let go of the lock.
+/// How long to wait for the lock: after a kill the kernel may take a moment to release it.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 const IN_USE: &str = "another process has it open";
@@ -34,8 +34,8 @@ pub(crate) struct Opened {
     pub(crate) sequence: u64,
 }
 
-/// Opens the database in `path`, making it if there is none. `cache_bytes` is counted in bytes on
-/// disk, not in memory.
+/// Opens the database in `path`, and creates it if there is none. `cache_bytes` is counted in bytes
+/// on disk, not in memory.
 pub(crate) fn open(path: &Path, cache_bytes: u64) -> Result<Opened> {
     make_directory(path).map_err(|error| unusable(path, &error))?;
     remove_unfinished_snapshots(path, LOCK_PATIENCE)?;
@@ -54,11 +54,11 @@ fn make_directory(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// A crash while sled writes a snapshot leaves a file that it would read as the newest one, and
-/// report as corruption for ever. The real snapshot is only removed after the new one has its name,
-/// so the leftover is never needed.
+/// Removes the file that a crash leaves while sled writes a snapshot: sled would read it as the
+/// newest snapshot, and report corruption at every start. sled removes the old snapshot only after
+/// the new one has its final name, so the unfinished file is never needed.
 ///
-/// The lock is held meanwhile: what another process is just writing is no leftover.
+/// Holds the lock meanwhile: a file that another process is still writing must stay.
 fn remove_unfinished_snapshots(path: &Path, wait_policy: Duration) -> Result<()> {
     let failed = |error: io::Error| unusable(path, &error);
     if unfinished_snapshots(path).map_err(failed)?.is_empty() {
@@ -67,7 +67,7 @@ fn remove_unfinished_snapshots(path: &Path, wait_policy: Duration) -> Result<()>
     let _lock = lock(path, wait_policy)?;
     for file in unfinished_snapshots(path).map_err(failed)? {
         log::warn!(
-            "removing {}, which an earlier start left unfinished",
+            "removing {}, a snapshot that an earlier start left unfinished",
             file.display()
         );
         fs::remove_file(file).map_err(failed)?;
@@ -83,8 +83,8 @@ fn unfinished_snapshots(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files.into_iter().filter(is_unfinished).collect())
 }
 
-/// The lock that sled takes too; none, and nothing to lock, where there is no database yet. It ends
-/// with what is returned.
+/// Takes the lock that sled takes too; none if there is no database yet. Dropping the returned file
+/// releases the lock.
 fn lock(path: &Path, mut wait_policy: Duration) -> Result<Option<File>> {
     let file = match File::open(path.join("db")) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -132,7 +132,7 @@ fn open_once(path: &Path, cache_bytes: u64) -> sled::Result<Db> {
     // Opening damaged files can panic.
     catch_unwind(AssertUnwindSafe(|| config.open())).unwrap_or_else(|_| {
         Err(sled::Error::ReportableBug(
-            "the files are damaged beyond opening".into(),
+            "the files are too damaged to open".into(),
         ))
     })
 }
@@ -141,8 +141,8 @@ fn is_locked(error: &sled::Error) -> bool {
     matches!(error, sled::Error::Io(error) if error.to_string().contains("could not acquire lock"))
 }
 
-/// sled forces none of what opening has made to the disk: the files, their names, and the name of
-/// the directory.
+/// Forces to the disk everything that opening has created: the files, their names, and the name of
+/// the directory. sled does not do this.
 fn sync_files(path: &Path) -> io::Result<()> {
     for entry in fs::read_dir(path)? {
         let file = entry?.path();
@@ -157,7 +157,8 @@ fn sync_files(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes sure that the database is ours, and reads the number of its last group.
+/// Checks the format of the database, which a new one gets here, and reads the number of its last
+/// group.
 fn check(tree: &Tree) -> Result<u64> {
     match tree.fetch(&FORMAT_KEY)? {
         Some(FORMAT) => {}
@@ -173,7 +174,7 @@ fn check(tree: &Tree) -> Result<u64> {
         }
         None => {
             return Err(Error::Unusable(
-                "the data is damaged: its format is missing".into(),
+                "the data is damaged: its format number is missing".into(),
             ));
         }
     }
@@ -189,7 +190,7 @@ mod tests {
     #[test]
     fn the_directory_is_for_its_owner_alone() {
         let directory = tempfile::tempdir().unwrap();
-        // A umask of the tests' own can only take permissions away.
+        // The umask of the test process can only remove permissions.
         let path = directory.path().join("data");
         drop(open(&path, 1 << 20).unwrap());
         let mode = path.metadata().unwrap().permissions().mode();

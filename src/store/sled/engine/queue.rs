@@ -9,21 +9,21 @@ use crate::store::sled::engine::transaction::Transaction;
 use crate::store::{Error, Result};
 use crate::sync::{lock, recover};
 
-/// Steps that may wait: more than there can be connections.
+/// Steps that may wait: more than the default of `limits.connections`.
 const QUEUE_STEPS: usize = 16_384;
 /// Steps of one group: it bounds the batch, and how long the first of a group waits for the last.
 const GROUP_STEPS: usize = 1_024;
-/// What the steps of one group may bring: it bounds the batch in memory, and what one flush has to
-/// write. A step that brings more is a group by itself.
+/// Bytes that the steps of one group may write: it bounds the batch in memory and the bytes of one
+/// flush. A step that writes more is a group by itself.
 const GROUP_BYTES: u64 = 8 << 20;
 
-/// A step on its way, whatever it returns.
+/// A step in the queue, whatever type it returns.
 pub(crate) trait QueuedStep<S>: Send {
-    /// What it asks for.
+    /// The class of the step, and about how many bytes it writes.
     fn cost(&self) -> WriteCost;
-    /// Runs it; without room only if it turns out to change nothing.
+    /// Runs the step. Without room, it succeeds only if it changes nothing.
     fn run(&mut self, tx: &mut Transaction<'_>, state: &mut S, has_room: bool);
-    /// Tells whoever waits what came of it.
+    /// Sends the result of the step, or the error of its group, to the caller that waits for it.
     fn answer(self: Box<Self>, group: Result<()>);
 }
 
@@ -40,9 +40,9 @@ struct Waiting<S> {
     steps: VecDeque<Box<dyn QueuedStep<S>>>,
     /// How many bytes they write together.
     bytes: u64,
-    /// The writer sleeps until so many steps are there; 0 while it is awake.
+    /// The writer sleeps until this many steps wait; 0 while it is awake.
     wake_at: usize,
-    /// One of them must not wait for more writes to join.
+    /// Whether one of the steps must not wait for more writes to join.
     urgent: bool,
     closed: bool,
 }
@@ -87,7 +87,7 @@ impl<S> Default for Queue<S> {
 }
 
 impl<S> Queue<S> {
-    /// Adds a step. `Stopped`: nothing is taken any more.
+    /// Adds a step. Errors: `Busy` when the queue is full, `Stopped` when it is closed.
     pub(crate) fn push(&self, step: Box<dyn QueuedStep<S>>) -> Result<()> {
         let mut waiting = self.lock();
         if waiting.closed {
@@ -98,11 +98,11 @@ impl<S> Queue<S> {
         }
         let WriteCost { class, bytes } = step.cost();
         waiting.bytes = waiting.bytes.saturating_add(bytes);
-        // What makes room, and every step of the start, which come one after the other.
+        // Steps that free space, and the steps of the start, most of which run one after the other.
         waiting.urgent |= class == WriteClass::Reclaim;
         waiting.steps.push_back(step);
-        // Told once: whoever comes while the writer is at work, or about to wake up, has nobody to
-        // wake.
+        // Notify once: while the writer works or is about to wake up, `wake_at` is 0 and no thread
+        // needs a notification.
         let wakes = waiting.wake_at > 0 && waiting.are_enough();
         if wakes {
             waiting.wake_at = 0;
@@ -115,7 +115,7 @@ impl<S> Queue<S> {
     }
 
     /// Waits for steps and takes a group of them; false when the queue is closed and empty.
-    /// `wait_policy` is asked with how many steps are there at once.
+    /// `wait_policy` gets the number of steps that wait already.
     pub(crate) fn take_group(
         &self,
         group: &mut Group<S>,
@@ -147,13 +147,13 @@ impl<S> Queue<S> {
         waiting
     }
 
-    /// Takes no further steps; those that wait still happen.
+    /// Refuses further steps; the steps that wait still run.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.arrived.notify_one();
     }
 
-    /// Takes no further steps, and gives back those that wait.
+    /// Refuses further steps, and returns the steps that wait.
     pub(crate) fn abandon(&self) -> VecDeque<Box<dyn QueuedStep<S>>> {
         let mut waiting = self.lock();
         waiting.closed = true;
@@ -232,7 +232,7 @@ mod tests {
         assert!(matches!(late, Err(Error::Stopped(_))), "{late:?}");
     }
 
-    /// Begins with one step, lets the writer wait for more with the greatest patience, and says how
+    /// Queues one step, lets the writer wait for up to three without a time limit, and returns how
     /// many it took.
     fn group_with(more: impl FnOnce(&Queue<()>) + Send) -> usize {
         let queue = Queue::default();
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_waits_for_company_until_it_is_enough_or_the_queue_is_closed() {
+    fn a_group_waits_for_more_steps_until_they_are_enough_or_the_queue_is_closed() {
         let more = |queue: &Queue<()>, weights: &[u64]| {
             for weight in weights {
                 queue.push(step(*weight)).unwrap();
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_without_company_goes_on_alone_in_the_end() {
+    fn a_group_without_more_steps_is_taken_alone_in_the_end() {
         let queue = Queue::default();
         queue.push(step(1)).unwrap();
         let wait_policy = WaitPolicy {

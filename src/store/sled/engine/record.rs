@@ -1,7 +1,7 @@
-//! How a value lies in the database: `version (1) · CRC-32 of key, version and body (4,
-//! little-endian) · body`. A body is postcard, but for blocks of events, which are bytes already.
+//! The stored form of a value: `version (1) · CRC-32 of key, version and body (4, little-endian) ·
+//! body`. A body is postcard, except for blocks of events, which are bytes already.
 //!
-//! The checksum covers the key, so that a value which turns up under another key is found out too.
+//! The checksum covers the key, so that a value under a wrong key is detected too.
 
 use sled::IVec;
 
@@ -10,13 +10,13 @@ use crate::store::{Error, Result};
 
 const HEAD_BYTES: usize = 5;
 
-/// A kind of value that can be stored. A changed shape is a new version.
+/// A type of value that can be stored. A changed layout needs a new version.
 pub(crate) trait Record: Sized {
-    /// The version written today.
+    /// The version that this program writes.
     const VERSION: u8 = 1;
-    /// The body.
+    /// Encodes the body.
     fn to_body(&self) -> Result<Vec<u8>, postcard::Error>;
-    /// What `to_body` was called on.
+    /// Decodes a body that `to_body` made.
     fn from_body(body: &[u8]) -> Result<Self, postcard::Error>;
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn seal<R: Record>(key: &[u8], record: &R) -> Result<IVec> {
     Ok(IVec::from(sealed))
 }
 
-/// What `seal` made into `stored`.
+/// The record that `seal` turned into `stored`. Error: `Corrupt`.
 pub(crate) fn open<R: Record>(key: &[u8], stored: &[u8]) -> Result<R> {
     let Some((&[version, a, b, c, d], body)) = stored.split_first_chunk::<HEAD_BYTES>() else {
         return Err(corrupt(key, "too short"));
@@ -63,13 +63,14 @@ pub(crate) fn open<R: Record>(key: &[u8], stored: &[u8]) -> Result<R> {
     R::from_body(body).map_err(|error| corrupt(key, &error.to_string()))
 }
 
-/// The body of what `seal` made, unchecked: for a look at what was sealed a moment ago.
+/// The body of a sealed record, without checking the checksum: for records that were sealed a
+/// moment ago.
 pub(crate) fn body_of(stored: &[u8]) -> &[u8] {
     stored.get(HEAD_BYTES..).unwrap_or_default()
 }
 
-/// A complaint about what lies under `key`. The key is shown as its kind and its length: it may
-/// hold an address.
+/// The error for a damaged record under `key`. It shows only the kind and the length of the key,
+/// which may hold an address.
 pub(crate) fn corrupt(key: &[u8], why: &str) -> Error {
     let kind = key.first().map_or('?', |kind| char::from(*kind));
     Error::Corrupt(format!("kind {kind}, key of {} bytes: {why}", key.len()))

@@ -1,12 +1,12 @@
 //! Every kind of key and every slot for a single value, in one place, so that no two can collide.
 //!
-//! A number here is part of the on-disk format: it is never changed and never used again.
+//! The numbers here are part of the on-disk format: never change one, and never reuse one.
 
 /// The first byte of a key: which table of the one tree it belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum KeyKind {
-    /// What a merged block of events holds.
+    /// The statistics of a merged block of events.
     Block = b'A',
     /// A part of a block of events.
     BlockPart = b'B',
@@ -40,13 +40,13 @@ pub(crate) enum KeyKind {
     Reset = b'R',
     /// The reset code of an account.
     ResetOfUser = b'r',
-    /// The users of an event name in an hour.
+    /// The sketch of the users of an event name in an hour.
     Sketch = b'S',
     /// A token.
     Token = b'T',
     /// An account.
     User = b'U',
-    /// What was stored and written on a day.
+    /// How much was stored and written on a day.
     DiskDay = b'W',
     /// When a record can be removed.
     Expiry = b'X',

@@ -1,5 +1,5 @@
-//! What a step sees and changes: what its group has put so far, laid over what the tree holds.
-//! Nothing reaches the tree before the whole group does, and a step that fails leaves no trace in
+//! The data that a step reads and changes: the changes of its group so far, laid over the tree. No
+//! change reaches the tree before the whole group does, and a step that fails leaves no change in
 //! its group.
 
 use std::collections::BTreeMap;
@@ -50,7 +50,7 @@ pub(crate) trait Read {
     }
 }
 
-/// The store's error for one of sled's.
+/// The store's error for an error of sled.
 pub(crate) fn from_sled(error: &sled::Error) -> Error {
     match error {
         sled::Error::Corruption { .. } => Error::Corrupt(error.to_string()),
@@ -75,7 +75,7 @@ impl Read for Tree {
 /// What a group does to a key.
 #[derive(Debug, Clone)]
 pub(crate) enum Change {
-    /// Puts this value, in the place of any other.
+    /// Puts this value and replaces any other.
     Put(IVec),
     /// Removes the value, if there is one.
     Remove,
@@ -103,7 +103,7 @@ pub(crate) struct Transaction<'a> {
     tree: &'a Tree,
     /// What the group has changed so far.
     changes: BTreeMap<Vec<u8>, Change>,
-    /// What stood in `changes` before the current step touched it.
+    /// The keys that the current step has changed, with their entries in `changes` before that.
     undo: Vec<(Vec<u8>, Option<Change>)>,
 }
 
@@ -117,7 +117,7 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// Puts a record under its key, in the place of any other.
+    /// Puts a record under its key and replaces any other.
     pub(crate) fn put<K: Key>(&mut self, key: &K, value: &K::Value) -> Result<()> {
         let bytes = key.bytes();
         let sealed = record::seal(&bytes, value)?;
@@ -136,7 +136,7 @@ impl<'a> Transaction<'a> {
         self.undo.push((key, before));
     }
 
-    /// Takes back the changes of the current step.
+    /// Undoes the changes of the current step.
     pub(crate) fn roll_back(&mut self) {
         for (key, before) in self.undo.drain(..).rev() {
             match before {

@@ -1,12 +1,11 @@
-//! The one thread that writes. Requests hand it *steps*; it drains whatever waits, runs the steps
-//! in order over one transaction, applies the group as one batch, makes it durable, and only then
-//! answers each. So steps are serializable by construction, and a step that checks and then acts
-//! cannot be raced.
+//! The writer thread, the only thread that writes. Requests queue *steps*; the thread takes the
+//! steps that wait as a group, runs them in order over one transaction, applies the group as one
+//! batch, makes it durable, and only then answers each step. So steps are serializable by
+//! construction: no other step runs between the check and the change of a step.
 //!
 //! If the process dies before the batch is on the disk, nothing of the group happened and no client
-//! was told otherwise; if it dies after that, all of it happened. Any failure to write ends the
-//! writer for good: it then refuses everything, and the process is expected to end and be started
-//! again.
+//! got an answer; if it dies after that, all of it happened. Any failure to write stops the writer
+//! for good: it then refuses every step, and the process is expected to end and be started again.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,18 +31,18 @@ use crate::sync::lock;
 /// The sequence number of the last group.
 pub(crate) const SEQUENCE: MetaKey<u64> = meta(MetaSlot::Sequence);
 
-/// State that the writer keeps from group to group, and that adds entries of its own to a commit.
-/// Steps change it beside the transaction; it is not rolled back with them.
+/// State that the writer keeps from group to group, and that adds its own entries to a commit.
+/// Steps change it outside the transaction; rolling back a step does not undo these changes.
 pub(crate) trait GroupState: Send + 'static {
     /// Whether it has nothing to add to this group.
     fn is_idle(&self) -> bool;
-    /// What it adds to the group with this sequence number. An error ends the writer.
+    /// The entries that it adds to the group with this sequence number. An error stops the writer.
     fn entries(&mut self, sequence: u64) -> Result<Vec<RawEntry>>;
-    /// Told that the group is on the disk.
+    /// Called when the group is on the disk.
     fn committed(&mut self);
 }
 
-/// What the writer's thread and all others share.
+/// The state that the writer thread shares with all other threads.
 pub(crate) struct Shared<S> {
     queue: Queue<S>,
     /// Why the writer has stopped; empty while it runs.
@@ -51,7 +50,7 @@ pub(crate) struct Shared<S> {
     /// Notified when it stops.
     failed: Notify,
     disk_monitor: DiskMonitor,
-    /// Groups begun and groups finished: they differ while one is under way.
+    /// How many groups have begun; it differs from `finished` while a group is under way.
     begun: AtomicU64,
     finished: AtomicU64,
 }
@@ -78,9 +77,9 @@ impl<S> Shared<S> {
         self.failure.get().map(String::as_str)
     }
 
-    /// Refuses everything from now on, for this reason.
+    /// Refuses every step from now on, for this reason.
     fn fail(&self, error: &Error) {
-        log::error!("nothing more is written: {error}");
+        log::error!("the writer has stopped: {error}");
         let reason = match error {
             Error::Stopped(reason) => reason.clone(),
             other => other.to_string(),
@@ -110,7 +109,7 @@ where
     fn run(&mut self, tx: &mut Transaction<'_>, state: &mut S, has_room: bool) {
         let Some(run) = self.run.take() else { return };
         if !has_room && self.cost.class == WriteClass::Events {
-            // Events cannot be taken back once they are in the group.
+            // Events cannot be rolled back once they are in the group.
             self.outcome = Err(Error::Full);
             return;
         }
@@ -126,12 +125,12 @@ where
     }
 
     fn answer(self: Box<Self>, group: Result<()>) {
-        // The client may have gone. The step has happened all the same.
+        // The client may have disconnected. The step has happened anyway.
         let _ = self.answer.send(group.and(self.outcome));
     }
 }
 
-/// Hands steps to the writer's thread.
+/// Sends steps to the writer thread.
 pub(crate) struct Writer<S> {
     shared: Arc<Shared<S>>,
     /// Resolves when the thread has ended.
@@ -141,11 +140,11 @@ pub(crate) struct Writer<S> {
 /// Called with the keys that a group has changed.
 pub(crate) type OnChange = Box<dyn Fn(&[Vec<u8>]) + Send>;
 
-/// What the thread owns.
+/// The state that the writer thread owns.
 pub(crate) struct WriterThread<S> {
     /// The database, for flushing.
     pub(crate) db: Db,
-    /// The one tree.
+    /// The only tree.
     pub(crate) tree: Tree,
     /// How many bytes are free on its disk.
     pub(crate) free_bytes: FreeBytes,
@@ -153,7 +152,7 @@ pub(crate) struct WriterThread<S> {
     pub(crate) sequence: u64,
     /// How long to delay a commit so that more writes can join.
     pub(crate) group_commit: GroupCommit,
-    /// What takes part in every commit.
+    /// The state that takes part in every commit.
     pub(crate) state: S,
     /// Called when a group is on the disk, before any step of it is answered.
     pub(crate) changed: OnChange,
@@ -174,15 +173,15 @@ impl<S: GroupState> Writer<S> {
                     let _ = end.send(());
                 }
             });
-        spawned.map_err(|error| Error::Unusable(format!("no thread: {error}")))?;
+        spawned.map_err(|error| Error::Unusable(format!("cannot start a thread: {error}")))?;
         Ok(Writer {
             shared,
             ended: Mutex::new(Some(ended)),
         })
     }
 
-    /// Hands over a step and waits until it is on the disk. When this future is dropped, the step
-    /// happens all the same.
+    /// Queues a step and waits until it is on the disk. If this future is dropped, the queued step
+    /// still runs.
     pub(crate) async fn step<T, F>(&self, cost: WriteCost, run: F) -> Result<T>
     where
         T: Send + 'static,
@@ -208,7 +207,7 @@ impl<S: GroupState> Writer<S> {
             .unwrap_or_else(|_| Err(self.shared.stopped()))
     }
 
-    /// Waits until every step that was handed over before is on the disk.
+    /// Waits until every step that was queued before is on the disk.
     pub(crate) async fn barrier(&self) -> Result<()> {
         let cost = WriteCost {
             class: WriteClass::Reclaim,
@@ -244,13 +243,13 @@ impl<S: GroupState> Writer<S> {
         }
     }
 
-    /// Which writes are refused for want of space.
+    /// Which writes are refused for lack of space.
     pub(crate) fn pressure(&self) -> DiskPressure {
         self.shared.disk_monitor.read()
     }
 
-    /// The number of the group under way, if one is: the same answer for a long time means that the
-    /// disk hangs.
+    /// The number of the group under way, if there is one: the same answer for a long time means
+    /// that the disk hangs.
     pub(crate) fn under_way(&self) -> Option<u64> {
         let begun = self.shared.begun.load(Ordering::Acquire);
         let finished = self.shared.finished.load(Ordering::Acquire);
@@ -275,8 +274,8 @@ impl<S: GroupState> WriterThread<S> {
         {
             let (steps, started) = (group.len(), now());
             shared.begun.fetch_add(1, Ordering::Release);
-            // A step's own panic is caught where it runs. Any other leaves an unknown state: it is
-            // final.
+            // A panic of a step is caught where the step runs. Any other panic leaves an unknown
+            // state, so it stops the writer.
             let outcome = catch_unwind(AssertUnwindSafe(|| self.commit(&mut group, shared)));
             let outcome = outcome
                 .unwrap_or_else(|_| Err(Error::Stopped("its writer panicked; see the log".into())));
@@ -343,11 +342,11 @@ mod tests {
         bytes: 1,
     };
 
-    /// Knows whether it was told that a group is on the disk.
+    /// Records whether `committed` was called.
     #[derive(Default)]
-    struct Told(Arc<AtomicBool>);
+    struct Probe(Arc<AtomicBool>);
 
-    impl GroupState for Told {
+    impl GroupState for Probe {
         fn is_idle(&self) -> bool {
             true
         }
@@ -361,13 +360,13 @@ mod tests {
 
     /// A writer with a database of its own.
     struct Fixture {
-        writer: Writer<Told>,
+        writer: Writer<Probe>,
         tree: Tree,
         _directory: TempDir,
     }
 
     impl Fixture {
-        fn start(state: Told, changed: OnChange) -> Fixture {
+        fn start(state: Probe, changed: OnChange) -> Fixture {
             let directory = tempfile::tempdir().unwrap();
             let opened = open::open(directory.path(), MIB).unwrap();
             let thread = WriterThread {
@@ -392,9 +391,9 @@ mod tests {
         // Only the first group fails: a writer that went on would write the second.
         let has_failed = AtomicBool::new(false);
         let fail_once = move |_: &[Vec<u8>]| assert!(has_failed.swap(true, Ordering::SeqCst));
-        let fixture = Fixture::start(Told::default(), Box::new(fail_once));
+        let fixture = Fixture::start(Probe::default(), Box::new(fail_once));
         let Fixture { writer, tree, .. } = &fixture;
-        let put = |tx: &mut Transaction<'_>, _: &mut Told| tx.put(&meta(MetaSlot::Starts), &1_u64);
+        let put = |tx: &mut Transaction<'_>, _: &mut Probe| tx.put(&meta(MetaSlot::Starts), &1_u64);
         let outcome = writer.step(COST, put).await;
         assert!(matches!(outcome, Err(Error::Stopped(_))), "{outcome:?}");
         assert!(writer.failed().await.contains("panicked"));
@@ -413,19 +412,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_state_is_told_of_a_group_only_after_the_flush() {
-        let told = Arc::new(AtomicBool::new(false));
-        let told_before = Arc::new(Mutex::new(None));
-        // This is called when the group is on the disk, and before the state is told.
+    async fn the_state_is_notified_of_a_group_only_after_the_flush() {
+        let notified = Arc::new(AtomicBool::new(false));
+        let notified_before = Arc::new(Mutex::new(None));
+        // This is called when the group is on the disk, before `committed` of the state.
         let changed = {
-            let (told, told_before) = (Arc::clone(&told), Arc::clone(&told_before));
-            move |_: &[Vec<u8>]| *lock(&told_before) = Some(told.load(Ordering::SeqCst))
+            let (notified, notified_before) = (Arc::clone(&notified), Arc::clone(&notified_before));
+            move |_: &[Vec<u8>]| *lock(&notified_before) = Some(notified.load(Ordering::SeqCst))
         };
-        let fixture = Fixture::start(Told(Arc::clone(&told)), Box::new(changed));
-        let put = |tx: &mut Transaction<'_>, _: &mut Told| tx.put(&meta(MetaSlot::Starts), &1_u64);
+        let fixture = Fixture::start(Probe(Arc::clone(&notified)), Box::new(changed));
+        let put = |tx: &mut Transaction<'_>, _: &mut Probe| tx.put(&meta(MetaSlot::Starts), &1_u64);
         fixture.writer.step(COST, put).await.unwrap();
-        assert_eq!(*lock(&told_before), Some(false));
-        assert!(told.load(Ordering::SeqCst));
+        assert_eq!(*lock(&notified_before), Some(false));
+        assert!(notified.load(Ordering::SeqCst));
         fixture.writer.close().await;
     }
 }

@@ -1,5 +1,6 @@
-//! The way of a report into the store: who reports, what of it is new, whom and what its numbers
-//! are; then, encoded and compressed, one step of the writer.
+//! Appends a report to the store: resolves its reporter, leaves out events that are stored already,
+//! resolves subjects and names to numbers, encodes and compresses the rest, and gives the writer
+//! one step.
 
 use std::sync::Arc;
 
@@ -14,11 +15,12 @@ use crate::store::sled::events::format::columns::Reporter;
 use crate::store::sled::events::{idempotency, report};
 use crate::store::{Appended, Error, Report, Result};
 
-/// What a noted id takes: its key, and its place in a page.
+/// Estimated bytes that one recorded event id takes: its key, and its share of a page.
 const ID_BYTES: u64 = 48;
 
 impl SledStore {
-    /// Stores a report; none if something of it was stored by another request meanwhile.
+    /// Stores a report. None: another request stored one of its ids meanwhile; nothing of this
+    /// report is stored, and the caller tries again.
     pub(crate) async fn append_once(&self, report: &Report<'_>) -> Result<Option<Appended>> {
         let (holder, idempotency, at) = (report.reporter, report.idempotency, report.at);
         let reporter = self.reporter(holder)?;
@@ -46,7 +48,8 @@ impl SledStore {
             bytes: encoded.bytes() + ids.len() as u64 * ID_BYTES,
         };
         let step = move |tx: &mut Transaction<'_>, log: &mut EventLog| {
-            // A key that was used up refuses the report, so it comes before the ids are noted.
+            // An idempotency key that was used before decides the answer, so it is checked before
+            // the ids are recorded.
             let answer = idempotency.map(|it| idempotency::find_answer(tx, holder, it, at));
             if let Some(answer) = answer.transpose()?.flatten() {
                 return Ok(Some(answer));
@@ -57,7 +60,7 @@ impl SledStore {
             if let Some(promise) = idempotency {
                 idempotency::record(tx, holder, promise, answered, at)?;
             }
-            // The last thing that can fail: what the log is given is not rolled back.
+            // Must be the last call that can fail: changes to the log are not rolled back.
             counters::load(tx, &mut log.counters, at.hour(), &encoded.counts)?;
             log.add(encoded);
             Ok(Some(Appended::Stored(answered)))
@@ -65,9 +68,9 @@ impl SledStore {
         self.writer.step(cost, step).await
     }
 
-    /// A repetition is answered as the first time, even if an account that it names is gone by now;
-    /// and like the first time, after the writer has been asked: what a read shows may not be on
-    /// the disk yet.
+    /// Answers a repeated request as the first time, even if an account that it names is deleted by
+    /// now; returns `refusal` if the request is not a repeated one. The lookup is a step of the
+    /// writer, because a read may show a record that is not on the disk yet.
     async fn answer_or(&self, report: &Report<'_>, refusal: Appended) -> Result<Appended> {
         let (holder, idempotency, at) = (report.reporter, report.idempotency, report.at);
         let answer = self
@@ -79,7 +82,7 @@ impl SledStore {
         Ok(answer.unwrap_or(refusal))
     }
 
-    /// Who reports; none if the account is gone.
+    /// The reporter in the store's terms; none if the account is gone.
     fn reporter(&self, holder: Principal) -> Result<Option<Reporter>> {
         Ok(match holder {
             Principal::Admin => Some(Reporter::Admin),
@@ -88,7 +91,8 @@ impl SledStore {
         })
     }
 
-    /// The numbers of those whom the events are about, or which event is about nobody.
+    /// The number of each event's subject, or the place of the first event whose subject has no
+    /// account.
     fn subjects(&self, events: &[NewEvent<'_>]) -> Result<Result<Vec<UserNumber>, usize>> {
         let mut numbers: Vec<UserNumber> = Vec::with_capacity(events.len());
         let mut last: Option<(UserId, UserNumber)> = None;
@@ -106,7 +110,7 @@ impl SledStore {
         Ok(Ok(numbers))
     }
 
-    /// The numbers of the names of events; a name that is new gets its number first.
+    /// The number of each event's name. New names get their numbers first, in a step of their own.
     async fn name_numbers(&self, new: &[NewEvent<'_>]) -> Result<Vec<u32>> {
         match self.names.numbers(new) {
             Ok(numbers) => Ok(numbers),

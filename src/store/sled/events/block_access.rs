@@ -1,7 +1,7 @@
-//! Who may read the blocks of events, and who may change them. One merge, erasure or sweep is at
-//! work at a time (`SledStore::compaction_lock`); it reads and computes beside everything else, and
-//! keeps readers away only while its step is written (`SledStore::block_lock`). A report only adds
-//! blocks behind all others and takes no lock.
+//! Coordinates readers and writers of blocks of events. One merge, erasure or sweep runs at a time
+//! (`SledStore::compaction_lock`). It reads and computes while everything else goes on, and locks
+//! readers out only while its step is written (`SledStore::block_lock`). A report only adds blocks
+//! after all others and takes no lock.
 
 use std::sync::Arc;
 
@@ -18,16 +18,16 @@ use crate::store::sled::events::scan::Scan;
 use crate::store::sled::events::{compaction, erase};
 use crate::store::{Error, Result};
 
-/// The nice value of merging and erasing: 1 of 70 parts of a core that requests want too.
+/// The nice(2) value of merging and erasing: about 1/70 of a core that requests need too.
 const BACKGROUND_NICE: i32 = 19;
 
 impl SledStore {
-    /// Resolves the numbers in blocks.
+    /// A resolver of the numbers in blocks.
     pub(crate) fn resolver(&self) -> Resolver {
         Resolver::new(&self.tree, &self.names, self.users)
     }
 
-    /// Reads events, block by block.
+    /// A reader of events, block by block.
     fn reader(&self) -> Reader {
         Reader::new(self.resolver(), Arc::clone(&self.damage))
     }
@@ -37,7 +37,7 @@ impl SledStore {
         Scan::new(self.reader(), Arc::clone(&self.block_lock), query)
     }
 
-    /// Reads events on a thread of its own, while no blocks are changed.
+    /// Runs `read` on a thread of its own. No merge, erasure or sweep changes blocks meanwhile.
     pub(crate) async fn read_blocks<T: Send + 'static>(
         &self,
         read: impl FnOnce(&mut Reader) -> Result<T> + Send + 'static,
@@ -51,8 +51,8 @@ impl SledStore {
         .await
     }
 
-    /// Merges some of the loose blocks, with `all` also those that others may join. True: there may
-    /// be more to merge.
+    /// Merges some of the loose blocks; with `all`, also the last ones, although later blocks could
+    /// still join them. True: there may be more to merge.
     pub(crate) async fn merge_some(&self, now: Timestamp, all: bool) -> Result<bool> {
         let _one_at_a_time = self.compaction_lock.lock().await;
         let gather = move |reader: &mut Reader| compaction::gather(reader.tree(), now, all);
@@ -76,8 +76,8 @@ impl SledStore {
         Ok(true)
     }
 
-    /// Erases some of the matching events, from the block `from` on. Returns how many, and where
-    /// more may follow.
+    /// Erases some of the matching events, from the block `from` on. Returns how many it erased,
+    /// and the key of the next block to look at; none: nothing follows.
     pub(crate) async fn erase_some(
         &self,
         what: &Arc<Erasure>,
@@ -115,7 +115,7 @@ impl SledStore {
                 let _ = rustix::process::nice(nice);
                 let _ = answer.send(work(&mut reader));
             })
-            .map_err(|error| Error::Unusable(format!("no thread: {error}")))?;
+            .map_err(|error| Error::Unusable(format!("cannot start a thread: {error}")))?;
         let panicked = |_| Err(Error::Stopped("a thread panicked; see the log".into()));
         answered.await.unwrap_or_else(panicked)
     }

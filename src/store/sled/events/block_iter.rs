@@ -1,6 +1,6 @@
-//! The blocks of events in their order. The older ones are merged, and what each holds is recorded
-//! beside it ([`BlockStats`]); those behind the newest merged one are *loose*, as their groups
-//! brought them.
+//! Iterates over the blocks of events in key order. Older blocks are merged, and a record beside
+//! each merged block says what it holds ([`BlockStats`]). Blocks after the newest merged one are
+//! *loose*: they are still as the writer stored them.
 
 use sled::Tree;
 
@@ -14,12 +14,12 @@ use crate::store::sled::events::format::block_stats::{BlockKey, BlockStats};
 use crate::store::sled::events::format::columns::{BlockEvent, DetailsBuffer};
 use crate::store::sled::events::format::parts::{BlockPartKey, Part, stored_bytes};
 
-/// A block as it lies in the tree, its parts joined.
+/// A block as the tree stores it, with its parts joined.
 pub(crate) struct RawBlock {
     pub(crate) key: BlockKey,
     /// The keys of its parts.
     pub(crate) parts: Vec<Vec<u8>>,
-    /// None: it is damaged.
+    /// None: the block is damaged.
     joined: Option<Vec<u8>>,
 }
 
@@ -50,8 +50,8 @@ impl RawBlock {
         Ok(RawBlock::join(key, parts))
     }
 
-    /// Decodes the block and hands its wanted events to `see`, in the order of their positions,
-    /// with the position of its last event. Whether an event is wanted is asked before its details
+    /// Decodes the block and passes the events that `wants` selects to `see`, in the order of their
+    /// positions, with the position of the block's last event. `wants` is called before the details
     /// are decoded. None: the block is damaged.
     pub(crate) fn decode<T>(
         &self,
@@ -65,21 +65,21 @@ impl RawBlock {
         Some(see(events, last))
     }
 
-    /// How many events it holds by its own account.
+    /// The number of events that the block's header states; 0 if the block is damaged.
     pub(crate) fn events(&self) -> usize {
         let events = self.joined.as_deref().map_or(0, events_in);
         usize::try_from(events).unwrap_or(usize::MAX)
     }
 
-    /// What it takes in the database, with its keys.
+    /// Bytes that it takes in the database, with its keys; 0 if it is damaged.
     pub(crate) fn bytes(&self) -> usize {
         self.joined.as_deref().map_or(0, stored_bytes)
     }
 }
 
-/// Reads a page again and again, so that sled drops others. sled evicts pages in 256 places, in
-/// each of them only after 64 accesses: a scan that needs each page once would leave the whole
-/// history in memory before sled evicts anything.
+/// Reads the page of a block repeatedly, so that sled evicts other pages. sled's cache has 256
+/// shards, and evicts from a shard only after 64 accesses: a scan that reads each page once would
+/// bring the whole history into memory before sled evicts anything.
 fn touch_page(tree: &Tree, key: &BlockKey) -> Result<()> {
     const READS: usize = 16;
     let key = key.part(0).bytes();
@@ -96,7 +96,7 @@ fn part(key: &[u8], stored: &[u8]) -> Option<RawPart> {
 pub(crate) struct BlockIter {
     entries: sled::Iter,
     order: Order,
-    /// The first part of the next block, which ended the one before.
+    /// The first part of the next block: reading it ended the block before.
     ahead: Option<RawPart>,
 }
 
@@ -142,8 +142,8 @@ impl BlockIter {
     }
 }
 
-/// The merged blocks with keys in a range and what they hold; nothing is known of one whose record
-/// is damaged.
+/// The merged blocks with keys in a range, with their statistics; none if the record of the
+/// statistics is damaged.
 pub(crate) struct MergedBlockIter {
     entries: sled::Iter,
     order: Order,
@@ -157,7 +157,7 @@ impl MergedBlockIter {
         }
     }
 
-    /// The next one.
+    /// The next merged block.
     pub(crate) fn next(&mut self) -> Result<Option<(BlockKey, Option<BlockStats>)>> {
         while let Some((key, stored)) = next_entry(&mut self.entries, self.order)? {
             match BlockKey::parse(&key) {
@@ -178,7 +178,7 @@ fn next_entry(entries: &mut sled::Iter, order: Order) -> Result<Option<(sled::IV
 }
 
 fn log_malformed_key() {
-    log::error!("a key of events is malformed: it is skipped");
+    log::error!("skipped a malformed key of an event block");
 }
 
 /// The last merged block, if there is one.
@@ -203,7 +203,7 @@ pub(crate) fn newest_block(tree: &Tree) -> Result<Option<BlockKey>> {
     Ok(blocks.part()?.map(|(key, _)| key.block()))
 }
 
-/// The first key of a loose block, where `newest` is the last merged one.
+/// The lowest key that a loose block can have; `newest` is the last merged block.
 pub(crate) fn first_loose(newest: Option<&BlockKey>) -> Vec<u8> {
     newest.map_or_else(keys::first::<BlockPartKey>, BlockKey::behind)
 }

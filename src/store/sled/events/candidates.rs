@@ -1,5 +1,5 @@
-//! The blocks that may hold what a query asks for, one after the other: merged ones by what they
-//! say of themselves, loose ones by their keys.
+//! Finds the blocks that may hold events of a query: merged blocks by their statistics, loose
+//! blocks by their keys.
 
 use sled::Tree;
 
@@ -14,16 +14,16 @@ use crate::store::sled::events::filter::EventFilter;
 use crate::store::sled::events::format::block_stats::{BlockKey, BlockStats};
 use crate::store::sled::events::format::parts::BlockPartKey;
 
-/// Merged blocks that one page skips.
+/// The largest number of merged blocks that one page skips.
 const PAGE_SKIPPED_BLOCKS: usize = 50_000;
 
-/// What comes next.
+/// The result of [`CandidateBlocks::next`].
 pub(crate) enum Candidate {
-    /// A block that may hold what is asked for.
+    /// A block that may hold matching events.
     Block(RawBlock),
-    /// So many blocks were skipped that the page ends here.
+    /// The page ends at this position: it skipped [`PAGE_SKIPPED_BLOCKS`] blocks.
     BudgetSpent(Position),
-    /// Nothing.
+    /// No block follows.
     End,
 }
 
@@ -51,7 +51,7 @@ impl<'a> CandidateBlocks<'a> {
         let high = query.to.and_then(|to| to.after(ahead).successor());
         let mut merged_to = high.map_or_else(keys::end::<BlockKey>, from_moment::<BlockKey>);
         let mut loose_to = high.map_or_else(keys::end::<BlockPartKey>, from_moment::<BlockPartKey>);
-        // The block in which the last page ended is read once more: it may hold more.
+        // The last page may have ended inside a block, so that block is read again.
         match (query.after.map(BlockKey::of), query.order) {
             (Some(cursor), Order::Ascending) => {
                 merged_from = merged_from.max(cursor.bytes());
@@ -63,7 +63,7 @@ impl<'a> CandidateBlocks<'a> {
             }
             (None, _) => {}
         }
-        // A merged block begins before its last event.
+        // A merged block that begins before `merged_from` may hold later events.
         if let Some(before) = merged_at_or_before(tree, &merged_from)? {
             merged_from = before.bytes();
         }
@@ -78,7 +78,7 @@ impl<'a> CandidateBlocks<'a> {
         })
     }
 
-    /// The next block. Loose ones are younger than all merged ones.
+    /// The next block. All loose blocks are newer than all merged ones.
     pub(crate) fn next(&mut self) -> Result<Candidate> {
         match self.query.order {
             Order::Ascending => match self.next_merged()? {
@@ -112,7 +112,7 @@ impl<'a> CandidateBlocks<'a> {
         Ok(Candidate::End)
     }
 
-    /// Whether some of a merged block stands behind the cursor.
+    /// Whether a merged block may hold events after the cursor, in the order of the query.
     fn reaches_behind_cursor(&self, key: &BlockKey, stats: &BlockStats) -> bool {
         let furthest = match (self.query.order, stats) {
             (Order::Ascending, BlockStats::Events { last, .. }) => *last,

@@ -1,10 +1,10 @@
-//! Small blocks of the past are merged into large ones, which take half the space and say what they
-//! hold. The work is done beside the writer; what it comes to is one step that puts the new block
-//! and removes the old ones, as atomic as all others.
+//! Merges small blocks of the past into large ones, which take half the space and record what they
+//! hold. A merge is computed outside the writer thread; its result is one step that stores the new
+//! blocks and removes the old ones, as atomic as any other step.
 //!
-//! Events keep their positions, so that cursors and ids stay good. While a merge, an erasure or a
-//! sweep changes blocks, nobody reads them, and no two of these run at once (`block_lock`); reports
-//! only ever add blocks behind all others.
+//! Events keep their positions, so cursors and ids stay valid. Readers are locked out while a
+//! merge, an erasure or a sweep changes blocks (`block_lock`), and only one of these runs at a time
+//! (`compaction_lock`). Reports only add blocks after all others.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -26,37 +26,39 @@ use crate::store::sled::events::format::block_stats::{BlockKey, BlockStats};
 use crate::store::sled::events::format::columns::{BlockEvent, Columns, DetailsBuffer};
 use crate::store::sled::events::format::parts::{self, BlockPartKey};
 
-/// Events of a merged block: more would compress a little better and make a question about one user
-/// read more.
+/// Events at which a merged block is closed: more would compress a little better, but a query for
+/// one user would read more.
 const MERGED_EVENTS: usize = 1_536;
-/// Bytes of its columns.
+/// Bytes of columns at which a merged block is closed.
 const MERGED_BYTES: usize = 256 * 1024;
-/// The time from its first event to its last: it is also how long events may wait to be merged.
+/// Loose blocks are merged into one only if their first events are less than this apart. Events
+/// that have waited this long are merged even if they do not fill a block.
 const MERGED_SPAN: Duration = Duration::from_hours(1);
-/// Merged blocks of one step: it must not hold up the requests that wait behind it.
+/// Merged blocks of one step: a larger step would delay the requests that wait behind it.
 const STEP_MERGED_BLOCKS: usize = 8;
 
-/// What becomes of some blocks that stand together.
+/// The replacement of some adjacent blocks by one block, or by none.
 pub(crate) struct Replacement {
-    /// The keys of their parts, and what they take.
+    /// The keys of the old blocks' parts, and the bytes that the parts take in the database.
     pub(crate) old: Vec<Vec<u8>>,
     pub(crate) old_bytes: usize,
-    /// The block in their place.
+    /// The new block and its statistics; none if no events are left.
     pub(crate) key: BlockKey,
     pub(crate) new: Option<(Vec<u8>, BlockStats)>,
-    /// What is not counted any more: hour by hour, the names in their order.
+    /// The counts to subtract: by hour, with names in ascending order.
     pub(crate) uncounted: BTreeMap<u32, Vec<NameCount>>,
 }
 
 impl Replacement {
-    /// One that puts these columns in the place of the block under `key`, or nothing if they are
-    /// empty.
+    /// Replaces the block under `key` by a block of these columns, or by nothing if they are empty.
+    /// Error: the new block does not read back.
     pub(crate) fn new(key: BlockKey, columns: &Columns) -> Result<Replacement> {
         let new = match columns.events() {
             0 => None,
             events => {
                 let block = seal_merged(columns, key.position());
-                // What was acknowledged is given up only for what has been read back.
+                // The old blocks hold acknowledged events: read the new block back before it
+                // replaces them.
                 let (read, mut room) =
                     (Block::open(key.clone(), &block)?, DetailsBuffer::default());
                 let read = read.events(&mut room)?;
@@ -78,11 +80,11 @@ impl Replacement {
     }
 }
 
-/// What one step is to do.
+/// The changes of one step.
 #[derive(Default)]
 pub(crate) struct Merge {
     pub(crate) replacements: Vec<Replacement>,
-    /// Sketches that know users of these blocks that they did not know before.
+    /// The stored sketches that change, with the users of these blocks added.
     pub(crate) sketches: Vec<(SketchKey, Sketch)>,
 }
 
@@ -125,13 +127,14 @@ impl Gathering {
         at.since(self.earliest).max(self.earliest.since(at)) >= MERGED_SPAN
     }
 
-    /// Whether its events have waited as long as they may.
+    /// Whether its events have waited as long as they may, or are later than `now` because the
+    /// clock was set back.
     fn has_waited(&self, now: Timestamp) -> bool {
         self.earliest > now || now.since(self.earliest) >= MERGED_SPAN
     }
 }
 
-/// A merge in the making.
+/// A merge that is being built.
 #[derive(Default)]
 struct Merger {
     replacements: Vec<Replacement>,
@@ -159,7 +162,7 @@ impl Merger {
         Ok(())
     }
 
-    /// False: there are no events, which no block of ours has.
+    /// Adds the events of a loose block. False: it has no events, so it is damaged.
     fn add_events(
         &mut self,
         key: &BlockKey,
@@ -181,7 +184,7 @@ impl Merger {
         Ok(true)
     }
 
-    /// Ends the block in the making, if there is one.
+    /// Finishes the block that is being built, if there is one.
     fn close(&mut self) -> Result<()> {
         if let Some(gathering) = self.gathering.take() {
             self.users.unite(&gathering.users);
@@ -195,8 +198,8 @@ impl Merger {
     }
 }
 
-/// Merges some of the loose blocks. With `all`, the last ones too, although more may come to fill
-/// their block.
+/// Plans the merge of some loose blocks. With `all`, the plan includes the last ones, although
+/// later blocks could still join them.
 pub(crate) fn gather(tree: &Tree, now: Timestamp, all: bool) -> Result<Merge> {
     let (from, to) = (
         first_loose(newest_merged(tree)?.as_ref()),
@@ -223,8 +226,8 @@ pub(crate) fn gather(tree: &Tree, now: Timestamp, all: bool) -> Result<Merge> {
     })
 }
 
-/// A block that cannot be read stays as it is; that it is there is said beside it, like what the
-/// others hold.
+/// Leaves an unreadable block as it is, and records it as [`BlockStats::Damaged`] in the place of
+/// statistics.
 fn damaged(block: RawBlock) -> Replacement {
     log::error!(
         "the block of events {} is damaged: it is not merged",
@@ -239,7 +242,7 @@ fn damaged(block: RawBlock) -> Replacement {
     }
 }
 
-/// Puts new blocks in the place of old ones.
+/// Replaces old blocks by new ones, and corrects sketches, counters and totals.
 pub(crate) fn replace(tx: &mut Transaction<'_>, log: &mut EventLog, merge: Merge) -> Result<()> {
     for (key, sketch) in &merge.sketches {
         tx.put(key, sketch)?;

@@ -1,9 +1,9 @@
-//! The ids of events that were stored, so that an event which is sent again is not stored again. A
-//! small record an id, under the UTC day of its arrival and its reporter, remembered for that day
-//! and the next one.
+//! Remembers the ids of stored events, so that an event that is sent again is not stored again.
+//! Each id is a small record under the UTC day of its arrival and its reporter, and is remembered
+//! for that day and the next one.
 //!
-//! A report is sifted where its request runs; the writer only looks once more, for a request that
-//! came between.
+//! The task of the request deduplicates the report. The writer checks the ids once more, because
+//! another request may have stored some of them in between.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -22,21 +22,21 @@ key! {
     EventIdKey { day: u32, kind: u8, number: u32, id: EventId } EventId => ()
 }
 
-/// Records of one sweep.
+/// The largest number of records that one sweep removes.
 const SWEEP_RECORDS: usize = 512;
 
-/// What of a report is new.
+/// The events of a report that are not stored yet.
 pub(crate) struct Deduplicated<'a> {
     /// The events that are to be stored.
     pub(crate) events: Cow<'a, [NewEvent<'a>]>,
-    /// Where they stood in the report, if some were left out.
+    /// Their places in the report; none if no event was left out.
     places: Option<Vec<usize>>,
-    /// The ids that are to be noted.
+    /// The ids to record with the events.
     pub(crate) keys: Vec<EventIdKey>,
 }
 
 impl<'a> Deduplicated<'a> {
-    /// A report that is new as a whole and has no ids.
+    /// All events of a report, without ids to record.
     pub(crate) fn whole(events: &'a [NewEvent<'a>]) -> Deduplicated<'a> {
         Deduplicated {
             events: Cow::Borrowed(events),
@@ -45,7 +45,7 @@ impl<'a> Deduplicated<'a> {
         }
     }
 
-    /// Where the event at this place stood in the report.
+    /// The place in the report of the event at `place` in `events`.
     pub(crate) fn place(&self, place: usize) -> usize {
         let places = self.places.as_ref();
         places
@@ -54,7 +54,8 @@ impl<'a> Deduplicated<'a> {
     }
 }
 
-/// Leaves out what this reporter has sent already, today, yesterday or earlier in the same report.
+/// Leaves out events whose id this reporter has sent already: today, yesterday or earlier in the
+/// same report.
 pub(crate) fn deduplicate<'a>(
     tree: &Tree,
     reporter: Reporter,
@@ -84,8 +85,8 @@ pub(crate) fn deduplicate<'a>(
     })
 }
 
-/// Notes that events with these ids are stored. False, and nothing is noted: one of them has been
-/// stored meanwhile.
+/// Records that events with these ids are stored. False: another request has stored one of them
+/// meanwhile, and nothing is recorded.
 pub(crate) fn note(tx: &mut Transaction<'_>, keys: &[EventIdKey]) -> Result<bool> {
     for key in keys {
         if is_known(tx, key)? {

@@ -1,6 +1,7 @@
-//! How much is really sent to the disk, day by day, for people whose disk wears out. The kernel
-//! counts it for the process; it is read whenever the sweeper comes by and at the end. What was
-//! counted since the last record is lost by a kill.
+//! Counts the bytes that the process really sends to the disk, day by day, for owners whose disk
+//! wears out. The kernel counts them for the process; the count is read at each sweep, when disk
+//! use is asked for, and at the end. If the process is killed, the bytes counted since the last
+//! record are lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -16,29 +17,30 @@ use crate::store::sled::engine::keys::key;
 use crate::store::sled::engine::record::postcard_records;
 use crate::store::sled::engine::transaction::{Read, Transaction};
 
-/// Without events, so much must have been written before it is worth a record: a record is written
-/// too, and an idle appliance is to leave its disk alone.
+/// Without new events, the counts are saved only after this many bytes: saving writes too, and an
+/// idle appliance must not write to its disk.
 const WORTH_BYTES: u64 = 1 << 20;
 
 postcard_records!(DiskDay);
 
 key! {
-    /// What was stored and written on a day.
+    /// The events stored and the bytes written on a UTC day, counted from 1970-01-01.
     DiskDayKey { day: u32 } DiskDay => DiskDay
 }
 
-/// Reads what this process has sent to the disk so far.
+/// Reads how many bytes this process has sent to the disk since its start.
 #[derive(Debug, Clone)]
 pub struct WriteMeter(Option<Arc<File>>);
 
 impl WriteMeter {
-    /// Opens the kernel's count. Do so before the process is made undumpable: the file belongs to
-    /// root after that.
+    /// Opens the counter of the kernel, `/proc/self/io`; without that file, the meter counts
+    /// nothing. Call this before the process is made undumpable: after that, the file belongs to
+    /// root.
     pub fn open() -> WriteMeter {
         WriteMeter(File::open("/proc/self/io").ok().map(Arc::new))
     }
 
-    /// Bytes so far; none where there is no such count.
+    /// Bytes so far; none if the kernel gives no such count.
     fn read(&self) -> Option<u64> {
         let mut text = [0; 512];
         let length = self.0.as_ref()?.read_at(&mut text, 0).ok()?;
@@ -50,22 +52,23 @@ impl WriteMeter {
     }
 }
 
-/// The counts, as the writer keeps them in mind.
+/// The counts of the last days, in the writer's memory.
 #[derive(Default)]
 pub(crate) struct DailyWrites {
     days: BTreeMap<u32, DiskDay>,
-    /// The last reading; none before the first.
+    /// The last reading of the meter, in bytes; none if there is none.
     read: Option<u64>,
-    /// The last day that was heard of.
+    /// The day of the last event or sample.
     today: u32,
     /// Days whose record is not up to date.
     changed: BTreeSet<u32>,
-    /// What that is about.
+    /// Events and bytes that were counted since the last record.
     unsaved: DiskDay,
 }
 
 impl DailyWrites {
-    /// The counts that are stored. What was written before `meter` was read is not ours to count.
+    /// Loads the stored counts. Bytes that were written before this reading of `meter` are not
+    /// counted.
     pub(crate) fn load(tree: &Tree, meter: &WriteMeter) -> Result<DailyWrites> {
         let days = tree.all::<DiskDayKey>()?;
         let days: BTreeMap<_, _> = days.into_iter().map(|(key, it)| (key.day, it)).collect();
@@ -84,8 +87,8 @@ impl DailyWrites {
         self.unsaved.events += events;
     }
 
-    /// Counts what was written since the last time, as of `day`; of the last day that was heard of
-    /// if it is not known.
+    /// Adds the bytes written since the last sample to the count of `day`, or of the last known day
+    /// if `day` is none.
     pub(crate) fn sample(&mut self, meter: &WriteMeter, day: Option<u32>) {
         self.sampled(meter.read(), day);
     }
@@ -107,14 +110,15 @@ impl DailyWrites {
         self.days.entry(self.today).or_default()
     }
 
-    /// The last days, up to now.
+    /// The counts of the last [`DISK_DAYS`] days, oldest first, without the days that have none.
     pub(crate) fn days(&self) -> Vec<(u32, DiskDay)> {
         let first = self.today.saturating_sub(DISK_DAYS - 1);
         let days = self.days.range(first..);
         days.map(|(day, it)| (*day, *it)).collect()
     }
 
-    /// Writes the counts down if that is worth it, or if they are about to be lost.
+    /// Saves the counts if there are new events or enough new bytes, or, `at_the_end`, if any new
+    /// bytes would be lost. Removes the counts of days that are too old.
     pub(crate) fn save(&mut self, tx: &mut Transaction<'_>, at_the_end: bool) -> Result<()> {
         let bytes = self.unsaved.written_bytes.unwrap_or(0);
         let is_worth_it = self.unsaved.events > 0 || bytes >= WORTH_BYTES;
@@ -123,8 +127,8 @@ impl DailyWrites {
             return Ok(());
         }
         self.unsaved = DiskDay::default();
-        // Should there be no room for it, nothing is lost: these are the whole counts, and the next
-        // record holds them too.
+        // If the disk is full, this step is rolled back, but the counts stay in memory: the next
+        // record of the same day holds them.
         let changed = std::mem::take(&mut self.changed);
         let oldest = self.today.saturating_sub(DISK_DAYS - 1);
         let kept = self.days.split_off(&oldest);
@@ -143,7 +147,7 @@ impl DailyWrites {
     }
 }
 
-/// What the files of the database take.
+/// Bytes that the files of the database take on the disk, with those in subdirectories.
 pub(crate) fn disk_bytes(path: &Path) -> std::io::Result<u64> {
     use std::os::unix::fs::MetadataExt;
     fs::read_dir(path)?.try_fold(0, |sum, entry| {
@@ -183,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_last_days_are_told() {
+    fn only_the_last_days_are_returned() {
         let mut daily_writes = DailyWrites::default();
         for day in 0..100 {
             daily_writes.sampled(Some(u64::from(day)), Some(day));
@@ -197,7 +201,7 @@ mod tests {
     #[test]
     fn the_kernel_counts_what_we_write() {
         let meter = WriteMeter::open();
-        // It is read anew each time, and never goes back.
+        // The counter is read again each time, and never decreases.
         let first = meter.read().unwrap();
         assert!(meter.read().unwrap() >= first);
     }

@@ -1,6 +1,6 @@
-//! Removing events for good: block by block, in steps that each are as durable and atomic as any,
-//! with the counters corrected in the same step. If the process dies between two steps, asking
-//! again finishes the work.
+//! Removes events for good, block by block. Each step is as durable and atomic as any other, and
+//! corrects the counters too. If the process dies between two steps, a repeated request finishes
+//! the work.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::store::sled::events::reader::Reader;
 /// Blocks that one step rewrites.
 const STEP_BLOCKS: usize = 8;
 
-/// What one step does, and where the next one begins.
+/// The changes of one step, and where the next step begins.
 #[derive(Default)]
 pub(crate) struct ErasurePlan {
     pub(crate) merge: Merge,
@@ -60,8 +60,8 @@ pub(crate) fn plan(reader: &Reader, what: &Erasure, from: &[u8]) -> Result<Erasu
     Ok(plan)
 }
 
-/// A block without the events that match, and how many those are; none if none does, or if the
-/// block is damaged.
+/// Replaces a block by one without the matching events. Returns the replacement and how many events
+/// it removes; none if no event matches, or if the block is damaged.
 fn without(
     reader: &Reader,
     filter: &EventFilter<'_>,
@@ -97,7 +97,7 @@ fn without(
     Ok(Some((replacement, removed)))
 }
 
-/// The user of whom an erasure leaves nothing, if there is one.
+/// The user whose events are all erased; none if the erasure has no user or further conditions.
 pub(crate) fn leaves_nothing_of(what: &Erasure) -> Option<UserId> {
     what.subject
         .filter(|_| what.name.is_none() && what.before.is_none())

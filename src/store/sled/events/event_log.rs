@@ -1,5 +1,5 @@
-//! The events of the group under way, and what the writer remembers of events from group to group:
-//! its part in every commit.
+//! The writer's state for events: the blocks of the current group, and the counters, totals and
+//! daily writes that it keeps from group to group. It adds its entries to every commit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,15 +27,15 @@ use crate::store::{Error, Result};
 /// The totals on the disk.
 const TOTALS: MetaKey<Totals> = meta(MetaSlot::EventTotals);
 
-/// What is stored of events in all. It is written with every group that changes it.
+/// Totals of the stored events, written with every group that changes them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Totals {
-    /// Events that were ever stored.
+    /// Events that were ever stored, erased ones included.
     pub(crate) events: u64,
-    /// What the blocks take with their keys, in bytes.
+    /// Bytes that the blocks take, with their keys.
     pub(crate) bytes: u64,
-    /// The most, in milliseconds, that the moment of a block ever was ahead of one of its events:
-    /// the clock was set back, or its events had waited.
+    /// The largest time, in milliseconds, by which the moment of a block was ever ahead of one of
+    /// its events, because the clock was set back or the event waited for its block.
     ahead_millis: u64,
 }
 
@@ -61,27 +61,27 @@ struct PlacedBlock {
     block: Vec<u8>,
 }
 
-/// The writer's memory of events.
+/// The writer's state for events.
 pub(crate) struct EventLog {
     pub(crate) counters: Counters,
     pub(crate) totals: Totals,
     pub(crate) daily_writes: DailyWrites,
-    /// The blocks of the group, and the reports that may share one.
+    /// The full blocks of the group, and the small reports that may share a block.
     blocks: Vec<PlacedBlock>,
     loose: Vec<(Timestamp, Columns)>,
     /// The moment of the newest block. No later block has an earlier moment.
     newest: Timestamp,
     written: Totals,
-    /// The listeners, and the blocks that they are told of once they are on the disk.
+    /// The listeners, and the blocks that they get once the group is on the disk.
     live: Arc<Live>,
     committed: Vec<Arc<CommittedBlock>>,
 }
 
 impl EventLog {
-    /// The log that lies in `tree`, whose last group is `sequence`.
+    /// Opens the log in `tree`; `sequence` is the number of the last group.
     ///
-    /// That number and everything of its group were one batch: a block of a later group means that
-    /// a piece of the database's own log was skipped in recovery.
+    /// The number and all other changes of a group are one batch. A block of a later group means
+    /// that sled's recovery skipped a part of sled's own log: error `Unusable`.
     pub(crate) fn open(
         tree: &Tree,
         sequence: u64,
@@ -92,7 +92,9 @@ impl EventLog {
         let newest = newest_block(tree)?;
         if let Some(block) = newest.as_ref().filter(|it| it.sequence > sequence) {
             let group = block.sequence;
-            let why = format!("the data is damaged: group {group} without its number");
+            let why = format!(
+                "the data is damaged: there are blocks of group {group}, but the group was not committed"
+            );
             return Err(Error::Unusable(why));
         }
         Ok(EventLog {
@@ -108,7 +110,7 @@ impl EventLog {
         })
     }
 
-    /// Adds a report to the group, and counts it. Its counters are loaded.
+    /// Adds a report to the group, and counts it. The caller has loaded its counters.
     pub(crate) fn add(&mut self, report: EncodedReport) {
         let (at, stored) = (report.at, report.stored());
         self.totals.events += stored;
@@ -123,7 +125,7 @@ impl EventLog {
         self.loose.extend(report.loose.map(|columns| (at, columns)));
     }
 
-    /// Small reports share blocks.
+    /// Joins small reports into shared blocks.
     fn join_loose(&mut self) {
         let mut loose = self.loose.drain(..).peekable();
         while let Some((mut earliest, mut joined)) = loose.next() {
@@ -145,7 +147,7 @@ impl EventLog {
     fn place_blocks(&mut self, sequence: u64) -> Result<Vec<RawEntry>> {
         let mut entries = Vec::new();
         for (index, block) in (0..).zip(std::mem::take(&mut self.blocks)) {
-            // Whatever the clock does, what is stored later stands behind what was stored before.
+            // Even if the clock is set back, later blocks come after earlier ones.
             self.newest = self.newest.max(block.latest);
             let ahead = self.newest.since(block.earliest).as_millis();
             let ahead = u64::try_from(ahead).unwrap_or(u64::MAX);
@@ -215,7 +217,8 @@ mod tests {
         put_block(7);
         assert_eq!(log(7), Ok(()));
         put_block(8);
-        let why = "the data is damaged: group 8 without its number";
+        let why =
+            "the data is damaged: there are blocks of group 8, but the group was not committed";
         assert_eq!(log(7), Err(Error::Unusable(why.into())));
     }
 }

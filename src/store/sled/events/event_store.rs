@@ -1,4 +1,4 @@
-//! The events' part of the store's contract.
+//! Implements [`EventStore`], the part of the store's contract for events.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use crate::store::sled::events::listener::Listener;
 use crate::store::sled::events::replay;
 use crate::store::{Appended, Error, EventListener, EventScan, EventStore, Report, Result};
 
-/// How often a report is encoded anew because another one stored some of its ids meanwhile. Each
-/// time less of it is left.
+/// The largest number of attempts to store a report. An attempt fails if another report stores some
+/// of its ids meanwhile; each attempt has fewer events left.
 const APPEND_ATTEMPTS: usize = 8;
 
 #[async_trait]
@@ -55,7 +55,7 @@ impl EventStore for SledStore {
             Some(None) => return Ok(EventCounts::default()),
             number => number.flatten(),
         };
-        // Years of hours may have to come from the disk: that must not hold up other requests.
+        // Years of hours may come from the disk: reading them must not delay other requests.
         self.read_blocks(move |reader| count_query::read(reader, hours, number))
             .await
     }

@@ -1,4 +1,4 @@
-//! Which events a query asks for, in the terms of blocks: names and users are numbers.
+//! Translates a query into the terms of blocks: names and users are numbers.
 
 use sled::Tree;
 
@@ -11,7 +11,8 @@ use crate::store::sled::events::user_directory::UserDirectory;
 
 /// A query whose names and users are resolved.
 pub(crate) struct EventFilter<'a> {
-    /// The name, and its number if it has one. Events from before it had one carry the name itself.
+    /// The name, and its number if it has one. Events stored before it had one carry the name
+    /// itself.
     name: Option<(&'a str, Option<u32>)>,
     subject: Option<UserNumber>,
     reporter: Option<Reporter>,
@@ -52,7 +53,7 @@ impl<'a> EventFilter<'a> {
         }))
     }
 
-    /// Whether the query asks for this event, wherever it stands.
+    /// Whether the query asks for this event, at any position.
     pub(crate) fn matches(&self, event: &BlockEvent<'_>) -> bool {
         self.name.is_none_or(|(name, number)| match event.literal {
             Some(literal) => literal == name,
@@ -65,7 +66,7 @@ impl<'a> EventFilter<'a> {
             && self.to.is_none_or(|to| event.at < to)
     }
 
-    /// Whether a position stands behind the query's cursor, in the order of the query.
+    /// Whether a position comes after the query's cursor, in the order of the query.
     pub(crate) fn is_behind_cursor(&self, position: Position) -> bool {
         match (self.after, self.order) {
             (None, _) => true,
@@ -74,7 +75,7 @@ impl<'a> EventFilter<'a> {
         }
     }
 
-    /// Whether a block may hold such events. False is certain.
+    /// Whether a block may hold matching events. False is certain.
     pub(crate) fn may_match(&self, stats: &BlockStats) -> bool {
         let BlockStats::Events {
             earliest,

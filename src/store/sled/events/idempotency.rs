@@ -1,4 +1,5 @@
-//! Requests that are stored once: which key a holder has used, and for what.
+//! Remembers which idempotency keys a holder has used and for which requests, so that a repeated
+//! request is stored once.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,11 +11,12 @@ use crate::store::sled::engine::transaction::{Read, Transaction};
 use crate::store::{Appended, Result};
 
 key! {
-    /// A request that is stored once.
+    /// An idempotency key that a holder has used.
     IdempotencyKey { holder: Principal, key: Digest } Idempotency => IdempotencyRecord
 }
 
-/// What a key was used for.
+/// The request that a key was used for: the digest of its body, its number of events, and the end
+/// of the record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct IdempotencyRecord {
     body: Digest,
@@ -29,7 +31,8 @@ fn key_of(holder: Principal, promise: Idempotency) -> IdempotencyKey {
     IdempotencyKey { holder, key }
 }
 
-/// The answer to a request whose key was used before; none if it is the first with its key.
+/// The answer to a request whose key was used before; none if the key is new or its record has
+/// expired.
 pub(crate) fn find_answer(
     from: &impl Read,
     holder: Principal,
@@ -46,8 +49,8 @@ pub(crate) fn find_answer(
     }))
 }
 
-/// Records that a key is used for a request with so many events. The key is new or has run out: see
-/// [`find_answer`].
+/// Records that a key is used for a request with so many events. The caller has checked with
+/// [`find_answer`] that the key is new or its record has expired.
 pub(crate) fn record(
     tx: &mut Transaction<'_>,
     holder: Principal,

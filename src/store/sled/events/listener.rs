@@ -1,4 +1,5 @@
-//! One listener of live events: what was stored before it came, then what the writer hands over.
+//! One listener of live events: it delivers events that were stored before it was registered, then
+//! those that the writer hands over.
 
 use std::sync::{Arc, Weak};
 use std::vec;
@@ -17,21 +18,22 @@ use crate::store::{Delivery, Error, EventListener, Result};
 /// Events of the backlog that are delivered at once: about as many as a block holds.
 const DELIVERED_AT_ONCE: usize = 128;
 
-/// Somebody who listens, until this is dropped.
+/// A registered listener; dropping it ends the registration.
 pub(crate) struct Listener {
     live: Arc<Live>,
     queue: Arc<Queue>,
     resolver: Resolver,
     query: LiveQuery,
-    /// What was stored before, being read.
+    /// The task that reads the backlog, while it runs.
     catching_up: Option<JoinHandle<Result<Backlog>>>,
-    /// What was stored before and is still to be told, and how much of it is not.
+    /// Events of the backlog that are not delivered yet, and how many further ones are only
+    /// counted.
     before: vec::IntoIter<(Position, Event)>,
     missed_before: u64,
 }
 
 impl Listener {
-    /// Begins to listen; none if as many do as may.
+    /// Registers a listener; none if there are as many as may be.
     pub(crate) fn register(
         live: &Arc<Live>,
         resolver: Resolver,
@@ -48,8 +50,8 @@ impl Listener {
         })
     }
 
-    /// Reads what was stored before, on a thread of its own. To be called when every group that had
-    /// begun before the registration is on the disk.
+    /// Starts to read the backlog on a thread of its own. Call this when every group that had begun
+    /// before the registration is on the disk.
     pub(crate) fn catch_up(&mut self, scan: Scan) {
         let (query, until) = (self.query.clone(), self.queue.since);
         let queue: Weak<Queue> = Arc::downgrade(&self.queue);
@@ -59,7 +61,7 @@ impl Listener {
         }));
     }
 
-    /// The events of a block that are listened for.
+    /// The events of a block that match the listener's query.
     fn decode(&mut self, block: &CommittedBlock) -> Result<Delivery> {
         let block = block.open()?;
         let (query, mut events) = (&self.query, Vec::new());

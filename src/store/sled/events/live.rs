@@ -1,7 +1,6 @@
-//! Events for those who listen while they are stored. The writer hands over what it has placed,
-//! after it is on the disk and as it lies there; each listener unpacks it in its own time. One that
-//! is slower than the writer has a bounded buffer, and a count of what did not fit, at its place
-//! between the blocks.
+//! Delivers events to live listeners. After a group is on the disk, the writer hands its blocks
+//! over in their stored form; each listener unpacks them itself. The queue of a listener is bounded
+//! in bytes. For events that do not fit, it holds a count at their place between the blocks.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -19,9 +18,9 @@ use crate::store::sled::events::format::block_stats::BlockKey;
 use crate::store::sled::events::format::parts::{BlockPartKey, Part};
 use crate::sync::lock;
 
-/// What a block takes in a buffer beside its bytes.
+/// Bytes that a block takes in a queue in addition to its keys and values.
 const OVERHEAD_BYTES: usize = 128;
-/// A block that was just placed.
+/// A block that the writer placed, in its stored form.
 pub(crate) struct CommittedBlock {
     key: BlockKey,
     parts: Vec<RawEntry>,
@@ -65,7 +64,7 @@ pub(crate) fn committed_blocks(placed: &[RawEntry]) -> Vec<Arc<CommittedBlock>> 
     blocks.into_iter().map(Arc::new).collect()
 }
 
-/// Everybody who listens.
+/// All live listeners.
 pub(crate) struct Live {
     /// The last group that was begun.
     begun: AtomicU64,
@@ -74,7 +73,7 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    /// Nobody listens; `sequence` is the last group that was written.
+    /// No listeners yet; `sequence` is the last group that was written.
     pub(crate) fn new(sequence: u64) -> Live {
         Live {
             begun: AtomicU64::new(sequence),
@@ -83,14 +82,15 @@ impl Live {
         }
     }
 
-    /// Notes that a group is being placed, and says whether anybody will want to hear of it. With
-    /// nobody listening this is all that the writer does for listeners.
+    /// Records that a group is being placed, and returns whether there are listeners. Without
+    /// listeners the writer does nothing else for them.
     pub(crate) fn begin(&self, sequence: u64) -> bool {
         self.begun.store(sequence, Ordering::SeqCst);
         self.listening.load(Ordering::SeqCst) > 0
     }
 
-    /// Hands a group's blocks, which are on the disk, to everybody. It never waits for a listener.
+    /// Hands a group's blocks, which are on the disk, to all listeners. It never waits for a
+    /// listener.
     pub(crate) fn publish(&self, committed_blocks: &[Arc<CommittedBlock>]) {
         if committed_blocks.is_empty() {
             return;
@@ -100,15 +100,15 @@ impl Live {
         }
     }
 
-    /// A queue for one more listener, if there may be one.
+    /// A queue for one more listener; none if there are [`limits::LIVE_LISTENERS`] already.
     pub(crate) fn register(&self) -> Option<Arc<Queue>> {
         let mut queues = self.queues();
         if queues.len() >= limits::LIVE_LISTENERS {
             return None;
         }
         self.listening.store(queues.len() + 1, Ordering::SeqCst);
-        // In this order, and the writer in the other: a group whose number is not seen here has
-        // seen that somebody listens.
+        // This stores `listening`, then loads `begun`; `begin` stores `begun`, then loads
+        // `listening`. So a group whose number is not seen here has seen the listener.
         let since = self.begun.load(Ordering::SeqCst);
         let queue = Arc::new(Queue::new(since));
         queues.push(Arc::clone(&queue));
@@ -126,9 +126,9 @@ impl Live {
     }
 }
 
-/// What waits for one listener.
+/// The blocks and counts that wait for one listener.
 pub(crate) struct Queue {
-    /// Only groups after this one are for it.
+    /// The queue takes blocks only of groups after this one.
     pub(crate) since: u64,
     waiting: Mutex<Waiting>,
     notify: Notify,
@@ -140,7 +140,7 @@ struct Waiting {
     bytes: usize,
 }
 
-/// One thing that a listener is told.
+/// An entry of a listener's queue.
 pub(crate) enum Item {
     /// Events that were stored.
     Block(Arc<CommittedBlock>),
@@ -182,7 +182,7 @@ impl Queue {
             if let Some(item) = self.next() {
                 return item;
             }
-            // A notification that comes between the two lines is kept for this one.
+            // `Notify` keeps a notification that arrives between `next` and this line.
             self.notify.notified().await;
         }
     }

@@ -1,6 +1,6 @@
-//! Reading events back, in either direction, a page at a time. The work of a page is bounded: a
-//! query that matches little is answered in several pages, some of them empty, and holds up nothing
-//! else. Damaged blocks are skipped and counted.
+//! Reads events in either direction, a page at a time. The work of a page is bounded: a query that
+//! matches little is answered in several pages, some of them empty, and delays nothing else.
+//! Damaged blocks are skipped and counted.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -19,19 +19,19 @@ use crate::store::sled::events::format::columns::BlockEvent;
 use crate::store::sled::events::format::parts::BlockPartKey;
 use crate::store::sled::events::resolver::Resolver;
 
-/// The work of one page: an event that is looked at costs one, fetching a block costs
+/// The work limit of one page: an event that is looked at costs one, fetching a block costs
 /// [`BLOCK_COST`].
 const PAGE_BUDGET: usize = 400_000;
 const BLOCK_COST: usize = 800;
-/// The work of counting the users of loose events: they are merged as soon as they would fill a
-/// block.
+/// The work limit of counting the users of loose events, which are merged as soon as they would
+/// fill a block.
 const LOOSE_BUDGET: usize = 2_000_000;
 
-/// How far a walk has come.
+/// The progress of a walk.
 pub(crate) struct WalkProgress {
     /// Where the walk goes on; none: nothing follows.
     pub(crate) next: Option<Position>,
-    /// Damaged blocks: their events were not emitted.
+    /// Damaged blocks, whose events were not emitted.
     pub(crate) damaged_blocks: usize,
     /// Events that were emitted.
     emitted: usize,
@@ -67,7 +67,7 @@ impl Reader {
         EventFilter::resolve(query, resolver.tree(), resolver.names(), resolver.users())
     }
 
-    /// As [`RawBlock::decode`]; a damaged block is noted.
+    /// Like [`RawBlock::decode`]; also records a damaged block.
     pub(crate) fn decode<T>(
         &self,
         block: &RawBlock,
@@ -134,7 +134,8 @@ impl Reader {
         Ok(progress)
     }
 
-    /// Emits the events of one block, as far as the limit reaches. True: it has more of them.
+    /// Emits the matching events of one block, up to the query's limit. True: the block has more of
+    /// them.
     fn walk_block(
         &mut self,
         block: &RawBlock,
@@ -175,8 +176,8 @@ impl Reader {
         Ok(false)
     }
 
-    /// Shows the events of these hours whose blocks are not merged yet. Of very many it shows only
-    /// the oldest: other requests wait too.
+    /// Passes the events of these hours in loose blocks to `see`, oldest blocks first, until
+    /// [`LOOSE_BUDGET`] is spent: other requests wait too.
     pub(crate) fn walk_loose(
         &self,
         hours: Range<u32>,

@@ -1,22 +1,22 @@
-//! What a listener did not hear because it was away. Positions are in the order of writing, so it
-//! is simply what stands behind the last that it heard, up to the group from which on it listens
-//! again.
+//! Reads the backlog of a listener: the events that were stored while it was away. Positions are in
+//! the order of writing, so the backlog is everything after the last position that the listener
+//! received, up to the last group that began before it was registered again.
 
 use crate::model::{Event, EventQuery, EventRow, LiveQuery, Order, Position, limits};
 use crate::store::{EventScan, Result};
 
-/// What was stored meanwhile.
+/// The events that were stored while the listener was away.
 #[derive(Default)]
 pub(crate) struct Backlog {
-    /// The first of it, as far as it is wanted.
+    /// The first events that match the listener's query.
     pub(crate) events: Vec<(Position, Event)>,
-    /// How many events lie behind these, wanted or not.
+    /// How many later events are not kept, matching or not.
     pub(crate) missed: u64,
     spent: usize,
     bytes: usize,
 }
 
-/// The question whose answer is everything that was written after `after`.
+/// The query for everything that was written after `after`.
 pub(crate) fn query(after: Position) -> EventQuery {
     EventQuery {
         after: Some(after),
@@ -24,7 +24,8 @@ pub(crate) fn query(after: Position) -> EventQuery {
     }
 }
 
-/// Reads the first events that a scan tells, up to the group `until`, and counts the others.
+/// Keeps the first matching events of a scan, up to the group `until`, and counts the others. Stops
+/// early when `given_up` returns true.
 pub(crate) fn read(
     mut scan: impl EventScan,
     filter: &LiveQuery,
@@ -46,7 +47,8 @@ pub(crate) fn read(
 }
 
 impl Backlog {
-    /// Once something had no room, nothing is kept any more: there would be a gap before it.
+    /// Keeps an event or counts it. Once an event did not fit, no later one is kept: a gap would
+    /// precede it.
     fn see(&mut self, row: &EventRow<'_>, filter: &LiveQuery) {
         let bytes = row.name.len() + row.details.map_or(0, str::len);
         let is_wanted = filter.matches(row);
@@ -70,14 +72,14 @@ mod tests {
 
     const BIG: usize = limits::LIVE_RESUME_BYTES * 2 / 3;
 
-    /// Events of these groups, told one at a time.
-    struct Told(std::vec::IntoIter<u64>);
+    /// A scan that emits one event of each of these groups, one at a time.
+    struct GroupScan(std::vec::IntoIter<u64>);
 
-    impl EventScan for Told {
+    impl EventScan for GroupScan {
         fn advance(&mut self, emit: &mut dyn FnMut(&EventRow<'_>)) -> Result<ScanProgress> {
             let next = self.0.next();
             if let Some(sequence) = next {
-                // Some say too much to be kept beside others.
+                // Some have details so large that two of them do not fit.
                 let details = "x".repeat(if sequence % 5 == 4 { BIG } else { 0 });
                 emit(&EventRow {
                     position: Position {
@@ -98,36 +100,36 @@ mod tests {
         }
     }
 
-    fn backlog(told: Vec<u64>, name: Option<&str>, until: u64) -> (Vec<u64>, u64) {
+    fn backlog(groups: Vec<u64>, name: Option<&str>, until: u64) -> (Vec<u64>, u64) {
         let filter = LiveQuery {
             name: name.map(str::to_owned),
             ..LiveQuery::default()
         };
-        let read = read(Told(told.into_iter()), &filter, until, || false).unwrap();
+        let read = read(GroupScan(groups.into_iter()), &filter, until, || false).unwrap();
         let groups = read.events.iter().map(|(position, _)| position.sequence);
         (groups.collect(), read.missed)
     }
 
     #[test]
-    fn what_is_listened_to_again_is_not_told_twice() {
+    fn a_backlog_ends_before_the_groups_that_are_delivered_live() {
         assert_eq!(backlog(vec![11, 12, 13], None, 12), (vec![11, 12], 0));
         assert_eq!(backlog(vec![11, 12, 13], Some("even"), 99), (vec![12], 0));
     }
 
     #[test]
-    fn the_first_are_told_and_the_rest_is_counted_wanted_or_not() {
+    fn events_beyond_the_limit_are_counted_matching_or_not() {
         let most = limits::LIVE_RESUME_EVENTS;
         let groups = (11_u64..).filter(|group| group % 5 != 4);
-        let told: Vec<u64> = groups.take(most + 5).collect();
-        let expected = told.iter().copied().take(most).filter(|it| it % 2 == 1);
+        let stored: Vec<u64> = groups.take(most + 5).collect();
+        let expected = stored.iter().copied().take(most).filter(|it| it % 2 == 1);
         let expected = expected.collect();
-        assert_eq!(backlog(told, Some("odd"), u64::MAX), (expected, 5));
+        assert_eq!(backlog(stored, Some("odd"), u64::MAX), (expected, 5));
     }
 
     #[test]
     fn nothing_is_kept_behind_what_had_no_room() {
-        let told = vec![11, 14, 15, 19, 20, 21];
-        assert_eq!(backlog(told.clone(), None, 99), (vec![11, 14, 15], 3));
-        assert_eq!(backlog(told, Some("odd"), 99), (vec![11, 15, 19, 21], 0));
+        let stored = vec![11, 14, 15, 19, 20, 21];
+        assert_eq!(backlog(stored.clone(), None, 99), (vec![11, 14, 15], 3));
+        assert_eq!(backlog(stored, Some("odd"), 99), (vec![11, 15, 19, 21], 0));
     }
 }

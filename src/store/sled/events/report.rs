@@ -1,5 +1,5 @@
-//! A report that is ready to be placed. It is encoded and compressed where its request runs, on any
-//! core; the writer only places its blocks. Small reports of one group share a block.
+//! Encodes and compresses a report in the task of its request, on any core, so that the writer only
+//! places its blocks. Small reports of one group share a block.
 
 use crate::model::{NewEvent, Position, Timestamp, UserNumber};
 use crate::store::sled::engine::disk_space::STEP_BYTES;
@@ -7,7 +7,8 @@ use crate::store::sled::events::counts::count_by_name::{NameCount, count_by_name
 use crate::store::sled::events::format::block::{self, BODY_BYTES};
 use crate::store::sled::events::format::columns::{Columns, Reporter};
 
-/// A report shorter than this waits for others of its group to share a block with.
+/// If a report has fewer bytes than this after its full blocks, these share a block with other
+/// reports of the group.
 const LOOSE_BYTES: usize = 2 * 1024;
 
 /// A report, ready to be placed.
@@ -45,7 +46,7 @@ pub(crate) fn encode(
     subjects: &[UserNumber],
 ) -> EncodedReport {
     let mut blocks = Vec::new();
-    // A single event is the most frequent report: it must not take the room of a full block.
+    // The most frequent report is a single event: it must not allocate the space of a full block.
     let details = events
         .iter()
         .map(|event| event.details.map_or(0, str::len))

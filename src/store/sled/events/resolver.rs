@@ -1,4 +1,4 @@
-//! What the numbers in blocks stand for: names of events, and ids of users.
+//! Resolves the numbers in blocks to names of events and ids of users.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use crate::store::sled::events::counts::names::Names;
 use crate::store::sled::events::format::columns::{BlockEvent, Reporter};
 use crate::store::sled::events::user_directory::UserDirectory;
 
-/// Names and ids that are remembered: enough for what is busy at a time, and a few megabytes at the
-/// most. When there are more, all are forgotten and resolved anew.
+/// The size of the cache of names, and of that of ids: enough for those in use at a time, and a few
+/// megabytes at the most. A full cache is cleared, and numbers are resolved anew.
 const REMEMBERED: usize = 32 * 1024;
 
-/// Resolves numbers, each once and not for every event.
+/// Resolves numbers and caches the results, so that it does not look up a number for every event.
 pub(crate) struct Resolver {
     tree: Tree,
     names: Arc<Names>,
@@ -40,7 +40,7 @@ impl Resolver {
         }
     }
 
-    /// The tree that the numbers lie in.
+    /// The tree that it reads.
     pub(crate) fn tree(&self) -> &Tree {
         &self.tree
     }

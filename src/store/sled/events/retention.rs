@@ -1,6 +1,6 @@
-//! Events that are not kept any longer: merged blocks whose events are all too old, and the oldest
-//! ones while all together are too large. Loose blocks are merged first, within two hours of their
-//! arrival at the latest.
+//! Removes events that are not kept any longer: merged blocks whose events are all too old, and the
+//! oldest merged blocks while all blocks together are too large. Loose blocks are merged first,
+//! within two hours of their arrival at the latest.
 
 use crate::model::{Retention, Timestamp};
 use crate::store::sled::engine::keys::{self, Key};
@@ -13,7 +13,8 @@ use crate::store::{Result, Swept};
 /// Merged blocks that one sweep looks at.
 const SWEEP_BLOCKS: usize = 32;
 
-/// Removes some of the blocks that are too old or too many.
+/// Removes some of the blocks that are too old, and of the oldest ones while all together take more
+/// than `keep.max_bytes`.
 pub(crate) fn sweep(
     tx: &mut Transaction<'_>,
     log: &mut EventLog,

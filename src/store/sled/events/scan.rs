@@ -1,6 +1,6 @@
-//! Reading many events in one go: nothing is kept but the block at hand and what its numbers stand
-//! for. Between two bites of it blocks may be merged or removed; it goes on behind the last
-//! position that it has told.
+//! Reads many events in one pass, and keeps in memory only the current block and the resolved names
+//! and ids. Blocks may be merged or removed between calls to `advance`; the scan resumes after the
+//! last position it reached.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use crate::model::{EventQuery, EventRow};
 use crate::store::sled::events::reader::Reader;
 use crate::store::{EventScan, Result, ScanProgress};
 
-/// What one bite of a scan may spend on looking: some ten blocks.
+/// The work limit of one call to `advance`, in the units of a page's budget: about ten blocks.
 const SCAN_BUDGET: usize = 20_000;
 
-/// A reading of all events that a question asks for.
+/// A scan of all events that a query asks for.
 pub(crate) struct Scan {
     reader: Reader,
     block_lock: Arc<RwLock<()>>,
@@ -21,7 +21,7 @@ pub(crate) struct Scan {
 }
 
 impl Scan {
-    /// One that has not begun. The query's limit is not looked at.
+    /// A scan that has not begun. It ignores the query's limit.
     pub(crate) fn new(reader: Reader, block_lock: Arc<RwLock<()>>, query: EventQuery) -> Scan {
         Scan {
             reader,

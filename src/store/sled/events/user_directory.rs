@@ -1,5 +1,5 @@
-//! Users as events name them: by number. The accounts are handed in through this trait, so that
-//! neither room imports the other.
+//! Users as events name them: by number. The store implements this trait with the accounts, so that
+//! neither `accounts` nor `events` imports the other.
 
 use sled::Tree;
 

@@ -1,5 +1,5 @@
-//! What a report adds to the counters, made ready where its request runs, so that the one writer
-//! has little left to do.
+//! Counts the events of a report by name in the task of its request, so that the writer thread has
+//! little left to do.
 
 /// How often a report used a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,5 @@
-//! Reading what was counted: rows of counters and one sketch an hour; of the events only those
-//! whose blocks are not merged yet, for no sketch knows their users.
+//! Answers queries for counts from rows of counters and one sketch an hour. It reads events only
+//! from blocks that are not merged yet, because no sketch includes their users.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ use crate::store::sled::events::counts::counters::{CountKey, CountRow, ROW_NAMES
 use crate::store::sled::events::counts::sketches::{self, ALL_NAMES};
 use crate::store::sled::events::reader::Reader;
 
-/// What was counted in some hours, of one name or of all.
+/// The counts of some hours, of one name or of all.
 pub(crate) fn read(reader: &Reader, hours: Range<u32>, name: Option<u32>) -> Result<EventCounts> {
     if hours.is_empty() {
         return Ok(EventCounts::default());
@@ -69,8 +69,8 @@ pub(crate) fn read(reader: &Reader, hours: Range<u32>, name: Option<u32>) -> Res
     })
 }
 
-/// The rows of this number, by leaps from hour to hour: with many names there are many rows between
-/// them.
+/// The rows with this number. It seeks from hour to hour: with many names there are many rows
+/// between them.
 fn rows_of(tree: &Tree, hours: Range<u32>, row: u32) -> Result<Vec<(CountKey, CountRow)>> {
     let end = hour_begins(hours.end);
     let mut next = CountKey {
@@ -92,11 +92,11 @@ fn rows_of(tree: &Tree, hours: Range<u32>, row: u32) -> Result<Vec<(CountKey, Co
     Ok(rows)
 }
 
-/// The numbers of names in the order in which they turned up.
+/// The numbers of names in the order in which they first occur.
 #[derive(Default)]
 struct Places {
     numbers: Vec<u32>,
-    /// By number, one more than its place.
+    /// For each number, its place + 1; 0: the number has not occurred.
     places: Vec<u32>,
 }
 

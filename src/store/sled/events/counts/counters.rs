@@ -1,8 +1,8 @@
-//! Exact counts, hour by hour and name by name, written in the batch that stores the events they
-//! count: after any crash they agree.
+//! Counts events exactly, by hour and name. The counts are written in the batch that stores the
+//! events, so both agree after any crash.
 //!
-//! Names are numbered as they appear, and the counts of 64 names in an hour share a record, so that
-//! a busy group of reports writes one or two records and not one a name.
+//! Names are numbered in the order in which they appear, and the counts of 64 names in an hour
+//! share a record. So a large group of reports writes one or two records, not one for each name.
 
 use std::collections::HashMap;
 
@@ -18,10 +18,10 @@ use crate::store::{Result, Swept};
 
 /// Names that share a record.
 pub(crate) const ROW_NAMES: u32 = 64;
-/// Rows kept in memory between groups. Those of the hour under way are asked for by every group.
+/// Rows kept in memory between groups. Every group needs those of the current hour.
 const KEPT_ROWS: usize = 256;
-/// Rows of one sweep, each with as many sketches as it has names: it must not hold up the requests
-/// that wait behind it.
+/// Rows of one sweep, each with as many sketches as it has names: a larger step would delay the
+/// requests that wait behind it.
 const SWEEP_ROWS: usize = 4;
 
 /// The counts of the names `64 × row` and on, in one hour; trailing zeros are left out.
@@ -45,7 +45,7 @@ impl CountRow {
         }
     }
 
-    /// True when nothing is left of that name.
+    /// Subtracts from the count of a name. True: its count is 0 now.
     fn take(&mut self, place: usize, count: u64) -> bool {
         let Some(slot) = self.0.get_mut(place) else {
             return true;
@@ -67,7 +67,7 @@ fn slot_of(name: u32) -> usize {
     (name % ROW_NAMES) as usize
 }
 
-/// The rows the writer works on.
+/// The rows that the writer works on.
 #[derive(Default)]
 pub(crate) struct Counters {
     rows: HashMap<(u32, u32), (CountRow, Dirty)>,
@@ -85,7 +85,7 @@ impl Counters {
         rows.into_iter().map(|row| CountKey { hour, row }).collect()
     }
 
-    /// Adds what a report counts. Its rows are loaded.
+    /// Adds the counts of a report. The caller has loaded its rows.
     pub(crate) fn add(&mut self, hour: u32, counts: &[NameCount]) {
         for run in counts.chunk_by(|a, b| row_of(a.name) == row_of(b.name)) {
             let number = run.first().map_or(0, |count| row_of(count.name));
@@ -113,7 +113,8 @@ impl Counters {
     }
 }
 
-/// Loads what these counts will change. Whatever can fail happens here, before anything is changed.
+/// Loads the rows that these counts will change. Everything that can fail happens here, before any
+/// change.
 pub(crate) fn load(
     tx: &mut Transaction<'_>,
     counters: &mut Counters,
@@ -128,11 +129,11 @@ pub(crate) fn load(
     Ok(())
 }
 
-/// Takes counts of an hour back, because their events are removed in the same step: names in order,
-/// each once. A name of which nothing is left loses its sketch, an hour of which nothing is left
-/// loses that of all names; the others still know the users of events that are gone.
+/// Subtracts counts of an hour whose events are removed in the same step: names in order, each
+/// once. A name without events in the hour loses its sketch; an hour without events loses the
+/// sketch of all names. The other sketches still include users whose events are removed.
 ///
-/// The last thing in a step that can fail: rows in memory are not rolled back.
+/// Rows in memory are not rolled back if the step fails after this.
 pub(crate) fn subtract(
     tx: &mut Transaction<'_>,
     counters: &mut Counters,
@@ -162,7 +163,7 @@ pub(crate) fn subtract(
     Ok(())
 }
 
-/// Removes some of what was counted before an hour, oldest first, a row and its sketches together.
+/// Removes some of the rows of hours before `before`, oldest first, each with its sketches.
 pub(crate) fn sweep(
     tx: &mut Transaction<'_>,
     counters: &mut Counters,
@@ -220,7 +221,7 @@ mod tests {
             Counted { tree, counters }
         }
 
-        /// A group of one step.
+        /// Commits a group of one step.
         fn group<T>(
             &mut self,
             step: impl FnOnce(&mut Transaction<'_>, &mut Counters) -> Result<T>,
@@ -232,7 +233,7 @@ mod tests {
             value
         }
 
-        /// As after a restart.
+        /// Drops the rows in memory, as a restart does.
         fn forget(&mut self) {
             self.counters = Counters::default();
         }
@@ -295,7 +296,7 @@ mod tests {
             assert_eq!(counted.counts(7), [(3, 1)]);
             assert_eq!((counted.users(3, 7), counted.users(70, 7)), (Some(2), None));
             assert_eq!(counted.users(ALL_NAMES, 7), Some(2));
-            // What comes later starts from nothing.
+            // Later events start a new sketch.
             counted.add(7, &[70], 5);
             assert_eq!(counted.users(70, 7), Some(1));
             if restart {
@@ -357,7 +358,7 @@ mod tests {
             }
             assert_eq!(counted.counts(hour).is_empty(), there.is_none());
         }
-        // What was swept is not remembered either.
+        // Swept counts are dropped from memory too.
         counted.add(7, &[3], 1);
         assert_eq!(counted.counts(7), [(3, 1)]);
     }

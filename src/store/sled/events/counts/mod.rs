@@ -1,5 +1,5 @@
-//! What is counted of events: exact counters by hour and name, the numbers of names, and sketches
-//! of how many users there were.
+//! Counts events: exact counters by hour and name, the numbers of names, and sketches that estimate
+//! how many users there were.
 
 pub(crate) mod count_by_name;
 pub(crate) mod count_query;

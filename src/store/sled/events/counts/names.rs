@@ -1,6 +1,6 @@
-//! The numbers of event names. A name keeps its number for ever. There is room for so many names;
-//! further ones are stored with their events but counted under one name, so that nobody can fill
-//! the memory with names.
+//! Gives numbers to event names. A name keeps its number for ever. The number of names is limited;
+//! further ones are stored with their events but counted under one name, so that clients cannot
+//! fill the memory with names.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,16 +16,16 @@ use crate::store::sled::events::format::columns::OTHER;
 use crate::sync::recover;
 
 key! {
-    /// The name of events that a number stands for.
+    /// The number of an event name, with the name as the record.
     NameKey { id: u32 } EventName => String
 }
 
 /// The names and their numbers.
 pub(crate) struct Names {
     table: RwLock<NameTable>,
-    /// Names that get a number of their own.
+    /// The largest number of names that get a number of their own.
     most: usize,
-    /// Set when the log was told that there are more.
+    /// Set when the log has a warning that there are more.
     is_told: AtomicBool,
 }
 
@@ -66,7 +66,7 @@ impl Names {
         table.numbers.insert(name, id);
     }
 
-    /// The numbers of the names of these events, or the names that are to be given one first.
+    /// The numbers of the names of these events, or the names that must get a number first.
     pub(crate) fn numbers(&self, events: &[NewEvent<'_>]) -> Result<Vec<u32>, Vec<String>> {
         let table = recover(self.table.read());
         let is_full = table.numbers.len() > self.most;
@@ -92,7 +92,7 @@ impl Names {
         table.numbers.get(name).copied()
     }
 
-    /// The name of a number; that of all further names if there is none.
+    /// The name of a number; [`limits::OTHER_NAMES`] if the number is unknown.
     pub(crate) fn name(&self, id: u32) -> Arc<str> {
         let table = recover(self.table.read());
         match table.names.get(id as usize) {
@@ -118,7 +118,7 @@ pub(crate) fn intern(tx: &mut Transaction<'_>, names: &Names, unknown: Vec<Strin
         let Some(id) = names.next() else {
             if !names.is_told.swap(true, Ordering::Relaxed) {
                 log::warn!(
-                    "there are more than {} names of events: further ones are counted as {} (events.max_names)",
+                    "there are more than {} event names (events.max_names): further names are counted as {}",
                     names.most,
                     limits::OTHER_NAMES
                 );

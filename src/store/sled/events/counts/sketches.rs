@@ -1,7 +1,8 @@
-//! The sketches of users, one for a name and an hour, and one for all names of an hour. A sketch
-//! changes with nearly every event of a quiet hour, so it is not written with each: it is written
-//! when blocks are merged, in the same step, and speaks of the users of merged blocks. Those of
-//! loose ones are seen in the blocks themselves. To see a user twice changes nothing.
+//! Sketches that estimate how many users there were: one for each name and hour, and one for all
+//! names of an hour. In a quiet hour nearly every event changes a sketch, so sketches are not
+//! written with the events. They are written when blocks are merged, in the same step, and cover
+//! the users of merged blocks. Users of loose blocks are read from the blocks themselves. Adding a
+//! user twice changes nothing.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -17,8 +18,8 @@ use crate::store::{Error, Result};
 pub(crate) const ALL_NAMES: u32 = u32::MAX;
 
 key! {
-    /// The users of a name in an hour, as far as merged blocks know them: name by name, so that
-    /// many hours of one lie side by side.
+    /// The users of a name in an hour, from merged blocks only. The name comes first, so that many
+    /// hours of one name are adjacent.
     SketchKey { name: u32, hour: u32 } Sketch => Sketch
 }
 
@@ -36,7 +37,7 @@ impl Record for Sketch {
 pub(crate) struct Sketches(BTreeMap<SketchKey, Sketch>);
 
 impl Sketches {
-    /// Sees whom an event is about.
+    /// Adds the user that an event is about.
     pub(crate) fn see(&mut self, event: &BlockEvent<'_>) {
         let (hour, mark) = (event.at.hour(), Mark::of(event.subject));
         for name in [event.name, ALL_NAMES] {
@@ -47,14 +48,14 @@ impl Sketches {
         }
     }
 
-    /// Sees whom others have seen.
+    /// Adds the users of `others`.
     pub(crate) fn unite(&mut self, others: &Sketches) {
         for (key, sketch) in &others.0 {
             self.0.entry(key.clone()).or_default().unite(sketch);
         }
     }
 
-    /// These united with those that are stored, as far as that changes them.
+    /// Unites these sketches with the stored ones. Returns those that differ from the stored ones.
     pub(crate) fn changed(self, stored: &impl Read) -> Result<Vec<(SketchKey, Sketch)>> {
         let mut changed = Vec::new();
         for (key, mut sketch) in self.0 {
@@ -68,8 +69,8 @@ impl Sketches {
     }
 }
 
-/// The sketches of a name in these hours. A damaged one is as good as none: it is an estimate, and
-/// no reason to refuse answers.
+/// The sketches of a name in these hours. A damaged sketch counts as none: it is only an estimate,
+/// so queries must not fail because of it.
 pub(crate) fn range(
     from: &impl Read,
     name: u32,
@@ -87,7 +88,7 @@ pub(crate) fn range(
 fn readable(read: Result<Option<Sketch>>) -> Result<Option<Sketch>> {
     match read {
         Err(Error::Corrupt(what)) => {
-            log::error!("users of some hour are counted too low, a sketch is damaged: {what}");
+            log::error!("a sketch is damaged, the users of its hour are counted too low: {what}");
             Ok(None)
         }
         read => read,

@@ -1,5 +1,5 @@
-//! Blocks of events as they lie in the database. One value an event would cost a hundred bytes and
-//! a page of its own; in a block an event costs what it says.
+//! Encodes blocks of events for the database. One value for each event would cost a hundred bytes
+//! and a page of its own; in a block, an event costs only its content.
 //!
 //! ```text
 //! block := 1 · events · length of body · body (`columns`), as an LZ4 block
@@ -7,10 +7,10 @@
 //!              frame
 //! ```
 //!
-//! A report is compressed in the first way while its client waits; the blocks of the past are
-//! merged in the second way, which takes half the space and three times the time. A block is stored
-//! in parts of at most 2 KB: sled puts large pages into files of their own, which it never forces
-//! to the disk.
+//! A report is compressed in the first form while its client waits; blocks of the past are merged
+//! into the second form, which takes half the space and three times the time. A block is stored in
+//! parts of at most 2 KB: sled puts large pages into files of their own, which it never forces to
+//! the disk.
 
 use std::cell::RefCell;
 
@@ -32,16 +32,16 @@ use crate::store::sled::events::format::varint::{put, take, take_len};
 
 const RAW: u8 = 1;
 const TEMPLATED: u8 = 2;
-/// A body is closed at this size: it compresses to two parts or three.
+/// A body is closed at this size in bytes: compressed, it takes two or three parts.
 pub(crate) const BODY_BYTES: usize = 16 * 1024;
-/// What a body may claim to be when it is read: one event of the largest kind over a full body,
-/// with room to spare.
+/// The largest body in bytes that is accepted when a block is read: one event of the largest kind
+/// beyond a full body, with room to spare.
 const BODY_LIMIT: usize = 4 << 20;
-/// How hard the blocks of the past are pressed: 6 would save another twentieth and take four times
-/// as long.
+/// The compression level of merged blocks: 6 would save another twentieth and take four times as
+/// long.
 const ZSTD_LEVEL: i32 = 3;
 
-/// A block of these columns, pressed as well as can be done while somebody waits.
+/// Encodes a block of these columns with LZ4, which is fast enough while a client waits.
 pub(crate) fn seal(columns: &Columns, base: Position) -> Vec<u8> {
     let body = columns.body(base);
     let mut block = vec![RAW];
@@ -51,7 +51,8 @@ pub(crate) fn seal(columns: &Columns, base: Position) -> Vec<u8> {
     block
 }
 
-/// A block of these columns, pressed as well as is worth while.
+/// Encodes a merged block of these columns with folded details and Zstandard; as [`seal`] does if
+/// that fails.
 pub(crate) fn seal_merged(columns: &Columns, base: Position) -> Vec<u8> {
     let encoded = templates::encode(columns.texts()).and_then(|details| {
         let body = columns.body_with(base, &[], &details);
@@ -65,10 +66,10 @@ pub(crate) fn seal_merged(columns: &Columns, base: Position) -> Vec<u8> {
 }
 
 thread_local! {
-    /// Each thread keeps its own: to allocate and clear some twenty KiB for every block costs as
+    /// Each thread keeps its own: allocating and clearing some twenty KiB for every block costs as
     /// much as many events.
     static COMPRESSOR: RefCell<Compressor> = RefCell::default();
-    /// The same on the way back.
+    /// The same for decompression.
     static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
@@ -101,7 +102,7 @@ fn decompress_zstd(frame: &[u8], bytes: usize) -> Option<Vec<u8>> {
     })
 }
 
-/// How many events a block holds by its own account, from its first bytes.
+/// The number of events that a block's header states. The first bytes of the block are enough.
 pub(crate) fn events_in(block: &[u8]) -> u64 {
     let mut rest = block.get(1..).unwrap_or_default();
     take(&mut rest).unwrap_or_default()
@@ -123,12 +124,12 @@ impl Block {
         }
     }
 
-    /// Where its last event stands.
+    /// The position of its last event.
     pub(crate) fn last(&self) -> Option<Position> {
         self.body.last(self.key.position())
     }
 
-    /// Its events and where they stand, in order.
+    /// Its events with their positions, in order.
     pub(crate) fn events<'a>(
         &'a self,
         buffer: &'a mut DetailsBuffer,
@@ -136,7 +137,8 @@ impl Block {
         self.events_where(buffer, |_, _| true)
     }
 
-    /// The same, of those that are wanted; that is asked before their details are there.
+    /// The same for the events that `wants` selects. `wants` is called before the details are
+    /// decoded.
     pub(crate) fn events_where<'a>(
         &'a self,
         buffer: &'a mut DetailsBuffer,

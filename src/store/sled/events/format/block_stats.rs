@@ -1,5 +1,4 @@
-//! What a merged block says about itself, so that a question which it cannot answer need not open
-//! it.
+//! Statistics of a merged block, so that a query need not open a block without matching events.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,11 +7,11 @@ use crate::store::sled::engine::keys::key;
 use crate::store::sled::engine::record::postcard_records;
 use crate::store::sled::events::format::columns::BlockEvent;
 
-/// Bits of a set at the most: two KiB, for the users of one block.
+/// The largest number of bits in a set: two KiB, for the users of one block.
 const SET_BITS: u32 = 16_384;
 
-/// A set of numbers that may take others for its own, but never misses one: a bit for each
-/// 2^`shift` of them, from `lowest` on.
+/// A set of numbers that may report numbers that it does not hold, but never misses one that it
+/// holds: a bit for each 2^`shift` numbers, from `lowest` on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct NumberSet {
     lowest: u32,
@@ -60,14 +59,14 @@ impl NumberSet {
 /// What a merged block holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum BlockStats {
-    /// Events.
+    /// A block that was read when it was merged.
     Events {
-        /// What the block takes in the database, in bytes.
+        /// Bytes that the block takes in the database.
         bytes: u32,
-        /// The first moment of an event, and the last.
+        /// The earliest and the latest moment of its events.
         earliest: Timestamp,
         latest: Timestamp,
-        /// Where its last event stands.
+        /// The position of its last event.
         last: Position,
         /// The numbers of the names, and of the users that the events are about.
         names: NumberSet,
@@ -80,8 +79,8 @@ pub(crate) enum BlockStats {
 postcard_records!(BlockStats);
 
 key! {
-    /// A block, by where its first event stood when it was stored. Under it lies what the block
-    /// holds, once it is merged.
+    /// A block, by the position of its first event when it was stored. The record under it holds
+    /// the statistics of the block, once it is merged.
     BlockKey { at: Timestamp, sequence: u64, index: u32 } Block => BlockStats
 }
 
@@ -103,7 +102,7 @@ impl BlockKey {
         }
     }
 
-    /// The block of a position, as it was when the position was given.
+    /// The block that held this position when the position was given.
     pub(crate) fn of(position: Position) -> BlockKey {
         BlockKey {
             at: position.at,
@@ -112,7 +111,7 @@ impl BlockKey {
         }
     }
 
-    /// Where reading goes on that has skipped this block.
+    /// The cursor from which reading resumes after this block.
     pub(crate) fn edge(&self, order: Order) -> Position {
         let place = match order {
             Order::Ascending => u32::MAX,
@@ -126,7 +125,7 @@ impl BlockKey {
 }
 
 impl BlockStats {
-    /// The contents of a block with these events, which takes so many bytes. None without events.
+    /// The statistics of a block with these events, which takes so many bytes. None without events.
     pub(crate) fn of(events: &[(Position, BlockEvent<'_>)], bytes: usize) -> Option<BlockStats> {
         let moments = events.iter().map(|(_, event)| event.at);
         Some(BlockStats::Events {

@@ -1,17 +1,17 @@
-//! Events side by side, column by column: what is alike stands together, and compresses. Every body
-//! of a block is one set of columns, be it that of a single event or of an hour.
+//! Encodes events column by column: similar values are adjacent, so they compress well. Every body
+//! of a block is one set of columns, for a single event as well as for an hour of events.
 //!
 //! ```text
 //! body := runs · events · length of each column · columns                 (varints)
 //! columns := heads · names · subjects · lengths · literals · details
-//! head := events × 2 + whether an origin follows · [origin] · moment · reporter
+//! head := events × 2 + (1 if an origin follows) · [origin] · moment · reporter
 //! origin := moment, group, block and place of the first event, the moment and the group as
-//!           what they are after the block's own
+//!           differences from the block's own
 //! ```
 //!
-//! A *run* is events of one report. Its moment is said as what it is after that of the run before,
-//! in milliseconds. Its origin is where its first event stood when it was stored; without one it
-//! stands right behind the run before.
+//! A *run* is events of one report. Its moment is the difference from the moment of the run before
+//! (from 1970 for the first run), in milliseconds. Its origin is the position of its first event
+//! when it was stored; a run without an origin directly follows the run before.
 
 use std::iter;
 use std::ops::Range;
@@ -21,8 +21,7 @@ use crate::store::sled::events::format::varint::{
     put, put_bytes, take, take_bytes, take_len, take_u32, unzigzag, zigzag,
 };
 
-/// The number of the name under which all names beyond the bound are counted. Events of it carry
-/// their own name.
+/// The number that stands for all names beyond the limit. Events with it carry their own name.
 pub(crate) const OTHER: u32 = 0;
 
 /// Who reported an event, in the store's own terms.
@@ -54,7 +53,7 @@ struct Head {
     reporter: Reporter,
 }
 
-/// Columns in the making.
+/// Columns that are being built.
 #[derive(Debug, Default)]
 pub(crate) struct Columns {
     heads: Vec<Head>,
@@ -67,7 +66,7 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    /// Empty ones, with room for so many events and bytes of details.
+    /// Empty columns, with room for so many events and bytes of details.
     pub(crate) fn with_room(events: usize, details_bytes: usize) -> Columns {
         let column = || Vec::with_capacity(2 * events);
         Columns {
@@ -113,8 +112,8 @@ impl Columns {
             .extend_from_slice(details.unwrap_or_default().as_bytes());
     }
 
-    /// Adds an event that stands at `position` in another block, to the run under way if it goes on
-    /// there.
+    /// Adds an event that stands at `position` in another block. It joins the current run if it
+    /// directly follows that run there; otherwise it begins a run.
     pub(crate) fn keep(&mut self, position: Position, event: &BlockEvent<'_>) {
         let goes_on = self.heads.last().is_some_and(|head| {
             let next = head.origin.map(|origin| Position {
@@ -132,7 +131,7 @@ impl Columns {
         self.push(event.name, literal, event.subject, event.details);
     }
 
-    /// Puts the runs of `other` behind these.
+    /// Appends the runs of `other`.
     pub(crate) fn append(&mut self, other: &Columns) {
         self.heads.extend_from_slice(&other.heads);
         self.events += other.events;
@@ -148,7 +147,7 @@ impl Columns {
         self.events
     }
 
-    /// How long the body is, all but exactly.
+    /// The length of the body in bytes, without the heads and the lengths of the columns.
     pub(crate) fn len(&self) -> usize {
         let columns = self.names.len() + self.subjects.len() + self.lengths.len();
         columns + self.literals.len() + self.details.len()
@@ -217,7 +216,7 @@ fn millis_between(from: Timestamp, to: Timestamp) -> i64 {
     to.millis().wrapping_sub(from.millis())
 }
 
-/// Details that stand behind each other, apart from their lengths.
+/// Splits joined details by their lengths.
 fn texts<'a>(
     mut lengths: &'a [u8],
     mut details: &'a [u8],
@@ -241,19 +240,18 @@ pub(crate) struct Body {
     columns: [Range<usize>; 6],
 }
 
-/// Room for the details of a body that has them in another form.
+/// A buffer for the decoded details of a body that stores them in another form.
 #[derive(Default)]
 pub(crate) struct DetailsBuffer {
     pub(crate) lengths: Vec<u8>,
     pub(crate) details: Vec<u8>,
 }
 
-/// How to bring details into `DetailsBuffer`: those of the events that are wanted, and of no
-/// others.
+/// Decodes details into a `DetailsBuffer`, only those of the selected events.
 pub(crate) type DecodeDetails = fn(&[u8], &[bool], &mut DetailsBuffer) -> Option<()>;
 
 impl Body {
-    /// Reads where the columns of a body are.
+    /// Finds the columns of a body.
     pub(crate) fn read(bytes: Vec<u8>) -> Option<Body> {
         let mut rest = bytes.as_slice();
         let most = bytes.len();
@@ -282,9 +280,9 @@ impl Body {
         self.bytes.len()
     }
 
-    /// The events that are wanted and where they stand, in the order of their positions. `base` is
-    /// where the block's first one stood. Whether an event is wanted is asked before its details
-    /// are there.
+    /// The events that `wants` selects, with their positions, in the order of their positions.
+    /// `base` is the position of the block's first event when it was stored. `wants` is called
+    /// before the details are decoded.
     pub(crate) fn events<'a>(
         &'a self,
         base: Position,
@@ -323,7 +321,7 @@ impl Body {
         Some(events)
     }
 
-    /// Where the last event stands.
+    /// The position of the last event.
     pub(crate) fn last(&self, base: Position) -> Option<Position> {
         let [mut heads, ..] = self.columns();
         let (mut next, mut moment) = (base, Timestamp::from_millis(0));
@@ -336,7 +334,7 @@ impl Body {
         Some(next)
     }
 
-    /// Shows every event, without its details.
+    /// Passes every event to `see`, without its details.
     fn rows<'a>(
         &'a self,
         base: Position,

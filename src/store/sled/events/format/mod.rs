@@ -1,5 +1,5 @@
-//! How events are coded: columns of a block, details as templates, numbers as varints; what a
-//! merged block says about itself; and the parts in which a block lies in the tree.
+//! Encodes events: columns of a block, details as templates, numbers as varints, the statistics of
+//! a merged block, and the parts in which the tree stores a block.
 
 pub(crate) mod block;
 pub(crate) mod block_stats;

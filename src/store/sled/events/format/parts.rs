@@ -1,5 +1,5 @@
-//! How a block lies in the tree: in parts of at most 2 KB, each a record of its own. sled puts
-//! large pages into files of their own, which it never forces to the disk.
+//! Splits a block into parts of at most 2 KB, each a record of its own in the tree: sled puts large
+//! pages into files of their own, which it never forces to the disk.
 
 use crate::model::Timestamp;
 use crate::store::Result;
@@ -8,12 +8,12 @@ use crate::store::sled::engine::record::{self, Record};
 use crate::store::sled::engine::transaction::RawEntry;
 use crate::store::sled::events::format::block_stats::BlockKey;
 
-/// The size of a part. 17 of them share a page of sled's, which is written and kept in memory as a
-/// whole.
+/// The size of a part in bytes. A page of sled holds 17 parts; sled writes it and keeps it in
+/// memory as a whole.
 const PART_BYTES: usize = 2_000;
 
 key! {
-    /// A part of a block of events: in the order of time, then of arrival.
+    /// A part of a block of events, ordered by time, then by arrival.
     BlockPartKey { at: Timestamp, sequence: u64, index: u32, part: u16 } BlockPart => Part
 }
 
@@ -51,13 +51,13 @@ impl BlockKey {
         }
     }
 
-    /// The first key behind all parts of the block.
+    /// The first key after all parts of the block.
     pub(crate) fn behind(&self) -> Vec<u8> {
         keys::after(&self.part(u16::MAX).bytes())
     }
 }
 
-/// The entries of a block.
+/// The entries of a block, one for each part.
 pub(crate) fn entries(key: &BlockKey, block: &[u8]) -> Result<Vec<RawEntry>> {
     let parts = (0..).zip(block.chunks(PART_BYTES)).map(|(part, bytes)| {
         let key = key.part(part).bytes();
@@ -67,7 +67,7 @@ pub(crate) fn entries(key: &BlockKey, block: &[u8]) -> Result<Vec<RawEntry>> {
     parts.collect()
 }
 
-/// What a block takes in the database, with the keys and heads of its parts.
+/// Bytes that a block takes in the database, with the keys and record headers of its parts.
 pub(crate) fn stored_bytes(block: &[u8]) -> usize {
     const PART_OVERHEAD: usize = 28;
     block.len() + block.len().div_ceil(PART_BYTES) * PART_OVERHEAD

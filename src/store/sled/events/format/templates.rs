@@ -1,32 +1,32 @@
-//! Details of events of one kind differ in their values only: what stays the same is said once, as
-//! a *shape*, and the values of one place in it stand together, one column a place. That is what
-//! keeps years of events on a small disk.
+//! Folds the details of events, so that years of events fit on a small disk. Details of one kind of
+//! event differ only in their values: the common text is stored once, as a *template*, and the
+//! values of each placeholder in it are stored together, in one column.
 //!
 //! ```text
-//! folded := shapes · { shape, as text with holes } · which shape each event has
-//!           · { values of one hole of one shape, each ended by 0 }
+//! folded := number of templates · { template, as text with placeholders }
+//!           · for each event, the number of its template + 1, or 0 without details
+//!           · { values of one placeholder of one template, each ended by 0 }
 //! ```
 //!
-//! A hole is a byte that JSON cannot hold in the raw: 0 for a string without its quotes, 1 for
-//! anything else that is no list and no object. What is put together again is, byte for byte, what
-//! was taken apart.
+//! A placeholder is a byte that JSON cannot hold unescaped: 0 for a string without its quotes, 1
+//! for any other value that is no list and no object. Decoding restores every text byte for byte.
 
 use std::collections::HashMap;
 
 use crate::store::sled::events::format::columns::DetailsBuffer;
 use crate::store::sled::events::format::varint::{put, put_bytes, take_bytes, take_len};
 
-/// Where a string was.
+/// The placeholder of a string.
 const TEXT: u8 = 0;
-/// Where a number, a truth value or a null was.
+/// The placeholder of a number, a truth value or a null.
 const WORD: u8 = 1;
-/// Behind each value of a column.
+/// Ends each value of a column.
 const END: u8 = 0;
-/// Shapes of one block. Details of further ones are one value of the last shape, which is a hole
-/// only.
+/// The largest number of templates in one block. Details that need a further one are stored whole,
+/// as one value of the template that is only a placeholder.
 const TEMPLATES: usize = 512;
 
-/// The shape of a text, and the values that fill it.
+/// The template of a text, and the values that fill it.
 #[derive(Default)]
 struct Split<'a> {
     template: Vec<u8>,
@@ -34,8 +34,8 @@ struct Split<'a> {
 }
 
 impl<'a> Split<'a> {
-    /// Takes a JSON text apart. None if it is none: a string without an end, a raw control
-    /// character.
+    /// Splits a JSON text into template and values. None if the text is not JSON: a string has no
+    /// end, or a raw 0 or 1 would be read as a placeholder or an end.
     fn cut(&mut self, text: &'a [u8]) -> Option<()> {
         self.template.clear();
         self.values.clear();
@@ -77,7 +77,7 @@ impl<'a> Split<'a> {
         self.values.iter().all(is_whole).then_some(())
     }
 
-    /// Takes the text as one value.
+    /// Takes the whole text as one value. None: it holds a zero byte.
     fn whole(&mut self, text: &'a [u8]) -> Option<()> {
         self.template = vec![WORD];
         self.values = vec![text];
@@ -85,7 +85,7 @@ impl<'a> Split<'a> {
     }
 }
 
-/// How long a string is, up to the quote that ends it.
+/// The length of a string, up to the quote that ends it.
 fn string_len(text: &[u8]) -> Option<usize> {
     let mut escaped = false;
     text.iter().position(|&byte| {
@@ -95,7 +95,7 @@ fn string_len(text: &[u8]) -> Option<usize> {
     })
 }
 
-/// Folds texts. None: one of them holds a zero byte, which no JSON text does.
+/// Folds texts. None: one of them holds a zero byte, which JSON text never holds.
 pub(crate) fn encode<'a>(texts: impl Iterator<Item = Option<&'a [u8]>>) -> Option<Vec<u8>> {
     let mut numbers: HashMap<Vec<u8>, usize> = HashMap::new();
     let mut columns: Vec<Vec<Vec<u8>>> = Vec::new();
@@ -137,8 +137,8 @@ pub(crate) fn encode<'a>(texts: impl Iterator<Item = Option<&'a [u8]>>) -> Optio
     Some(encoded)
 }
 
-/// What was folded, of the events that are wanted: the length of each text + 1, 0 for none, as
-/// varints, and the texts behind each other.
+/// Decodes the texts of the events that `filter` selects. It appends to `buffer` the length of each
+/// text + 1, 0 for none, as varints, and the texts one after the other. None: `encoded` is damaged.
 pub(crate) fn decode(
     mut encoded: &[u8],
     filter: &[bool],
@@ -187,7 +187,7 @@ fn value<'a>(column: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(value)
 }
 
-/// Appends a shape with the next value of each column in its holes.
+/// Appends a template with the next value of each column in its placeholders.
 fn fill(template: &[u8], columns: &mut [&[u8]], to: &mut Vec<u8>) -> Option<()> {
     let mut columns = columns.iter_mut();
     for piece in template.split_inclusive(|byte| *byte <= WORD) {
@@ -242,7 +242,7 @@ mod tests {
             Some(r#"{"a":2,"b":"","c":[false,null,0,"\u0000"],"d":{"e" : "ü"}}"#),
             Some("{ \t\"a\"\n:1}"),
         ]);
-        // Nothing of this is JSON, and nothing of it is lost.
+        // None of these is JSON, and each is kept unchanged.
         for odd in [
             "",
             "\"",
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_wanted_is_put_together() {
+    fn only_wanted_texts_are_decoded() {
         let texts = [r#"{"a":1}"#, r#"{"b":"x"}"#, r#"{"a":2}"#];
         let encoded = encode(texts.iter().map(|text| Some(text.as_bytes()))).unwrap();
         let mut buffer = DetailsBuffer::default();

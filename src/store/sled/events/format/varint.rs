@@ -1,4 +1,4 @@
-//! Numbers of any size in as few bytes as they need.
+//! Encodes integers of any size in as few bytes as they need.
 
 /// Appends a number in groups of seven bits, the lowest first (LEB128).
 pub(crate) fn put(to: &mut Vec<u8>, mut number: u64) {
@@ -12,7 +12,7 @@ pub(crate) fn put(to: &mut Vec<u8>, mut number: u64) {
     }
 }
 
-/// Takes such a number off the front.
+/// Takes such a number off the front. None: it does not end within ten bytes.
 pub(crate) fn take(from: &mut &[u8]) -> Option<u64> {
     let mut number = 0;
     for shift in (0..64).step_by(7) {
@@ -26,23 +26,23 @@ pub(crate) fn take(from: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// Takes such a number, if it fits.
+/// Takes such a number, if it fits 32 bits.
 pub(crate) fn take_u32(from: &mut &[u8]) -> Option<u32> {
     take(from).and_then(|number| u32::try_from(number).ok())
 }
 
-/// Takes such a number, as a length of something that is in memory.
+/// Takes such a number, as a length in memory.
 pub(crate) fn take_len(from: &mut &[u8]) -> Option<usize> {
     take(from).and_then(|number| usize::try_from(number).ok())
 }
 
-/// Appends bytes behind their length.
+/// Appends the length of some bytes, then the bytes.
 pub(crate) fn put_bytes(to: &mut Vec<u8>, bytes: &[u8]) {
     put(to, bytes.len() as u64);
     to.extend_from_slice(bytes);
 }
 
-/// Takes bytes behind their length.
+/// Takes a length, then so many bytes.
 pub(crate) fn take_bytes<'a>(from: &mut &'a [u8]) -> Option<&'a [u8]> {
     let length = take_len(from)?;
     let (bytes, rest) = from.split_at_checked(length)?;
@@ -50,12 +50,12 @@ pub(crate) fn take_bytes<'a>(from: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(bytes)
 }
 
-/// Small numbers of either sign as small numbers.
+/// Maps numbers of either sign that are close to zero to small numbers.
 pub(crate) fn zigzag(number: i64) -> u64 {
     ((number << 1) ^ (number >> 63)).cast_unsigned()
 }
 
-/// What `zigzag` was called on.
+/// The inverse of `zigzag`.
 pub(crate) fn unzigzag(number: u64) -> i64 {
     (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
 }

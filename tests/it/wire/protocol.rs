@@ -1,4 +1,5 @@
-//! Requests that hyper lets through and that are ours to refuse, and headers that are no text.
+//! Tests of requests that hyper accepts but the server must refuse, and of headers that are not
+//! text.
 
 use crate::harness::{Received, Server};
 
@@ -6,8 +7,8 @@ use super::line::{HEALTH, Line, bearer, post};
 
 const EVENTS: &str = "/api/events/simple_clientapp";
 
-/// Says this on a connection of its own, hears one answer with one of these statuses, and sees the
-/// connection end: a second request behind the first is not answered.
+/// Sends the request and a second one on a new connection. Asserts one answer with one of these
+/// statuses, and that the connection then ends without an answer to the second request.
 #[track_caller]
 fn is_refused_and_closed(server: &Server, request: impl AsRef<[u8]>, statuses: &[u16]) {
     let request = [request.as_ref(), HEALTH.as_bytes()].concat();
@@ -23,7 +24,7 @@ fn is_refused_and_closed(server: &Server, request: impl AsRef<[u8]>, statuses: &
     assert!(rest.is_empty(), "{} after {question}", rest.escape_ascii());
 }
 
-/// Says this as the only request of a connection.
+/// Sends the request on a new connection and reads the answer.
 #[track_caller]
 fn ask(server: &Server, request: impl AsRef<[u8]>) -> Received {
     Line::to(server).say(request).hear()
@@ -171,7 +172,7 @@ fn a_target_is_a_path_as_it_stands_and_nothing_else() {
     }
 }
 
-/// Every header that is read anywhere, and one that is not.
+/// Every header that the server reads, and one that it does not.
 const HEADERS: [&str; 15] = [
     "Authorization",
     "Token",
@@ -208,7 +209,7 @@ fn a_header_that_is_not_ascii_is_answered_on_every_route() {
             served.path.replace("{id}", "x"),
         );
         for name in HEADERS {
-            // Whoever shows a good token gets further; a deletion would be the end of it.
+            // A request with a good token gets further. A DELETE would delete the account.
             let is_shown =
                 verb != "DELETE" && !["Authorization", "Token", "X-Token"].contains(&name);
             let shown = if is_shown { &token } else { "X-Token:" };
@@ -218,7 +219,7 @@ fn a_header_that_is_not_ascii_is_answered_on_every_route() {
                 let request = [start.as_bytes(), value, end].concat();
                 let status = ask(&server, &request).status;
                 let question = request.escape_ascii();
-                // What is not built yet says so.
+                // GraphQL is not implemented yet: its route answers 501.
                 let is_unbuilt = served.route.name == "graphql" && status == 501;
                 assert!(
                     (200..500).contains(&status) || is_unbuilt,
@@ -261,7 +262,7 @@ fn a_bad_token_is_refused_before_the_body_is_asked_for() {
     let mut line = Line::to(&server);
     line.say(expects("made up")).hears(401);
     line.is_over();
-    // A good one is told to go on.
+    // With a good token, the client receives 100 Continue.
     let token = server.user("ana@example.org").session().token;
     let mut line = Line::to(&server);
     line.say(expects(&token)).hears(100);
