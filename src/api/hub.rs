@@ -46,7 +46,7 @@ const ROUTES: &[Route] = &[
     },
     Route {
         name: "hub_renew",
-        method: Method::Get,
+        method: Method::UnsafeGet,
         path: "/renew",
         body: RequestBody::Nothing,
         responses: &[

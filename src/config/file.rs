@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::complaint::{Complaint, Complaints, position};
 use super::reader::{Reader, Value};
 use super::setting::Preset;
-use super::settings::{ALTERNATIVES, NOT_SHORTER, SETTINGS, TOGETHER};
+use super::settings::{ALTERNATIVES, NOT_SHORTER, TOGETHER, settings};
 use super::{
     Accounts, Admin, Apis, Config, Events, Hub, Limits, Log, LogFormat, Mail, Reset, Server,
     Storage, Tokens,
@@ -104,7 +104,7 @@ fn read(
     let mut reader = Reader::new(text, base_dir, credentials);
     let mut config = blank();
     find_unknown(&mut reader, document, "");
-    for setting in SETTINGS {
+    for setting in settings() {
         match (find(document, setting.key), setting.preset) {
             (Some(value), _) => reader.read(setting.key, &setting.kind, value, &mut config),
             (None, Preset::Example(_)) => {}
@@ -156,15 +156,15 @@ fn find<'t, 'i>(table: &'t DeTable<'i>, key: &str) -> Option<&'t Value<'i>> {
     }
 }
 
-/// Complains about every key and section below `prefix` that does not exist in `SETTINGS`.
+/// Complains about every key and section below `prefix` that is no setting's.
 fn find_unknown(reader: &mut Reader<'_>, table: &DeTable<'_>, prefix: &str) {
     for (name, value) in table {
         let key = format!("{prefix}{}", name.get_ref());
-        if SETTINGS.iter().any(|it| it.key == key) {
+        if settings().any(|it| it.key == key) {
             continue;
         }
         let below = format!("{key}.");
-        let is_section = SETTINGS.iter().any(|it| it.key.starts_with(&below));
+        let is_section = settings().any(|it| it.key.starts_with(&below));
         match (is_section, value.get_ref()) {
             (true, DeValue::Table(inner)) => find_unknown(reader, inner, &below),
             (true, _) => {
@@ -172,11 +172,11 @@ fn find_unknown(reader: &mut Reader<'_>, table: &DeTable<'_>, prefix: &str) {
                 reader.complain(&name.span(), sentence);
             }
             (false, DeValue::Table(_)) => {
-                let sections = SETTINGS.iter().map(super::Setting::section);
+                let sections = settings().map(super::Setting::section);
                 reader.unknown(&name.span(), "section", &key, sections);
             }
             (false, _) => {
-                reader.unknown(&name.span(), "key", &key, SETTINGS.iter().map(|it| it.key));
+                reader.unknown(&name.span(), "key", &key, settings().map(|it| it.key));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The configuration: one TOML file, read once and checked as a whole. `SETTINGS` (in `settings`)
+//! The configuration: one TOML file, read once and checked as a whole. The table in `settings`
 //! names every key with its kind, default and meaning; the parser, the example file and the table
 //! in `docs/configuration.md` use it. Nothing outside this module sees TOML.
 //!
@@ -28,7 +28,7 @@ pub use complaint::{Complaint, Complaints};
 pub use file::{Loaded, default_path, load, parse};
 pub use render::{example_file, markdown_table};
 pub use setting::{Preset, Setting};
-pub use settings::SETTINGS;
+pub use settings::settings;
 
 /// All settings, checked.
 #[derive(Debug, Clone)]
@@ -166,6 +166,10 @@ pub struct Tokens {
     pub refresh_window: Duration,
     /// The most live tokens of a user; one more ends the one least recently used.
     pub per_user: usize,
+    /// How many live tokens the administrator may have.
+    pub admin_tokens: usize,
+    /// How many live tokens the hub may have.
+    pub hub_tokens: usize,
 }
 
 /// `[accounts]`
@@ -224,6 +228,8 @@ pub struct Events {
     pub max_bytes: u64,
     /// How many names of events have counters of their own; further names share one.
     pub max_names: usize,
+    /// How many of them one reporter may bring.
+    pub names_per_reporter: usize,
     /// How often a live stream of events sends a heartbeat and checks that its token is still live.
     pub heartbeat: Duration,
 }

@@ -1,7 +1,7 @@
 //! Renders the table of settings as the example file and as the table in `docs/configuration.md`.
 
 use super::setting::Preset;
-use super::settings::SETTINGS;
+use super::settings::settings;
 
 /// Comments are wrapped at this column, so that the file can be read in a terminal.
 const COMMENT_COLUMNS: usize = 100;
@@ -25,7 +25,7 @@ pub fn example_file() -> String {
         .map(|line| format!("# {line}").trim_end().to_owned())
         .collect();
     let mut section = "";
-    for setting in SETTINGS {
+    for setting in settings() {
         if setting.section() != section {
             section = setting.section();
             lines.extend([String::new(), format!("[{section}]")]);
@@ -49,7 +49,7 @@ pub fn markdown_table() -> String {
         "| key | default | meaning |".to_owned(),
         "|---|---|---|".to_owned(),
     ];
-    lines.extend(SETTINGS.iter().map(|setting| {
+    lines.extend(settings().map(|setting| {
         let default = match setting.preset {
             Preset::Default(value) => format!("`{value}`"),
             Preset::Example(_) => "none".to_owned(),

@@ -347,7 +347,8 @@ fn target(
     if parts.method == hyper::Method::OPTIONS {
         return Ok(Target::Options(Arc::clone(resource.allow())));
     }
-    let route = Method::of(&parts.method).and_then(|method| resource.route(method));
+    let mut methods = Method::answering(&parts.method).iter();
+    let route = methods.find_map(|method| resource.route(*method));
     let route = route.ok_or_else(|| Error::wrong_method(Arc::clone(resource.allow())))?;
     Ok(Target::Run(route, *params))
 }

@@ -13,6 +13,9 @@ use crate::service::Bearer;
 pub enum Method {
     /// Reads; HEAD also uses this route, without a body in the answer.
     Get,
+    /// A GET that changes something, because its API says so. HEAD must not (RFC 9110, 9.2.1), and
+    /// does not use this route.
+    UnsafeGet,
     /// Creates something, or runs an action.
     Post,
     /// Changes some fields.
@@ -25,31 +28,33 @@ pub enum Method {
 
 impl Method {
     /// All methods, in the order in which `Allow` lists them.
-    pub const ALL: [Method; 5] = [
+    pub const ALL: [Method; 6] = [
         Method::Get,
+        Method::UnsafeGet,
         Method::Post,
         Method::Patch,
         Method::Put,
         Method::Delete,
     ];
 
-    /// The route method for an HTTP method: `Get` also for HEAD; `None` for OPTIONS and for methods
-    /// that are not supported.
-    pub fn of(method: &hyper::Method) -> Option<Method> {
+    /// The methods of routes that answer an HTTP method; none for OPTIONS and for methods that are
+    /// not supported.
+    pub fn answering(method: &hyper::Method) -> &'static [Method] {
         match *method {
-            hyper::Method::GET | hyper::Method::HEAD => Some(Method::Get),
-            hyper::Method::POST => Some(Method::Post),
-            hyper::Method::PATCH => Some(Method::Patch),
-            hyper::Method::PUT => Some(Method::Put),
-            hyper::Method::DELETE => Some(Method::Delete),
-            _ => None,
+            hyper::Method::GET => &[Method::Get, Method::UnsafeGet],
+            hyper::Method::HEAD => &[Method::Get],
+            hyper::Method::POST => &[Method::Post],
+            hyper::Method::PATCH => &[Method::Patch],
+            hyper::Method::PUT => &[Method::Put],
+            hyper::Method::DELETE => &[Method::Delete],
+            _ => &[],
         }
     }
 
     /// The method as written in HTTP.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Method::Get => "GET",
+            Method::Get | Method::UnsafeGet => "GET",
             Method::Post => "POST",
             Method::Patch => "PATCH",
             Method::Put => "PUT",

@@ -8,6 +8,9 @@ use crate::store;
 /// How long to wait before a retry after the store was busy.
 const SOON: Duration = Duration::from_secs(1);
 
+/// How long to wait before a retry after too many keys were remembered: they expire one by one.
+const LATER: Duration = Duration::from_mins(1);
+
 /// Why a verb of the service failed.
 #[derive(Debug)]
 pub enum Error {
@@ -70,6 +73,7 @@ impl From<store::Error> for Error {
     fn from(error: store::Error) -> Error {
         match error {
             store::Error::Busy => Error::Busy { retry_after: SOON },
+            store::Error::TooManyKeys => Error::Busy { retry_after: LATER },
             store::Error::Full | store::Error::Stopped(_) | store::Error::Unusable(_) => {
                 Error::Unavailable(error)
             }

@@ -248,11 +248,13 @@ impl Services {
 
     /// Stores a draft. Error: `BadCredentials` if the holder's epoch has passed meanwhile.
     async fn issue(&self, draft: Issued, now: Timestamp) -> Result<Issued, Error> {
-        let per_user = self.config.tokens.per_user;
-        let issued = self
-            .store
-            .issue_token(draft.as_new(), per_user, now)
-            .await?;
+        let tokens = &self.config.tokens;
+        let most = match draft.token.holder {
+            Principal::User(_) => tokens.per_user,
+            Principal::Admin => tokens.admin_tokens,
+            Principal::Hub => tokens.hub_tokens,
+        };
+        let issued = self.store.issue_token(draft.as_new(), most, now).await?;
         if issued {
             Ok(draft)
         } else {

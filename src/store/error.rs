@@ -7,6 +7,9 @@ use std::fmt;
 pub enum Error {
     /// Too many changes wait already: try again in a moment.
     Busy,
+    /// As many ids of events and idempotency keys are remembered as there is room for: try again
+    /// when some have expired, or without them.
+    TooManyKeys,
     /// The disk is (nearly) full: changes are refused until space is free again; reads still work.
     Full,
     /// The database failed or was closed, and refuses every change; only a restart can help.
@@ -21,6 +24,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Busy => f.write_str("too many changes are waiting for the disk"),
+            Error::TooManyKeys => {
+                f.write_str("too many event ids and idempotency keys are remembered")
+            }
             Error::Full => f.write_str("the disk is full"),
             Error::Stopped(why) => write!(f, "the database has stopped: {why}"),
             Error::Corrupt(what) => write!(f, "a stored record is damaged: {what}"),

@@ -100,9 +100,9 @@ pub trait TokenStore: Send + Sync + 'static {
     async fn epoch_of(&self, holder: Principal) -> Result<u32>;
     /// The tokens of a holder that are live at `now`, in no particular order.
     async fn live_tokens(&self, holder: Principal, now: Timestamp) -> Result<Vec<Token>>;
-    /// Issues a token if its holder is still in the token's epoch. A user has at most `per_user`
-    /// live tokens: the least recently used one ends to make room. False: the epoch has passed.
-    async fn issue_token(&self, new: NewToken, per_user: usize, now: Timestamp) -> Result<bool>;
+    /// Issues a token if its holder is still in the token's epoch. A holder has at most `most` live
+    /// tokens: the least recently used ones are ended. False: the epoch has passed.
+    async fn issue_token(&self, new: NewToken, most: usize, now: Timestamp) -> Result<bool>;
     /// Ends the token `old` and issues `new` for the same holder, if `old` is live and `renewal` is
     /// its renewal code; otherwise none.
     async fn renew_token(

@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use doorward::config::{self, Config, Credential, Preset, SETTINGS, Transport};
+use doorward::config::{self, Config, Credential, Preset, Transport};
 
 const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA\
                     $lVXB6fKyBAwM0p4RxFI9nbzpWzGCVpQ0y+HqXVYuk8E";
@@ -61,7 +61,7 @@ fn the_example_file_says_the_same_as_an_empty_one() {
 
 #[test]
 fn every_example_of_a_setting_without_default_is_toml() {
-    for setting in SETTINGS {
+    for setting in config::settings() {
         let (Preset::Default(value) | Preset::Example(value)) = setting.preset;
         let text = format!("{} = {value}", setting.key);
         let complaints = config::parse(&text, Path::new("/nowhere"));

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Server, almost, days, seconds};
+use crate::harness::{Actor, Request, Server, almost, days, seconds};
 
 #[test]
 fn the_root_says_who_answers() {
@@ -100,4 +100,38 @@ fn other_passwords_end_the_tokens_of_the_old_ones() {
     server.restart_with(r#"hub.passwords = ["the other one"]"#);
     hub.get("/renew").gives(401);
     assert!(admin.is_let_in());
+}
+
+#[test]
+fn head_renews_nothing() {
+    let server = Server::start();
+    let hub = server.hub();
+    let answer = hub.send(Request::new("HEAD", "/renew")).gives(405);
+    assert_eq!(answer.header("allow"), Some("GET, OPTIONS"));
+    let options = hub.send(Request::new("OPTIONS", "/renew")).gives(204);
+    assert_eq!(options.header("allow"), Some("GET, OPTIONS"));
+}
+
+#[test]
+fn the_least_recently_used_tokens_of_hub_and_administrator_make_room() {
+    let server = Server::with("tokens.hub_tokens = 3\ntokens.admin_tokens = 2");
+    let first = server.hub();
+    let mut renewed = Vec::new();
+    for _ in 0..3 {
+        server.pass(seconds(61));
+        assert!(first.is_let_in());
+        server.settle();
+        let answer = first.get("/renew").gives(200);
+        renewed.push(server.anyone().with_token(&answer.string("/token")));
+    }
+    assert!(first.is_let_in() && !renewed[0].is_let_in());
+    assert!(renewed[1].is_let_in() && renewed[2].is_let_in());
+    let admins: Vec<_> = (0..3)
+        .map(|_| {
+            server.pass(seconds(61));
+            server.admin()
+        })
+        .collect();
+    let let_in: Vec<bool> = admins.iter().map(Actor::is_let_in).collect();
+    assert_eq!(let_in, [false, true, true]);
 }

@@ -5,6 +5,8 @@ mod admin;
 #[cfg(test)]
 mod angen;
 #[cfg(test)]
+mod bounds;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod core;

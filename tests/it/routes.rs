@@ -3,7 +3,7 @@
 //! The harness checks every answer: its status is a declared one, its headers and the shape of its
 //! error are right.
 
-use doorward::http::{Field, Handler, JsonKind, RequestBody};
+use doorward::http::{Field, Handler, JsonKind, Method, RequestBody};
 use serde_json::{Map, Value, json};
 
 use crate::harness::{Actor, Answer, Request, Served, Server};
@@ -129,7 +129,7 @@ fn head_answers_like_get_without_a_body() {
     for served in fixture
         .routes
         .iter()
-        .filter(|served| served.route.method.as_str() == "GET")
+        .filter(|served| served.route.method == Method::Get)
     {
         let sender = fixture.sender(served);
         for actor in [sender, fixture.server.anyone()] {

@@ -24,38 +24,23 @@ fn slot_of(which: SystemValue) -> MetaKey<Vec<u8>> {
     })
 }
 
-/// Removes some of the records of each kind that need not be kept any longer.
-fn sweep(
-    tx: &mut Transaction<'_>,
-    log: &mut EventLog,
-    now: Timestamp,
-    keep: &Retention,
-) -> Result<Swept> {
-    let sweeps = [
-        dedup::sweep(tx, now)?,
-        expiry::sweep(tx, now, remove_expired)?,
-        retention::sweep(tx, log, now, keep)?,
-        counters::sweep(tx, &mut log.counters, now.before(keep.counts).hour())?,
-    ];
-    Ok(Swept {
-        removed: sweeps.iter().map(|it| it.removed).sum(),
-        more: sweeps.iter().any(|it| it.more),
-    })
+/// Removes some of the ids of events that need not be remembered any longer.
+fn sweep_ids(tx: &mut Transaction<'_>, log: &mut EventLog, now: Timestamp) -> Result<Swept> {
+    let swept = dedup::sweep(tx, now)?;
+    log.remember(-i64::try_from(swept.removed).unwrap_or(0), 0);
+    Ok(swept)
 }
 
-/// Removes an expired record of any kind.
-fn remove_expired(tx: &mut Transaction<'_>, key: &[u8]) -> Result<()> {
-    let removes = [
-        tokens::remove_expired,
-        resets::remove_expired,
-        idempotency::remove_expired,
-    ];
-    for remove in removes {
-        if remove(tx, key)? {
-            break;
+/// Removes some of the records that have expired.
+fn sweep_expired(tx: &mut Transaction<'_>, log: &mut EventLog, now: Timestamp) -> Result<Swept> {
+    expiry::sweep(tx, now, |tx, key| {
+        if idempotency::remove_expired(tx, key)? {
+            log.remember(0, -1);
+        } else if !tokens::remove_expired(tx, key)? {
+            resets::remove_expired(tx, key)?;
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[async_trait]
@@ -78,7 +63,7 @@ impl Maintenance for SledStore {
         // The step puts nothing, so it costs no write and succeeds on a full disk too.
         let count = move |_: &mut Transaction<'_>, log: &mut EventLog| {
             log.daily_writes.sample(&meter, Some(now.day()));
-            Ok((log.totals.events, log.daily_writes.days()))
+            Ok((log.totals().events, log.daily_writes.days()))
         };
         let (events_stored, days) = self.change_events(WriteClass::Reclaim, count).await?;
         Ok(DiskUse {
@@ -90,15 +75,39 @@ impl Maintenance for SledStore {
     }
 
     async fn sweep(&self, now: Timestamp, keep: Retention) -> Result<Swept> {
-        let _one_at_a_time = self.compaction_lock.lock().await;
-        let _exclusive = self.block_lock.write().await;
+        let one_at_a_time = self.compaction_lock.lock().await;
+        let exclusive = self.block_lock.write().await;
         let meter = self.meter.clone();
-        let step = move |tx: &mut Transaction<'_>, log: &mut EventLog| {
-            log.daily_writes.sample(&meter, Some(now.day()));
-            log.daily_writes.save(tx, false)?;
-            sweep(tx, log, now, &keep)
-        };
-        self.change_events(WriteClass::Reclaim, step).await
+        let reclaim = WriteClass::Reclaim;
+        // A step of each kind, so that none is too large for the last of a nearly full disk. They
+        // are handed over together and share a flush.
+        let (days, ids, expired, events, counts) = tokio::join!(
+            self.change_events(reclaim, move |tx, log| {
+                log.daily_writes.sample(&meter, Some(now.day()));
+                log.save_days(tx, false)
+            }),
+            self.change_events(reclaim, move |tx, log| sweep_ids(tx, log, now)),
+            self.change_events(reclaim, move |tx, log| sweep_expired(tx, log, now)),
+            self.change_events(reclaim, move |tx, log| retention::sweep(
+                tx, log, now, &keep
+            )),
+            self.change_events(reclaim, move |tx, log| {
+                counters::sweep(tx, &mut log.counters, now.before(keep.counts).hour())
+            }),
+        );
+        days?;
+        drop(exclusive);
+        drop(one_at_a_time);
+        let sweeps = [ids?, expired?, events?, counts?];
+        let [_, _, events, counts] = &sweeps;
+        if events.removed + counts.removed > 0 {
+            self.names.note_removal();
+        }
+        self.remove_unused_names().await?;
+        Ok(Swept {
+            removed: sweeps.iter().map(|it| it.removed).sum(),
+            more: sweeps.iter().any(|it| it.more),
+        })
     }
 
     fn damaged_blocks(&self) -> usize {
@@ -128,7 +137,7 @@ impl Maintenance for SledStore {
         let meter = self.meter.clone();
         let last = move |tx: &mut Transaction<'_>, log: &mut EventLog| {
             log.daily_writes.sample(&meter, None);
-            log.daily_writes.save(tx, true)
+            log.save_days(tx, true)
         };
         if let Err(error) = self.change_events(WriteClass::Reclaim, last).await {
             log::warn!("the count of bytes written is not saved: {error}");

@@ -18,6 +18,8 @@ mod engine;
 mod events;
 mod maintenance;
 mod options;
+#[cfg(test)]
+mod small_disk;
 mod start;
 mod store;
 

@@ -3,7 +3,14 @@
 use std::time::Duration;
 
 use crate::config::Config;
+use crate::store::sled::events::counts::names::NameLimits;
 use crate::store::sled::events::disk_writes::WriteMeter;
+
+/// Names may take this part of what events may take and of the memory budget; so may ids and
+/// idempotency keys.
+const SHARE: u64 = 4;
+/// Bytes of memory that sled needs for each byte of a small record with a random key.
+const REMEMBERED_MEMORY: u64 = 1;
 
 /// The options with which the store is opened.
 #[derive(Debug, Clone)]
@@ -12,6 +19,11 @@ pub struct StoreOptions {
     pub memory_budget: u64,
     /// How many event names are counted one by one.
     pub max_names: usize,
+    /// How many of them one reporter may bring. The administrator may bring any number.
+    pub names_per_reporter: usize,
+    /// What events may take in the database, in bytes; a quarter of it may be names, another
+    /// quarter ids and idempotency keys.
+    pub max_event_bytes: u64,
     /// How long to delay a commit so that more writes can join: fewer flushes, later answers.
     pub commit_delay: Duration,
     /// Counts the bytes that are sent to the disk.
@@ -24,9 +36,28 @@ impl StoreOptions {
         StoreOptions {
             memory_budget: config.storage.memory_budget,
             max_names: config.events.max_names,
+            names_per_reporter: config.events.names_per_reporter,
+            max_event_bytes: config.events.max_bytes,
             commit_delay: config.storage.commit_delay,
             meter,
         }
+    }
+}
+
+impl StoreOptions {
+    /// How many event names get a number.
+    pub(crate) fn name_limits(&self) -> NameLimits {
+        NameLimits {
+            names: self.max_names,
+            bytes: self.max_event_bytes.min(self.memory_budget) / SHARE,
+            per_reporter: self.names_per_reporter,
+        }
+    }
+
+    /// How much of the database ids of events and idempotency keys may take, in bytes.
+    pub(crate) fn remembered_bytes(&self) -> u64 {
+        let in_memory = self.memory_budget / REMEMBERED_MEMORY;
+        self.max_event_bytes.min(in_memory) / SHARE
     }
 }
 
@@ -35,6 +66,8 @@ impl Default for StoreOptions {
         StoreOptions {
             memory_budget: 64 << 20,
             max_names: 10_000,
+            names_per_reporter: 1_000,
+            max_event_bytes: 1 << 30,
             commit_delay: Duration::ZERO,
             meter: WriteMeter::open(),
         }

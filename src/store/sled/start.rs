@@ -19,7 +19,7 @@ use crate::store::sled::engine::transaction::{Read, Transaction};
 use crate::store::sled::engine::writer::{OnChange, Writer, WriterThread};
 use crate::store::sled::events::counts::names::Names;
 use crate::store::sled::events::disk_writes::DailyWrites;
-use crate::store::sled::events::event_log::EventLog;
+use crate::store::sled::events::event_log::{EventLog, LogParts};
 use crate::store::sled::events::live::Live;
 use crate::store::sled::events::user_directory::UserDirectory;
 use crate::store::sled::options::StoreOptions;
@@ -40,19 +40,25 @@ impl SledStore {
         SledStore::open_measuring(path, options, free_bytes).await
     }
 
-    async fn open_measuring(
+    pub(super) async fn open_measuring(
         path: &Path,
         options: StoreOptions,
         free_bytes: FreeBytes,
     ) -> Result<SledStore> {
         let opened = open::open(path, options.memory_budget / SLED_CACHE_SHARE)?;
         let (tree, sequence) = (opened.tree, opened.sequence);
-        let names = Arc::new(Names::load(&tree, options.max_names)?);
+        let names = Arc::new(Names::load(&tree, options.name_limits())?);
         let caches = Arc::new(Caches::new(options.memory_budget));
         let live = Arc::new(Live::new(sequence));
         let daily_writes = DailyWrites::load(&tree, &options.meter)?;
+        let parts = LogParts {
+            daily_writes,
+            live: Arc::clone(&live),
+            names: Arc::clone(&names),
+            remembered_bytes: options.remembered_bytes(),
+        };
         let writer = Writer::start(WriterThread {
-            state: EventLog::open(&tree, sequence, daily_writes, Arc::clone(&live))?,
+            state: EventLog::open(&tree, sequence, parts)?,
             db: opened.db,
             tree: tree.clone(),
             free_bytes,
@@ -121,79 +127,5 @@ impl UserDirectory for Accounts {
 
     fn forget_former(&self, tx: &mut Transaction<'_>, id: UserId) -> Result<()> {
         users::forget_former(tx, id)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
-
-    use tempfile::TempDir;
-
-    use super::*;
-    use crate::model::{NewEvent, Timestamp};
-    use crate::store::{Appended, EventStore, Health, Maintenance, Report, SystemValue};
-
-    const MIB: u64 = 1 << 20;
-
-    async fn store_on(directory: &TempDir, free: &Arc<AtomicU64>) -> SledStore {
-        let free = Arc::clone(free);
-        let free_bytes = Box::new(move || free.load(Ordering::Relaxed));
-        let opened =
-            SledStore::open_measuring(directory.path(), StoreOptions::default(), free_bytes);
-        opened.await.unwrap()
-    }
-
-    async fn report(store: &SledStore) -> Result<Appended> {
-        let events: [NewEvent<'_>; 0] = [];
-        store
-            .append_events(Report {
-                reporter: Principal::Admin,
-                events: &events,
-                idempotency: None,
-                at: Timestamp::default(),
-            })
-            .await
-    }
-
-    #[tokio::test]
-    async fn a_full_disk_is_opened_and_read_and_taken_up_again() {
-        let directory = tempfile::tempdir().unwrap();
-        let free = Arc::new(AtomicU64::new(64 * MIB));
-        let store = store_on(&directory, &free).await;
-        store
-            .keep_system_value(SystemValue::AdminHash, vec![1])
-            .await
-            .unwrap();
-        store.close().await;
-        drop(store);
-
-        free.store(0, Ordering::Relaxed);
-        let store = store_on(&directory, &free).await;
-        assert_eq!(store.health(), Health::Full);
-        // A stored value needs no space. A new value is refused, and no read returns it as if it
-        // were stored.
-        let kept = store
-            .keep_system_value(SystemValue::AdminHash, vec![2])
-            .await;
-        assert_eq!(kept, Ok(vec![1]));
-        let refused = store
-            .keep_system_value(SystemValue::SigningSeed, vec![3])
-            .await;
-        assert_eq!(refused, Err(Error::Full));
-        assert_eq!(
-            store.find_system_value(SystemValue::SigningSeed).await,
-            Ok(None)
-        );
-
-        free.store(10 * MIB, Ordering::Relaxed);
-        let kept = store
-            .keep_system_value(SystemValue::SigningSeed, vec![3])
-            .await;
-        assert_eq!((kept, store.health()), (Ok(vec![3]), Health::NoEvents));
-        assert_eq!(report(&store).await, Err(Error::Full));
-        free.store(64 * MIB, Ordering::Relaxed);
-        assert_eq!(report(&store).await, Ok(Appended::Stored(0)));
-        assert_eq!(store.health(), Health::Fine);
     }
 }

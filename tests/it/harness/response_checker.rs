@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use doorward::http::{Api, BodySchema as Declared, Dispatcher, Error, ResponseSpec, Route};
+use doorward::http::{Api, BodySchema as Declared, Dispatcher, Error, Method, ResponseSpec, Route};
 use serde_json::Value;
 
 use super::client::{Received, Request};
@@ -56,18 +56,11 @@ impl ResponseChecker {
     fn find_fault(&self, request: &Request, received: &Received) -> Result<(), String> {
         check_headers(received)?;
         check_length(received, self.streams(request, received))?;
-        let verb = if request.method == "HEAD" {
-            "GET"
-        } else {
-            &request.method
-        };
         let mut here = self
             .routes
             .iter()
             .filter(|served| served.is_at(&request.path));
-        let served = here
-            .clone()
-            .find(|served| served.route.method.as_str() == verb);
+        let served = here.clone().find(|served| served.answers(&request.method));
         match served {
             Some(served) => served.check(request, received),
             None if here.next().is_some() => self.check_wrong_method(request, received),
@@ -98,7 +91,7 @@ impl ResponseChecker {
             .filter(|served| served.is_at(&request.path))
         {
             expected.insert(served.route.method.as_str());
-            if served.route.method.as_str() == "GET" {
+            if served.route.method == Method::Get {
                 expected.insert("HEAD");
             }
         }
@@ -123,6 +116,12 @@ impl ResponseChecker {
 }
 
 impl Served {
+    /// Whether it answers this method of HTTP.
+    fn answers(&self, method: &str) -> bool {
+        let is_head = method == "HEAD" && self.route.method == Method::Get;
+        is_head || self.route.method.as_str() == method
+    }
+
     fn is_at(&self, path: &str) -> bool {
         let path = path.split('?').next().unwrap_or_default();
         // The server ignores one slash at the end, but not two.

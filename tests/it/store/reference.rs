@@ -178,16 +178,14 @@ impl Reference {
         self.users.remove(&id).is_some()
     }
 
-    pub(super) fn issue_token(&mut self, new: NewToken, per_user: usize, now: Timestamp) -> bool {
+    pub(super) fn issue_token(&mut self, new: NewToken, most: usize, now: Timestamp) -> bool {
         let holder = new.token.holder;
         if self.epoch(holder) != Some(new.token.epoch) {
             return false;
         }
-        if matches!(holder, Principal::User(_)) {
-            let live = self.live(holder, now);
-            for digest in live.iter().take((live.len() + 1).saturating_sub(per_user)) {
-                self.tokens.remove(digest);
-            }
+        let live = self.live(holder, now);
+        for digest in live.iter().take((live.len() + 1).saturating_sub(most)) {
+            self.tokens.remove(digest);
         }
         self.tokens.insert(new.digest, new.token);
         true

@@ -111,29 +111,27 @@ fn live(from: &impl Read, holder: Principal, now: Timestamp) -> Result<Vec<Token
 pub(crate) fn issue(
     tx: &mut Transaction<'_>,
     new: &NewToken,
-    per_user: usize,
+    most: usize,
     now: Timestamp,
 ) -> Result<bool> {
     if epoch_of(tx, new.token.holder)? != Some(new.token.epoch) {
         return Ok(false);
     }
-    if matches!(new.token.holder, Principal::User(_)) {
-        make_room(tx, new.token.holder, per_user, now)?;
-    }
+    make_room(tx, new.token.holder, most, now)?;
     insert(tx, new.digest, &new.token)?;
     Ok(true)
 }
 
-/// Ends the least recently used tokens of a user until there is room for one more, and removes
+/// Ends the least recently used tokens of a holder until there is room for one more, and removes
 /// those that are of no use any more.
 fn make_room(
     tx: &mut Transaction<'_>,
     holder: Principal,
-    per_user: usize,
+    most: usize,
     now: Timestamp,
 ) -> Result<()> {
     let held = tx.under::<HeldKey>(&held_by(holder))?;
-    if held.len() < per_user {
+    if held.len() < most {
         return Ok(());
     }
     let epoch = epoch_of(tx, holder)?;
@@ -154,7 +152,7 @@ fn make_room(
         }
     }
     live.sort_by_key(|(_, token)| (token.last_used_at, token.issued_at));
-    let surplus = (live.len() + 1).saturating_sub(per_user);
+    let surplus = (live.len() + 1).saturating_sub(most);
     for (digest, token) in live.into_iter().take(surplus) {
         remove(tx, digest, &token);
     }
@@ -390,8 +388,8 @@ impl TokenStore for SledStore {
         live(&self.tree, holder, now)
     }
 
-    async fn issue_token(&self, new: NewToken, per_user: usize, now: Timestamp) -> Result<bool> {
-        let step = move |tx: &mut Transaction<'_>| issue(tx, &new, per_user, now);
+    async fn issue_token(&self, new: NewToken, most: usize, now: Timestamp) -> Result<bool> {
+        let step = move |tx: &mut Transaction<'_>| issue(tx, &new, most, now);
         self.change(WriteClass::Change, step).await
     }
 

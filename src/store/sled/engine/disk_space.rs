@@ -5,10 +5,10 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// Bytes that a step without events writes: a few records and their indexes.
+/// Bytes that a step without events brings: a few records and their indexes.
 pub(crate) const STEP_BYTES: u64 = 1024;
-/// Bytes that sled writes for each byte that it gets: the byte in the log, and its share of the
-/// pages that are rewritten.
+/// Bytes that the files grow by for each byte of the log: segments are freed only when half of them
+/// is dead.
 const AMPLIFICATION: u64 = 2;
 const MIB: u64 = 1 << 20;
 
@@ -41,12 +41,13 @@ impl WriteClass {
     }
 }
 
-/// What a step is going to write.
+/// What is known of a step before it runs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WriteCost {
     /// Its purpose, which decides how much must stay free.
     pub(crate) class: WriteClass,
-    /// About how many bytes it is going to write.
+    /// About how many bytes it brings: it decides which steps form a group. The disk space is
+    /// checked against what the step really writes, once it has run.
     pub(crate) bytes: u64,
 }
 
@@ -116,7 +117,11 @@ impl DiskMonitor {
         let pressure = DiskPressure::at(free, before);
         self.0.store(pressure as u8, Ordering::Relaxed);
         log_change(before, pressure, free);
-        DiskBudget { free, pressure }
+        DiskBudget {
+            free,
+            taken: 0,
+            pressure,
+        }
     }
 }
 
@@ -144,17 +149,27 @@ fn log_change(before: DiskPressure, now: DiskPressure, free: u64) {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DiskBudget {
     free: u64,
+    taken: u64,
     pressure: DiskPressure,
 }
 
 impl DiskBudget {
-    /// Takes the bytes of a step. False: too little is left, and nothing is taken.
-    pub(crate) fn take(&mut self, cost: WriteCost) -> bool {
-        let WriteCost { class, bytes } = cost;
+    /// The bytes of the log that the steps so far have taken together.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// Takes what a step writes to the log, in bytes. False: too little is left, and nothing is
+    /// taken. A step that writes nothing always has room.
+    pub(crate) fn take(&mut self, class: WriteClass, bytes: u64) -> bool {
+        if bytes == 0 {
+            return true;
+        }
         let left = self.free.checked_sub(bytes.saturating_mul(AMPLIFICATION));
         match left.filter(|left| *left >= class.free_bytes()) {
             Some(left) if !self.pressure.refuses(class) => {
                 self.free = left;
+                self.taken += bytes;
                 true
             }
             _ => false,
@@ -179,7 +194,7 @@ mod tests {
         ] {
             let mut budget = disk_monitor.note(free * MIB);
             let takes = [WriteClass::Reclaim, WriteClass::Change, WriteClass::Events]
-                .map(|class| budget.take(WriteCost { class, bytes: 1 }));
+                .map(|class| budget.take(class, 1));
             assert_eq!(takes, taken, "{free} MiB");
         }
     }
@@ -187,11 +202,17 @@ mod tests {
     #[test]
     fn what_a_group_has_taken_counts() {
         let mut budget = DiskMonitor::default().note(32 * MIB);
-        let mut take = |class, bytes| budget.take(WriteCost { class, bytes });
-        assert!(take(WriteClass::Events, 7 * MIB));
-        assert!(!take(WriteClass::Events, 2 * MIB));
-        assert!(take(WriteClass::Change, 2 * MIB));
-        assert!(!take(WriteClass::Reclaim, u64::MAX));
+        assert!(budget.take(WriteClass::Events, 7 * MIB));
+        assert!(!budget.take(WriteClass::Events, 2 * MIB));
+        assert!(budget.take(WriteClass::Change, 2 * MIB));
+        assert!(!budget.take(WriteClass::Reclaim, u64::MAX));
+    }
+
+    #[test]
+    fn a_step_that_writes_nothing_has_room_on_a_full_disk() {
+        let mut budget = DiskMonitor::default().note(0);
+        assert!(budget.take(WriteClass::Events, 0));
+        assert!(!budget.take(WriteClass::Reclaim, 1));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard};
 
-use crate::store::sled::engine::disk_space::{WriteClass, WriteCost};
+use crate::store::sled::engine::disk_space::{DiskBudget, WriteClass, WriteCost};
 use crate::store::sled::engine::group_commit::WaitPolicy;
 use crate::store::sled::engine::transaction::Transaction;
 use crate::store::{Error, Result};
@@ -21,8 +21,8 @@ const GROUP_BYTES: u64 = 8 << 20;
 pub(crate) trait QueuedStep<S>: Send {
     /// The class of the step, and about how many bytes it writes.
     fn cost(&self) -> WriteCost;
-    /// Runs the step. Without room, it succeeds only if it changes nothing.
-    fn run(&mut self, tx: &mut Transaction<'_>, state: &mut S, has_room: bool);
+    /// Runs the step, and rolls it back if the budget has too little for what it writes.
+    fn run(&mut self, tx: &mut Transaction<'_>, state: &mut S, budget: &mut DiskBudget);
     /// Sends the result of the step, or the error of its group, to the caller that waits for it.
     fn answer(self: Box<Self>, group: Result<()>);
 }
@@ -180,7 +180,7 @@ mod tests {
                 bytes: self.0,
             }
         }
-        fn run(&mut self, _: &mut Transaction<'_>, (): &mut (), _: bool) {}
+        fn run(&mut self, _: &mut Transaction<'_>, (): &mut (), _: &mut DiskBudget) {}
         fn answer(self: Box<Self>, _: Result<()>) {}
     }
 

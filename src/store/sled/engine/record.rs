@@ -18,6 +18,10 @@ pub(crate) trait Record: Sized {
     fn to_body(&self) -> Result<Vec<u8>, postcard::Error>;
     /// Decodes a body that `to_body` made.
     fn from_body(body: &[u8]) -> Result<Self, postcard::Error>;
+    /// Decodes a body of an earlier version; none if there was no such version.
+    fn from_earlier(_version: u8, _body: &[u8]) -> Option<Result<Self, postcard::Error>> {
+        None
+    }
 }
 
 /// Types that serde knows are stored as postcard.
@@ -57,10 +61,14 @@ pub(crate) fn open<R: Record>(key: &[u8], stored: &[u8]) -> Result<R> {
     if checksum(key, version, body) != u32::from_le_bytes([a, b, c, d]) {
         return Err(corrupt(key, "wrong checksum"));
     }
-    if version != R::VERSION {
-        return Err(corrupt(key, &format!("unknown version {version}")));
-    }
-    R::from_body(body).map_err(|error| corrupt(key, &error.to_string()))
+    let record = if version == R::VERSION {
+        Some(R::from_body(body))
+    } else {
+        R::from_earlier(version, body)
+    };
+    record
+        .ok_or_else(|| corrupt(key, &format!("unknown version {version}")))?
+        .map_err(|error| corrupt(key, &error.to_string()))
 }
 
 /// The body of a sealed record, without checking the checksum: for records that were sealed a

@@ -90,12 +90,23 @@ impl Change {
     }
 }
 
+/// The size of a change in sled's log beyond its key and value: the heads of its record and of its
+/// message, and its share of the page that is written anew.
+pub(crate) const ENTRY_BYTES: u64 = 128;
+
+/// The size of a change in the log, in bytes. A removed key is written too.
+pub(crate) fn entry_bytes(key: &[u8], value: &[u8]) -> u64 {
+    (key.len() + value.len()) as u64 + ENTRY_BYTES
+}
+
 /// A group that is ready to be written.
 pub(crate) struct CommitBatch {
     /// Its changes.
     pub(crate) batch: Batch,
     /// The keys that it changes.
     pub(crate) keys: Vec<Vec<u8>>,
+    /// Its size in the log, in bytes.
+    pub(crate) bytes: u64,
 }
 
 /// The changes of a group of steps, while the steps run.
@@ -105,6 +116,8 @@ pub(crate) struct Transaction<'a> {
     changes: BTreeMap<Vec<u8>, Change>,
     /// The keys that the current step has changed, with their entries in `changes` before that.
     undo: Vec<(Vec<u8>, Option<Change>)>,
+    /// The size of the current step's changes in the log, in bytes.
+    step_bytes: u64,
 }
 
 impl<'a> Transaction<'a> {
@@ -114,6 +127,7 @@ impl<'a> Transaction<'a> {
             tree,
             changes: BTreeMap::new(),
             undo: Vec::new(),
+            step_bytes: 0,
         }
     }
 
@@ -132,12 +146,14 @@ impl<'a> Transaction<'a> {
 
     /// Puts or removes a value in its stored form.
     pub(crate) fn change(&mut self, key: Vec<u8>, change: Change) {
+        self.step_bytes += entry_bytes(&key, change.value().map_or(&[], |value| value));
         let before = self.changes.insert(key.clone(), change);
         self.undo.push((key, before));
     }
 
     /// Undoes the changes of the current step.
     pub(crate) fn roll_back(&mut self) {
+        self.step_bytes = 0;
         for (key, before) in self.undo.drain(..).rev() {
             match before {
                 Some(change) => self.changes.insert(key, change),
@@ -146,13 +162,14 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// Whether the current step has put or removed anything.
-    pub(crate) fn step_has_changes(&self) -> bool {
-        !self.undo.is_empty()
+    /// The size of the current step's changes in the log, in bytes.
+    pub(crate) fn step_bytes(&self) -> u64 {
+        self.step_bytes
     }
 
     /// Ends the current step: its changes stay in the group.
     pub(crate) fn keep(&mut self) {
+        self.step_bytes = 0;
         self.undo.clear();
     }
 
@@ -168,14 +185,16 @@ impl<'a> Transaction<'a> {
             .extend(further.map(|(key, value)| (key, Change::Put(value))));
         let mut batch = Batch::default();
         let mut keys = Vec::with_capacity(self.changes.len());
+        let mut bytes = 0;
         for (key, change) in self.changes {
+            bytes += entry_bytes(&key, change.value().map_or(&[], |value| value));
             match change {
                 Change::Put(value) => batch.insert(key.clone(), value),
                 Change::Remove => batch.remove(key.clone()),
             }
             keys.push(key);
         }
-        CommitBatch { batch, keys }
+        CommitBatch { batch, keys, bytes }
     }
 }
 

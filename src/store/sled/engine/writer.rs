@@ -16,7 +16,7 @@ use sled::{Db, Tree};
 use tokio::sync::{Notify, oneshot};
 
 use crate::store::sled::engine::disk_space::{
-    DiskMonitor, DiskPressure, FreeBytes, STEP_BYTES, WriteClass, WriteCost,
+    DiskBudget, DiskMonitor, DiskPressure, FreeBytes, STEP_BYTES, WriteClass, WriteCost,
 };
 use crate::store::sled::engine::fdatasync;
 use crate::store::sled::engine::group_commit::GroupCommit;
@@ -32,8 +32,14 @@ use crate::sync::lock;
 pub(crate) const SEQUENCE: MetaKey<u64> = meta(MetaSlot::Sequence);
 
 /// State that the writer keeps from group to group, and that adds its own entries to a commit.
-/// Steps change it outside the transaction; rolling back a step does not undo these changes.
+/// Steps change it beside the transaction; each step is kept or rolled back in both.
 pub(crate) trait GroupState: Send + 'static {
+    /// The size that the changes of the current step will have in the log at most, in bytes.
+    fn step_bytes(&self) -> u64;
+    /// Ends the current step: its changes stay in the group.
+    fn keep(&mut self);
+    /// Discards the changes of the current step.
+    fn roll_back(&mut self);
     /// Whether it has nothing to add to this group.
     fn is_idle(&self) -> bool;
     /// The entries that it adds to the group with this sequence number. An error stops the writer.
@@ -99,6 +105,7 @@ struct Step<T, F> {
 
 impl<S, T, F> QueuedStep<S> for Step<T, F>
 where
+    S: GroupState,
     T: Send,
     F: FnOnce(&mut Transaction<'_>, &mut S) -> Result<T> + Send,
 {
@@ -106,21 +113,22 @@ where
         self.cost
     }
 
-    fn run(&mut self, tx: &mut Transaction<'_>, state: &mut S, has_room: bool) {
+    fn run(&mut self, tx: &mut Transaction<'_>, state: &mut S, budget: &mut DiskBudget) {
         let Some(run) = self.run.take() else { return };
-        if !has_room && self.cost.class == WriteClass::Events {
-            // Events cannot be rolled back once they are in the group.
-            self.outcome = Err(Error::Full);
-            return;
-        }
-        self.outcome = match catch_unwind(AssertUnwindSafe(|| run(tx, state))) {
-            Ok(Ok(_)) if !has_room && tx.step_has_changes() => Err(Error::Full),
+        let outcome = catch_unwind(AssertUnwindSafe(|| run(tx, state)));
+        self.outcome = match outcome {
+            Ok(Ok(_)) if !budget.take(self.cost.class, tx.step_bytes() + state.step_bytes()) => {
+                Err(Error::Full)
+            }
             Ok(outcome) => outcome,
             Err(_) => Err(Error::Corrupt("a step panicked; see the log".into())),
         };
-        match self.outcome {
-            Ok(_) => tx.keep(),
-            Err(_) => tx.roll_back(),
+        if self.outcome.is_ok() {
+            tx.keep();
+            state.keep();
+        } else {
+            tx.roll_back();
+            state.roll_back();
         }
     }
 
@@ -302,14 +310,21 @@ impl<S: GroupState> WriterThread<S> {
         let mut budget = shared.disk_monitor.note((self.free_bytes)());
         let mut tx = Transaction::new(&self.tree);
         for step in group {
-            let has_room = budget.take(step.cost());
-            step.run(&mut tx, &mut self.state, has_room);
+            step.run(&mut tx, &mut self.state, &mut budget);
         }
         if tx.is_empty() && self.state.is_idle() {
             return Ok(());
         }
         let sequence = self.sequence + 1;
-        let CommitBatch { mut batch, keys } = tx.finish(self.state.entries(sequence)?);
+        let CommitBatch {
+            mut batch,
+            keys,
+            bytes,
+        } = tx.finish(self.state.entries(sequence)?);
+        debug_assert!(
+            bytes <= budget.taken(),
+            "the steps are charged less than their group writes: {bytes} bytes"
+        );
         let number = SEQUENCE.bytes();
         batch.insert(number.clone(), record::seal(&number, &sequence)?);
         let syncs = fdatasync::syncs();
@@ -347,6 +362,11 @@ mod tests {
     struct Probe(Arc<AtomicBool>);
 
     impl GroupState for Probe {
+        fn step_bytes(&self) -> u64 {
+            0
+        }
+        fn keep(&mut self) {}
+        fn roll_back(&mut self) {}
         fn is_idle(&self) -> bool {
             true
         }

@@ -2,25 +2,25 @@
 //! resolves subjects and names to numbers, encodes and compresses the rest, and gives the writer
 //! one step.
 
-use std::sync::Arc;
-
 use crate::model::{NewEvent, Principal, UserId, UserNumber};
 use crate::store::sled::SledStore;
 use crate::store::sled::engine::disk_space::{WriteClass, WriteCost};
 use crate::store::sled::engine::transaction::Transaction;
-use crate::store::sled::events::counts::{counters, names};
+use crate::store::sled::events::counts::counters;
+use crate::store::sled::events::counts::names::{NameKey, Numbered};
 use crate::store::sled::events::dedup::{self, Deduplicated};
 use crate::store::sled::events::event_log::EventLog;
 use crate::store::sled::events::format::columns::Reporter;
+use crate::store::sled::events::totals::ID_BYTES;
 use crate::store::sled::events::{idempotency, report};
 use crate::store::{Appended, Error, Report, Result};
 
-/// Estimated bytes that one recorded event id takes: its key, and its share of a page.
-const ID_BYTES: u64 = 48;
+/// New names that one step stores: a step must fit into the last of a nearly full disk.
+const STEP_NAMES: usize = 256;
 
 impl SledStore {
-    /// Stores a report. None: another request stored one of its ids meanwhile; nothing of this
-    /// report is stored, and the caller tries again.
+    /// Stores a report. None: another request stored one of its ids meanwhile, or names were
+    /// removed; nothing of this report is stored, and the caller tries again.
     pub(crate) async fn append_once(&self, report: &Report<'_>) -> Result<Option<Appended>> {
         let (holder, idempotency, at) = (report.reporter, report.idempotency, report.at);
         let reporter = self.reporter(holder)?;
@@ -39,8 +39,15 @@ impl SledStore {
                 return self.answer_or(report, refusal).await.map(Some);
             }
         };
-        let names = self.name_numbers(&deduplicated.events).await?;
-        let encoded = report::encode(at, reporter, &deduplicated.events, &names, &subjects);
+        let named = self.name_numbers(&deduplicated.events, reporter).await?;
+        let Some(Numbered {
+            numbers,
+            generation,
+        }) = named
+        else {
+            return Ok(None);
+        };
+        let encoded = report::encode(at, reporter, &deduplicated.events, &numbers, &subjects);
         let answered = report.events.len();
         let ids = deduplicated.keys;
         let cost = WriteCost {
@@ -48,21 +55,27 @@ impl SledStore {
             bytes: encoded.bytes() + ids.len() as u64 * ID_BYTES,
         };
         let step = move |tx: &mut Transaction<'_>, log: &mut EventLog| {
-            // An idempotency key that was used before decides the answer, so it is checked before
-            // the ids are recorded.
+            // A key that was used for another request refuses the report, and one that was used for
+            // this request answers it, so this comes before the ids are noted.
             let answer = idempotency.map(|it| idempotency::find_answer(tx, holder, it, at));
             if let Some(answer) = answer.transpose()?.flatten() {
                 return Ok(Some(answer));
             }
-            if !dedup::note(tx, &ids)? {
+            if log.names().generation() != generation || !dedup::note(tx, &ids)? {
                 return Ok(None);
             }
-            if let Some(promise) = idempotency {
-                idempotency::record(tx, holder, promise, answered, at)?;
+            if !log.may_remember(ids.len(), usize::from(idempotency.is_some())) {
+                return Err(Error::TooManyKeys);
             }
-            // Must be the last call that can fail: changes to the log are not rolled back.
-            counters::load(tx, &mut log.counters, at.hour(), &encoded.counts)?;
-            log.add(encoded);
+            let promise = idempotency
+                .map(|promise| idempotency::record(tx, holder, promise, answered, at))
+                .transpose()?;
+            let is_new = promise.unwrap_or(false);
+            log.remember(i64::try_from(ids.len()).unwrap_or(0), i64::from(is_new));
+            if encoded.stored() > 0 {
+                counters::load(tx, &mut log.counters, at.hour(), &encoded.counts)?;
+                log.add(encoded);
+            }
             Ok(Some(Appended::Stored(answered)))
         };
         self.writer.step(cost, step).await
@@ -110,18 +123,37 @@ impl SledStore {
         Ok(Ok(numbers))
     }
 
-    /// The number of each event's name. New names get their numbers first, in a step of their own.
-    async fn name_numbers(&self, new: &[NewEvent<'_>]) -> Result<Vec<u32>> {
-        match self.names.numbers(new) {
-            Ok(numbers) => Ok(numbers),
-            Err(unknown) => {
-                let names = Arc::clone(&self.names);
-                let step = move |tx: &mut Transaction<'_>| names::intern(tx, &names, unknown);
-                self.change(WriteClass::Events, step).await?;
-                self.names
-                    .numbers(new)
-                    .map_err(|_| Error::Corrupt("a name that was given a number has none".into()))
-            }
+    /// The number of each event's name. New names get their numbers first, in steps of their own.
+    /// None: names were removed meanwhile, and there is room for others.
+    async fn name_numbers(
+        &self,
+        new: &[NewEvent<'_>],
+        reporter: Reporter,
+    ) -> Result<Option<Numbered>> {
+        let unknown = match self.names.numbers(new, reporter) {
+            Ok(numbers) => return Ok(Some(numbers)),
+            Err(unknown) => unknown,
+        };
+        for some in unknown.chunks(STEP_NAMES) {
+            let some = some.to_vec();
+            let step =
+                move |tx: &mut Transaction<'_>, log: &mut EventLog| intern(tx, log, some, reporter);
+            self.change_events(WriteClass::Events, step).await?;
         }
+        Ok(self.names.numbers(new, reporter).ok())
     }
+}
+
+/// Gives numbers to names that have none, as far as there is room.
+fn intern(
+    tx: &mut Transaction<'_>,
+    log: &mut EventLog,
+    unknown: Vec<String>,
+    reporter: Reporter,
+) -> Result<()> {
+    for (id, record) in log.names().plan(unknown, reporter) {
+        tx.put(&NameKey { id }, &record)?;
+        log.learn_name(id, record);
+    }
+    Ok(())
 }

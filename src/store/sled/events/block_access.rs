@@ -19,7 +19,7 @@ use crate::store::sled::events::{compaction, erase};
 use crate::store::{Error, Result};
 
 /// The nice(2) value of merging and erasing: about 1/70 of a core that requests need too.
-const BACKGROUND_NICE: i32 = 19;
+pub(crate) const BACKGROUND_NICE: i32 = 19;
 
 impl SledStore {
     /// A resolver of the numbers in blocks.
@@ -96,11 +96,14 @@ impl SledStore {
             former.map_or(Ok(()), |id| users.forget_former(tx, id))
         };
         self.change_events(WriteClass::Reclaim, step).await?;
+        if plan.events > 0 {
+            self.names.note_removal();
+        }
         Ok((plan.events, plan.next))
     }
 
     /// Runs long work on a thread of its own, with this nice(2) value.
-    async fn on_thread<T: Send + 'static>(
+    pub(crate) async fn on_thread<T: Send + 'static>(
         &self,
         name: &str,
         nice: i32,

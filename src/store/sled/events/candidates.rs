@@ -9,10 +9,10 @@ use crate::store::sled::engine::keys::{self, Key, from_moment};
 use crate::store::sled::events::block_iter::{
     BlockIter, MergedBlockIter, RawBlock, first_loose, merged_at_or_before, newest_merged,
 };
-use crate::store::sled::events::event_log::Totals;
 use crate::store::sled::events::filter::EventFilter;
 use crate::store::sled::events::format::block_stats::{BlockKey, BlockStats};
 use crate::store::sled::events::format::parts::BlockPartKey;
+use crate::store::sled::events::totals::Totals;
 
 /// The largest number of merged blocks that one page skips.
 const PAGE_SKIPPED_BLOCKS: usize = 50_000;

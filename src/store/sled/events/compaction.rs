@@ -18,7 +18,6 @@ use crate::store::sled::engine::record::corrupt;
 use crate::store::sled::engine::transaction::{Change, Transaction};
 use crate::store::sled::events::block_iter::{BlockIter, RawBlock, first_loose, newest_merged};
 use crate::store::sled::events::counts::count_by_name::NameCount;
-use crate::store::sled::events::counts::counters;
 use crate::store::sled::events::counts::sketches::{SketchKey, Sketches};
 use crate::store::sled::events::event_log::EventLog;
 use crate::store::sled::events::format::block::{Block, seal_merged};
@@ -37,6 +36,9 @@ const MERGED_SPAN: Duration = Duration::from_hours(1);
 /// Merged blocks of one step: a larger step would delay the requests that wait behind it.
 const STEP_MERGED_BLOCKS: usize = 8;
 
+/// How many events of an hour and a name are removed.
+pub(crate) type Uncounted = BTreeMap<(u32, u32), u64>;
+
 /// The replacement of some adjacent blocks by one block, or by none.
 pub(crate) struct Replacement {
     /// The keys of the old blocks' parts, and the bytes that the parts take in the database.
@@ -46,7 +48,7 @@ pub(crate) struct Replacement {
     pub(crate) key: BlockKey,
     pub(crate) new: Option<(Vec<u8>, BlockStats)>,
     /// The counts to subtract: by hour, with names in ascending order.
-    pub(crate) uncounted: BTreeMap<u32, Vec<NameCount>>,
+    pub(crate) uncounted: Uncounted,
 }
 
 impl Replacement {
@@ -75,7 +77,7 @@ impl Replacement {
             old_bytes: 0,
             key,
             new,
-            uncounted: BTreeMap::new(),
+            uncounted: Uncounted::new(),
         })
     }
 }
@@ -238,7 +240,7 @@ fn damaged(block: RawBlock) -> Replacement {
         old: Vec::new(),
         old_bytes: 0,
         key: block.key,
-        uncounted: BTreeMap::new(),
+        uncounted: Uncounted::new(),
     }
 }
 
@@ -247,6 +249,7 @@ pub(crate) fn replace(tx: &mut Transaction<'_>, log: &mut EventLog, merge: Merge
     for (key, sketch) in &merge.sketches {
         tx.put(key, sketch)?;
     }
+    let mut uncounted = Uncounted::new();
     for replacement in merge.replacements {
         for key in replacement.old {
             tx.change(key, Change::Remove);
@@ -262,11 +265,22 @@ pub(crate) fn replace(tx: &mut Transaction<'_>, log: &mut EventLog, merge: Merge
             }
             None => tx.remove(&replacement.key),
         }
-        for (hour, counts) in replacement.uncounted {
-            counters::subtract(tx, &mut log.counters, hour, &counts)?;
+        log.change_block_bytes(replacement.old_bytes as u64, new_bytes as u64);
+        for ((hour, name), count) in replacement.uncounted {
+            *uncounted.entry((hour, name)).or_default() += count;
         }
-        let bytes = log.totals.bytes.saturating_add(new_bytes as u64);
-        log.totals.bytes = bytes.saturating_sub(replacement.old_bytes as u64);
     }
-    Ok(())
+    subtract(tx, log, uncounted)
+}
+
+/// Subtracts the counts of removed events, hour by hour.
+fn subtract(tx: &mut Transaction<'_>, log: &mut EventLog, uncounted: Uncounted) -> Result<()> {
+    let mut hours: BTreeMap<u32, Vec<NameCount>> = BTreeMap::new();
+    for ((hour, name), count) in uncounted {
+        let counts = hours.entry(hour).or_default();
+        counts.push(NameCount { name, count });
+    }
+    hours
+        .iter()
+        .try_for_each(|(hour, counts)| log.subtract(tx, *hour, counts))
 }

@@ -118,32 +118,36 @@ impl DailyWrites {
     }
 
     /// Saves the counts if there are new events or enough new bytes, or, `at_the_end`, if any new
-    /// bytes would be lost. Removes the counts of days that are too old.
-    pub(crate) fn save(&mut self, tx: &mut Transaction<'_>, at_the_end: bool) -> Result<()> {
+    /// bytes would be lost, and removes the counts of days that are too old. True: something was
+    /// saved; call `saved` when the step is kept.
+    pub(crate) fn save(&self, tx: &mut Transaction<'_>, at_the_end: bool) -> Result<bool> {
         let bytes = self.unsaved.written_bytes.unwrap_or(0);
         let is_worth_it = self.unsaved.events > 0 || bytes >= WORTH_BYTES;
         let would_be_lost = at_the_end && bytes > 0;
         if !is_worth_it && !would_be_lost {
-            return Ok(());
+            return Ok(false);
         }
+        let oldest = self.oldest_kept();
+        for day in self.changed.range(oldest..) {
+            if let Some(counts) = self.days.get(day) {
+                tx.put(&DiskDayKey { day: *day }, counts)?;
+            }
+        }
+        for (day, _) in self.days.range(..oldest) {
+            tx.remove(&DiskDayKey { day: *day });
+        }
+        Ok(true)
+    }
+
+    /// Notes that `save` has saved the counts.
+    pub(crate) fn saved(&mut self) {
         self.unsaved = DiskDay::default();
-        // If the disk is full, this step is rolled back, but the counts stay in memory: the next
-        // record of the same day holds them.
-        let changed = std::mem::take(&mut self.changed);
-        let oldest = self.today.saturating_sub(DISK_DAYS - 1);
-        let kept = self.days.split_off(&oldest);
-        let gone = std::mem::replace(&mut self.days, kept);
-        let days: Vec<_> = changed
-            .into_iter()
-            .filter_map(|day| Some((day, *self.days.get(&day)?)))
-            .collect();
-        for (day, counts) in days {
-            tx.put(&DiskDayKey { day }, &counts)?;
-        }
-        for day in gone.into_keys() {
-            tx.remove(&DiskDayKey { day });
-        }
-        Ok(())
+        self.changed.clear();
+        self.days = self.days.split_off(&self.oldest_kept());
+    }
+
+    fn oldest_kept(&self) -> u32 {
+        self.today.saturating_sub(DISK_DAYS - 1)
     }
 }
 

@@ -2,14 +2,11 @@
 //! corrects the counters too. If the process dies between two steps, a repeated request finishes
 //! the work.
 
-use std::collections::BTreeMap;
-
 use crate::model::{Erasure, EventQuery, Order, UserId};
 use crate::store::Result;
 use crate::store::sled::engine::keys::{self, Key};
 use crate::store::sled::events::block_iter::{MergedBlockIter, RawBlock};
-use crate::store::sled::events::compaction::{Merge, Replacement};
-use crate::store::sled::events::counts::count_by_name::NameCount;
+use crate::store::sled::events::compaction::{Merge, Replacement, Uncounted};
 use crate::store::sled::events::filter::EventFilter;
 use crate::store::sled::events::format::block_stats::BlockKey;
 use crate::store::sled::events::format::columns::{BlockEvent, Columns};
@@ -68,7 +65,7 @@ fn without(
     block: RawBlock,
 ) -> Result<Option<(Replacement, u64)>> {
     let mut kept = Columns::default();
-    let mut erased: BTreeMap<(u32, u32), u64> = BTreeMap::new();
+    let mut erased = Uncounted::new();
     let everything = |_, _: &BlockEvent<'_>| true;
     reader.decode(&block, everything, |events, _| {
         for (position, event) in &events {
@@ -83,13 +80,8 @@ fn without(
         return Ok(None);
     }
     let removed = erased.values().sum();
-    let mut uncounted: BTreeMap<u32, Vec<NameCount>> = BTreeMap::new();
-    for ((hour, name), count) in erased {
-        let counts = uncounted.entry(hour).or_default();
-        counts.push(NameCount { name, count });
-    }
     let replacement = Replacement {
-        uncounted,
+        uncounted: erased,
         old_bytes: block.bytes(),
         old: block.parts,
         ..Replacement::new(block.key, &kept)?

@@ -1,20 +1,20 @@
 //! The writer's state for events: the blocks of the current group, and the counters, totals and
 //! daily writes that it keeps from group to group. It adds its entries to every commit.
 
+use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use sled::Tree;
 
 use crate::model::{Position, Timestamp};
-use crate::store::sled::engine::keys::{Key, MetaKey, meta};
-use crate::store::sled::engine::record::{self, postcard_records};
-use crate::store::sled::engine::registry::MetaSlot;
-use crate::store::sled::engine::transaction::{RawEntry, Read};
+use crate::store::sled::engine::keys::Key;
+use crate::store::sled::engine::record;
+use crate::store::sled::engine::transaction::{RawEntry, Transaction};
 use crate::store::sled::engine::writer::GroupState;
 use crate::store::sled::events::block_iter::newest_block;
-use crate::store::sled::events::counts::counters::Counters;
+use crate::store::sled::events::counts::count_by_name::NameCount;
+use crate::store::sled::events::counts::counters::{self, Counters};
+use crate::store::sled::events::counts::names::{NameRecord, Names};
 use crate::store::sled::events::disk_writes::DailyWrites;
 use crate::store::sled::events::format::block::{self, BODY_BYTES};
 use crate::store::sled::events::format::block_stats::BlockKey;
@@ -22,36 +22,9 @@ use crate::store::sled::events::format::columns::Columns;
 use crate::store::sled::events::format::parts;
 use crate::store::sled::events::live::{self, CommittedBlock, Live};
 use crate::store::sled::events::report::EncodedReport;
+use crate::store::sled::events::step_changes::StepChanges;
+use crate::store::sled::events::totals::{Remembered, TOTALS, Totals};
 use crate::store::{Error, Result};
-
-/// The totals on the disk.
-const TOTALS: MetaKey<Totals> = meta(MetaSlot::EventTotals);
-
-/// Totals of the stored events, written with every group that changes them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Totals {
-    /// Events that were ever stored, erased ones included.
-    pub(crate) events: u64,
-    /// Bytes that the blocks take, with their keys.
-    pub(crate) bytes: u64,
-    /// The largest time, in milliseconds, by which the moment of a block was ever ahead of one of
-    /// its events, because the clock was set back or the event waited for its block.
-    ahead_millis: u64,
-}
-
-postcard_records!(Totals);
-
-impl Totals {
-    /// The totals on the disk.
-    pub(crate) fn stored(from: &impl Read) -> Result<Totals> {
-        Ok(from.fetch(&TOTALS)?.unwrap_or_default())
-    }
-
-    /// How far the moment of a block may be ahead of those of its events.
-    pub(crate) fn ahead(&self) -> Duration {
-        Duration::from_millis(self.ahead_millis)
-    }
-}
 
 /// A block that gets its key when the group is committed.
 struct PlacedBlock {
@@ -61,11 +34,26 @@ struct PlacedBlock {
     block: Vec<u8>,
 }
 
+/// What the log shares with the rest of the store, and its bound.
+pub(crate) struct LogParts {
+    pub(crate) daily_writes: DailyWrites,
+    pub(crate) live: Arc<Live>,
+    pub(crate) names: Arc<Names>,
+    /// Bytes of the database that ids of events and idempotency keys may take.
+    pub(crate) remembered_bytes: u64,
+}
+
 /// The writer's state for events.
 pub(crate) struct EventLog {
     pub(crate) counters: Counters,
-    pub(crate) totals: Totals,
+    totals: Totals,
     pub(crate) daily_writes: DailyWrites,
+    names: Arc<Names>,
+    /// Ids and idempotency keys that may be remembered, in bytes of the database.
+    remembered_bytes: u64,
+    step: StepChanges,
+    /// The numbers of names that were used since a search for unused ones began.
+    used_names: Option<HashSet<u32>>,
     /// The full blocks of the group, and the small reports that may share a block.
     blocks: Vec<PlacedBlock>,
     loose: Vec<(Timestamp, Columns)>,
@@ -82,13 +70,8 @@ impl EventLog {
     ///
     /// The number and all other changes of a group are one batch. A block of a later group means
     /// that sled's recovery skipped a part of sled's own log: error `Unusable`.
-    pub(crate) fn open(
-        tree: &Tree,
-        sequence: u64,
-        daily_writes: DailyWrites,
-        live: Arc<Live>,
-    ) -> Result<EventLog> {
-        let totals = Totals::stored(tree)?;
+    pub(crate) fn open(tree: &Tree, sequence: u64, parts: LogParts) -> Result<EventLog> {
+        let totals = Totals::counted(tree)?;
         let newest = newest_block(tree)?;
         if let Some(block) = newest.as_ref().filter(|it| it.sequence > sequence) {
             let group = block.sequence;
@@ -100,22 +83,121 @@ impl EventLog {
         Ok(EventLog {
             counters: Counters::default(),
             totals,
-            daily_writes,
+            daily_writes: parts.daily_writes,
+            names: parts.names,
+            remembered_bytes: parts.remembered_bytes,
+            step: StepChanges::default(),
+            used_names: None,
             blocks: Vec::new(),
             loose: Vec::new(),
             newest: newest.map_or(Timestamp::from_millis(i64::MIN), |key| key.at),
             written: totals,
-            live,
+            live: parts.live,
             committed: Vec::new(),
         })
     }
 
-    /// Adds a report to the group, and counts it. The caller has loaded its counters.
+    /// What is stored of events in all, without the changes of the current step.
+    pub(crate) fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// The numbers of event names.
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Adds a report in the current step. The caller has loaded its counters.
     pub(crate) fn add(&mut self, report: EncodedReport) {
+        self.step.reports.push(report);
+    }
+
+    /// Changes the bytes that blocks take, in the current step.
+    pub(crate) fn change_block_bytes(&mut self, old: u64, new: u64) {
+        let signed = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.step.block_bytes += signed(new) - signed(old);
+    }
+
+    /// Subtracts counts of an hour in the current step: names in order, each once, and each hour
+    /// once in a step.
+    pub(crate) fn subtract(
+        &mut self,
+        tx: &mut Transaction<'_>,
+        hour: u32,
+        counts: &[NameCount],
+    ) -> Result<()> {
+        let rows = counters::subtract(tx, &self.counters, hour, counts)?;
+        self.step.rows.extend(rows);
+        Ok(())
+    }
+
+    /// Counts ids and idempotency keys that the current step stores, or removes.
+    pub(crate) fn remember(&mut self, ids: i64, promises: i64) {
+        self.step.ids += ids;
+        self.step.promises += promises;
+    }
+
+    /// Whether so many further ids and idempotency keys may be remembered.
+    pub(crate) fn may_remember(&self, ids: usize, promises: usize) -> bool {
+        let further = Remembered {
+            ids: ids as u64,
+            promises: promises as u64,
+        };
+        let bytes = self.totals.remembered().bytes() + further.bytes();
+        further == Remembered::default() || bytes <= self.remembered_bytes
+    }
+
+    /// Adds a name that the current step stores.
+    pub(crate) fn learn_name(&mut self, id: u32, record: NameRecord) {
+        self.step.learned.push((id, record));
+    }
+
+    /// Removes a name that the current step removes from the database.
+    pub(crate) fn forget_name(&mut self, id: u32) {
+        self.step.forgotten.push(id);
+    }
+
+    /// Starts to note which names reports use.
+    pub(crate) fn note_used_names(&mut self) {
+        self.used_names = Some(HashSet::new());
+    }
+
+    /// Ends what `note_used_names` started.
+    pub(crate) fn forget_used_names(&mut self) {
+        self.used_names = None;
+    }
+
+    /// Whether a report has used this name since `note_used_names`.
+    pub(crate) fn was_used(&self, name: u32) -> bool {
+        let used = self.used_names.as_ref();
+        used.is_none_or(|used| used.contains(&name))
+    }
+
+    /// Stores the counts of bytes written in the current step, if that is worth a write.
+    pub(crate) fn save_days(&mut self, tx: &mut Transaction<'_>, at_the_end: bool) -> Result<()> {
+        self.step.saves_days = self.daily_writes.save(tx, at_the_end)?;
+        Ok(())
+    }
+
+    /// Bytes that events and what is remembered of them take in the database, with the changes of
+    /// the current step.
+    pub(crate) fn used_bytes(&self) -> u64 {
+        let blocks = self
+            .totals
+            .bytes
+            .saturating_add_signed(self.step.block_bytes);
+        blocks + self.totals.remembered().bytes() + self.names.bytes()
+    }
+
+    /// Counts a report and takes its blocks.
+    fn place(&mut self, report: EncodedReport) {
         let (at, stored) = (report.at, report.stored());
         self.totals.events += stored;
         self.daily_writes.store(at, stored);
         self.counters.add(at.hour(), &report.counts);
+        if let Some(used) = &mut self.used_names {
+            used.extend(report.counts.iter().map(|it| it.name));
+        }
         let blocks = report.blocks.into_iter();
         self.blocks.extend(blocks.map(|block| PlacedBlock {
             earliest: at,
@@ -165,6 +247,35 @@ impl EventLog {
 }
 
 impl GroupState for EventLog {
+    fn step_bytes(&self) -> u64 {
+        self.step.bytes()
+    }
+
+    fn keep(&mut self) {
+        let step = std::mem::take(&mut self.step);
+        self.totals.bytes = self.totals.bytes.saturating_add_signed(step.block_bytes);
+        if step.ids != 0 || step.promises != 0 {
+            self.totals.remember(step.ids, step.promises);
+        }
+        for report in step.reports {
+            self.place(report);
+        }
+        self.counters.set(step.rows);
+        for (id, record) in &step.learned {
+            self.names.learn(*id, record);
+        }
+        for id in step.forgotten {
+            self.names.forget(id);
+        }
+        if step.saves_days {
+            self.daily_writes.saved();
+        }
+    }
+
+    fn roll_back(&mut self) {
+        self.step = StepChanges::default();
+    }
+
     fn is_idle(&self) -> bool {
         self.blocks.is_empty() && self.loose.is_empty() && self.totals == self.written
     }
@@ -196,6 +307,7 @@ mod tests {
     use super::*;
     use crate::store::sled::engine::open;
     use crate::store::sled::events::format::parts::BlockPartKey;
+    use crate::store::sled::options::StoreOptions;
 
     #[test]
     fn a_block_of_a_group_without_its_number_is_damage() {
@@ -210,9 +322,15 @@ mod tests {
             };
             tree.insert(key.bytes(), &[]).unwrap();
         };
+        let names = Arc::new(Names::load(&tree, StoreOptions::default().name_limits()).unwrap());
         let log = |live: u64| {
-            let live = Arc::new(Live::new(live));
-            EventLog::open(&tree, 7, DailyWrites::default(), live).map(drop)
+            let parts = LogParts {
+                daily_writes: DailyWrites::default(),
+                live: Arc::new(Live::new(live)),
+                names: Arc::clone(&names),
+                remembered_bytes: 0,
+            };
+            EventLog::open(&tree, 7, parts).map(drop)
         };
         put_block(7);
         assert_eq!(log(7), Ok(()));

@@ -69,6 +69,7 @@ impl EventStore for SledStore {
             erased += events;
             from = next;
         }
+        self.remove_unused_names().await?;
         Ok(erased)
     }
 

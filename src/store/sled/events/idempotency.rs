@@ -50,16 +50,17 @@ pub(crate) fn find_answer(
 }
 
 /// Records that a key is used for a request with so many events. The caller has checked with
-/// [`find_answer`] that the key is new or its record has expired.
+/// [`find_answer`] that the key is new or its record has expired. True: it is new.
 pub(crate) fn record(
     tx: &mut Transaction<'_>,
     holder: Principal,
     promise: Idempotency,
     events: usize,
     at: Timestamp,
-) -> Result<()> {
+) -> Result<bool> {
     let key = key_of(holder, promise);
-    if let Some(expired) = tx.fetch(&key)? {
+    let expired = tx.fetch(&key)?;
+    if let Some(expired) = &expired {
         expiry::cancel(tx, expired.expires_at, &key);
     }
     let expires_at = at.after(limits::IDEMPOTENCY_LIFETIME);
@@ -69,18 +70,19 @@ pub(crate) fn record(
         expires_at,
     };
     tx.put(&key, &record)?;
-    expiry::note(tx, expires_at, &key)
+    expiry::note(tx, expires_at, &key)?;
+    Ok(expired.is_none())
 }
 
-/// Removes the expired record under this key. False: the key is not an idempotency record's.
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "one of several that a sweep tries in turn"
-)]
+/// Removes the expired record under this key. False: the key is not an idempotency record's, or
+/// there is none.
 pub(crate) fn remove_expired(tx: &mut Transaction<'_>, key: &[u8]) -> Result<bool> {
-    let Some(key) = IdempotencyKey::parse(key) else {
+    let Some(parsed) = IdempotencyKey::parse(key) else {
         return Ok(false);
     };
-    tx.remove(&key);
-    Ok(true)
+    let is_there = tx.raw(key)?.is_some();
+    if is_there {
+        tx.remove(&parsed);
+    }
+    Ok(is_there)
 }

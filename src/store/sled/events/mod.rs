@@ -23,4 +23,7 @@ mod report;
 mod resolver;
 pub(crate) mod retention;
 mod scan;
+mod step_changes;
+mod totals;
+mod unused_names;
 pub(crate) mod user_directory;

@@ -13,11 +13,11 @@ use crate::store::sled::engine::keys::from_moment;
 use crate::store::sled::events::block_iter::{BlockIter, RawBlock, first_loose, newest_merged};
 use crate::store::sled::events::candidates::{Candidate, CandidateBlocks};
 use crate::store::sled::events::damage::Damage;
-use crate::store::sled::events::event_log::Totals;
 use crate::store::sled::events::filter::EventFilter;
 use crate::store::sled::events::format::columns::BlockEvent;
 use crate::store::sled::events::format::parts::BlockPartKey;
 use crate::store::sled::events::resolver::Resolver;
+use crate::store::sled::events::totals::Totals;
 
 /// The work limit of one page: an event that is looked at costs one, fetching a block costs
 /// [`BLOCK_COST`].

@@ -2,14 +2,21 @@
 //! places its blocks. Small reports of one group share a block.
 
 use crate::model::{NewEvent, Position, Timestamp, UserNumber};
-use crate::store::sled::engine::disk_space::STEP_BYTES;
 use crate::store::sled::events::counts::count_by_name::{NameCount, count_by_name};
+use crate::store::sled::events::counts::counters::row_bytes;
 use crate::store::sled::events::format::block::{self, BODY_BYTES};
 use crate::store::sled::events::format::columns::{Columns, Reporter};
+use crate::store::sled::events::format::parts;
 
 /// If a report has fewer bytes than this after its full blocks, these share a block with other
 /// reports of the group.
 const LOOSE_BYTES: usize = 2 * 1024;
+
+/// Bytes of a small report in its block beyond its columns: the head of the block and that of its
+/// run.
+const LOOSE_HEAD_BYTES: usize = 64;
+/// Incompressible bytes grow by their length divided by this in an LZ4 block.
+const INCOMPRESSIBLE: usize = 250;
 
 /// A report, ready to be placed.
 pub(crate) struct EncodedReport {
@@ -29,11 +36,15 @@ impl EncodedReport {
         self.counts.iter().map(|it| it.count).sum()
     }
 
-    /// About how many bytes it is going to write.
+    /// Its size in the log at most, in bytes: its blocks, its share of a joint block, which may not
+    /// be compressible, and its counters.
     pub(crate) fn bytes(&self) -> u64 {
-        let blocks = self.blocks.iter().map(Vec::len).sum::<usize>();
-        let loose = self.loose.as_ref().map_or(0, Columns::len);
-        (blocks + loose) as u64 + STEP_BYTES
+        let blocks = self.blocks.iter().map(|it| parts::log_bytes(it.len()));
+        let loose = self.loose.as_ref().map_or(0, |columns| {
+            let length = columns.len() + LOOSE_HEAD_BYTES;
+            parts::log_bytes(length + length / INCOMPRESSIBLE)
+        });
+        blocks.sum::<u64>() + loose + row_bytes(&self.counts)
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct Resolver {
     names: Arc<Names>,
     users: &'static dyn UserDirectory,
     known_names: HashMap<u32, String>,
+    /// The generation of the names that are known.
+    generation: u64,
     known_users: HashMap<UserNumber, Option<UserId>>,
 }
 
@@ -36,6 +38,7 @@ impl Resolver {
             names: Arc::clone(names),
             users,
             known_names: HashMap::new(),
+            generation: names.generation(),
             known_users: HashMap::new(),
         }
     }
@@ -84,7 +87,12 @@ impl Resolver {
 
     fn name(&mut self, number: u32) -> &str {
         make_room(&mut self.known_names);
-        let names = &self.names;
+        let (names, generation) = (&self.names, self.names.generation());
+        // A number that was given back may stand for another name by now.
+        if generation != self.generation {
+            self.known_names.clear();
+            self.generation = generation;
+        }
         self.known_names
             .entry(number)
             .or_insert_with(|| names.name(number).to_string())

@@ -33,7 +33,7 @@ pub(crate) fn sweep(
             Ok(BlockStats::Events { latest, bytes, .. }) => (latest, u64::from(bytes)),
             Ok(BlockStats::Damaged) | Err(_) => (key.at, 0),
         };
-        if latest >= oldest && log.totals.bytes <= keep.max_bytes {
+        if latest >= oldest && log.used_bytes() <= keep.max_bytes {
             continue;
         }
         let parts = tx.raw_range(&key.part(0).bytes(), &key.behind(), usize::MAX)?;
@@ -41,7 +41,7 @@ pub(crate) fn sweep(
             tx.change(part, Change::Remove);
         }
         tx.remove(&key);
-        log.totals.bytes = log.totals.bytes.saturating_sub(bytes);
+        log.change_block_bytes(bytes, 0);
         removed += 1;
     }
     Ok(Swept {

@@ -4,20 +4,22 @@
 //! Names are numbered in the order in which they appear, and the counts of 64 names in an hour
 //! share a record. So a large group of reports writes one or two records, not one for each name.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 use sled::IVec;
 
 use crate::store::sled::engine::keys::{self, Field, Key, key, prefix};
 use crate::store::sled::engine::record::{self, postcard_records};
-use crate::store::sled::engine::transaction::{Read, Transaction};
+use crate::store::sled::engine::transaction::{ENTRY_BYTES, Read, Transaction};
 use crate::store::sled::events::counts::count_by_name::NameCount;
 use crate::store::sled::events::counts::sketches::{ALL_NAMES, SketchKey};
 use crate::store::{Result, Swept};
 
 /// Names that share a record.
 pub(crate) const ROW_NAMES: u32 = 64;
+/// A row with its key in the log at most, in bytes: ten for each count.
+pub(crate) const ROW_BYTES: u64 = 16 + 10 * ROW_NAMES as u64 + ENTRY_BYTES;
 /// Rows kept in memory between groups. Every group needs those of the current hour.
 const KEPT_ROWS: usize = 256;
 /// Rows of one sweep, each with as many sketches as it has names: a larger step would delay the
@@ -63,6 +65,18 @@ fn row_of(name: u32) -> u32 {
     name / ROW_NAMES
 }
 
+/// The rows of these counts, which are in the order of their names.
+fn rows_in(counts: &[NameCount]) -> Vec<u32> {
+    let mut rows: Vec<u32> = counts.iter().map(|count| row_of(count.name)).collect();
+    rows.dedup();
+    rows
+}
+
+/// The size of the rows of these counts in the log at most, in bytes.
+pub(crate) fn row_bytes(counts: &[NameCount]) -> u64 {
+    rows_in(counts).len() as u64 * ROW_BYTES
+}
+
 fn slot_of(name: u32) -> usize {
     (name % ROW_NAMES) as usize
 }
@@ -78,9 +92,7 @@ type Dirty = bool;
 impl Counters {
     /// The rows of an hour that must be loaded before these counts can be changed.
     fn missing(&self, hour: u32, counts: &[NameCount]) -> Vec<CountKey> {
-        let mut rows: Vec<u32> = counts.iter().map(|count| row_of(count.name)).collect();
-        // Counts come in the order of their names.
-        rows.dedup();
+        let mut rows = rows_in(counts);
         rows.retain(|row| !self.rows.contains_key(&(hour, *row)));
         rows.into_iter().map(|row| CountKey { hour, row }).collect()
     }
@@ -95,6 +107,26 @@ impl Counters {
             }
             *dirty = true;
         }
+    }
+
+    /// Puts rows in the place of those in memory.
+    pub(crate) fn set(&mut self, rows: Vec<(CountKey, CountRow)>) {
+        let rows = rows.into_iter();
+        let rows = rows.map(|(key, row)| ((key.hour, key.row), (row, true)));
+        self.rows.extend(rows);
+    }
+
+    /// All rows of an hour: those in memory are newer than the stored ones.
+    fn rows_of(&self, from: &impl Read, hour: u32) -> Result<BTreeMap<u32, CountRow>> {
+        let stored =
+            from.entries::<CountKey>(&hour_begins(hour), &hour_begins(hour + 1), usize::MAX)?;
+        let mut rows: BTreeMap<u32, CountRow> = stored
+            .into_iter()
+            .map(|(key, row)| (key.row, row))
+            .collect();
+        let in_memory = self.rows.iter().filter(|((it, _), _)| *it == hour);
+        rows.extend(in_memory.map(|((_, number), (row, _))| (*number, row.clone())));
+        Ok(rows)
     }
 
     /// The rows that changed, as they are to be stored.
@@ -133,34 +165,30 @@ pub(crate) fn load(
 /// once. A name without events in the hour loses its sketch; an hour without events loses the
 /// sketch of all names. The other sketches still include users whose events are removed.
 ///
-/// Rows in memory are not rolled back if the step fails after this.
+/// Returns the rows that change, for [`Counters::set`].
 pub(crate) fn subtract(
     tx: &mut Transaction<'_>,
-    counters: &mut Counters,
+    counters: &Counters,
     hour: u32,
     counts: &[NameCount],
-) -> Result<()> {
-    load(tx, counters, hour, counts)?;
-    let stored = tx.entries::<CountKey>(&hour_begins(hour), &hour_begins(hour + 1), usize::MAX)?;
+) -> Result<Vec<(CountKey, CountRow)>> {
+    let mut rows = counters.rows_of(tx, hour)?;
     let mut gone = Vec::new();
     for NameCount { name, count } in counts {
-        let (row, dirty) = counters.rows.entry((hour, row_of(*name))).or_default();
+        let row = rows.entry(row_of(*name)).or_default();
         if row.take(slot_of(*name), *count) {
             gone.push(*name);
         }
-        *dirty = true;
     }
-    let in_memory = |row: u32| counters.rows.get(&(hour, row)).map(|(row, _)| row);
-    let is_empty =
-        |(key, row): &(CountKey, CountRow)| in_memory(key.row).unwrap_or(row).0.is_empty();
-    let mut others = counters.rows.iter().filter(|((it, _), _)| *it == hour);
-    if stored.iter().all(is_empty) && others.all(|(_, (row, _))| row.0.is_empty()) {
+    if rows.values().all(|row| row.0.is_empty()) {
         gone.push(ALL_NAMES);
     }
     for name in gone {
         tx.remove(&SketchKey { name, hour });
     }
-    Ok(())
+    let changed = rows_in(counts).into_iter();
+    let changed = changed.filter_map(|row| Some((CountKey { hour, row }, rows.remove(&row)?)));
+    Ok(changed.collect())
 }
 
 /// Removes some of the rows of hours before `before`, oldest first, each with its sketches.
@@ -264,7 +292,11 @@ mod tests {
                 .iter()
                 .map(|&(name, count)| NameCount { name, count })
                 .collect();
-            self.group(|tx, counters| subtract(tx, counters, hour, &counts));
+            self.group(|tx, counters| {
+                let rows = subtract(tx, counters, hour, &counts)?;
+                counters.set(rows);
+                Ok(())
+            });
         }
 
         /// The counts of an hour.
@@ -316,7 +348,8 @@ mod tests {
         counted.add(7, &[3], 1);
         let counts = count_by_name(&[3]);
         counted.group(|tx, counters| {
-            subtract(tx, counters, 7, &counts)?;
+            let rows = subtract(tx, counters, 7, &counts)?;
+            counters.set(rows);
             load(tx, counters, 7, &counts)?;
             counters.add(7, &counts);
             Ok(())

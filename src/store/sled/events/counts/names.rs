@@ -1,86 +1,177 @@
-//! Gives numbers to event names. A name keeps its number for ever. The number of names is limited;
-//! further ones are stored with their events but counted under one name, so that clients cannot
-//! fill the memory with names.
+//! The numbers of event names. A name keeps its number for as long as an event or a counter refers
+//! to it. There is room for a limited number of names and bytes, and one reporter may bring only a
+//! share of them. Events of further names are stored under their own name but counted together, so
+//! that names cannot fill the memory, and one reporter cannot use up the names of the others.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
+use serde::{Deserialize, Serialize};
 use sled::Tree;
 
 use crate::model::{NewEvent, limits};
 use crate::store::Result;
 use crate::store::sled::engine::keys::key;
-use crate::store::sled::engine::transaction::{Read, Transaction};
-use crate::store::sled::events::format::columns::OTHER;
+use crate::store::sled::engine::record::Record;
+use crate::store::sled::engine::transaction::Read;
+use crate::store::sled::events::format::columns::{OTHER, Reporter};
 use crate::sync::recover;
 
+/// Bytes of a name beyond its text: its entries in two tables in memory, and its record and key in
+/// the database.
+const NAME_BYTES: u64 = 200;
+
 key! {
-    /// The number of an event name, with the name as the record.
-    NameKey { id: u32 } EventName => String
+    /// The name of events that a number stands for.
+    NameKey { id: u32 } EventName => NameRecord
+}
+
+/// A name that has a number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NameRecord {
+    pub(crate) name: String,
+    /// Who brought it; none if it was stored before that was recorded.
+    pub(crate) reporter: Option<Reporter>,
+}
+
+impl Record for NameRecord {
+    const VERSION: u8 = 2;
+
+    fn to_body(&self) -> Result<Vec<u8>, postcard::Error> {
+        postcard::to_stdvec(self)
+    }
+
+    fn from_body(body: &[u8]) -> Result<NameRecord, postcard::Error> {
+        postcard::from_bytes(body)
+    }
+
+    /// Version 1 was the name alone.
+    fn from_earlier(version: u8, body: &[u8]) -> Option<Result<NameRecord, postcard::Error>> {
+        let name = |name| NameRecord {
+            name,
+            reporter: None,
+        };
+        (version == 1).then(|| postcard::from_bytes(body).map(name))
+    }
+}
+
+/// How many names get a number.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NameLimits {
+    /// Names in all.
+    pub(crate) names: usize,
+    /// Bytes of all names, in memory and in the database.
+    pub(crate) bytes: u64,
+    /// Names that one reporter may bring. The administrator may bring any number.
+    pub(crate) per_reporter: usize,
 }
 
 /// The names and their numbers.
 pub(crate) struct Names {
     table: RwLock<NameTable>,
-    /// The largest number of names that get a number of their own.
-    most: usize,
-    /// Set when the log has a warning that there are more.
-    is_told: AtomicBool,
+    limits: NameLimits,
+    /// Whether the log already reports that the limit is reached.
+    is_reported: AtomicBool,
+    /// Whether a name was refused a number, and whether events or counters were removed, since the
+    /// last search for unused names.
+    is_refused: AtomicBool,
+    has_removal: AtomicBool,
+    /// How often names were forgotten.
+    generation: AtomicU64,
 }
 
 #[derive(Default)]
 struct NameTable {
     numbers: HashMap<Arc<str>, u32>,
     /// The name of each number; [`OTHER`] is the first.
-    names: Vec<Arc<str>>,
+    names: Vec<Option<NameEntry>>,
+    /// The numbers below the length of `names` that have no name.
+    free: BTreeSet<u32>,
+    /// How many names each reporter brought.
+    brought: HashMap<Reporter, usize>,
+    bytes: u64,
+}
+
+struct NameEntry {
+    name: Arc<str>,
+    reporter: Option<Reporter>,
+}
+
+/// The numbers of the names of some events.
+pub(crate) struct Numbered {
+    pub(crate) numbers: Vec<u32>,
+    /// The generation of the names: in a later one, the numbers may belong to other names.
+    pub(crate) generation: u64,
 }
 
 impl Names {
-    /// Reads the names that are stored. At most `most` get a number.
-    pub(crate) fn load(tree: &Tree, most: usize) -> Result<Names> {
-        let names = Names {
-            table: RwLock::default(),
-            most,
-            is_told: AtomicBool::new(false),
-        };
-        names.learn(OTHER, limits::OTHER_NAMES);
-        for (key, name) in tree.all::<NameKey>()? {
-            names.learn(key.id, &name);
+    /// Reads the names that are stored.
+    pub(crate) fn load(tree: &Tree, limits: NameLimits) -> Result<Names> {
+        let mut table = NameTable::default();
+        table.learn(
+            OTHER,
+            &NameRecord {
+                name: limits::OTHER_NAMES.to_owned(),
+                reporter: None,
+            },
+        );
+        for (key, record) in tree.all::<NameKey>()? {
+            table.learn(key.id, &record);
         }
-        Ok(names)
+        Ok(Names {
+            table: RwLock::new(table),
+            limits,
+            is_reported: AtomicBool::new(false),
+            is_refused: AtomicBool::new(false),
+            has_removal: AtomicBool::new(true),
+            generation: AtomicU64::new(0),
+        })
     }
 
-    fn learn(&self, id: u32, name: &str) {
-        let name: Arc<str> = name.into();
+    /// Adds a name that was stored.
+    pub(crate) fn learn(&self, id: u32, record: &NameRecord) {
+        recover(self.table.write()).learn(id, record);
+    }
+
+    /// Removes a name that is not stored any more. Its number becomes free.
+    pub(crate) fn forget(&self, id: u32) {
         let mut table = recover(self.table.write());
-        let place = id as usize;
-        if table.names.len() <= place {
-            table
-                .names
-                .resize(place + 1, Arc::from(limits::OTHER_NAMES));
-        }
-        if let Some(slot) = table.names.get_mut(place) {
-            slot.clone_from(&name);
-        }
-        table.numbers.insert(name, id);
+        table.unlearn(id);
+        // Under the lock: whoever resolves a number sees the generation that it belongs to.
+        self.generation.fetch_add(1, Ordering::Release);
     }
 
     /// The numbers of the names of these events, or the names that must get a number first.
-    pub(crate) fn numbers(&self, events: &[NewEvent<'_>]) -> Result<Vec<u32>, Vec<String>> {
+    pub(crate) fn numbers(
+        &self,
+        events: &[NewEvent<'_>],
+        reporter: Reporter,
+    ) -> Result<Numbered, Vec<String>> {
         let table = recover(self.table.read());
-        let is_full = table.numbers.len() > self.most;
         let mut numbers = Vec::with_capacity(events.len());
         let mut unknown: Vec<String> = Vec::new();
+        let mut seen = HashSet::new();
         for event in events {
             match table.numbers.get(event.name) {
                 Some(number) => numbers.push(*number),
-                None if is_full => numbers.push(OTHER),
-                None => unknown.push(event.name.to_owned()),
+                None if table.has_room(event.name, reporter, &self.limits) => {
+                    if seen.insert(event.name) {
+                        unknown.push(event.name.to_owned());
+                    }
+                }
+                None => {
+                    self.is_refused.store(true, Ordering::Relaxed);
+                    numbers.push(OTHER);
+                }
             }
         }
         if unknown.is_empty() {
-            Ok(numbers)
+            let generation = self.generation();
+            Ok(Numbered {
+                numbers,
+                generation,
+            })
         } else {
             Err(unknown)
         }
@@ -96,37 +187,142 @@ impl Names {
     pub(crate) fn name(&self, id: u32) -> Arc<str> {
         let table = recover(self.table.read());
         match table.names.get(id as usize) {
-            Some(name) => Arc::clone(name),
-            None => Arc::from(limits::OTHER_NAMES),
+            Some(Some(entry)) => Arc::clone(&entry.name),
+            _ => Arc::from(limits::OTHER_NAMES),
         }
     }
 
-    /// The number of the next name, if there is room for one.
-    fn next(&self) -> Option<u32> {
+    /// The numbers that stand for a name, without [`OTHER`].
+    pub(crate) fn all_numbers(&self) -> Vec<u32> {
         let table = recover(self.table.read());
-        let next = u32::try_from(table.names.len()).ok()?;
-        (table.numbers.len() <= self.most).then_some(next)
+        let numbers = table.numbers.values().copied();
+        numbers.filter(|number| *number != OTHER).collect()
+    }
+
+    /// How often names were forgotten.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Bytes of all names, in memory and in the database.
+    pub(crate) fn bytes(&self) -> u64 {
+        recover(self.table.read()).bytes
+    }
+
+    /// Notes that events or counters were removed.
+    pub(crate) fn note_removal(&self) {
+        self.has_removal.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a search for unused names may find some that are needed. It is then due only after
+    /// both a further refusal and a further removal.
+    pub(crate) fn take_search_is_due(&self) -> bool {
+        let is_due =
+            self.is_refused.load(Ordering::Relaxed) && self.has_removal.load(Ordering::Relaxed);
+        if is_due {
+            self.is_refused.store(false, Ordering::Relaxed);
+            self.has_removal.store(false, Ordering::Relaxed);
+        }
+        is_due
+    }
+
+    /// The names of these that get a number, with their numbers, as far as there is room. They are
+    /// known only once they are learned. Call this on the writer thread: two plans at once would
+    /// use the same numbers.
+    pub(crate) fn plan(&self, unknown: Vec<String>, reporter: Reporter) -> Vec<(u32, NameRecord)> {
+        let mut table = recover(self.table.write());
+        let mut planned = Vec::new();
+        for name in unknown {
+            if table.numbers.contains_key(name.as_str()) {
+                continue;
+            }
+            if !table.has_room(&name, reporter, &self.limits) {
+                self.report_full();
+                break;
+            }
+            let record = NameRecord {
+                name,
+                reporter: Some(reporter),
+            };
+            let id = table.free_number();
+            table.learn(id, &record);
+            planned.push((id, record));
+        }
+        for (id, _) in &planned {
+            table.unlearn(*id);
+        }
+        planned
+    }
+
+    fn report_full(&self) {
+        if !self.is_reported.swap(true, Ordering::Relaxed) {
+            log::warn!(
+                "there are too many event names (events.max_names, events.names_per_reporter): further names are counted as {}",
+                limits::OTHER_NAMES
+            );
+        }
     }
 }
 
-/// Gives numbers to names that have none, as long as there is room.
-pub(crate) fn intern(tx: &mut Transaction<'_>, names: &Names, unknown: Vec<String>) -> Result<()> {
-    for name in unknown {
-        if names.number(&name).is_some() {
-            continue;
+impl NameTable {
+    fn learn(&mut self, id: u32, record: &NameRecord) {
+        let name: Arc<str> = record.name.as_str().into();
+        let place = id as usize;
+        if self.names.len() <= place {
+            let fresh = u32::try_from(self.names.len()).unwrap_or(id);
+            self.free.extend(fresh..id);
+            self.names.resize_with(place + 1, || None);
         }
-        let Some(id) = names.next() else {
-            if !names.is_told.swap(true, Ordering::Relaxed) {
-                log::warn!(
-                    "there are more than {} event names (events.max_names): further names are counted as {}",
-                    names.most,
-                    limits::OTHER_NAMES
-                );
-            }
-            break;
-        };
-        tx.put(&NameKey { id }, &name)?;
-        names.learn(id, &name);
+        self.unlearn(id);
+        self.free.remove(&id);
+        if let Some(slot) = self.names.get_mut(place) {
+            *slot = Some(NameEntry {
+                name: Arc::clone(&name),
+                reporter: record.reporter,
+            });
+        }
+        self.bytes += name_bytes(&name);
+        self.numbers.insert(name, id);
+        if let Some(reporter) = record.reporter {
+            *self.brought.entry(reporter).or_default() += 1;
+        }
     }
-    Ok(())
+
+    fn unlearn(&mut self, id: u32) {
+        let Some(NameEntry { name, reporter }) =
+            self.names.get_mut(id as usize).and_then(Option::take)
+        else {
+            return;
+        };
+        self.free.insert(id);
+        self.numbers.remove(&name);
+        self.bytes = self.bytes.saturating_sub(name_bytes(&name));
+        if let Some(reporter) = reporter
+            && let Some(brought) = self.brought.get_mut(&reporter)
+        {
+            *brought -= 1;
+            if *brought == 0 {
+                self.brought.remove(&reporter);
+            }
+        }
+    }
+
+    /// The lowest number without a name.
+    fn free_number(&self) -> u32 {
+        let next = || u32::try_from(self.names.len()).unwrap_or(OTHER);
+        self.free.first().copied().unwrap_or_else(next)
+    }
+
+    fn has_room(&self, name: &str, reporter: Reporter, limits: &NameLimits) -> bool {
+        // One entry is that of all other names.
+        let has_share = reporter == Reporter::Admin
+            || self.brought.get(&reporter).copied().unwrap_or(0) < limits.per_reporter;
+        self.numbers.len() <= limits.names
+            && self.bytes + name_bytes(name) <= limits.bytes
+            && has_share
+    }
+}
+
+fn name_bytes(name: &str) -> u64 {
+    name.len() as u64 + NAME_BYTES
 }

@@ -16,6 +16,8 @@
 use std::iter;
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::{Position, Timestamp, UserNumber};
 use crate::store::sled::events::format::varint::{
     put, put_bytes, take, take_bytes, take_len, take_u32, unzigzag, zigzag,
@@ -25,7 +27,7 @@ use crate::store::sled::events::format::varint::{
 pub(crate) const OTHER: u32 = 0;
 
 /// Who reported an event, in the store's own terms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Reporter {
     Admin,
     Hub,

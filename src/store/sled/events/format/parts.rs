@@ -5,12 +5,14 @@ use crate::model::Timestamp;
 use crate::store::Result;
 use crate::store::sled::engine::keys::{self, Key, key};
 use crate::store::sled::engine::record::{self, Record};
-use crate::store::sled::engine::transaction::RawEntry;
+use crate::store::sled::engine::transaction::{ENTRY_BYTES, RawEntry};
 use crate::store::sled::events::format::block_stats::BlockKey;
 
 /// The size of a part in bytes. A page of sled holds 17 parts; sled writes it and keeps it in
 /// memory as a whole.
 const PART_BYTES: usize = 2_000;
+/// Bytes of a part beyond those of the block: its key and the head of its record.
+const PART_OVERHEAD: usize = 28;
 
 key! {
     /// A part of a block of events, ordered by time, then by arrival.
@@ -69,6 +71,11 @@ pub(crate) fn entries(key: &BlockKey, block: &[u8]) -> Result<Vec<RawEntry>> {
 
 /// Bytes that a block takes in the database, with the keys and record headers of its parts.
 pub(crate) fn stored_bytes(block: &[u8]) -> usize {
-    const PART_OVERHEAD: usize = 28;
     block.len() + block.len().div_ceil(PART_BYTES) * PART_OVERHEAD
+}
+
+/// The size of a block of so many bytes in the log, in bytes.
+pub(crate) fn log_bytes(block_bytes: usize) -> u64 {
+    let parts = block_bytes.div_ceil(PART_BYTES) as u64;
+    block_bytes as u64 + parts * (PART_OVERHEAD as u64 + ENTRY_BYTES)
 }

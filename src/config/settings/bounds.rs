@@ -1,0 +1,168 @@
+//! What is kept of events, what clients may do, and what is logged.
+
+use Kind::{Count, Flag, Rate, Size, Span, Text};
+use Preset::Default;
+
+use crate::config::kind::Kind;
+use crate::config::setting::{Preset, Setting};
+use crate::config::value;
+
+/// The sections `events`, `limits`, `log`.
+pub(super) const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "events.retention",
+        kind: Span("1h", "36500d", |to| &mut to.events.retention),
+        preset: Default(r#""90d""#),
+        about: "How long events are kept.",
+    },
+    Setting {
+        key: "events.keep_counts",
+        kind: Span("1h", "36500d", |to| &mut to.events.keep_counts),
+        preset: Default(r#""1825d""#),
+        about: "How long the counts of events are kept, hour by hour and name by name; at least as long as the events.",
+    },
+    Setting {
+        key: "events.max_bytes",
+        kind: Size("1MiB", "1048576GiB", |to, it| to.events.max_bytes = it),
+        preset: Default(r#""1GiB""#),
+        about: "What events may take in the database; beyond it the oldest go. The files are up to twice as large.",
+    },
+    Setting {
+        key: "events.max_names",
+        kind: Count(1..=1_000_000, |to, it| to.events.max_names = it as usize),
+        preset: Default("10000"),
+        about: "Names of events that are counted by themselves; events of further names are kept, and counted as (other).",
+    },
+    Setting {
+        key: "events.names_per_reporter",
+        kind: Count(1..=1_000_000, |to, it| {
+            to.events.names_per_reporter = it as usize;
+        }),
+        preset: Default("1000"),
+        about: "How many of them one user, or the hub, may bring; events of that reporter's further names are counted as (other). The administrator may bring any number.",
+    },
+    Setting {
+        key: "events.heartbeat",
+        kind: Span("10ms", "1h", |to| &mut to.events.heartbeat),
+        preset: Default(r#""15s""#),
+        about: "How often a live stream sends a heartbeat and checks that its token is still live.",
+    },
+    Setting {
+        key: "limits.rates",
+        kind: Flag(|to| &mut to.limits.rates),
+        preset: Default("true"),
+        about: "Whether the rates below hold; false is for tests and trusted networks.",
+    },
+    Setting {
+        key: "limits.wrong_passwords",
+        kind: Rate(|to| &mut to.limits.wrong_passwords),
+        preset: Default(r#""10, then 1 per 6s""#),
+        about: "How many wrong passwords an address may try.",
+    },
+    Setting {
+        key: "limits.reset_requests",
+        kind: Rate(|to| &mut to.limits.reset_requests),
+        preset: Default(r#""10, then 1 per 6m""#),
+        about: "How many password resets an address may ask for.",
+    },
+    Setting {
+        key: "limits.reset_mails",
+        kind: Rate(|to| &mut to.limits.reset_mails),
+        preset: Default(r#""3, then 1 per 20m""#),
+        about: "How many reset mails an account is sent.",
+    },
+    Setting {
+        key: "limits.all_reset_mails",
+        kind: Rate(|to| &mut to.limits.all_reset_mails),
+        preset: Default(r#""60, then 1 per 1m""#),
+        about: "How many reset mails are sent in all; further ones wait.",
+    },
+    Setting {
+        key: "limits.reset_attempts",
+        kind: Rate(|to| &mut to.limits.reset_attempts),
+        preset: Default(r#""10, then 1 per 6s""#),
+        about: "How many reset codes an address may try.",
+    },
+    Setting {
+        key: "limits.signups",
+        kind: Rate(|to| &mut to.limits.signups),
+        preset: Default(r#""5, then 1 per 12m""#),
+        about: "How many accounts an address may make.",
+    },
+    Setting {
+        key: "limits.events_per_minute",
+        kind: Count(0..=1_000_000_000, |to, it| to.limits.events_per_minute = it),
+        preset: Default("0"),
+        about: "How many events a user, the administrator or the hub may report in a minute; 0 is any number.",
+    },
+    Setting {
+        key: "limits.event_bytes_per_day",
+        kind: Size("0B", "1024GiB", |to, it| to.limits.event_bytes_per_day = it),
+        preset: Default(r#""0B""#),
+        about: r#"How much a user, the administrator or the hub may send in a day in requests that bring events; "0B" is any amount."#,
+    },
+    Setting {
+        key: "limits.body",
+        kind: Size("1KiB", "64MiB", |to, it| to.limits.body = value::length(it)),
+        preset: Default(r#""64KiB""#),
+        about: "The longest body of an ordinary request.",
+    },
+    Setting {
+        key: "limits.event_body",
+        kind: Size("1KiB", "64MiB", |to, it| {
+            to.limits.event_body = value::length(it);
+        }),
+        preset: Default(r#""8MiB""#),
+        about: "The longest body of a request that brings events.",
+    },
+    Setting {
+        key: "limits.connections",
+        kind: Count(1..=1_000_000, |to, it| to.limits.connections = it as usize),
+        preset: Default("4000"),
+        about: "How many connections that have sent data may be open at once; four times as many may be silent.",
+    },
+    Setting {
+        key: "limits.connections_per_address",
+        kind: Count(1..=1_000_000, |to, it| {
+            to.limits.connections_per_address = it as usize;
+        }),
+        preset: Default("256"),
+        about: "How many of them one address (IPv6: one /64 network) may have.",
+    },
+    Setting {
+        key: "limits.header_timeout",
+        kind: Span("10ms", "1h", |to| &mut to.limits.header_timeout),
+        preset: Default(r#""10s""#),
+        about: "How long a request's head may take to arrive.",
+    },
+    Setting {
+        key: "limits.body_timeout",
+        kind: Span("10ms", "1h", |to| &mut to.limits.body_timeout),
+        preset: Default(r#""30s""#),
+        about: "How long a request's body may take to arrive.",
+    },
+    Setting {
+        key: "limits.request_timeout",
+        kind: Span("10ms", "1h", |to| &mut to.limits.request_timeout),
+        preset: Default(r#""60s""#),
+        about: "How long an answer may take.",
+    },
+    Setting {
+        key: "log.level",
+        kind: Text(|to, it| value::level(it).map(|it| to.log.level = it)),
+        preset: Default(r#""info""#),
+        about: r#"The least important level that is logged: "off", "error", "warn", "info", "debug" or "trace"."#,
+    },
+    Setting {
+        key: "log.format",
+        kind: Text(|to, it| value::format(it).map(|it| to.log.format = it)),
+        preset: Default(r#""text""#),
+        about: r#"How log lines look: "text" or "json"."#,
+    },
+    Setting {
+        key: "log.requests",
+        kind: Flag(|to| &mut to.log.requests),
+        preset: Default("false"),
+        about: "Whether every request is logged.",
+    },
+];

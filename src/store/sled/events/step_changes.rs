@@ -1,0 +1,40 @@
+//! What a step changes of the event log. The log takes it over when the step is kept, so that a
+//! step which fails, or for which the disk has no room, leaves nothing behind.
+
+use crate::store::sled::events::counts::counters::{CountKey, CountRow, ROW_BYTES};
+use crate::store::sled::events::counts::names::NameRecord;
+use crate::store::sled::events::report::EncodedReport;
+use crate::store::sled::events::totals::totals_bytes;
+
+/// What the current step changes.
+#[derive(Default)]
+pub(crate) struct StepChanges {
+    pub(crate) reports: Vec<EncodedReport>,
+    /// Rows of counters whose events are removed.
+    pub(crate) rows: Vec<(CountKey, CountRow)>,
+    /// Bytes that blocks take more, or less.
+    pub(crate) block_bytes: i64,
+    /// Ids and idempotency keys that are remembered, or forgotten.
+    pub(crate) ids: i64,
+    pub(crate) promises: i64,
+    pub(crate) learned: Vec<(u32, NameRecord)>,
+    pub(crate) forgotten: Vec<u32>,
+    pub(crate) saves_days: bool,
+}
+
+impl StepChanges {
+    fn changes_totals(&self) -> bool {
+        !self.reports.is_empty() || self.block_bytes != 0 || self.ids != 0 || self.promises != 0
+    }
+
+    /// The size of what this adds to the group in the log at most, in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        let totals = if self.changes_totals() {
+            totals_bytes()
+        } else {
+            0
+        };
+        let reports = self.reports.iter().map(EncodedReport::bytes).sum::<u64>();
+        totals + reports + self.rows.len() as u64 * ROW_BYTES
+    }
+}
