@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use crate::harness::{Actor, Answer, Server, User, days, hours};
 
-/// Ids that fit into the quarter of `events.max_bytes = "1MiB"`, 48 bytes each.
-const IDS: u64 = (1 << 20) / 4 / 48;
+/// Ids of one reporter that fit into its quarter of the quarter of `events.max_bytes = "1MiB"`, 48
+/// bytes each.
+const IDS: u64 = (1 << 20) / 4 / 4 / 48;
 
 /// Events with `noise` that take more than three quarters of `events.max_bytes = "1MiB"`.
 const LARGE: u64 = 3_200;
@@ -121,6 +122,13 @@ fn ids_and_keys_are_remembered_for_their_time_and_refused_beyond_their_bound() {
     report_ids(&ana, 0..IDS).gives(201);
     let refused = report_ids(&ana, IDS..IDS + 1).gives(503);
     assert!(refused.header("retry-after").is_some());
+    // Another reporter has a share of its own, until all is taken.
+    for name in ["ben", "eve", "kim"] {
+        let another = server.user(&format!("{name}@example.org")).session();
+        report_ids(&another, 0..IDS).gives(201);
+    }
+    let last = server.user("lea@example.org").session();
+    report_ids(&last, 0..9).gives(503);
     let with_key = ana.with_header("Idempotency-Key", "a key");
     with_key.report(&["b"]).gives(503);
     // Nothing of its time is forgotten, and reports without ids and keys go on.
@@ -129,7 +137,7 @@ fn ids_and_keys_are_remembered_for_their_time_and_refused_beyond_their_bound() {
     assert_eq!(repeated.number("/count"), i64::try_from(IDS).unwrap());
     report_ids(&ana, IDS..IDS + 1).gives(503);
     ana.report(&["b"]).gives(201);
-    assert_eq!(server.counts(), counts(&[("a", IDS), ("b", 1)]));
+    assert_eq!(server.counts(), counts(&[("a", 4 * IDS), ("b", 1)]));
     server.pass(days(3));
     server.sweep();
     report_ids(&ana, IDS..IDS + 1).gives(201);
@@ -165,6 +173,9 @@ fn ids_count_towards_what_events_may_take() {
         ana.post("/api/events/complex_clientapp", events).gives(201);
     }
     assert_eq!(kept("large"), usize::try_from(LARGE).unwrap());
-    report_ids(&ana, 0..IDS).gives(201);
+    for name in ["ben", "eve", "kim", "lea"] {
+        let reporter = server.user(&format!("{name}@example.org")).session();
+        report_ids(&reporter, 0..IDS).gives(201);
+    }
     assert!(kept("large") < usize::try_from(LARGE).unwrap());
 }

@@ -12,6 +12,7 @@ use crate::store::sled::engine::registry::MetaSlot;
 use crate::store::sled::engine::transaction::{Read, Transaction};
 use crate::store::sled::events::counts::counters;
 use crate::store::sled::events::event_log::EventLog;
+use crate::store::sled::events::remembered::{EventIdGroup, Remember};
 use crate::store::sled::events::{dedup, disk_writes, idempotency, retention};
 use crate::store::{Health, Maintenance, Result, Swept, SystemValue};
 
@@ -26,16 +27,16 @@ fn slot_of(which: SystemValue) -> MetaKey<Vec<u8>> {
 
 /// Removes some of the ids of events that need not be remembered any longer.
 fn sweep_ids(tx: &mut Transaction<'_>, log: &mut EventLog, now: Timestamp) -> Result<Swept> {
-    let swept = dedup::sweep(tx, now)?;
-    log.remember(-i64::try_from(swept.removed).unwrap_or(0), 0);
-    Ok(swept)
+    dedup::sweep(tx, now, |key| {
+        log.remember(Remember::ForgetId(EventIdGroup::of(key)))
+    })
 }
 
 /// Removes some of the records that have expired.
 fn sweep_expired(tx: &mut Transaction<'_>, log: &mut EventLog, now: Timestamp) -> Result<Swept> {
     expiry::sweep(tx, now, |tx, key| {
-        if idempotency::remove_expired(tx, key)? {
-            log.remember(0, -1);
+        if let Some(holder) = idempotency::remove_expired(tx, key)? {
+            log.remember(Remember::ForgetPromise(holder))?;
         } else if !tokens::remove_expired(tx, key)? {
             resets::remove_expired(tx, key)?;
         }

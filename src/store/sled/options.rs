@@ -10,7 +10,7 @@ use crate::store::sled::events::disk_writes::WriteMeter;
 /// idempotency keys.
 const SHARE: u64 = 4;
 /// Bytes of memory that sled needs for each byte of a small record with a random key.
-const REMEMBERED_MEMORY: u64 = 1;
+const REMEMBERED_MEMORY: u64 = 2;
 
 /// The options with which the store is opened.
 #[derive(Debug, Clone)]

@@ -21,6 +21,7 @@ use crate::store::sled::events::counts::names::Names;
 use crate::store::sled::events::disk_writes::DailyWrites;
 use crate::store::sled::events::event_log::{EventLog, LogParts};
 use crate::store::sled::events::live::Live;
+use crate::store::sled::events::remembered::Remembered;
 use crate::store::sled::events::user_directory::UserDirectory;
 use crate::store::sled::options::StoreOptions;
 use crate::store::sled::store::{Caches, SledStore};
@@ -55,7 +56,7 @@ impl SledStore {
             daily_writes,
             live: Arc::clone(&live),
             names: Arc::clone(&names),
-            remembered_bytes: options.remembered_bytes(),
+            remembered: Remembered::load(&tree, options.remembered_bytes())?,
         };
         let writer = Writer::start(WriterThread {
             state: EventLog::open(&tree, sequence, parts)?,

@@ -5,15 +5,15 @@
 use crate::model::{NewEvent, Principal, UserId, UserNumber};
 use crate::store::sled::SledStore;
 use crate::store::sled::engine::disk_space::{WriteClass, WriteCost};
-use crate::store::sled::engine::transaction::Transaction;
+use crate::store::sled::engine::transaction::{ENTRY_BYTES, Transaction};
 use crate::store::sled::events::counts::counters;
 use crate::store::sled::events::counts::names::{NameKey, Numbered};
 use crate::store::sled::events::dedup::{self, Deduplicated};
 use crate::store::sled::events::event_log::EventLog;
 use crate::store::sled::events::format::columns::Reporter;
-use crate::store::sled::events::totals::ID_BYTES;
+use crate::store::sled::events::remembered::{EventIdGroup, Remember};
 use crate::store::sled::events::{idempotency, report};
-use crate::store::{Appended, Error, Report, Result};
+use crate::store::{Appended, Report, Result};
 
 /// New names that one step stores: a step must fit into the last of a nearly full disk.
 const STEP_NAMES: usize = 256;
@@ -52,7 +52,7 @@ impl SledStore {
         let ids = deduplicated.keys;
         let cost = WriteCost {
             class: WriteClass::Events,
-            bytes: encoded.bytes() + ids.len() as u64 * ID_BYTES,
+            bytes: encoded.bytes() + ids.len() as u64 * ENTRY_BYTES,
         };
         let step = move |tx: &mut Transaction<'_>, log: &mut EventLog| {
             // A key that was used for another request refuses the report, and one that was used for
@@ -64,14 +64,14 @@ impl SledStore {
             if log.names().generation() != generation || !dedup::note(tx, &ids)? {
                 return Ok(None);
             }
-            if !log.may_remember(ids.len(), usize::from(idempotency.is_some())) {
-                return Err(Error::TooManyKeys);
+            if let Some(id) = ids.first() {
+                log.remember(Remember::Ids(EventIdGroup::of(id), ids.len() as u64))?;
             }
-            let promise = idempotency
-                .map(|promise| idempotency::record(tx, holder, promise, answered, at))
-                .transpose()?;
-            let is_new = promise.unwrap_or(false);
-            log.remember(i64::try_from(ids.len()).unwrap_or(0), i64::from(is_new));
+            if let Some(promise) = idempotency
+                && idempotency::record(tx, holder, promise, answered, at)?
+            {
+                log.remember(Remember::Promise(holder))?;
+            }
             if encoded.stored() > 0 {
                 counters::load(tx, &mut log.counters, at.hour(), &encoded.counts)?;
                 log.add(encoded);

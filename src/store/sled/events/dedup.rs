@@ -12,7 +12,7 @@ use std::ops::Range;
 use sled::Tree;
 
 use crate::model::{EventId, NewEvent, Timestamp};
-use crate::store::sled::engine::keys::{self, Field, key, prefix};
+use crate::store::sled::engine::keys::{self, Field, Key, key, prefix};
 use crate::store::sled::engine::transaction::{Change, Read, Transaction};
 use crate::store::sled::events::format::columns::Reporter;
 use crate::store::{Result, Swept};
@@ -99,12 +99,19 @@ pub(crate) fn note(tx: &mut Transaction<'_>, keys: &[EventIdKey]) -> Result<bool
     Ok(true)
 }
 
-/// Forgets some of the ids of the days before yesterday.
-pub(crate) fn sweep(tx: &mut Transaction<'_>, now: Timestamp) -> Result<Swept> {
+/// Forgets some of the ids of the days before yesterday; `forgotten` gets the key of each.
+pub(crate) fn sweep(
+    tx: &mut Transaction<'_>,
+    now: Timestamp,
+    mut forgotten: impl FnMut(&EventIdKey) -> Result<()>,
+) -> Result<Swept> {
     let Range { start, end } = before(now.day().saturating_sub(1));
     let old = tx.raw_range(&start, &end, SWEEP_RECORDS)?;
     for (key, _) in &old {
         tx.change(key.clone(), Change::Remove);
+        if let Some(key) = EventIdKey::parse(key) {
+            forgotten(&key)?;
+        }
     }
     Ok(Swept {
         removed: old.len(),

@@ -21,9 +21,10 @@ use crate::store::sled::events::format::block_stats::BlockKey;
 use crate::store::sled::events::format::columns::Columns;
 use crate::store::sled::events::format::parts;
 use crate::store::sled::events::live::{self, CommittedBlock, Live};
+use crate::store::sled::events::remembered::{Remember, Remembered};
 use crate::store::sled::events::report::EncodedReport;
 use crate::store::sled::events::step_changes::StepChanges;
-use crate::store::sled::events::totals::{Remembered, TOTALS, Totals};
+use crate::store::sled::events::totals::{TOTALS, Totals};
 use crate::store::{Error, Result};
 
 /// A block that gets its key when the group is committed.
@@ -39,8 +40,7 @@ pub(crate) struct LogParts {
     pub(crate) daily_writes: DailyWrites,
     pub(crate) live: Arc<Live>,
     pub(crate) names: Arc<Names>,
-    /// Bytes of the database that ids of events and idempotency keys may take.
-    pub(crate) remembered_bytes: u64,
+    pub(crate) remembered: Remembered,
 }
 
 /// The writer's state for events.
@@ -49,8 +49,7 @@ pub(crate) struct EventLog {
     totals: Totals,
     pub(crate) daily_writes: DailyWrites,
     names: Arc<Names>,
-    /// Ids and idempotency keys that may be remembered, in bytes of the database.
-    remembered_bytes: u64,
+    remembered: Remembered,
     step: StepChanges,
     /// The numbers of names that were used since a search for unused ones began.
     used_names: Option<HashSet<u32>>,
@@ -71,7 +70,7 @@ impl EventLog {
     /// The number and all other changes of a group are one batch. A block of a later group means
     /// that sled's recovery skipped a part of sled's own log: error `Unusable`.
     pub(crate) fn open(tree: &Tree, sequence: u64, parts: LogParts) -> Result<EventLog> {
-        let totals = Totals::counted(tree)?;
+        let totals = Totals::stored(tree)?;
         let newest = newest_block(tree)?;
         if let Some(block) = newest.as_ref().filter(|it| it.sequence > sequence) {
             let group = block.sequence;
@@ -85,7 +84,7 @@ impl EventLog {
             totals,
             daily_writes: parts.daily_writes,
             names: parts.names,
-            remembered_bytes: parts.remembered_bytes,
+            remembered: parts.remembered,
             step: StepChanges::default(),
             used_names: None,
             blocks: Vec::new(),
@@ -131,20 +130,13 @@ impl EventLog {
         Ok(())
     }
 
-    /// Counts ids and idempotency keys that the current step stores, or removes.
-    pub(crate) fn remember(&mut self, ids: i64, promises: i64) {
-        self.step.ids += ids;
-        self.step.promises += promises;
-    }
-
-    /// Whether so many further ids and idempotency keys may be remembered.
-    pub(crate) fn may_remember(&self, ids: usize, promises: usize) -> bool {
-        let further = Remembered {
-            ids: ids as u64,
-            promises: promises as u64,
-        };
-        let bytes = self.totals.remembered().bytes() + further.bytes();
-        further == Remembered::default() || bytes <= self.remembered_bytes
+    /// Counts ids and idempotency keys that the current step stores. Error: `TooManyKeys`.
+    pub(crate) fn remember(&mut self, change: Remember) -> Result<()> {
+        if !self.remembered.has_room(change) {
+            return Err(Error::TooManyKeys);
+        }
+        self.step.remembered.push(change);
+        Ok(())
     }
 
     /// Adds a name that the current step stores.
@@ -186,7 +178,7 @@ impl EventLog {
             .totals
             .bytes
             .saturating_add_signed(self.step.block_bytes);
-        blocks + self.totals.remembered().bytes() + self.names.bytes()
+        blocks + self.remembered.bytes() + self.names.bytes()
     }
 
     /// Counts a report and takes its blocks.
@@ -254,8 +246,8 @@ impl GroupState for EventLog {
     fn keep(&mut self) {
         let step = std::mem::take(&mut self.step);
         self.totals.bytes = self.totals.bytes.saturating_add_signed(step.block_bytes);
-        if step.ids != 0 || step.promises != 0 {
-            self.totals.remember(step.ids, step.promises);
+        for change in step.remembered {
+            self.remembered.apply(change);
         }
         for report in step.reports {
             self.place(report);
@@ -328,7 +320,7 @@ mod tests {
                 daily_writes: DailyWrites::default(),
                 live: Arc::new(Live::new(live)),
                 names: Arc::clone(&names),
-                remembered_bytes: 0,
+                remembered: Remembered::load(&tree, 0).unwrap(),
             };
             EventLog::open(&tree, 7, parts).map(drop)
         };

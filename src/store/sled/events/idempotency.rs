@@ -74,15 +74,13 @@ pub(crate) fn record(
     Ok(expired.is_none())
 }
 
-/// Removes the expired record under this key. False: the key is not an idempotency record's, or
-/// there is none.
-pub(crate) fn remove_expired(tx: &mut Transaction<'_>, key: &[u8]) -> Result<bool> {
+/// Removes the expired record under this key. Returns whose it was; none if the key is not an
+/// idempotency record's, or there is none.
+pub(crate) fn remove_expired(tx: &mut Transaction<'_>, key: &[u8]) -> Result<Option<Principal>> {
     let Some(parsed) = IdempotencyKey::parse(key) else {
-        return Ok(false);
+        return Ok(None);
     };
     let is_there = tx.raw(key)?.is_some();
-    if is_there {
-        tx.remove(&parsed);
-    }
-    Ok(is_there)
+    tx.remove(&parsed);
+    Ok(is_there.then_some(parsed.holder))
 }

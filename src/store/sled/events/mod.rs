@@ -18,6 +18,7 @@ pub(crate) mod idempotency;
 mod listener;
 pub(crate) mod live;
 mod reader;
+pub(crate) mod remembered;
 mod replay;
 mod report;
 mod resolver;

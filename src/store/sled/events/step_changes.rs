@@ -3,8 +3,9 @@
 
 use crate::store::sled::events::counts::counters::{CountKey, CountRow, ROW_BYTES};
 use crate::store::sled::events::counts::names::NameRecord;
+use crate::store::sled::events::remembered::Remember;
 use crate::store::sled::events::report::EncodedReport;
-use crate::store::sled::events::totals::totals_bytes;
+use crate::store::sled::events::totals::TOTALS_BYTES;
 
 /// What the current step changes.
 #[derive(Default)]
@@ -14,26 +15,18 @@ pub(crate) struct StepChanges {
     pub(crate) rows: Vec<(CountKey, CountRow)>,
     /// Bytes that blocks take more, or less.
     pub(crate) block_bytes: i64,
-    /// Ids and idempotency keys that are remembered, or forgotten.
-    pub(crate) ids: i64,
-    pub(crate) promises: i64,
+    /// Ids and idempotency keys that are stored, or removed.
+    pub(crate) remembered: Vec<Remember>,
     pub(crate) learned: Vec<(u32, NameRecord)>,
     pub(crate) forgotten: Vec<u32>,
     pub(crate) saves_days: bool,
 }
 
 impl StepChanges {
-    fn changes_totals(&self) -> bool {
-        !self.reports.is_empty() || self.block_bytes != 0 || self.ids != 0 || self.promises != 0
-    }
-
     /// The size of what this adds to the group in the log at most, in bytes.
     pub(crate) fn bytes(&self) -> u64 {
-        let totals = if self.changes_totals() {
-            totals_bytes()
-        } else {
-            0
-        };
+        let changes_totals = !self.reports.is_empty() || self.block_bytes != 0;
+        let totals = if changes_totals { TOTALS_BYTES } else { 0 };
         let reports = self.reports.iter().map(EncodedReport::bytes).sum::<u64>();
         totals + reports + self.rows.len() as u64 * ROW_BYTES
     }
