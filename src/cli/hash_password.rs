@@ -29,7 +29,8 @@ pub(super) fn run() -> Result<(), CliError> {
         .map_err(|wrong| CliError::new(format!("this {wrong}")))?;
     let mut salt = [0; 16];
     SystemRandom::default().fill(&mut salt);
-    print_line(&PasswordHasher::new(default_cost()?).hash(password.secret(), salt))
+    let hash = PasswordHasher::new(default_cost()?).hash(password.secret(), salt);
+    print_line(&hash.map_err(|cause| CliError::because("cannot hash the password", cause))?)
 }
 
 /// The cost of a hash in the default configuration.

@@ -16,7 +16,7 @@ mod setting;
 mod settings;
 mod value;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -76,6 +76,14 @@ pub struct Server {
     pub allowed_origins: Vec<String>,
     /// `[server.tls]`: the certificate chain and its key, as PEM files; none: plain HTTP.
     pub tls: Option<Tls>,
+}
+
+impl Server {
+    /// Whether `address` is one of the trusted proxies.
+    pub fn is_trusted_proxy(&self, address: IpAddr) -> bool {
+        let mut proxies = self.trusted_proxies.iter();
+        proxies.any(|network| network.contains(&address))
+    }
 }
 
 /// `[server.tls]`

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::Credential;
 use super::value::{Wrong, because};
-use crate::crypto::is_password_hash;
+use crate::crypto::{BadHash, check_password_hash};
 use crate::model::{Secret, limits};
 
 /// The longest password file, in bytes. A longer file is probably the wrong one.
@@ -35,10 +35,22 @@ pub(super) fn clear(text: &str) -> Result<Credential, Wrong> {
 
 /// An Argon2id hash.
 pub(super) fn hash(text: &str) -> Result<Credential, Wrong> {
-    if is_password_hash(text) {
-        return Ok(Credential::Hash(text.to_owned()));
+    match check_password_hash(text) {
+        Ok(()) => Ok(Credential::Hash(text.to_owned())),
+        Err(BadHash::Unreadable) => because(
+            "is not a whole Argon2id hash (`$argon2id$v=19$…`); `doorward hash-password` makes one",
+        ),
+        Err(BadHash::OutOfBounds {
+            what,
+            found,
+            bounds,
+        }) => {
+            let (least, most) = bounds.into_inner();
+            because(format!(
+                "is a hash with {found} {what}; {least} to {most} are accepted"
+            ))
+        }
     }
-    because("is not a whole Argon2id hash (`$argon2id$v=19$…`); `doorward hash-password` makes one")
 }
 
 /// A hash if it looks like one, else a password in clear.

@@ -58,7 +58,8 @@ pub(super) fn size(text: &str) -> Option<u64> {
 /// The memory of a password hash, in bytes: Argon2 counts in KiB, and more than 1 GiB is probably a
 /// mistake.
 pub(super) fn hash_memory(text: &str) -> Result<u64, Wrong> {
-    let fits = |bytes: &u64| (1 << 20..=1 << 30).contains(bytes) && bytes.is_multiple_of(1024);
+    let most = u64::from(*limits::HASH_MEMORY_KIB.end()) * 1024;
+    let fits = |bytes: &u64| (1 << 20..=most).contains(bytes) && bytes.is_multiple_of(1024);
     let help = r#"whole KiB from "1MiB" to "1GiB""#;
     size(text).filter(fits).map_or_else(|| must_be(help), Ok)
 }

@@ -297,6 +297,9 @@ impl From<service::Error> for Error {
             service::Error::Busy { retry_after } => {
                 Error::new(ErrorCode::Busy).retry_after(retry_after)
             }
+            service::Error::OutOfMemory { retry_after } => Error::new(ErrorCode::Busy)
+                .retry_after(retry_after)
+                .caused_by("there is no memory for it"),
             service::Error::Unavailable(cause) => {
                 Error::new(ErrorCode::Unavailable).caused_by(cause)
             }

@@ -1,6 +1,7 @@
 //! Every fixed bound, with its reason. Bounds that an owner may want to change are settings instead
 //! (`config`).
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// The longest e-mail address, in bytes: the longest that SMTP carries (RFC 5321, 4.5.3.1.3).
@@ -11,6 +12,19 @@ pub const NAME_CHARS: usize = 255;
 pub const PASSWORD_CHARS: usize = 255;
 /// The longest password, in bytes: hashing must not process megabytes.
 pub const PASSWORD_BYTES: usize = 1024;
+/// The memory of one Argon2id hash, in KiB: from the minimum of Argon2 (RFC 9106, 3.1) to 1 GiB,
+/// which each hashing thread allocates.
+pub const HASH_MEMORY_KIB: RangeInclusive<u32> = 8..=1 << 20;
+/// The passes over that memory: more would take longer than a person waits.
+pub const HASH_PASSES: RangeInclusive<u32> = 1..=100;
+/// The lanes of one Argon2id hash: ours have one, other programs rarely use more than eight.
+pub const HASH_LANES: RangeInclusive<u32> = 1..=16;
+/// The salt of an Argon2id hash, in bytes: from the minimum of Argon2 to the maximum of a PHC
+/// string.
+pub const HASH_SALT_BYTES: RangeInclusive<u32> = 8..=48;
+/// The output of an Argon2id hash, in bytes: from 128 bits, which nobody can guess, to the maximum
+/// of a PHC string.
+pub const HASH_OUTPUT_BYTES: RangeInclusive<u32> = 16..=64;
 /// The longest stored user agent, in bytes: enough to distinguish devices. Longer ones are cut.
 pub const USER_AGENT_BYTES: usize = 256;
 /// The longest invite code, in characters.

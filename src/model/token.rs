@@ -72,8 +72,8 @@ impl Client {
 pub struct Token {
     /// Its public id.
     pub id: TokenId,
-    /// Its family: for access tokens, the id of the first token of the login, which every refresh
-    /// keeps; for other kinds, its own id.
+    /// Its family: the id of the first token of the login, which every exchange for a new token
+    /// keeps.
     pub family: TokenId,
     /// Which API issued it.
     pub kind: TokenKind,
@@ -112,8 +112,8 @@ pub struct Retired {
 pub struct NewToken {
     /// The digest of its secret.
     pub digest: Digest,
-    /// The token, with its own id as its family. In an exchange the store replaces holder and epoch
-    /// by those of the old token and, for access tokens, also the family.
+    /// The token, with its own id as its family. In an exchange the store replaces family, holder
+    /// and epoch by those of the old token.
     pub token: Token,
 }
 

@@ -54,8 +54,7 @@ impl ServerContext {
     /// proxy serves many clients and is exempt from this limit.
     pub(super) fn admit(&self, peer: SocketAddr) -> Option<(Slot, Receiver<()>)> {
         let address = peer.ip().to_canonical();
-        let trusted = &self.dispatcher.config().server.trusted_proxies;
-        let is_proxy = trusted.iter().any(|proxies| proxies.contains(&address));
+        let is_proxy = self.dispatcher.config().server.is_trusted_proxy(address);
         self.pool.admit((!is_proxy).then(|| network(address)))
     }
 

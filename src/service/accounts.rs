@@ -47,12 +47,13 @@ impl Services {
             }
             _ => {}
         }
+        let network = self.limited_network(from.address);
         self.limiter
-            .admit(Action::SignUp, from.address, self.world.clock.monotonic())?;
+            .admit(Action::SignUp, network, self.world.clock.monotonic())?;
         let salt = self.world.random_bytes();
         let password_hash = self.passwords.hash(password.secret(), salt).await?;
         let id = UserId::from_random(self.world.random_bytes());
-        let address = from.address;
+        let client = from.clone();
         let session = self.first_session(id, from, now);
         let user = NewUser {
             id,
@@ -63,8 +64,7 @@ impl Services {
         };
         match self.store.create_user(user, session.as_new(), now).await? {
             Created::Done(_) => {
-                let now = self.world.clock.monotonic();
-                self.limiter.trust_address(id, address, now);
+                self.trust_address(id, &client);
                 Ok(session)
             }
             Created::EmailTaken => Err(Error::EmailTaken),
@@ -109,7 +109,8 @@ impl Services {
         now: Timestamp,
     ) -> Result<(), Error> {
         let new = Password::parse(new, self.config.accounts.password_min_length)?;
-        self.confirm(user, current, from).await?;
+        self.confirm(bearer.token.family, user, current, from)
+            .await?;
         let hash = self
             .passwords
             .hash(new.secret(), self.world.random_bytes())

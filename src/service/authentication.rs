@@ -1,13 +1,16 @@
 //! Verifies the passwords of accounts, of the administrator and of the hub. For an unknown account
 //! the password is compared with a dummy hash, in the same queue and at the same cost.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::limiter::{Action, LoginTarget};
+use super::attempts::{Allowance, Attempt, LoginTarget};
 use super::{Error, Services};
 use crate::config::Credential;
 use crate::crypto::{self, Verdict};
-use crate::model::{Client, Email, Secret, User, UserId, limits};
+use crate::model::{
+    Client, Email, Principal, Secret, Timestamp, TokenId, User, UserId, limits, network,
+};
 
 /// How a login names its account.
 #[derive(Debug, Clone)]
@@ -39,43 +42,78 @@ impl Services {
         login: Login,
         password: &Secret,
         from: &Client,
+        now: Timestamp,
     ) -> Result<Arc<User>, Error> {
         let (target, user) = self.find_account(login).await?;
-        self.compare(target, user, password, from).await
+        let attempt = self.admit_login(target, from, now).await?;
+        self.compare(attempt, user, password, from).await
     }
 
-    /// Checks that the holder of a token of this account knows its password too.
+    /// Checks that the holder of a token of this family knows the account's password too. Wrong
+    /// passwords of other clients do not matter, not even from the same address.
     pub(super) async fn confirm(
         &self,
+        family: TokenId,
         user: &Arc<User>,
         password: &Secret,
         from: &Client,
     ) -> Result<(), Error> {
-        let target = LoginTarget::Account(user.id);
-        self.compare(target, Some(Arc::clone(user)), password, from)
+        let now = self.world.clock.monotonic();
+        let attempt = self
+            .attempts
+            .admit(None, Some(Allowance::Family(family)), now)?;
+        self.compare(attempt, Some(Arc::clone(user)), password, from)
             .await
             .map(drop)
     }
 
-    async fn compare(
+    /// Admits a login. Where strangers would be refused, the networks of the account's live tokens
+    /// are looked up first: after a restart nothing else remembers who logged in from where.
+    async fn admit_login(
         &self,
         target: LoginTarget,
+        from: &Client,
+        now: Timestamp,
+    ) -> Result<Attempt, Error> {
+        let admit = || {
+            let network = self.limited_network(from.address);
+            let allowance = self.attempts.allowance(target, network);
+            let now = self.world.clock.monotonic();
+            self.attempts.admit(network, Some(allowance), now)
+        };
+        match (admit(), target) {
+            (Err(Error::TooManyRequests { .. }), LoginTarget::Account(user))
+                if self.attempts.is_worth_recalling(user) =>
+            {
+                let tokens = self.store.live_tokens(Principal::User(user), now).await?;
+                let networks = tokens
+                    .iter()
+                    .filter_map(|token| self.limited_network(token.client.address));
+                let now = self.world.clock.monotonic();
+                self.attempts.recall(user, networks, now);
+                admit()
+            }
+            (outcome, _) => outcome,
+        }
+    }
+
+    async fn compare(
+        &self,
+        attempt: Attempt,
         user: Option<Arc<User>>,
         password: &Secret,
         from: &Client,
     ) -> Result<Arc<User>, Error> {
-        let now = self.world.clock.monotonic();
-        self.limiter.admit(Action::Password, from.address, now)?;
-        self.limiter.admit_attempt(target, from.address, now)?;
         let phc = user
             .as_ref()
             .map_or(&self.dummy_hash, |user| &user.password_hash);
-        let verdict = self.verdict(password, phc).await?;
+        let hashes = vec![phc.clone()];
+        let (verdict, attempt) = self.verdict(password, hashes, attempt).await?;
         let Some(user) = user.filter(|user| verdict != Verdict::Wrong && !user.disabled) else {
             return Err(Error::BadCredentials);
         };
-        self.limiter.refund(Action::Password, from.address, now);
-        self.limiter.trust_address(user.id, from.address, now);
+        attempt.succeed();
+        self.trust_address(user.id, from);
         if verdict == Verdict::RightButOld
             && let Err(error) = self.rehash(&user, password).await
         {
@@ -85,6 +123,30 @@ impl Services {
         Ok(user)
     }
 
+    /// Notes that the owner of an account acts from this address: from now on strangers cannot lock
+    /// the owner out there.
+    pub(super) fn trust_address(&self, user: UserId, from: &Client) {
+        if let Some(network) = self.limited_network(from.address) {
+            let now = self.world.clock.monotonic();
+            self.attempts.trust(user, network, now);
+        }
+    }
+
+    /// Forgets the wrong passwords for an account that logins from this address are held to.
+    pub(super) fn forgive(&self, user: UserId, from: &Client) {
+        let network = self.limited_network(from.address);
+        let target = LoginTarget::Account(user);
+        let allowance = self.attempts.allowance(target, network);
+        self.attempts.forgive(allowance);
+    }
+
+    /// The network that limits of addresses apply to. None for a trusted proxy: it stands for many
+    /// clients, and must not be refused for what one of them does.
+    pub(super) fn limited_network(&self, address: IpAddr) -> Option<IpAddr> {
+        let is_proxy = self.config.server.is_trusted_proxy(address);
+        (!is_proxy).then(|| network(address))
+    }
+
     async fn rehash(&self, user: &User, password: &Secret) -> Result<(), Error> {
         let salt = self.world.random_bytes();
         let hash = self.passwords.hash(password, salt).await?;
@@ -92,13 +154,19 @@ impl Services {
         Ok(self.store.rehash_password(user.id, old, hash).await?)
     }
 
-    /// Compares a password with a hash. A password over the accepted length is wrong without
+    /// Compares a password with hashes. A password over the accepted length is wrong without
     /// hashing, so that no client makes the server hash megabytes.
-    async fn verdict(&self, password: &Secret, phc: &str) -> Result<Verdict, Error> {
-        if password.reveal().len() > limits::PASSWORD_BYTES {
-            return Ok(Verdict::Wrong);
+    async fn verdict(
+        &self,
+        password: &Secret,
+        hashes: Vec<String>,
+        mut attempt: Attempt,
+    ) -> Result<(Verdict, Attempt), Error> {
+        if hashes.is_empty() || password.reveal().len() > limits::PASSWORD_BYTES {
+            attempt.note_comparison();
+            return Ok((Verdict::Wrong, attempt));
         }
-        self.passwords.verify(password, phc).await
+        self.passwords.verify(password, hashes, attempt).await
     }
 
     async fn find_account(&self, login: Login) -> Result<(LoginTarget, Option<Arc<User>>), Error> {
@@ -126,53 +194,48 @@ impl Services {
         password: &Secret,
         from: &Client,
     ) -> Result<(), Error> {
-        let known = crypto::digest(username.as_bytes())
+        let is_named = crypto::digest(username.as_bytes())
             == crypto::digest(self.config.admin.username.as_bytes());
-        let right = self
-            .is_any(std::slice::from_ref(&self.admin_password), password, from)
-            .await?;
-        if known && right {
-            Ok(())
-        } else {
-            Err(Error::BadCredentials)
-        }
+        let credentials = std::slice::from_ref(&self.admin_password);
+        self.verify_configured(credentials, is_named, password, from)
+            .await
     }
 
     /// Whether this is one of the hub's passwords.
     pub(super) async fn verify_hub(&self, password: &Secret, from: &Client) -> Result<(), Error> {
-        let right = self
-            .is_any(&self.config.hub.passwords, password, from)
-            .await?;
-        if right {
+        self.verify_configured(&self.config.hub.passwords, true, password, from)
+            .await
+    }
+
+    /// Compares a password with the configured ones; without the right name it is wrong in any
+    /// case. Only the limit of the address applies: configured passwords have no owner whom it
+    /// could lock out.
+    async fn verify_configured(
+        &self,
+        credentials: &[Credential],
+        is_named: bool,
+        password: &Secret,
+        from: &Client,
+    ) -> Result<(), Error> {
+        let network = self.limited_network(from.address);
+        let now = self.world.clock.monotonic();
+        let attempt = self.attempts.admit(network, None, now)?;
+        let (mut is_right, mut hashes) = (false, Vec::new());
+        for credential in credentials {
+            match credential {
+                // Compares digests, so that the duration reveals nothing about the password.
+                Credential::Plain(secret) => {
+                    is_right |= crypto::digest_of(secret) == crypto::digest_of(password);
+                }
+                Credential::Hash(phc) => hashes.push(phc.clone()),
+            }
+        }
+        let (verdict, attempt) = self.verdict(password, hashes, attempt).await?;
+        if is_named && (is_right || verdict != Verdict::Wrong) {
+            attempt.succeed();
             Ok(())
         } else {
             Err(Error::BadCredentials)
         }
-    }
-
-    /// Whether a password is one of the configured ones. Only the limit of the address applies:
-    /// configured passwords have no owner whom it could lock out.
-    async fn is_any(
-        &self,
-        credentials: &[Credential],
-        password: &Secret,
-        from: &Client,
-    ) -> Result<bool, Error> {
-        let now = self.world.clock.monotonic();
-        self.limiter.admit(Action::Password, from.address, now)?;
-        let mut right = false;
-        for credential in credentials {
-            right |= match credential {
-                // Compares digests, so that the duration reveals nothing about the password.
-                Credential::Plain(secret) => {
-                    crypto::digest_of(secret) == crypto::digest_of(password)
-                }
-                Credential::Hash(phc) => self.verdict(password, phc).await? != Verdict::Wrong,
-            };
-        }
-        if right {
-            self.limiter.refund(Action::Password, from.address, now);
-        }
-        Ok(right)
     }
 }

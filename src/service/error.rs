@@ -57,6 +57,11 @@ pub enum Error {
         /// How long to wait before the next try.
         retry_after: Duration,
     },
+    /// Memory could not be allocated.
+    OutOfMemory {
+        /// How long to wait before the next try.
+        retry_after: Duration,
+    },
     /// The store accepts no changes now.
     Unavailable(store::Error),
     /// A fault of the server.

@@ -2,10 +2,14 @@
 //! nothing here knows HTTP or a database. A verb returns what was asked for, or an [`Error`].
 
 mod accounts;
+mod attempt_counts;
+mod attempts;
 mod authentication;
 mod buckets;
 mod error;
 mod events;
+mod hash_job;
+mod hash_queue;
 mod limiter;
 mod mailer;
 mod message;
@@ -37,6 +41,7 @@ pub use report::ReportedEvent;
 pub use resets::Redemption;
 pub use tokens::{Bearer, Issued};
 
+use attempts::AttemptLimiter;
 use limiter::Limiter;
 use mailer::Mailer;
 use passwords::PasswordPool;
@@ -50,6 +55,7 @@ pub struct Services {
     pub world: World,
     store: Arc<dyn Store>,
     passwords: PasswordPool,
+    attempts: Arc<AttemptLimiter>,
     limiter: Limiter,
     quotas: Quotas,
     signer: Signer,

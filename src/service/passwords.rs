@@ -1,58 +1,27 @@
 //! The pool that hashes passwords: a few threads with memory of their own, so that a flood of
-//! logins slows down only logins. A queued job always runs: a client that disconnects frees nothing
-//! early.
+//! logins slows down only logins. A job leaves the queue when its client disconnects; a job that a
+//! thread has taken runs to its end.
 
-use std::collections::VecDeque;
 use std::num::NonZero;
-use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
 use super::Error;
+use super::attempts::Attempt;
+use super::hash_job::Job;
+use super::hash_queue::Queue;
 use crate::crypto::{HashCost, PasswordHasher, Verdict};
 use crate::model::Secret;
-use crate::sync::{lock, recover};
 
 /// The maximum of threads: each has the memory of a hash.
 const MOST_THREADS: usize = 4;
 /// How much a thread gives way (nice(2)): it gets a tenth of a core that other threads need too.
 const GIVE_WAY: i32 = 10;
-/// Jobs that may wait: at 20 ms each, the last one waits as long as a person would accept.
-const QUEUE_JOBS: usize = 256;
-/// How long to wait before a retry after the queue was full: by then it likely has room.
-const RETRY_AFTER: Duration = Duration::from_secs(2);
-/// After this long without work a thread frees its memory.
-const REST_AFTER: Duration = Duration::from_secs(10);
-
-enum Job {
-    Hash {
-        secret: Secret,
-        salt: [u8; 16],
-        answer: oneshot::Sender<String>,
-    },
-    Verify {
-        secret: Secret,
-        phc: String,
-        answer: oneshot::Sender<Verdict>,
-    },
-}
 
 /// The pool.
 pub(super) struct PasswordPool {
     queue: Arc<Queue>,
-}
-
-#[derive(Default)]
-struct Queue {
-    jobs: Mutex<Jobs>,
-    arrived: Condvar,
-}
-
-#[derive(Default)]
-struct Jobs {
-    waiting: VecDeque<Job>,
-    closed: bool,
 }
 
 impl PasswordPool {
@@ -64,107 +33,74 @@ impl PasswordPool {
         for index in 0..cores.min(MOST_THREADS) {
             let queue = Arc::clone(&queue);
             let thread = std::thread::Builder::new().name(format!("doorward-hash-{index}"));
-            if let Err(error) = thread.spawn(move || queue.work(PasswordHasher::new(cost))) {
+            if let Err(error) = thread.spawn(move || work(&queue, PasswordHasher::new(cost))) {
                 log::error!("cannot start a password hashing thread: {error}");
             }
         }
         PasswordPool { queue }
     }
 
-    /// The PHC string of a password.
+    /// Hashes a password; returns a PHC string.
     pub(super) async fn hash(&self, secret: &Secret, salt: [u8; 16]) -> Result<String, Error> {
         let (answer, hash) = oneshot::channel();
-        self.queue.add(Job::Hash {
-            secret: secret.clone(),
+        let secret = secret.clone();
+        let job = Job::Hash {
+            secret,
             salt,
             answer,
-        })?;
-        hash.await.map_err(|error| Error::Internal(Box::new(error)))
+        };
+        self.run(job, hash).await
     }
 
-    /// Compares a password with a PHC string.
-    pub(super) async fn verify(&self, secret: &Secret, phc: &str) -> Result<Verdict, Error> {
+    /// Compares a password with PHC strings; `Wrong` if it matches none. The attempt counts as
+    /// wrong once a thread has compared them, even if the client has disconnected by then.
+    pub(super) async fn verify(
+        &self,
+        secret: &Secret,
+        hashes: Vec<String>,
+        attempt: Attempt,
+    ) -> Result<(Verdict, Attempt), Error> {
         let (answer, verdict) = oneshot::channel();
-        self.queue.add(Job::Verify {
-            secret: secret.clone(),
-            phc: phc.to_owned(),
+        let secret = secret.clone();
+        let job = Job::Verify {
+            secret,
+            hashes,
+            attempt,
             answer,
-        })?;
-        verdict
+        };
+        self.run(job, verdict).await
+    }
+
+    async fn run<T>(
+        &self,
+        job: Job,
+        answered: oneshot::Receiver<Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let _place = self.queue.add(job)?;
+        answered
             .await
-            .map_err(|error| Error::Internal(Box::new(error)))
+            .unwrap_or_else(|error| Err(Error::Internal(Box::new(error))))
     }
 }
 
 impl Drop for PasswordPool {
     fn drop(&mut self) {
-        lock(&self.queue.jobs).closed = true;
-        self.queue.arrived.notify_all();
+        self.queue.close();
     }
 }
 
-impl Queue {
-    fn add(&self, job: Job) -> Result<(), Error> {
-        let mut jobs = lock(&self.jobs);
-        if jobs.waiting.len() >= QUEUE_JOBS {
-            return Err(Error::Busy {
-                retry_after: RETRY_AFTER,
-            });
-        }
-        jobs.waiting.push_back(job);
-        drop(jobs);
-        self.arrived.notify_one();
-        Ok(())
-    }
-
-    fn work(&self, mut hasher: PasswordHasher) {
-        // On Linux this applies to the thread, not to the process. If it fails, hashing runs at
-        // normal priority.
-        let _ = rustix::process::nice(GIVE_WAY);
-        while let Some(job) = self.next(&mut hasher) {
-            // The caller may have gone; the job runs anyway.
-            match job {
-                Job::Hash {
-                    secret,
-                    salt,
-                    answer,
-                } => {
-                    let _ = answer.send(hasher.hash(&secret, salt));
-                }
-                Job::Verify {
-                    secret,
-                    phc,
-                    answer,
-                } => {
-                    let _ = answer.send(hasher.verify(&secret, &phc));
-                }
-            }
-        }
-    }
-
-    /// Waits for the next job; none when the pool is closed and empty. After `REST_AFTER` without a
-    /// job the hasher frees its memory.
-    fn next(&self, hasher: &mut PasswordHasher) -> Option<Job> {
-        let mut jobs = lock(&self.jobs);
-        loop {
-            if let Some(job) = jobs.waiting.pop_front() {
-                return Some(job);
-            }
-            if jobs.closed {
-                return None;
-            }
-            let waited = self.arrived.wait_timeout(jobs, REST_AFTER);
-            let (again, waited) = recover(waited);
-            jobs = again;
-            if waited.timed_out() {
-                hasher.rest();
-            }
-        }
+fn work(queue: &Queue, mut hasher: PasswordHasher) {
+    // On Linux this applies to the thread, not to the process. If it fails, hashing runs at normal
+    // priority.
+    let _ = rustix::process::nice(GIVE_WAY);
+    while let Some(job) = queue.next(|| hasher.rest()) {
+        job.run(&mut hasher);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::hash_queue::QUEUE_JOBS;
     use super::*;
     use crate::config;
     use crate::crypto::SystemRandom;
@@ -199,8 +135,7 @@ mod tests {
 
     async fn next_job(queue: &Queue) -> Job {
         loop {
-            let job = queue.jobs.lock().unwrap().waiting.pop_front();
-            if let Some(job) = job {
+            if let Some(job) = queue.take() {
                 return job;
             }
             tokio::task::yield_now().await;
@@ -227,15 +162,101 @@ mod tests {
                 _ = &mut login => panic!("nothing is compared"),
                 job = next_job(&queue) => job,
             };
-            let Job::Verify { phc, answer, .. } = job else {
+            let Job::Verify {
+                hashes,
+                attempt,
+                answer,
+                ..
+            } = job
+            else {
                 panic!("nothing is hashed");
             };
+            let [phc] = &hashes[..] else {
+                panic!("compared with {hashes:?}");
+            };
             assert!(phc.starts_with("$argon2id$v=19$m=1024,t=3,p=1$"), "{phc}");
-            assert!(crate::crypto::is_password_hash(&phc));
-            assert!(answer.send(Verdict::Right).is_ok());
+            assert!(crate::crypto::check_password_hash(phc).is_ok());
+            assert!(answer.send(Ok((Verdict::Right, attempt))).is_ok());
             let outcome = login.await;
             assert!(matches!(outcome, Err(Error::BadCredentials)));
         }
+        services.store.close().await;
+    }
+
+    /// Logs in with a wrong password.
+    async fn guess(services: &Services) -> Result<(), Error> {
+        let (secret, client) = (
+            Secret::new("a password"),
+            Client::new([192, 0, 2, 1].into(), None),
+        );
+        let login = Login::by_email("nobody@example.org");
+        let now = services.world.clock.now();
+        let login = services.log_in_user(TokenKind::Session, login, &secret, client, now);
+        login.await.map(drop)
+    }
+
+    /// The client disconnects as soon as it has to wait. None: it had to.
+    async fn disconnect<T>(call: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            outcome = call => Some(outcome),
+            () = std::future::ready(()) => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_job_leaves_the_queue_when_its_client_disconnects_and_costs_it_no_attempt() {
+        let home = tempfile::tempdir().unwrap();
+        let services = without_hashers(home.path()).await;
+        for _ in 0..2 * QUEUE_JOBS {
+            let refused = disconnect(guess(&services)).await;
+            assert!(refused.is_none(), "{refused:?}");
+        }
+        assert!(services.passwords.queue.take().is_none());
+        services.store.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_costs_nobody_an_attempt() {
+        let home = tempfile::tempdir().unwrap();
+        let services = without_hashers(home.path()).await;
+        let secret = Secret::new("a password");
+        let mut waiting = Vec::new();
+        for _ in 0..QUEUE_JOBS {
+            let mut hash = Box::pin(services.passwords.hash(&secret, [7; 16]));
+            assert!(disconnect(&mut hash).await.is_none());
+            waiting.push(hash);
+        }
+        for _ in 0..20 {
+            let outcome = guess(&services).await;
+            assert!(matches!(outcome, Err(Error::Busy { .. })), "{outcome:?}");
+        }
+        drop(waiting);
+        let refused = disconnect(guess(&services)).await;
+        assert!(refused.is_none(), "{refused:?}");
+        services.store.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_password_that_was_compared_counts_also_when_its_client_has_disconnected() {
+        let home = tempfile::tempdir().unwrap();
+        let services = without_hashers(home.path()).await;
+        let queue = Arc::clone(&services.passwords.queue);
+        let mut hasher = PasswordHasher::new(HashCost {
+            memory_bytes: 64 * 1024,
+            passes: 1,
+        });
+        for _ in 0..5 {
+            let mut login = Box::pin(guess(&services));
+            let job = tokio::select! {
+                outcome = &mut login => panic!("{outcome:?}"),
+                job = next_job(&queue) => job,
+            };
+            drop(login);
+            job.run(&mut hasher);
+        }
+        let outcome = guess(&services).await;
+        assert!(matches!(outcome, Err(Error::TooManyRequests { .. })));
         services.store.close().await;
     }
 }

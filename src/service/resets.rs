@@ -33,9 +33,10 @@ impl Services {
             return Ok(());
         };
         let monotonic = self.world.clock.monotonic();
+        let network = self.limited_network(from.address);
         if self
             .limiter
-            .admit(Action::AskReset, from.address, monotonic)
+            .admit(Action::AskReset, network, monotonic)
             .is_err()
         {
             log::warn!(
@@ -67,8 +68,9 @@ impl Services {
         from: &Client,
         now: Timestamp,
     ) -> Result<(), Error> {
+        let network = self.limited_network(from.address);
         self.limiter
-            .admit(Action::TryReset, from.address, self.world.clock.monotonic())?;
+            .admit(Action::TryReset, network, self.world.clock.monotonic())?;
         let code = crypto::digest_of(&redemption.code);
         if self.store.find_reset(&code, now).await?.is_none() {
             return Err(Error::BadResetCode);
@@ -81,8 +83,8 @@ impl Services {
         match self.store.redeem_reset(code, hash, now).await? {
             Redeemed::Done(user) => {
                 // Earlier guesses at the old password must not keep its owner waiting.
-                let now = self.world.clock.monotonic();
-                self.limiter.trust_address(user, from.address, now);
+                self.forgive(user, from);
+                self.trust_address(user, from);
                 log::info!("the password of account {user} was reset");
                 Ok(())
             }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{Notify, Semaphore};
 
 use super::Services;
+use super::attempts::AttemptLimiter;
 use super::limiter::Limiter;
 use super::mailer::Mailer;
 use super::passwords::PasswordPool;
@@ -45,6 +46,7 @@ impl Services {
         };
         let services = Services {
             mailer: Mailer::new(&config.mail),
+            attempts: AttemptLimiter::new(&config.limits),
             limiter: Limiter::new(&config.limits),
             quotas: Quotas::new(&config.limits),
             dummy_hash: crypto::dummy_hash(cost, &world),

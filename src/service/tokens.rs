@@ -151,7 +151,7 @@ impl Services {
         from: Client,
         now: Timestamp,
     ) -> Result<Issued, Error> {
-        let user = self.verify_user(login, password, &from).await?;
+        let user = self.verify_user(login, password, &from, now).await?;
         // The token gets the epoch in which the password was compared: if that epoch passes before
         // the token is issued, the login fails.
         let issued = self.draft(kind, Principal::User(user.id), user.epoch, from, now);

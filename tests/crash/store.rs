@@ -238,7 +238,7 @@ async fn judge_accounts(worker: &mut Worker, store: &SledStore, span: Span) {
             None if account.deleted => {}
             Some(user) if !account.deleted => {
                 let password = Secret::new(account.password.as_str());
-                let verdict = hasher.verify(&password, &user.password_hash);
+                let verdict = hasher.verify(&password, &user.password_hash).unwrap();
                 if user.id.to_string() != account.id
                     || user.name.as_str() != account.name
                     || verdict != Verdict::Right

@@ -195,6 +195,25 @@ fn a_file_that_is_hardly_toml_is_reported_wherever_it_breaks() {
 }
 
 #[test]
+fn a_hash_that_costs_too_much_is_refused_with_its_bounds() {
+    let said = |cost: &str| {
+        let hash = HASH.replace("m=19456,t=2,p=1", cost);
+        assert_ne!(hash, HASH);
+        mistakes(&format!("admin.password_hash = \"{hash}\""))
+    };
+    assert_eq!(
+        said("m=4294967295,t=2,p=1"),
+        [
+            "line 1: `admin.password_hash` is a hash with 4294967295 KiB of memory; 8 to 1048576 are accepted"
+        ]
+    );
+    assert_eq!(
+        said("m=19456,t=1000000,p=1"),
+        ["line 1: `admin.password_hash` is a hash with 1000000 passes; 1 to 100 are accepted"]
+    );
+}
+
+#[test]
 fn no_complaint_and_no_debug_holds_a_secret() {
     let wrong = "[admin]\npassword = \"hunter22\"\npassword_hash = \"$argon2id$hunter22\"\n\
                  [hub]\npasswords = [\"$argon2hunter22\", { hunter22 = 1 }]\npasswords_file = \"x\"\n\

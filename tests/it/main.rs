@@ -31,6 +31,8 @@ mod limits;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+mod lockouts;
+#[cfg(test)]
 mod paths;
 #[cfg(test)]
 mod races;

@@ -6,6 +6,7 @@ use Preset::{Default, Example};
 use crate::config::kind::{Form, Kind};
 use crate::config::setting::{Preset, Setting};
 use crate::config::{Transport, value};
+use crate::model::limits;
 
 /// The sections `admin`, `hub`, `apis`, `tokens`, `accounts`, `reset`, `mail`.
 pub(super) const SETTINGS: &[Setting] = &[
@@ -163,7 +164,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "accounts.hash_passes",
-        kind: Count(1..=100, |to, it| to.accounts.hash_passes = it),
+        kind: Count(limits::HASH_PASSES, |to, it| to.accounts.hash_passes = it),
         preset: Default("2"),
         about: "How often hashing a password goes over that memory.",
     },

@@ -208,7 +208,7 @@ impl Reference {
             digest,
             token: mut next,
         } = new;
-        (next.epoch, next.holder) = (token.epoch, token.holder);
+        (next.family, next.epoch, next.holder) = (token.family, token.epoch, token.holder);
         self.tokens.remove(&old);
         self.tokens.insert(digest, next);
         true

@@ -93,8 +93,8 @@ fn rooms_of_the_store_use_only_what_they_may() {
 fn names_of_libraries_stay_where_they_belong() {
     for (library, home) in [
         ("sled", "store/sled/"),
-        ("ring", "crypto.rs"),
-        ("argon2", "crypto.rs"),
+        ("ring", "crypto/"),
+        ("argon2", "crypto/"),
     ] {
         for (file, text) in sources("src")
             .iter()

@@ -202,6 +202,7 @@ pub(crate) fn renew(
         .user_agent
         .clone_from(&token.client.user_agent);
     new.token = Token {
+        family: token.family,
         epoch: token.epoch,
         holder: token.holder,
         ..new.token

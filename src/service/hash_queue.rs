@@ -1,0 +1,96 @@
+//! The queue in front of the hashing threads. It holds only jobs whose clients still wait.
+
+use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
+
+use super::Error;
+use super::hash_job::{Job, RETRY_AFTER};
+use crate::sync::{lock, recover};
+
+/// Jobs that may wait: at 20 ms each, the last one waits as long as a person would accept.
+pub(super) const QUEUE_JOBS: usize = 256;
+/// After this long without work a thread frees its memory.
+const REST_AFTER: Duration = Duration::from_secs(10);
+
+/// The queue.
+#[derive(Default)]
+pub(super) struct Queue {
+    jobs: Mutex<Jobs>,
+    arrived: Condvar,
+}
+
+#[derive(Default)]
+struct Jobs {
+    /// The queued jobs, by number: the lowest came first.
+    waiting: BTreeMap<u64, Job>,
+    next_number: u64,
+    closed: bool,
+}
+
+/// A job's place in the queue. Dropping it removes the job, unless a thread has taken it.
+pub(super) struct Place<'a> {
+    queue: &'a Queue,
+    number: u64,
+}
+
+impl Queue {
+    /// Adds a job. `Busy`: too many jobs wait.
+    pub(super) fn add(&self, job: Job) -> Result<Place<'_>, Error> {
+        let mut jobs = lock(&self.jobs);
+        if jobs.waiting.len() >= QUEUE_JOBS {
+            return Err(Error::Busy {
+                retry_after: RETRY_AFTER,
+            });
+        }
+        let number = jobs.next_number;
+        jobs.next_number += 1;
+        jobs.waiting.insert(number, job);
+        drop(jobs);
+        self.arrived.notify_one();
+        Ok(Place {
+            queue: self,
+            number,
+        })
+    }
+
+    /// Waits for the next job; none when the pool is closed and empty. Calls `rest`
+    /// after `REST_AFTER` without a job.
+    pub(super) fn next(&self, mut rest: impl FnMut()) -> Option<Job> {
+        let mut jobs = lock(&self.jobs);
+        loop {
+            if let Some((_, job)) = jobs.waiting.pop_first() {
+                return Some(job);
+            }
+            if jobs.closed {
+                return None;
+            }
+            let waited = self.arrived.wait_timeout(jobs, REST_AFTER);
+            let (again, waited) = recover(waited);
+            jobs = again;
+            if waited.timed_out() {
+                rest();
+            }
+        }
+    }
+
+    /// Lets the threads end when no job waits any more.
+    pub(super) fn close(&self) {
+        lock(&self.jobs).closed = true;
+        self.arrived.notify_all();
+    }
+
+    /// Takes a job out of the queue, as a thread would.
+    #[cfg(test)]
+    pub(super) fn take(&self) -> Option<Job> {
+        lock(&self.jobs).waiting.pop_first().map(|(_, job)| job)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let job = lock(&self.queue.jobs).waiting.remove(&self.number);
+        // Outside the lock: dropping an attempt takes the limiter's locks.
+        drop(job);
+    }
+}
