@@ -38,7 +38,8 @@ impl fmt::Display for RequestInfo {
 /// Remembers which lines were written, to keep the log short.
 #[derive(Default)]
 pub(super) struct AccessLog {
-    proxy_was_mentioned: AtomicBool,
+    untrusted_was_mentioned: AtomicBool,
+    unnamed_was_mentioned: AtomicBool,
     /// Limits lines about 429 and about 503 separately: many 429 answers must not hide a 503.
     too_many: Flood,
     unavailable: Flood,
@@ -68,10 +69,21 @@ impl AccessLog {
 
     /// Warns once per process that a peer that is not a trusted proxy sent `X-Forwarded-For`.
     pub(super) fn untrusted_proxy(&self, peer: IpAddr) {
-        if !self.proxy_was_mentioned.swap(true, Ordering::Relaxed) {
+        if !self.untrusted_was_mentioned.swap(true, Ordering::Relaxed) {
             log::warn!(
                 "ignored X-Forwarded-For from {peer}, which is not among server.trusted_proxies; \
                  this is logged only once"
+            );
+        }
+    }
+
+    /// Warns once per process that a trusted proxy did not say for which client it speaks.
+    pub(super) fn unnamed_client(&self, proxy: IpAddr) {
+        if !self.unnamed_was_mentioned.swap(true, Ordering::Relaxed) {
+            log::warn!(
+                "the trusted proxy {proxy} sent a request without a client's address in \
+                 X-Forwarded-For; such requests have the proxy's address in records and no limits \
+                 by address; this is logged only once"
             );
         }
     }

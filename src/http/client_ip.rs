@@ -3,24 +3,20 @@
 use std::net::{IpAddr, SocketAddr};
 
 use hyper::header::HeaderMap;
-use ipnet::IpNet;
+
+use crate::config::Server;
 
 /// Each proxy appends the address of its own peer to this header, on the right.
 pub(super) const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// Whether `address` is one of the trusted proxies.
-pub(super) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
-    trusted.iter().any(|network| network.contains(&address))
-}
-
 /// The client behind `peer`: from the right, the first address in `X-Forwarded-For` that is not a
 /// trusted proxy. An entry that does not parse ends the search, because nothing to the left of it
-/// can be trusted; the result is then the last address before it, or `peer`.
-pub(super) fn client(peer: IpAddr, trusted: &[IpNet], headers: &HeaderMap) -> IpAddr {
+/// can be trusted; the result is then the last address before it, or `peer`, which is a proxy's.
+pub(super) fn client(peer: IpAddr, server: &Server, headers: &HeaderMap) -> IpAddr {
     let mut client = peer;
     let lines = headers.get_all(FORWARDED_FOR).iter().rev();
     let mut hops = lines.flat_map(|line| line.as_bytes().rsplit(|&byte| byte == b','));
-    while is_trusted(client, trusted) {
+    while server.is_trusted_proxy(client) {
         match hops.next().and_then(read) {
             Some(hop) => client = hop,
             None => break,
@@ -47,12 +43,15 @@ mod tests {
     use super::*;
 
     fn seen(peer: &str, lines: &[&'static str]) -> String {
-        let trusted = ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
+        let server = Server {
+            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()],
+            ..Server::default()
+        };
         let mut headers = HeaderMap::new();
         for line in lines {
             headers.append(FORWARDED_FOR, line.parse().unwrap());
         }
-        client(peer.parse().unwrap(), &trusted, &headers).to_string()
+        client(peer.parse().unwrap(), &server, &headers).to_string()
     }
 
     #[test]

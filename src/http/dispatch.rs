@@ -144,14 +144,17 @@ impl Dispatcher {
 
     fn info(&self, parts: &Parts, peer: SocketAddr) -> RequestInfo {
         let peer = peer.ip().to_canonical();
-        let trusted = &self.config().server.trusted_proxies;
+        let server = &self.config().server;
+        let address = client_ip::client(peer, server, &parts.headers);
         let forwarded = parts.headers.contains_key(client_ip::FORWARDED_FOR);
-        if forwarded && !client_ip::is_trusted(peer, trusted) {
+        if server.is_trusted_proxy(address) {
+            self.access_log.unnamed_client(peer);
+        } else if forwarded && !server.is_trusted_proxy(peer) {
             self.access_log.untrusted_proxy(peer);
         }
         RequestInfo {
             id: self.ids.next(),
-            address: client_ip::client(peer, trusted, &parts.headers),
+            address,
             method: parts.method.clone(),
             uri: parts.uri.clone(),
             started: self.services.world.clock.monotonic(),
