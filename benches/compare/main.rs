@@ -3,7 +3,7 @@
 //!
 //! Options, after `--`: `--short` for a quick look (one round of 1 s), `--long` for a measurement
 //! (five rounds of 10 s), `--write` to put the tables into `docs/performance.md` and the chart
-//! beside it, `--only WORD` to run one group (idle, reads, singles, batches, logins, history),
+//! beside it, `--only WORD` to run one group (idle, reads, singles, batches, logins, flood, history),
 //! `--events N` for the number of events in the history. Without options: three rounds of 3 s.
 //!
 //! `-- fill --into DIR` only fills a store; `-- ask --of DIR` only measures a filled one.
@@ -18,6 +18,7 @@
 mod events;
 mod figures;
 mod fill;
+mod flood;
 mod floor;
 mod history;
 mod ingest;
@@ -107,7 +108,7 @@ fn measure_all(options: &Options) -> Outcome<Said> {
     if options.wants("idle") {
         note((measure::idle(pace)?, Vec::new()));
     }
-    if ["reads", "singles", "batches", "logins"]
+    if ["reads", "singles", "batches", "logins", "flood"]
         .into_iter()
         .any(|group| options.wants(group))
     {
@@ -117,6 +118,9 @@ fn measure_all(options: &Options) -> Outcome<Said> {
         }
         if options.wants("logins") {
             note(server.logins()?);
+        }
+        if options.wants("flood") {
+            note((server.flood()?, Vec::new()));
         }
         if options.wants("singles") {
             note(server.singles()?);

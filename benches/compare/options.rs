@@ -7,7 +7,9 @@ use crate::floor;
 use crate::measure::Pace;
 use crate::outcome::Outcome;
 
-const GROUPS: [&str; 6] = ["idle", "reads", "singles", "batches", "logins", "history"];
+const GROUPS: [&str; 7] = [
+    "idle", "reads", "singles", "batches", "logins", "flood", "history",
+];
 /// The number of events in the history: the goals are set for the first, `--short` uses the second.
 const EVENTS: u64 = 10_000_000;
 const FEW_EVENTS: u64 = 1_000_000;

@@ -18,6 +18,8 @@ const REST_AFTER: Duration = Duration::from_secs(10);
 pub(super) struct Queue {
     jobs: Mutex<Jobs>,
     arrived: Condvar,
+    /// Notified when the queue is closed.
+    closing: Condvar,
 }
 
 #[derive(Default)]
@@ -78,6 +80,16 @@ impl Queue {
     pub(super) fn close(&self) {
         lock(&self.jobs).closed = true;
         self.arrived.notify_all();
+        self.closing.notify_all();
+    }
+
+    /// Keeps a thread from its next job while `must_wait`, which is asked once in `pause`; at most
+    /// until the queue is closed. The thread misses no job by that: jobs wake only the others.
+    pub(super) fn stand_aside(&self, pause: Duration, mut must_wait: impl FnMut() -> bool) {
+        let mut jobs = lock(&self.jobs);
+        while !jobs.closed && must_wait() {
+            jobs = recover(self.closing.wait_timeout(jobs, pause)).0;
+        }
     }
 
     /// Takes a job out of the queue, as a thread would.

@@ -22,6 +22,7 @@ mod start;
 mod summary;
 mod sweep;
 mod tokens;
+mod traffic;
 
 use std::sync::Arc;
 
@@ -46,6 +47,7 @@ use limiter::Limiter;
 use mailer::Mailer;
 use passwords::PasswordPool;
 use quotas::Quotas;
+use traffic::TokenChecks;
 
 /// The state of the service, shared by all requests.
 pub struct Services {
@@ -55,6 +57,7 @@ pub struct Services {
     pub world: World,
     store: Arc<dyn Store>,
     passwords: PasswordPool,
+    token_checks: Arc<TokenChecks>,
     attempts: Arc<AttemptLimiter>,
     limiter: Limiter,
     quotas: Quotas,

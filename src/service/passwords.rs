@@ -11,13 +11,16 @@ use super::Error;
 use super::attempts::Attempt;
 use super::hash_job::Job;
 use super::hash_queue::Queue;
+use super::traffic::{RateMeter, TokenChecks, WINDOW};
 use crate::crypto::{HashCost, PasswordHasher, Verdict};
 use crate::model::Secret;
+use crate::world::Clock;
 
 /// The maximum of threads: each has the memory of a hash.
 const MOST_THREADS: usize = 4;
-/// How much a thread gives way (nice(2)): it gets a tenth of a core that other threads need too.
-const GIVE_WAY: i32 = 10;
+/// How much a thread gives way (nice(2)): the most that there is. A busy thread of nice 10 delays
+/// other requests by milliseconds on two cores, one of nice 19 by less than half of one.
+const GIVE_WAY: i32 = 19;
 
 /// The pool.
 pub(super) struct PasswordPool {
@@ -26,14 +29,21 @@ pub(super) struct PasswordPool {
 
 impl PasswordPool {
     /// Starts a thread for each core, up to a bound. The threads give way to all other threads:
-    /// logins may use the whole machine, but never at the cost of other requests.
-    pub(super) fn start(cost: HashCost) -> PasswordPool {
+    /// logins may use the whole machine, but never at the cost of other requests. Where those are
+    /// many, only the first thread goes on.
+    pub(super) fn start(
+        cost: HashCost,
+        checks: &Arc<TokenChecks>,
+        clock: &Arc<dyn Clock>,
+    ) -> PasswordPool {
         let queue = Arc::new(Queue::default());
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         for index in 0..cores.min(MOST_THREADS) {
             let queue = Arc::clone(&queue);
+            let meter = (index > 0).then(|| RateMeter::new(Arc::clone(checks), Arc::clone(clock)));
+            let hasher = PasswordHasher::new(cost);
             let thread = std::thread::Builder::new().name(format!("doorward-hash-{index}"));
-            if let Err(error) = thread.spawn(move || work(&queue, PasswordHasher::new(cost))) {
+            if let Err(error) = thread.spawn(move || work(&queue, hasher, meter)) {
                 log::error!("cannot start a password hashing thread: {error}");
             }
         }
@@ -89,22 +99,36 @@ impl Drop for PasswordPool {
     }
 }
 
-fn work(queue: &Queue, mut hasher: PasswordHasher) {
+/// Runs jobs until the queue is closed and empty. A thread with a meter stands aside while the rate
+/// of other requests is high, and frees its memory meanwhile.
+fn work(queue: &Queue, mut hasher: PasswordHasher, mut meter: Option<RateMeter>) {
     // On Linux this applies to the thread, not to the process. If it fails, hashing runs at normal
     // priority.
     let _ = rustix::process::nice(GIVE_WAY);
-    while let Some(job) = queue.next(|| hasher.rest()) {
+    loop {
+        if let Some(meter) = &mut meter
+            && meter.is_high()
+        {
+            hasher.rest();
+            queue.stand_aside(WINDOW, || meter.is_high());
+        }
+        let Some(job) = queue.next(|| hasher.rest()) else {
+            return;
+        };
         job.run(&mut hasher);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
+
     use super::super::hash_queue::QUEUE_JOBS;
     use super::*;
     use crate::config;
     use crate::crypto::SystemRandom;
-    use crate::model::{Client, TokenKind};
+    use crate::model::{Client, Timestamp, TokenKind};
     use crate::service::{Login, Services};
     use crate::store::sled::{SledStore, StoreOptions};
     use crate::world::{SystemClock, World};
@@ -242,10 +266,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let services = without_hashers(home.path()).await;
         let queue = Arc::clone(&services.passwords.queue);
-        let mut hasher = PasswordHasher::new(HashCost {
-            memory_bytes: 64 * 1024,
-            passes: 1,
-        });
+        let mut hasher = PasswordHasher::new(CHEAP);
         for _ in 0..5 {
             let mut login = Box::pin(guess(&services));
             let job = tokio::select! {
@@ -258,5 +279,65 @@ mod tests {
         let outcome = guess(&services).await;
         assert!(matches!(outcome, Err(Error::TooManyRequests { .. })));
         services.store.close().await;
+    }
+
+    const CHEAP: HashCost = HashCost {
+        memory_bytes: 64 * 1024,
+        passes: 1,
+    };
+
+    /// A clock that moves by a window with each reading. At its first readings a thousand token
+    /// checks come in.
+    struct BusyClock {
+        readings: AtomicU32,
+        checks: Arc<TokenChecks>,
+    }
+
+    const BUSY_READINGS: u32 = 3;
+
+    impl Clock for BusyClock {
+        fn now(&self) -> Timestamp {
+            Timestamp::default()
+        }
+        fn monotonic(&self) -> Duration {
+            let reading = self.readings.fetch_add(1, Ordering::SeqCst);
+            if reading < BUSY_READINGS {
+                (0..1_000).for_each(|_| self.checks.add());
+            }
+            WINDOW * reading
+        }
+    }
+
+    #[tokio::test]
+    async fn a_thread_stands_aside_while_many_other_requests_come_and_then_works() {
+        let checks = Arc::new(TokenChecks::default());
+        let clock = Arc::new(BusyClock {
+            readings: AtomicU32::new(0),
+            checks: Arc::clone(&checks),
+        });
+        let meter = RateMeter::new(checks, Arc::clone(&clock) as _);
+        let pool = PasswordPool {
+            queue: Arc::default(),
+        };
+        let queue = Arc::clone(&pool.queue);
+        let thread = std::thread::spawn(move || {
+            work(&queue, PasswordHasher::new(CHEAP), Some(meter));
+        });
+        let hash = pool.hash(&Secret::new("a password"), [7; 16]).await;
+        assert!(hash.is_ok());
+        assert!(clock.readings.load(Ordering::SeqCst) > BUSY_READINGS);
+        drop(pool);
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn a_thread_stands_aside_no_longer_than_until_the_pool_is_closed() {
+        let queue = Arc::new(Queue::default());
+        let thread = {
+            let queue = Arc::clone(&queue);
+            std::thread::spawn(move || queue.stand_aside(Duration::MAX, || true))
+        };
+        queue.close();
+        thread.join().unwrap();
     }
 }

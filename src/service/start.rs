@@ -11,6 +11,7 @@ use super::limiter::Limiter;
 use super::mailer::Mailer;
 use super::passwords::PasswordPool;
 use super::quotas::Quotas;
+use super::traffic::TokenChecks;
 use crate::config::{Config, Credential};
 use crate::crypto::{self, HashCost, Signer};
 use crate::model::{InviteTerms, Principal, Secret, limits};
@@ -33,7 +34,8 @@ impl Services {
             memory_bytes: config.accounts.hash_memory,
             passes: config.accounts.hash_passes,
         };
-        let passwords = PasswordPool::start(cost);
+        let token_checks = Arc::new(TokenChecks::default());
+        let passwords = PasswordPool::start(cost, &token_checks, &world.clock);
         let seed = world.random_bytes::<32>().to_vec();
         let seed = store
             .keep_system_value(SystemValue::SigningSeed, seed)
@@ -56,6 +58,7 @@ impl Services {
             world,
             store,
             passwords,
+            token_checks,
             signer,
             admin_password,
         };

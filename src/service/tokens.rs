@@ -55,6 +55,7 @@ impl Services {
     /// Checks a token that was shown, and records that it was used. Errors: `TokenExpired`,
     /// `BadToken` if it is unknown or ended.
     pub async fn authenticate(&self, shown: &str, now: Timestamp) -> Result<Bearer, Error> {
+        self.token_checks.add();
         let digest = crypto::digest(shown.as_bytes());
         let found = self
             .store
