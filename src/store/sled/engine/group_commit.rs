@@ -8,6 +8,9 @@ use std::time::Duration;
 const CROWD_STEPS: usize = 16;
 /// Such a group waits at most this many times as long as the last group took.
 const TIMES: u32 = 2;
+/// From this many bytes a step on, steps are large: such a group waits for half of the clients
+/// only, because the flush of many bytes is worth less company, and the others are served meanwhile.
+const LARGE_STEP_BYTES: u64 = 2 * 1024;
 /// It never waits longer than this, even on a slow disk.
 const CROWD_WAIT: Duration = Duration::from_millis(4);
 
@@ -27,6 +30,8 @@ pub(crate) struct GroupCommit {
     delay: Duration,
     /// How many steps the last group had.
     steps: usize,
+    /// About how many bytes these steps wrote.
+    bytes: u64,
     /// How long it took until it was durable.
     took: Duration,
 }
@@ -50,8 +55,9 @@ impl GroupCommit {
                 at_most: self.delay,
             }
         } else if crowd >= CROWD_STEPS {
+            let is_large = self.bytes >= LARGE_STEP_BYTES.saturating_mul(self.steps as u64);
             WaitPolicy {
-                steps: crowd,
+                steps: if is_large { crowd / 2 } else { crowd },
                 at_most: self.took.saturating_mul(TIMES).min(CROWD_WAIT),
             }
         } else {
@@ -59,9 +65,10 @@ impl GroupCommit {
         }
     }
 
-    /// Notes the size and duration of a group.
-    pub(crate) fn note(&mut self, steps: usize, took: Duration) {
-        (self.steps, self.took) = (steps, took);
+    /// Notes the sizes of the steps of a group, in bytes, and its duration.
+    pub(crate) fn note(&mut self, sizes: impl ExactSizeIterator<Item = u64>, took: Duration) {
+        (self.steps, self.took) = (sizes.len(), took);
+        self.bytes = sizes.sum();
     }
 }
 
@@ -71,13 +78,17 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
+    fn steps(count: usize, bytes: u64) -> impl ExactSizeIterator<Item = u64> {
+        std::iter::repeat_n(bytes, count)
+    }
+
     #[test]
     fn few_clients_never_wait_for_each_other() {
         let mut group_commit = GroupCommit::default();
         assert_eq!(group_commit.wait_policy(0), WaitPolicy::default());
-        group_commit.note(1, MS);
+        group_commit.note(steps(1, 1), MS);
         assert_eq!(group_commit.wait_policy(1), WaitPolicy::default());
-        group_commit.note(CROWD_STEPS / 2, MS);
+        group_commit.note(steps(CROWD_STEPS / 2, 1), MS);
         assert_eq!(
             group_commit.wait_policy(CROWD_STEPS / 2 - 1),
             WaitPolicy::default()
@@ -87,18 +98,27 @@ mod tests {
     #[test]
     fn a_crowd_is_waited_for_as_long_as_it_is_worth() {
         let mut group_commit = GroupCommit::default();
-        group_commit.note(100, MS);
+        group_commit.note(steps(100, 1), MS);
         let (steps, at_most) = (130, TIMES * MS);
         assert_eq!(group_commit.wait_policy(30), WaitPolicy { steps, at_most });
-        group_commit.note(100, 500 * MS);
+        group_commit.note(steps(100, 1), 500 * MS);
         assert_eq!(group_commit.wait_policy(30).at_most, CROWD_WAIT);
+    }
+
+    #[test]
+    fn large_steps_wait_for_half_of_the_crowd_only() {
+        let mut group_commit = GroupCommit::default();
+        group_commit.note(steps(100, LARGE_STEP_BYTES), MS);
+        assert_eq!(group_commit.wait_policy(30).steps, 65);
+        group_commit.note(steps(100, LARGE_STEP_BYTES - 1), MS);
+        assert_eq!(group_commit.wait_policy(30).steps, 130);
     }
 
     #[test]
     fn a_delay_holds_for_everybody() {
         let mut group_commit = GroupCommit::new(50 * MS);
         assert_eq!(group_commit.wait_policy(0).at_most, 50 * MS);
-        group_commit.note(100, MS);
+        group_commit.note(steps(100, 1), MS);
         assert_eq!(group_commit.wait_policy(7).at_most, 50 * MS);
     }
 }

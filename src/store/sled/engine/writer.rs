@@ -280,15 +280,15 @@ impl<S: GroupState> WriterThread<S> {
             .queue
             .take_group(&mut group, |waiting| self.group_commit.wait_policy(waiting))
         {
-            let (steps, started) = (group.len(), now());
+            let started = now();
             shared.begun.fetch_add(1, Ordering::Release);
             // A panic of a step is caught where the step runs. Any other panic leaves an unknown
             // state, so it stops the writer.
             let outcome = catch_unwind(AssertUnwindSafe(|| self.commit(&mut group, shared)));
             let outcome = outcome
                 .unwrap_or_else(|_| Err(Error::Stopped("its writer panicked; see the log".into())));
-            let took = now().saturating_duration_since(started);
-            self.group_commit.note(steps, took);
+            let sizes = group.iter().map(|step| step.cost().bytes);
+            self.group_commit.note(sizes, now() - started);
             shared.finished.fetch_add(1, Ordering::Release);
             if let Err(error) = &outcome {
                 shared.fail(error);
