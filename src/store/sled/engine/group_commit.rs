@@ -78,7 +78,7 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    fn steps(count: usize, bytes: u64) -> impl ExactSizeIterator<Item = u64> {
+    fn sizes(count: usize, bytes: u64) -> impl ExactSizeIterator<Item = u64> {
         std::iter::repeat_n(bytes, count)
     }
 
@@ -86,9 +86,9 @@ mod tests {
     fn few_clients_never_wait_for_each_other() {
         let mut group_commit = GroupCommit::default();
         assert_eq!(group_commit.wait_policy(0), WaitPolicy::default());
-        group_commit.note(steps(1, 1), MS);
+        group_commit.note(sizes(1, 1), MS);
         assert_eq!(group_commit.wait_policy(1), WaitPolicy::default());
-        group_commit.note(steps(CROWD_STEPS / 2, 1), MS);
+        group_commit.note(sizes(CROWD_STEPS / 2, 1), MS);
         assert_eq!(
             group_commit.wait_policy(CROWD_STEPS / 2 - 1),
             WaitPolicy::default()
@@ -98,19 +98,19 @@ mod tests {
     #[test]
     fn a_crowd_is_waited_for_as_long_as_it_is_worth() {
         let mut group_commit = GroupCommit::default();
-        group_commit.note(steps(100, 1), MS);
+        group_commit.note(sizes(100, 1), MS);
         let (steps, at_most) = (130, TIMES * MS);
         assert_eq!(group_commit.wait_policy(30), WaitPolicy { steps, at_most });
-        group_commit.note(steps(100, 1), 500 * MS);
+        group_commit.note(sizes(100, 1), 500 * MS);
         assert_eq!(group_commit.wait_policy(30).at_most, CROWD_WAIT);
     }
 
     #[test]
     fn large_steps_wait_for_half_of_the_crowd_only() {
         let mut group_commit = GroupCommit::default();
-        group_commit.note(steps(100, LARGE_STEP_BYTES), MS);
+        group_commit.note(sizes(100, LARGE_STEP_BYTES), MS);
         assert_eq!(group_commit.wait_policy(30).steps, 65);
-        group_commit.note(steps(100, LARGE_STEP_BYTES - 1), MS);
+        group_commit.note(sizes(100, LARGE_STEP_BYTES - 1), MS);
         assert_eq!(group_commit.wait_policy(30).steps, 130);
     }
 
@@ -118,7 +118,7 @@ mod tests {
     fn a_delay_holds_for_everybody() {
         let mut group_commit = GroupCommit::new(50 * MS);
         assert_eq!(group_commit.wait_policy(0).at_most, 50 * MS);
-        group_commit.note(steps(100, 1), MS);
+        group_commit.note(sizes(100, 1), MS);
         assert_eq!(group_commit.wait_policy(7).at_most, 50 * MS);
     }
 }
