@@ -7,11 +7,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use doorward::cli;
-use tikv_jemallocator::Jemalloc;
-
-/// The allocator. `.cargo/config.toml` has its options.
-#[global_allocator]
-static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     // On a wrong command line clap prints the error and exits with 2.
