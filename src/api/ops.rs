@@ -58,9 +58,10 @@ pub(super) fn render(error: &Error) -> RenderedError {
 
 fn health(request: &RequestContext) -> Result<Reply, Error> {
     match request.services.health() {
-        Health::Fine => {
+        health @ (Health::Fine | Health::Damaged) => {
             let damaged_blocks = request.services.damaged_blocks();
-            let status = if damaged_blocks == 0 { "ok" } else { "damaged" };
+            let is_whole = damaged_blocks == 0 && health == Health::Fine;
+            let status = if is_whole { "ok" } else { "damaged" };
             let status = Status {
                 status,
                 damaged_blocks,

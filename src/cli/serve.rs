@@ -74,7 +74,8 @@ async fn serve(config: Arc<Config>, meter: WriteMeter) -> Result<(), CliError> {
         random: Arc::new(SystemRandom::default()),
     };
     let cannot_open = |cause| CliError::because("cannot open the store", cause);
-    let opened = SledStore::open(&config.storage.path, StoreOptions::of(&config, meter)).await;
+    let options = StoreOptions::of(&config, world.random_bytes(), meter);
+    let opened = SledStore::open(&config.storage.path, options).await;
     let store: Arc<dyn Store> = Arc::new(opened.map_err(cannot_open)?);
     let announce = |password: &crate::model::Secret| {
         let username = &config.admin.username;

@@ -104,6 +104,8 @@ pub struct Storage {
     pub memory_budget: u64,
     /// How long to delay a commit so that more changes can join it.
     pub commit_delay: Duration,
+    /// Whether to go on with what is left of a damaged database.
+    pub open_damaged: bool,
 }
 
 /// A password as an owner configured it.

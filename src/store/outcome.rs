@@ -151,6 +151,8 @@ pub trait EventListener: Send {
 pub enum Health {
     /// It reads and accepts changes.
     Fine,
+    /// It reads and accepts changes, but some of what was stored is lost.
+    Damaged,
     /// It refuses only events: the disk is nearly full.
     NoEvents,
     /// It reads, but refuses all changes except those that free space: the disk is full.

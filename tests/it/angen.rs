@@ -30,6 +30,7 @@ fn assert_nothing_stored(server: &Server) {
 fn a_token_is_given_as_documented() {
     let server = Server::start();
     let ana = server.user("ana@example.org");
+    server.pass(seconds(1));
     let login = json!({"id": ana.id, "password": PASSWORD, "user_agent": "some client"});
     let answer = server.anyone().post("/api/request_token", login).gives(201);
     assert_eq!(answer.json()["result"], "success");

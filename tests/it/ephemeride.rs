@@ -260,6 +260,7 @@ fn name_and_address_change_together() {
 fn sessions_are_listed_without_secrets_the_latest_used_first() {
     let server = Server::start();
     let ana = server.user("ana@example.org");
+    server.pass(seconds(60));
     let log_in = |agent: &str| -> Actor {
         let actor = server.anyone().with_header("User-Agent", agent);
         let id = actor

@@ -11,6 +11,8 @@ mod config;
 #[cfg(test)]
 mod core;
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 mod endpoints;
 #[cfg(test)]
 mod ephemeride;

@@ -1,6 +1,6 @@
 //! How the server is reached and where it keeps its data.
 
-use Kind::{Directory, File, List, OneOrMore, Size, Span, Text};
+use Kind::{Directory, File, Flag, List, OneOrMore, Size, Span, Text};
 use Preset::{Default, Example};
 
 use crate::config::kind::Kind;
@@ -74,5 +74,11 @@ pub(super) const SETTINGS: &[Setting] = &[
         kind: Span("0s", "1s", |to| &mut to.storage.commit_delay),
         preset: Default(r#""0s""#),
         about: "How long to delay a commit so that more changes can join it: \"50ms\" spares an SD card, at the price of slower answers.",
+    },
+    Setting {
+        key: "storage.open_damaged",
+        kind: Flag(|to| &mut to.storage.open_damaged),
+        preset: Default("false"),
+        about: "Start with what is left of a damaged database. Setting it back to false accepts the loss.",
     },
 ];

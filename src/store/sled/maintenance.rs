@@ -15,6 +15,7 @@ use crate::store::sled::events::event_log::EventLog;
 use crate::store::sled::events::remembered::{EventIdGroup, Remember};
 use crate::store::sled::events::{dedup, disk_writes, idempotency, retention};
 use crate::store::{Health, Maintenance, Result, Swept, SystemValue};
+use crate::sync::lock;
 
 /// The slot of a value that the service keeps.
 fn slot_of(which: SystemValue) -> MetaKey<Vec<u8>> {
@@ -123,6 +124,7 @@ impl Maintenance for SledStore {
         match self.writer.failure() {
             Some(reason) => Health::Stopped(reason.to_owned()),
             None => match self.writer.pressure() {
+                DiskPressure::Nothing if self.loss.get().is_some() => Health::Damaged,
                 DiskPressure::Nothing => Health::Fine,
                 DiskPressure::Events => Health::NoEvents,
                 DiskPressure::Changes => Health::Full,
@@ -135,6 +137,7 @@ impl Maintenance for SledStore {
     }
 
     async fn close(&self) {
+        drop(lock(&self.recount_thread).take());
         let meter = self.meter.clone();
         let last = move |tx: &mut Transaction<'_>, log: &mut EventLog| {
             log.daily_writes.sample(&meter, None);

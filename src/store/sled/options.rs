@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use crate::config::Config;
+use crate::crypto::SystemRandom;
 use crate::store::sled::events::counts::names::NameLimits;
 use crate::store::sled::events::disk_writes::WriteMeter;
+use crate::world::Random;
 
 /// Names may take this part of what events may take and of the memory budget; so may ids and
 /// idempotency keys.
@@ -26,19 +28,25 @@ pub struct StoreOptions {
     pub max_event_bytes: u64,
     /// How long to delay a commit so that more writes can join: fewer flushes, later answers.
     pub commit_delay: Duration,
+    /// Start with what is left when something is damaged.
+    pub open_damaged: bool,
+    /// The id of the store, should it be new: random bytes.
+    pub new_id: [u8; 16],
     /// Counts the bytes that are sent to the disk.
     pub meter: WriteMeter,
 }
 
 impl StoreOptions {
     /// The options of a configuration.
-    pub fn of(config: &Config, meter: WriteMeter) -> StoreOptions {
+    pub fn of(config: &Config, new_id: [u8; 16], meter: WriteMeter) -> StoreOptions {
         StoreOptions {
             memory_budget: config.storage.memory_budget,
             max_names: config.events.max_names,
             names_per_reporter: config.events.names_per_reporter,
             max_event_bytes: config.events.max_bytes,
             commit_delay: config.storage.commit_delay,
+            open_damaged: config.storage.open_damaged,
+            new_id,
             meter,
         }
     }
@@ -63,12 +71,16 @@ impl StoreOptions {
 
 impl Default for StoreOptions {
     fn default() -> StoreOptions {
+        let mut new_id = [0; 16];
+        SystemRandom::default().fill(&mut new_id);
         StoreOptions {
             memory_budget: 64 << 20,
             max_names: 10_000,
             names_per_reporter: 1_000,
             max_event_bytes: 1 << 30,
             commit_delay: Duration::ZERO,
+            open_damaged: false,
+            new_id,
             meter: WriteMeter::open(),
         }
     }

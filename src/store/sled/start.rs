@@ -2,8 +2,8 @@
 //! that writes reach the disk.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use sled::Tree;
 
@@ -13,7 +13,8 @@ use crate::store::sled::accounts::users::{self, UserKey};
 use crate::store::sled::engine::disk_space::{self, FreeBytes, WriteClass};
 use crate::store::sled::engine::group_commit::GroupCommit;
 use crate::store::sled::engine::keys::{Key, MetaKey, meta};
-use crate::store::sled::engine::open;
+use crate::store::sled::engine::open::{self, OpenOptions};
+use crate::store::sled::engine::recount::{Recount, RecountThread};
 use crate::store::sled::engine::registry::MetaSlot;
 use crate::store::sled::engine::transaction::{Read, Transaction};
 use crate::store::sled::engine::writer::{OnChange, Writer, WriterThread};
@@ -26,10 +27,13 @@ use crate::store::sled::events::user_directory::UserDirectory;
 use crate::store::sled::options::StoreOptions;
 use crate::store::sled::store::{Caches, SledStore};
 use crate::store::{Error, Result};
+use crate::sync::lock;
 
 /// sled's cache gets the memory budget divided by this: it counts bytes on disk and needs about
 /// twice that in memory.
 const SLED_CACHE_SHARE: u64 = 4;
+/// A log up to this size is read whole before it is opened, within about half a second.
+const CHECKED_BYTES: u64 = 256 << 20;
 /// How often the store was opened.
 const STARTS: MetaKey<u64> = meta(MetaSlot::Starts);
 
@@ -46,8 +50,14 @@ impl SledStore {
         options: StoreOptions,
         free_bytes: FreeBytes,
     ) -> Result<SledStore> {
-        let opened = open::open(path, options.memory_budget / SLED_CACHE_SHARE)?;
-        let (tree, sequence) = (opened.tree, opened.sequence);
+        let opening = OpenOptions {
+            cache_bytes: options.memory_budget / SLED_CACHE_SHARE,
+            checked_bytes: CHECKED_BYTES,
+            open_damaged: options.open_damaged,
+            new_id: options.new_id,
+        };
+        let opened = open::open(path, &opening)?;
+        let (tree, sequence) = (opened.tree, opened.ledger.sequence());
         let names = Arc::new(Names::load(&tree, options.name_limits())?);
         let caches = Arc::new(Caches::new(options.memory_budget));
         let live = Arc::new(Live::new(sequence));
@@ -58,12 +68,13 @@ impl SledStore {
             names: Arc::clone(&names),
             remembered: Remembered::load(&tree, options.remembered_bytes())?,
         };
+        let recount = opened.ledger.recount();
         let writer = Writer::start(WriterThread {
             state: EventLog::open(&tree, sequence, parts)?,
             db: opened.db,
             tree: tree.clone(),
             free_bytes,
-            sequence,
+            ledger: opened.ledger,
             group_commit: GroupCommit::new(options.commit_delay),
             changed: forget_changed(Arc::clone(&caches)),
         })?;
@@ -75,6 +86,8 @@ impl SledStore {
             writer,
             caches,
             names,
+            loss: Arc::new(opened.damage.map_or_else(OnceLock::new, OnceLock::from)),
+            recount_thread: Mutex::default(),
             damage: Arc::default(),
             live,
             users: &Accounts,
@@ -84,7 +97,20 @@ impl SledStore {
             meter: options.meter,
         };
         store.prove_durability().await?;
+        if store.loss.get().is_some() {
+            store.name_lost_numbers().await?;
+        }
+        if !opened.is_counted {
+            store.start_recount(recount)?;
+        }
         Ok(store)
+    }
+
+    fn start_recount(&self, recount: Arc<Recount>) -> Result<()> {
+        let (tree, loss) = (self.tree.clone(), Arc::clone(&self.loss));
+        let thread = RecountThread::start(recount, tree, loss)?;
+        *lock(&self.recount_thread) = Some(thread);
+        Ok(())
     }
 
     /// Writes a record through the whole write path: if the flush does not reach the disk, the open

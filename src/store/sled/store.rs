@@ -1,8 +1,8 @@
 //! The store as a whole: the state that its parts share, and the two ways to run a step.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, OnceLock};
 
 use sled::Tree;
 use tokio::sync::{Mutex, RwLock};
@@ -11,6 +11,7 @@ use crate::model::{Digest, Token, User, UserId};
 use crate::store::Result;
 use crate::store::sled::engine::cache::Cache;
 use crate::store::sled::engine::disk_space::{STEP_BYTES, WriteClass, WriteCost};
+use crate::store::sled::engine::recount::RecountThread;
 use crate::store::sled::engine::transaction::Transaction;
 use crate::store::sled::engine::writer::Writer;
 use crate::store::sled::events::counts::names::Names;
@@ -36,6 +37,10 @@ pub struct SledStore {
     pub(crate) hub_epoch: AtomicU32,
     /// The numbers of event names.
     pub(crate) names: Arc<Names>,
+    /// What is lost: known when the store was opened in spite of it, or found since.
+    pub(crate) loss: Arc<OnceLock<String>>,
+    /// Counts the records of a large database.
+    pub(crate) recount_thread: std::sync::Mutex<Option<RecountThread>>,
     /// The damaged blocks that were found.
     pub(crate) damage: Arc<Damage>,
     /// The listeners of live events.

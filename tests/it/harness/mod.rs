@@ -358,7 +358,7 @@ async fn open(
     let listeners = server::bind(config).await.unwrap();
     let opened = SledStore::open(
         &config.storage.path,
-        StoreOptions::of(config, WriteMeter::open()),
+        StoreOptions::of(config, world.random_bytes(), WriteMeter::open()),
     )
     .await;
     let store: Arc<dyn Store> = Arc::new(opened.unwrap());

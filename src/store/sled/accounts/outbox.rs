@@ -50,7 +50,11 @@ fn waiting_for(tx: &Transaction<'_>, address: &str) -> Result<Option<DueMail>> {
 }
 
 fn waiting(tx: &Transaction<'_>) -> Result<u64> {
-    Ok(tx.fetch(&WAITING)?.unwrap_or(0))
+    match tx.fetch(&WAITING)? {
+        Some(waiting) => Ok(waiting),
+        // No mail was ever due, or the number was lost with damaged files.
+        None => Ok(tx.all::<MailKey>()?.len() as u64),
+    }
 }
 
 /// The mails that are due, and when the next one is due.

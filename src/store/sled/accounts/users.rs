@@ -32,6 +32,8 @@ postcard_records!(User, UserId, UserNumber);
 
 /// The number of the next account.
 const NEXT_NUMBER: MetaKey<u32> = meta(MetaSlot::NextUserNumber);
+/// Numbers that are left out when it is lost: more than accounts can be lost with it.
+const LEFT_OUT: u32 = 1 << 24;
 
 impl SledStore {
     /// The account with this id, through the cache.
@@ -66,9 +68,24 @@ pub(crate) fn id_of(from: &impl Read, number: UserNumber) -> Result<Option<UserI
     from.fetch(&NumberKey { number })
 }
 
+/// The number of the next account. Where it was lost with damaged files, numbers are left out, so
+/// that events do not become those of another account.
+fn next_number(from: &impl Read) -> Result<u32> {
+    if let Some(number) = from.fetch(&NEXT_NUMBER)? {
+        return Ok(number);
+    }
+    let live = from.all::<NumberKey>()?.into_iter();
+    let former = from.all::<FormerKey>()?.into_iter();
+    let numbers = live
+        .map(|(key, _)| key.number)
+        .chain(former.map(|(_, number)| number));
+    let last = numbers.map(|number| number.0).max();
+    Ok(last.map_or(0, |last| last.saturating_add(LEFT_OUT)))
+}
+
 /// Adds an account with the next number. The caller has checked that its address is free.
 pub(crate) fn insert(tx: &mut Transaction<'_>, new: NewUser, now: Timestamp) -> Result<User> {
-    let number = tx.fetch(&NEXT_NUMBER)?.unwrap_or(0);
+    let number = next_number(tx)?;
     tx.put(&NEXT_NUMBER, &(number + 1))?;
     let number = UserNumber(number);
     let user = User {
@@ -191,4 +208,27 @@ pub(crate) fn forget_former(tx: &mut Transaction<'_>, id: UserId) -> Result<()> 
         tx.remove(&key);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sled::engine::open::{self, OpenOptions};
+
+    #[test]
+    fn a_lost_number_is_not_given_to_another_account() {
+        let directory = tempfile::tempdir().unwrap();
+        let tree = open::open(directory.path(), &OpenOptions::default())
+            .unwrap()
+            .tree;
+        let mut tx = Transaction::new(&tree);
+        assert_eq!(next_number(&tx), Ok(0));
+        let id = UserId::from_random([1; 16]);
+        let number = UserNumber(3);
+        tx.put(&NumberKey { number }, &id).unwrap();
+        tx.put(&FormerKey { id }, &UserNumber(9)).unwrap();
+        assert_eq!(next_number(&tx), Ok(9 + LEFT_OUT));
+        tx.put(&NEXT_NUMBER, &12).unwrap();
+        assert_eq!(next_number(&tx), Ok(12));
+    }
 }

@@ -9,7 +9,8 @@ const CROWD_STEPS: usize = 16;
 /// Such a group waits at most this many times as long as the last group took.
 const TIMES: u32 = 2;
 /// From this many bytes a step on, steps are large: such a group waits for half of the clients
-/// only, because the flush of many bytes is worth less company, and the others are served meanwhile.
+/// only, because a flush of many bytes gains less from further steps, and the others are served
+/// meanwhile.
 const LARGE_STEP_BYTES: u64 = 2 * 1024;
 /// It never waits longer than this, even on a slow disk.
 const CROWD_WAIT: Duration = Duration::from_millis(4);

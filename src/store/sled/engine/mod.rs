@@ -2,14 +2,20 @@
 //! of its meaning.
 
 pub(crate) mod cache;
+pub(crate) mod commit_mark;
+pub(crate) mod committed;
 pub(crate) mod disk_space;
 pub(crate) mod expiry;
 pub(crate) mod fdatasync;
 pub(crate) mod group_commit;
 pub(crate) mod keys;
+pub(crate) mod ledger;
 pub(crate) mod open;
 pub(crate) mod queue;
 pub(crate) mod record;
+pub(crate) mod recount;
 pub(crate) mod registry;
+pub(crate) mod salvage;
 pub(crate) mod transaction;
+pub(crate) mod verify;
 pub(crate) mod writer;

@@ -5,45 +5,152 @@ use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use sled::{Db, Tree};
 
-use crate::store::sled::engine::keys::{Key, MetaKey, meta};
+use crate::store::sled::engine::commit_mark::{self, CommitMark, FoundMark, Mark, StoreId};
+use crate::store::sled::engine::committed::{COMMITTED, Committed};
+use crate::store::sled::engine::keys::Key;
+use crate::store::sled::engine::ledger::Ledger;
 use crate::store::sled::engine::record;
-use crate::store::sled::engine::registry::MetaSlot;
-use crate::store::sled::engine::transaction::{Read, from_sled};
-use crate::store::sled::engine::writer::SEQUENCE;
+use crate::store::sled::engine::salvage;
+use crate::store::sled::engine::transaction::{Read, Transaction, from_sled};
+use crate::store::sled::engine::verify::{
+    self, DAMAGE, Damage, FORMAT, FORMAT_VERSION, Findings, STORE_ID,
+};
 use crate::store::{Error, Result};
 
-/// The on-disk format version. Any other value is rejected.
-const FORMAT: u32 = 1;
-const FORMAT_KEY: MetaKey<u32> = meta(MetaSlot::Format);
 /// How long to wait for the lock: after a kill the kernel may take a moment to release it.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 const IN_USE: &str = "another process has it open";
 
-/// An open database and the number of its last group.
+/// How the database is opened.
+pub(crate) struct OpenOptions {
+    /// The size of sled's cache, counted in bytes on disk, not in memory.
+    pub(crate) cache_bytes: u64,
+    /// A log up to this size is read whole before it is opened.
+    pub(crate) checked_bytes: u64,
+    /// Go on with what is left, if something is damaged.
+    pub(crate) open_damaged: bool,
+    /// The id of the store, should it be new.
+    pub(crate) new_id: StoreId,
+}
+
+/// An open database.
 pub(crate) struct Opened {
     pub(crate) db: Db,
     pub(crate) tree: Tree,
-    pub(crate) sequence: u64,
+    pub(crate) ledger: Ledger,
+    /// What is damaged, if the database was opened in spite of it.
+    pub(crate) damage: Option<String>,
+    /// Whether every record was read.
+    pub(crate) is_counted: bool,
 }
 
-/// Opens the database in `path`, and creates it if there is none. `cache_bytes` is counted in bytes
-/// on disk, not in memory.
-pub(crate) fn open(path: &Path, cache_bytes: u64) -> Result<Opened> {
+/// Opens the database in `path`, making it if there is none.
+///
+/// Its files are checked first. If something is damaged, nothing is changed and the database is not
+/// opened, unless that is allowed.
+pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<Opened> {
     make_directory(path).map_err(|error| unusable(path, &error))?;
-    remove_unfinished_snapshots(path, LOCK_PATIENCE)?;
-    let db = open_patiently(path, cache_bytes)?;
+    let (findings, store) = prepare(path, options, LOCK_PATIENCE)?;
+    let db = open_patiently(path, options.cache_bytes)?;
     sync_files(path).map_err(|error| unusable(path, &error))?;
     let tree = Tree::clone(&db);
-    let sequence = check(&tree)?;
-    Ok(Opened { db, tree, sequence })
+    let is_counted = findings.is_complete;
+    let (committed, damage) = complete(&tree, findings, store, options.open_damaged)?;
+    let commit_mark = CommitMark::open(path, store).map_err(|error| unusable(path, &error))?;
+    Ok(Opened {
+        db,
+        tree,
+        ledger: Ledger::new(committed, commit_mark),
+        damage,
+        is_counted,
+    })
+}
+
+/// Checks the files and makes them ready for sled, which must not see some that a crash has left.
+/// Returns what was found and the id of the store.
+///
+/// The lock is held meanwhile: what another process is just writing is no leftover.
+fn prepare(
+    path: &Path,
+    options: &OpenOptions,
+    wait_policy: Duration,
+) -> Result<(Findings, StoreId)> {
+    let failed = |error: io::Error| unusable(path, &error);
+    let _lock = lock(path, wait_policy)?;
+    salvage::finish(path).map_err(failed)?;
+    let mut findings = verify::examine(path, options.checked_bytes).map_err(failed)?;
+    refuse_other_formats(&findings)?;
+    if let Some(damage) = &findings.damage {
+        let what = describe(damage, &findings);
+        if !options.open_damaged {
+            return Err(unusable(path, &refusal(&what)));
+        }
+        log::error!("{what}. Going on with what can be read");
+        salvage::rebuild(path, &findings, options.new_id, &what)?;
+        findings = verify::examine(path, options.checked_bytes).map_err(failed)?;
+        if let Some(damage) = &findings.damage {
+            return Err(unusable(
+                path,
+                &format!("it cannot be built anew: {damage}"),
+            ));
+        }
+    }
+    for file in &findings.replaceable {
+        log::warn!(
+            "removing {}, which is not whole and not needed",
+            file.display()
+        );
+        fs::remove_file(file).map_err(failed)?;
+    }
+    let store = if let Some(FoundMark::Mark(mark)) = findings.mark {
+        mark.store
+    } else {
+        let (store, sequence) = (options.new_id, 0);
+        commit_mark::create(path, Mark { store, sequence }).map_err(failed)?;
+        store
+    };
+    Ok((findings, store))
+}
+
+fn refuse_other_formats(findings: &Findings) -> Result<()> {
+    match findings.format {
+        Some(other) if other != FORMAT_VERSION => {
+            let why =
+                format!("the data has format {other}; this version reads format {FORMAT_VERSION}");
+            Err(Error::Unusable(why))
+        }
+        None if findings.damage.is_none() && !findings.is_empty => Err(Error::Unusable(
+            "the data is damaged: its format is missing".into(),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// What is damaged, and how much is left.
+fn describe(damage: &Damage, findings: &Findings) -> String {
+    let readable = findings.contents.records;
+    match findings.expected {
+        Some(expected) => format!(
+            "{damage}; {readable} of {} records can be read",
+            expected.records
+        ),
+        None => format!("{damage}; {readable} records can be read"),
+    }
+}
+
+fn refusal(what: &str) -> String {
+    format!(
+        "{what}. Nothing has been changed. Restore the newest backup, or set \
+         `storage.open_damaged = true` to go on with what can be read"
+    )
 }
 
 fn unusable(path: &Path, error: &dyn std::fmt::Display) -> Error {
@@ -52,35 +159,6 @@ fn unusable(path: &Path, error: &dyn std::fmt::Display) -> Error {
 
 fn make_directory(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
-
-/// Removes the file that a crash leaves while sled writes a snapshot: sled would read it as the
-/// newest snapshot, and report corruption at every start. sled removes the old snapshot only after
-/// the new one has its final name, so the unfinished file is never needed.
-///
-/// Holds the lock meanwhile: a file that another process is still writing must stay.
-fn remove_unfinished_snapshots(path: &Path, wait_policy: Duration) -> Result<()> {
-    let failed = |error: io::Error| unusable(path, &error);
-    if unfinished_snapshots(path).map_err(failed)?.is_empty() {
-        return Ok(());
-    }
-    let _lock = lock(path, wait_policy)?;
-    for file in unfinished_snapshots(path).map_err(failed)? {
-        log::warn!(
-            "removing {}, a snapshot that an earlier start left unfinished",
-            file.display()
-        );
-        fs::remove_file(file).map_err(failed)?;
-    }
-    Ok(())
-}
-
-fn unfinished_snapshots(path: &Path) -> io::Result<Vec<PathBuf>> {
-    let files: Vec<PathBuf> = fs::read_dir(path)?
-        .map(|entry| entry.map(|it| it.path()))
-        .collect::<io::Result<_>>()?;
-    let is_unfinished = |file: &PathBuf| file.extension().is_some_and(|it| it == "generating");
-    Ok(files.into_iter().filter(is_unfinished).collect())
 }
 
 /// Takes the lock that sled takes too; none if there is no database yet. Dropping the returned file
@@ -157,28 +235,51 @@ fn sync_files(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Checks the format of the database, which a new one gets here, and reads the number of its last
-/// group.
-fn check(tree: &Tree) -> Result<u64> {
-    match tree.fetch(&FORMAT_KEY)? {
-        Some(FORMAT) => {}
-        Some(other) => {
-            let why = format!("the data has format {other}; this version reads format {FORMAT}");
-            return Err(Error::Unusable(why));
-        }
-        None if tree.is_empty() => {
-            let key = FORMAT_KEY.bytes();
-            let sealed = record::seal(&key, &FORMAT)?;
-            tree.insert(key, sealed)
-                .map_err(|error| from_sled(&error))?;
-        }
-        None => {
-            return Err(Error::Unusable(
-                "the data is damaged: its format number is missing".into(),
-            ));
-        }
+/// Writes what the findings lack: all single values of a new store, the id and the count of one
+/// that an earlier version made. Returns the last group, and the damage that is not settled.
+fn complete(
+    tree: &Tree,
+    findings: Findings,
+    store: StoreId,
+    open_damaged: bool,
+) -> Result<(Committed, Option<String>)> {
+    let mut committed = Committed {
+        sequence: findings.sequence.unwrap_or(0),
+        contents: findings.contents,
+    };
+    if findings.expected.is_some() && tree.fetch(&COMMITTED)? != Some(committed) {
+        let why = "sled has opened another state than was checked";
+        return Err(Error::Unusable(why.into()));
     }
-    Ok(tree.fetch(&SEQUENCE)?.unwrap_or(0))
+    let is_accepted = findings.unsettled.is_some() && !open_damaged;
+    if findings.expected.is_some() && findings.store.is_some() && !is_accepted {
+        // Nothing is written, so that a full disk can be opened.
+        return Ok((committed, findings.unsettled));
+    }
+    let mut tx = Transaction::new(tree);
+    if findings.is_empty {
+        tx.put(&FORMAT, &FORMAT_VERSION)?;
+    }
+    if findings.store.is_none() {
+        tx.put(&STORE_ID, &store.to_vec())?;
+    }
+    let unsettled = match findings.unsettled {
+        Some(damage) if !open_damaged => {
+            log::warn!("the loss is accepted: {damage}");
+            tx.remove(&DAMAGE);
+            None
+        }
+        unsettled => unsettled,
+    };
+    let contents = &mut committed.contents;
+    let finished = tx.finish(Vec::new(), |key, before, after| {
+        contents.change(key, before, after);
+    });
+    let mut batch = finished?.batch;
+    let key = COMMITTED.bytes();
+    batch.insert(key.clone(), record::seal(&key, &committed)?);
+    tree.apply_batch(batch).map_err(|error| from_sled(&error))?;
+    Ok((committed, unsettled))
 }
 
 #[cfg(test)]
@@ -187,12 +288,23 @@ mod tests {
 
     use super::*;
 
+    impl Default for OpenOptions {
+        fn default() -> OpenOptions {
+            OpenOptions {
+                cache_bytes: 1 << 20,
+                checked_bytes: u64::MAX,
+                open_damaged: false,
+                new_id: [7; 16],
+            }
+        }
+    }
+
     #[test]
     fn the_directory_is_for_its_owner_alone() {
         let directory = tempfile::tempdir().unwrap();
         // The umask of the test process can only remove permissions.
         let path = directory.path().join("data");
-        drop(open(&path, 1 << 20).unwrap());
+        drop(open(&path, &OpenOptions::default()).unwrap());
         let mode = path.metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
     }
@@ -201,15 +313,15 @@ mod tests {
     fn what_another_process_is_just_writing_is_no_leftover() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path();
-        drop(open(path, 1 << 20).unwrap());
+        drop(open(path, &OpenOptions::default()).unwrap());
         let snapshot = path.join("snap.0000000000000001.generating");
         fs::write(&snapshot, "half of it").unwrap();
         let other = lock(path, Duration::ZERO).unwrap();
-        let refused = remove_unfinished_snapshots(path, Duration::ZERO);
-        assert_eq!(refused, Err(unusable(path, &IN_USE)));
+        let refused = prepare(path, &OpenOptions::default(), Duration::ZERO);
+        assert_eq!(refused.err(), Some(unusable(path, &IN_USE)));
         assert!(snapshot.exists());
         drop(other);
-        drop(open(path, 1 << 20).unwrap());
+        drop(open(path, &OpenOptions::default()).unwrap());
         assert!(!snapshot.exists());
     }
 }

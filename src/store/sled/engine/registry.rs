@@ -92,7 +92,7 @@ impl KeyKind {
 pub(crate) enum MetaSlot {
     /// The on-disk format version.
     Format = 0,
-    /// The sequence number of the last committed group.
+    /// The last committed group: its sequence number, and what it left.
     Sequence = 1,
     /// The number of the next account.
     NextUserNumber = 2,
@@ -102,6 +102,10 @@ pub(crate) enum MetaSlot {
     Starts = 4,
     /// The totals of all events.
     EventTotals = 5,
+    /// The id of the store.
+    StoreId = 6,
+    /// What was found damaged when the store was opened in spite of it.
+    Damage = 7,
     /// The seed of the key that signs access tokens.
     SigningSeed = 16,
     /// The hash of the generated administrator password.
@@ -112,13 +116,15 @@ pub(crate) enum MetaSlot {
 
 impl MetaSlot {
     /// Every slot, in the order of the numbers.
-    pub(crate) const ALL: [MetaSlot; 9] = [
+    pub(crate) const ALL: [MetaSlot; 11] = [
         MetaSlot::Format,
         MetaSlot::Sequence,
         MetaSlot::NextUserNumber,
         MetaSlot::WaitingMails,
         MetaSlot::Starts,
         MetaSlot::EventTotals,
+        MetaSlot::StoreId,
+        MetaSlot::Damage,
         MetaSlot::SigningSeed,
         MetaSlot::AdminHash,
         MetaSlot::FingerprintSalt,
@@ -146,7 +152,7 @@ mod tests {
         let kinds = KeyKind::ALL.map(KeyKind::byte);
         assert_eq!(&kinds, b"ABCDEHIJKMNOPRSTUWXnor");
         let slots = MetaSlot::ALL.map(MetaSlot::byte);
-        assert_eq!(slots, [0, 1, 2, 3, 4, 5, 16, 17, 18]);
+        assert_eq!(slots, [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18]);
         assert!(are_distinct(&kinds) && are_distinct(&slots));
     }
 }

@@ -178,8 +178,13 @@ impl<'a> Transaction<'a> {
         self.changes.is_empty()
     }
 
-    /// The whole group as one batch, with `further` entries of the group's state.
-    pub(crate) fn finish(mut self, further: Vec<RawEntry>) -> CommitBatch {
+    /// The whole group as one batch, with `further` entries of the group's state. `note` gets each
+    /// key with its value before and after the group.
+    pub(crate) fn finish(
+        mut self,
+        further: Vec<RawEntry>,
+        mut note: impl FnMut(&[u8], Option<&IVec>, Option<&IVec>),
+    ) -> Result<CommitBatch> {
         let further = further.into_iter();
         self.changes
             .extend(further.map(|(key, value)| (key, Change::Put(value))));
@@ -188,13 +193,15 @@ impl<'a> Transaction<'a> {
         let mut bytes = 0;
         for (key, change) in self.changes {
             bytes += entry_bytes(&key, change.value().map_or(&[], |value| value));
+            let before = self.tree.raw(&key)?;
+            note(&key, before.as_ref(), change.value());
             match change {
                 Change::Put(value) => batch.insert(key.clone(), value),
                 Change::Remove => batch.remove(key.clone()),
             }
             keys.push(key);
         }
-        CommitBatch { batch, keys, bytes }
+        Ok(CommitBatch { batch, keys, bytes })
     }
 }
 

@@ -20,16 +20,11 @@ use crate::store::sled::engine::disk_space::{
 };
 use crate::store::sled::engine::fdatasync;
 use crate::store::sled::engine::group_commit::GroupCommit;
-use crate::store::sled::engine::keys::{Key, MetaKey, meta};
+use crate::store::sled::engine::ledger::{Applied, Ledger};
 use crate::store::sled::engine::queue::{Group, Queue, QueuedStep};
-use crate::store::sled::engine::record;
-use crate::store::sled::engine::registry::MetaSlot;
-use crate::store::sled::engine::transaction::{CommitBatch, RawEntry, Transaction, from_sled};
+use crate::store::sled::engine::transaction::{RawEntry, Transaction, from_sled};
 use crate::store::{Error, Result};
 use crate::sync::lock;
-
-/// The sequence number of the last group.
-pub(crate) const SEQUENCE: MetaKey<u64> = meta(MetaSlot::Sequence);
 
 /// State that the writer keeps from group to group, and that adds its own entries to a commit.
 /// Steps change it beside the transaction; each step is kept or rolled back in both.
@@ -156,8 +151,8 @@ pub(crate) struct WriterThread<S> {
     pub(crate) tree: Tree,
     /// How many bytes are free on its disk.
     pub(crate) free_bytes: FreeBytes,
-    /// The sequence number of the last group.
-    pub(crate) sequence: u64,
+    /// What is known of the last group.
+    pub(crate) ledger: Ledger,
     /// How long to delay a commit so that more writes can join.
     pub(crate) group_commit: GroupCommit,
     /// The state that takes part in every commit.
@@ -300,6 +295,7 @@ impl<S: GroupState> WriterThread<S> {
                 break;
             }
         }
+        self.ledger.sync();
         for step in shared.queue.abandon() {
             step.answer(Err(shared.stopped()));
         }
@@ -315,26 +311,18 @@ impl<S: GroupState> WriterThread<S> {
         if tx.is_empty() && self.state.is_idle() {
             return Ok(());
         }
-        let sequence = self.sequence + 1;
-        let CommitBatch {
-            mut batch,
-            keys,
-            bytes,
-        } = tx.finish(self.state.entries(sequence)?);
+        let further = self.state.entries(self.ledger.sequence() + 1)?;
+        let syncs = fdatasync::syncs();
+        let Applied { keys, bytes } = self.ledger.apply(&self.tree, tx, further)?;
         debug_assert!(
             bytes <= budget.taken(),
             "the steps are charged less than their group writes: {bytes} bytes"
         );
-        let number = SEQUENCE.bytes();
-        batch.insert(number.clone(), record::seal(&number, &sequence)?);
-        let syncs = fdatasync::syncs();
-        let applied = self.tree.apply_batch(batch);
-        applied.map_err(|error| from_sled(&error))?;
         self.db.flush().map_err(|error| from_sled(&error))?;
         if fdatasync::syncs() == syncs {
             return Err(Error::Stopped("a flush did not reach the disk".into()));
         }
-        self.sequence = sequence;
+        self.ledger.note_durable();
         (self.changed)(&keys);
         self.state.committed();
         Ok(())
@@ -348,10 +336,11 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::store::sled::engine::open;
+    use crate::store::sled::engine::keys::meta;
+    use crate::store::sled::engine::open::{self, OpenOptions};
+    use crate::store::sled::engine::registry::MetaSlot;
     use crate::store::sled::engine::transaction::Read;
 
-    const MIB: u64 = 1 << 20;
     const COST: WriteCost = WriteCost {
         class: WriteClass::Change,
         bytes: 1,
@@ -388,12 +377,12 @@ mod tests {
     impl Fixture {
         fn start(state: Probe, changed: OnChange) -> Fixture {
             let directory = tempfile::tempdir().unwrap();
-            let opened = open::open(directory.path(), MIB).unwrap();
+            let opened = open::open(directory.path(), &OpenOptions::default()).unwrap();
             let thread = WriterThread {
                 db: opened.db,
                 tree: opened.tree.clone(),
                 free_bytes: Box::new(|| u64::MAX),
-                sequence: opened.sequence,
+                ledger: opened.ledger,
                 group_commit: GroupCommit::default(),
                 state,
                 changed,

@@ -47,7 +47,7 @@ impl<'a> CandidateBlocks<'a> {
         let mut merged_from = from_moment::<BlockKey>(low);
         let mut loose_from = from_moment::<BlockPartKey>(low);
         // The moment of a block may be ahead of those of its events.
-        let ahead = Totals::stored(tree)?.ahead();
+        let ahead = Totals::stored_ahead(tree)?;
         let high = query.to.and_then(|to| to.after(ahead).successor());
         let mut merged_to = high.map_or_else(keys::end::<BlockKey>, from_moment::<BlockKey>);
         let mut loose_to = high.map_or_else(keys::end::<BlockPartKey>, from_moment::<BlockPartKey>);

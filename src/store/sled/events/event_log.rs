@@ -70,7 +70,7 @@ impl EventLog {
     /// The number and all other changes of a group are one batch. A block of a later group means
     /// that sled's recovery skipped a part of sled's own log: error `Unusable`.
     pub(crate) fn open(tree: &Tree, sequence: u64, parts: LogParts) -> Result<EventLog> {
-        let totals = Totals::stored(tree)?;
+        let totals = Totals::counted(tree)?;
         let newest = newest_block(tree)?;
         if let Some(block) = newest.as_ref().filter(|it| it.sequence > sequence) {
             let group = block.sequence;
@@ -297,14 +297,16 @@ impl GroupState for EventLog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::sled::engine::open;
+    use crate::store::sled::engine::open::{self, OpenOptions};
     use crate::store::sled::events::format::parts::BlockPartKey;
     use crate::store::sled::options::StoreOptions;
 
     #[test]
     fn a_block_of_a_group_without_its_number_is_damage() {
         let directory = tempfile::tempdir().unwrap();
-        let tree = open::open(directory.path(), 1 << 20).unwrap().tree;
+        let tree = open::open(directory.path(), &OpenOptions::default())
+            .unwrap()
+            .tree;
         let put_block = |sequence| {
             let key = BlockPartKey {
                 at: Timestamp::default(),

@@ -184,7 +184,7 @@ impl Reader {
         mut see: impl FnMut(&BlockEvent<'_>),
     ) -> Result<()> {
         let tree = self.tree();
-        let ahead = Totals::stored(tree)?.ahead();
+        let ahead = Totals::stored_ahead(tree)?;
         let from = from_moment::<BlockPartKey>(Timestamp::of_hour(hours.start));
         let from = from.max(first_loose(newest_merged(tree)?.as_ref()));
         let to = from_moment::<BlockPartKey>(Timestamp::of_hour(hours.end).after(ahead));

@@ -16,7 +16,7 @@ use crate::store::sled::events::block_iter::{
     BlockIter, MergedBlockIter, RawBlock, first_loose, newest_merged,
 };
 use crate::store::sled::events::counts::counters::{CountKey, CountRow, ROW_NAMES};
-use crate::store::sled::events::counts::names::NameKey;
+use crate::store::sled::events::counts::names::{NameKey, NameRecord};
 use crate::store::sled::events::counts::sketches::SketchKey;
 use crate::store::sled::events::event_log::EventLog;
 use crate::store::sled::events::format::block_stats::{BlockKey, BlockStats};
@@ -66,6 +66,27 @@ impl SledStore {
             Ok(())
         };
         self.change_events(WriteClass::Reclaim, end).await
+    }
+
+    /// Names the numbers that events or counters refer to and whose names were lost with damaged
+    /// files, so that they do not get the names of other events.
+    pub(crate) async fn name_lost_numbers(&self) -> Result<()> {
+        let unnamed = self.names.unnamed_numbers();
+        let unused: HashSet<u32> = unused(&self.tree, unnamed.clone())?.into_iter().collect();
+        let lost = unnamed.into_iter().filter(|id| !unused.contains(id));
+        let lost: Vec<_> = lost.map(|id| (id, NameRecord::lost(id))).collect();
+        for some in lost.chunks(STEP_NAMES) {
+            let some = some.to_vec();
+            let name = move |tx: &mut Transaction<'_>, log: &mut EventLog| {
+                for (id, record) in some {
+                    tx.put(&NameKey { id }, &record)?;
+                    log.learn_name(id, record);
+                }
+                Ok(())
+            };
+            self.change_events(WriteClass::Reclaim, name).await?;
+        }
+        Ok(())
     }
 }
 

@@ -256,7 +256,8 @@ mod tests {
         ) -> T {
             let mut tx = Transaction::new(&self.tree);
             let value = step(&mut tx, &mut self.counters).unwrap();
-            let batch = tx.finish(self.counters.changed().unwrap()).batch;
+            let changed = self.counters.changed().unwrap();
+            let batch = tx.finish(changed, |_, _, _| ()).unwrap().batch;
             self.tree.apply_batch(batch).unwrap();
             value
         }

@@ -35,6 +35,16 @@ pub(crate) struct NameRecord {
     pub(crate) reporter: Option<Reporter>,
 }
 
+impl NameRecord {
+    /// In the place of a name that was lost with damaged files.
+    pub(crate) fn lost(id: u32) -> NameRecord {
+        NameRecord {
+            name: format!("(lost {id})"),
+            reporter: None,
+        }
+    }
+}
+
 impl Record for NameRecord {
     const VERSION: u8 = 2;
 
@@ -197,6 +207,16 @@ impl Names {
         let table = recover(self.table.read());
         let numbers = table.numbers.values().copied();
         numbers.filter(|number| *number != OTHER).collect()
+    }
+
+    /// The numbers without a name that any event can have: those between others, and as many behind
+    /// them as there may be names.
+    pub(crate) fn unnamed_numbers(&self) -> Vec<u32> {
+        let table = recover(self.table.read());
+        let end = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let (known, most) = (table.names.len(), self.limits.names);
+        let behind = end(known)..end(known.saturating_add(most));
+        table.free.iter().copied().chain(behind).collect()
     }
 
     /// How often names were forgotten.

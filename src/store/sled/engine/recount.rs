@@ -1,0 +1,186 @@
+//! Counts the records of a large database while it is used, a few at a time, and holds the count
+//! against the one that the writer keeps.
+//!
+//! Everything before `counted_to` is counted. The writer applies a group and tells its changes to
+//! what is counted already while it holds the lock, so that the count is that of one moment when it
+//! comes to the end.
+
+use std::ops::Bound;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::thread::JoinHandle;
+
+use sled::{IVec, Tree};
+
+use crate::store::sled::engine::committed::{COMMITTED, Contents};
+use crate::store::sled::engine::keys::Key;
+use crate::store::sled::engine::transaction::{Read, from_sled};
+use crate::store::{Error, Result};
+use crate::sync::lock;
+
+/// Records that are counted while the writer waits: some tenths of a millisecond.
+const RECORDS_AT_ONCE: usize = 256;
+
+/// What was counted so far.
+#[derive(Default)]
+pub(crate) struct Counted {
+    contents: Contents,
+    counted_to: Vec<u8>,
+}
+
+impl Counted {
+    /// Told of each record that changes.
+    pub(crate) fn change(&mut self, key: &[u8], before: Option<&IVec>, after: Option<&IVec>) {
+        if key < self.counted_to.as_slice() {
+            self.contents.change(key, before, after);
+        }
+    }
+}
+
+/// What the writer and the one who counts share.
+#[derive(Default)]
+pub(crate) struct Recount(Mutex<Counted>);
+
+impl Recount {
+    /// While this is held, nothing is counted.
+    pub(crate) fn pause(&self) -> MutexGuard<'_, Counted> {
+        lock(&self.0)
+    }
+
+    /// Counts some more. Returns whether there is more to count.
+    fn advance(&self, tree: &Tree) -> Result<bool> {
+        // The pages are read from the disk before the writer has to wait.
+        let from = self.pause().counted_to.clone();
+        records(tree, &from)?;
+        let mut counted = self.pause();
+        let some = records(tree, &from)?;
+        let own = COMMITTED.bytes();
+        for (key, stored) in some.iter().filter(|(key, _)| **key != own) {
+            counted.contents.add(key, stored);
+        }
+        if let Some((last, _)) = some.last() {
+            counted.counted_to = last.to_vec();
+            counted.counted_to.push(0);
+            return Ok(true);
+        }
+        let expected = tree.fetch(&COMMITTED)?.unwrap_or_default().contents;
+        if counted.contents == expected {
+            return Ok(false);
+        }
+        let (there, all) = (counted.contents.records, expected.records);
+        Err(Error::Corrupt(format!(
+            "{there} of {all} records are there"
+        )))
+    }
+}
+
+fn records(tree: &Tree, from: &[u8]) -> Result<Vec<(IVec, IVec)>> {
+    let range = tree.range::<&[u8], _>((Bound::Included(from), Bound::Unbounded));
+    let records: sled::Result<_> = range.take(RECORDS_AT_ONCE).collect();
+    records.map_err(|error| from_sled(&error))
+}
+
+/// The thread that counts. It ends when this is dropped.
+pub(crate) struct RecountThread {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for RecountThread {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // A panic was told when it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl RecountThread {
+    /// Starts it. What it finds is put into `loss`.
+    pub(crate) fn start(
+        recount: Arc<Recount>,
+        tree: Tree,
+        loss: Arc<OnceLock<String>>,
+    ) -> Result<RecountThread> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let thread = {
+            let stop = Arc::clone(&stop);
+            std::thread::Builder::new()
+                .name("doorward-recount".into())
+                .spawn(move || {
+                    if let Err(damage) = count(&recount, &tree, &stop) {
+                        log::error!("{damage}. Restore the newest backup");
+                        // An earlier damage stays what is told.
+                        let _ = loss.set(damage);
+                    }
+                })
+        };
+        let thread = thread.map_err(|error| Error::Unusable(format!("no thread: {error}")))?;
+        let thread = Some(thread);
+        Ok(RecountThread { stop, thread })
+    }
+}
+
+fn count(recount: &Recount, tree: &Tree, stop: &AtomicBool) -> std::result::Result<(), String> {
+    log::info!("the database is large: its records are counted in the background");
+    while !stop.load(Ordering::Relaxed) {
+        // sled panics over some damages.
+        let advanced = catch_unwind(AssertUnwindSafe(|| recount.advance(tree)));
+        match advanced {
+            Ok(Ok(true)) => {}
+            Ok(Ok(false)) => {
+                log::info!("every record of the database is there");
+                break;
+            }
+            Ok(Err(error)) => return Err(error.to_string()),
+            Err(_) => return Err("the database is damaged; see the log".into()),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::store::sled::engine::open::{self, OpenOptions, Opened};
+    use crate::store::sled::engine::record;
+    use crate::store::sled::engine::transaction::{Change, Transaction};
+
+    fn opened() -> (tempfile::TempDir, Opened) {
+        let directory = tempfile::tempdir().unwrap();
+        let opened = open::open(directory.path(), &OpenOptions::default()).unwrap();
+        (directory, opened)
+    }
+
+    /// Changes records as the writer does.
+    fn change(opened: &mut Opened, keys: &[&[u8]]) {
+        let value = |key: &[u8]| Change::Put(record::seal(key, &7_u64).unwrap());
+        let mut tx = Transaction::new(&opened.tree);
+        for key in keys {
+            tx.change(key.to_vec(), value(key));
+        }
+        opened.ledger.apply(&opened.tree, tx, Vec::new()).unwrap();
+    }
+
+    #[test]
+    fn records_that_change_meanwhile_are_counted_once() {
+        let (_directory, mut opened) = opened();
+        let recount = opened.ledger.recount();
+        change(&mut opened, &[b"A1", b"Z1"]);
+        assert_eq!(recount.advance(&opened.tree), Ok(true));
+        change(&mut opened, &[b"A1", b"A2", b"Z2", b"ZZ"]);
+        while recount.advance(&opened.tree).unwrap() {}
+    }
+
+    #[test]
+    fn a_record_that_is_missing_is_reported() {
+        let (_directory, mut opened) = opened();
+        let recount = opened.ledger.recount();
+        change(&mut opened, &[b"A1", b"Z1"]);
+        opened.tree.remove(b"Z1").unwrap();
+        assert_eq!(recount.advance(&opened.tree), Ok(true));
+        let missing = recount.advance(&opened.tree).unwrap_err();
+        assert!(missing.to_string().contains("3 of 4 records"), "{missing}");
+    }
+}
