@@ -100,7 +100,7 @@ pub struct Tls {
 pub struct Storage {
     /// The directory of the database.
     pub path: PathBuf,
-    /// How much memory the store may use, in bytes.
+    /// How much memory the store and the bodies of requests may use, in bytes.
     pub memory_budget: u64,
     /// How long to delay a commit so that more changes can join it.
     pub commit_delay: Duration,
@@ -291,8 +291,18 @@ pub struct Limits {
     /// How long a request's body may take; on Linux also how long sent data may stay
     /// unacknowledged.
     pub body_timeout: Duration,
+    /// The slowest that a request's body may arrive, in bytes a second, averaged over
+    /// [`Limits::rate_window`].
+    pub least_rate: u64,
     /// How long an answer may take.
     pub request_timeout: Duration,
+}
+
+impl Limits {
+    /// The time over which the rate of a body is averaged.
+    pub fn rate_window(&self) -> Duration {
+        self.body_timeout / 3
+    }
 }
 
 /// How log lines look.

@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Bytes};
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
     WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
@@ -19,8 +19,9 @@ use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use super::access_log::{AccessLog, RequestInfo};
+use super::body_budget::BodyBudget;
 use super::cors::Cors;
-use super::incoming_body::IncomingBody;
+use super::incoming_body::{BodyLimits, IncomingBody};
 use super::reply::ReplyBody;
 use super::request_id::RequestIds;
 use super::request_validation::{self, Rejection};
@@ -32,6 +33,7 @@ use super::{
 use crate::config::Config;
 use crate::model::Principal;
 use crate::service::{Bearer, Services};
+use crate::world::Clock;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
@@ -46,6 +48,8 @@ pub struct Dispatcher {
     ids: RequestIds,
     cors: Cors,
     access_log: AccessLog,
+    /// The memory for request bodies.
+    bodies: Arc<BodyBudget>,
     /// Becomes true when streams that run for as long as the client listens must end.
     stopping: watch::Sender<bool>,
 }
@@ -74,6 +78,7 @@ impl Dispatcher {
             ids: RequestIds::of_process(services.world.random_bytes()),
             cors: Cors::of(&services.config.server.allowed_origins),
             access_log: AccessLog::default(),
+            bodies: BodyBudget::of(&services.config),
             stopping: watch::Sender::new(false),
             services,
         }
@@ -82,6 +87,11 @@ impl Dispatcher {
     /// All routes, each with its API.
     pub fn routes(&self) -> impl Iterator<Item = (&'static Api, &'static Route)> {
         self.router.routes()
+    }
+
+    /// The clock that all requests use.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.services.world.clock
     }
 
     /// The configuration that this dispatcher uses.
@@ -95,9 +105,9 @@ impl Dispatcher {
     }
 
     /// Answers one request from `peer`, which is a client or a proxy.
-    pub async fn handle(
+    pub async fn handle<B: Body<Data = Bytes> + Unpin>(
         &self,
-        request: Request<Incoming>,
+        request: Request<B>,
         peer: SocketAddr,
     ) -> Response<ResponseBody> {
         let (parts, body) = request.into_parts();
@@ -182,11 +192,11 @@ impl Dispatcher {
 
     /// Runs a route. Checks the body's type and announced size and the token before it asks the
     /// client for the body (`Expect: 100-continue`).
-    async fn run(
+    async fn run<B: Body<Data = Bytes> + Unpin>(
         &self,
         route: &Route,
         mut request: RequestContext,
-        body: &mut IncomingBody<Incoming>,
+        body: &mut IncomingBody<B>,
     ) -> Result<Reply, Error> {
         if request.parts.version < Version::HTTP_11 && streams(route) {
             return Err(Error::invalid(
@@ -209,16 +219,13 @@ impl Dispatcher {
             }
         }
         let authorized = self.admit(route, &request).await?;
-        request.body = match route.body {
-            RequestBody::Nothing => Bytes::new(),
-            RequestBody::Anything => body
-                .read(limit, limits.body_timeout)
-                .await
-                .unwrap_or_default(),
-            RequestBody::Json(_) | RequestBody::Events(_) => {
-                body.read(limit, limits.body_timeout).await?
-            }
-        };
+        if !matches!(route.body, RequestBody::Nothing) {
+            let share = self.bodies.share(request.address);
+            request.body = match body.read(&BodyLimits::new(limit, limits), share).await {
+                Err(error) if !is_json && error.code() != ErrorCode::Busy => Bytes::new(),
+                read => read?,
+            };
+        }
         let answer = timeout(limits.request_timeout, authorized.run(request)).await;
         answer.unwrap_or_else(too_late)
     }

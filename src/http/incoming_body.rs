@@ -5,17 +5,44 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes};
 use hyper::header::{EXPECT, HeaderMap};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
+use super::body_budget::{BodyShare, FREE_BYTES};
 use super::{Error, ErrorCode};
+use crate::config::Limits;
 
 /// Most bytes to read and discard of the body of a rejected request. Without this the client would
 /// see a broken connection instead of the answer.
 const DISCARD_BYTES: usize = 16 * 1024 * 1024;
 /// Longest time to spend on discarding.
 const DISCARD_TIME: Duration = Duration::from_secs(1);
-/// Most memory to reserve for data that has not arrived yet, in bytes.
-const FIRST_RESERVE: usize = 64 * 1024;
+
+/// How long a body may be and how slowly it may arrive.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BodyLimits {
+    /// Its greatest length.
+    pub(super) bytes: usize,
+    /// The longest time from the first read to its end.
+    pub(super) time: Duration,
+    /// At least `least_bytes` must arrive within each `window`, or the rest of the body.
+    pub(super) window: Duration,
+    pub(super) least_bytes: usize,
+}
+
+impl BodyLimits {
+    /// The configured limits, for a body of at most `bytes` bytes.
+    pub(super) fn new(bytes: usize, limits: &Limits) -> BodyLimits {
+        let window = limits.rate_window();
+        let millis = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
+        let least_bytes = limits.least_rate.saturating_mul(millis) / 1000;
+        BodyLimits {
+            bytes,
+            time: limits.body_timeout,
+            window,
+            least_bytes: usize::try_from(least_bytes).unwrap_or(usize::MAX),
+        }
+    }
+}
 
 /// A request body. With `Expect: 100-continue` the client sends it only after the first read.
 pub(super) struct IncomingBody<B> {
@@ -26,10 +53,7 @@ pub(super) struct IncomingBody<B> {
     over: bool,
 }
 
-impl<B: Body<Data = Bytes> + Unpin> IncomingBody<B>
-where
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+impl<B: Body<Data = Bytes> + Unpin> IncomingBody<B> {
     /// The body of a request with these headers.
     pub(super) fn new(body: B, headers: &HeaderMap) -> IncomingBody<B> {
         let over = body.is_end_stream();
@@ -50,47 +74,82 @@ where
         usize::try_from(self.body.size_hint().lower()).unwrap_or(usize::MAX) > limit
     }
 
-    /// Reads the whole body. Errors: `BodyTooLarge` above `limit` bytes, `RequestTimeout` after
-    /// `time`, `Invalid` if the transfer fails.
-    pub(super) async fn read(&mut self, limit: usize, time: Duration) -> Result<Bytes, Error> {
+    /// Reads the whole body and charges it to `share`. Errors: `BodyTooLarge`, `RequestTimeout` if
+    /// it takes too long or arrives too slowly, `Busy` if the budget is used up, `Invalid` if the
+    /// transfer fails.
+    pub(super) async fn read(
+        &mut self,
+        limits: &BodyLimits,
+        mut share: BodyShare,
+    ) -> Result<Bytes, Error> {
         if self.over {
             return Ok(Bytes::new());
         }
-        if self.is_announced_above(limit) {
+        if self.is_announced_above(limits.bytes) {
             return Err(Error::new(ErrorCode::BodyTooLarge));
         }
         self.stuck = false;
-        let read = timeout(time, self.collect(limit)).await;
-        self.stuck = read.is_err();
-        read.unwrap_or_else(|_| Err(Error::new(ErrorCode::RequestTimeout)))
-    }
-
-    async fn collect(&mut self, limit: usize) -> Result<Bytes, Error> {
-        let mut first = Bytes::new();
-        let mut whole = Vec::new();
-        let mut length = 0;
-        while let Some(data) = self.next().await? {
-            length += data.len();
-            if length > limit {
-                return Err(Error::new(ErrorCode::BodyTooLarge));
-            }
-            if first.is_empty() {
-                first = data;
-                continue;
-            }
-            // Most bodies arrive in one piece, which is not copied.
-            if whole.is_empty() {
-                let hint = usize::try_from(self.body.size_hint().lower()).unwrap_or(0);
-                whole.reserve(length + hint.min(FIRST_RESERVE));
-                whole.extend_from_slice(&first);
-            }
-            whole.extend_from_slice(&data);
-        }
-        Ok(if whole.is_empty() {
+        let mut pace = Pace::new(limits);
+        let first = self.next_in_time(&mut pace).await?.unwrap_or_default();
+        // Most bodies arrive in one piece, which is not copied.
+        let whole = if self.is_over() {
+            share.cover(first.len())?;
             first
         } else {
-            whole.into()
-        })
+            self.gather(first, limits, &mut pace, &mut share).await?
+        };
+        if whole.len() > limits.bytes {
+            return Err(Error::new(ErrorCode::BodyTooLarge));
+        }
+        Ok(share.attach(whole))
+    }
+
+    /// Copies the pieces into one. It reserves memory as pieces arrive, at most as much again as
+    /// has arrived, so that a client cannot occupy memory by announcing a length.
+    async fn gather(
+        &mut self,
+        first: Bytes,
+        limits: &BodyLimits,
+        pace: &mut Pace,
+        share: &mut BodyShare,
+    ) -> Result<Bytes, Error> {
+        let announced = self.body.size_hint().upper().unwrap_or(u64::MAX);
+        let announced = usize::try_from(announced).unwrap_or(usize::MAX);
+        let longest = limits.bytes.min(announced.saturating_add(first.len()));
+        let mut whole = Vec::new();
+        let mut next = Some(first);
+        while let Some(piece) = next {
+            let length = whole.len() + piece.len();
+            if length > limits.bytes {
+                return Err(Error::new(ErrorCode::BodyTooLarge));
+            }
+            if length > whole.capacity() {
+                let capacity = (2 * length).max(FREE_BYTES).min(longest).max(length);
+                share.cover(capacity)?;
+                whole.reserve_exact(capacity - whole.len());
+            }
+            whole.extend_from_slice(&piece);
+            drop(piece);
+            next = self.next_in_time(pace).await?;
+        }
+        Ok(whole.into())
+    }
+
+    /// As `next`. Error: `RequestTimeout` if the piece does not arrive in time.
+    async fn next_in_time(&mut self, pace: &mut Pace) -> Result<Option<Bytes>, Error> {
+        let Ok(next) = timeout_at(pace.deadline(), self.next()).await else {
+            self.stuck = true;
+            return Err(Error::new(ErrorCode::RequestTimeout));
+        };
+        let piece = next?;
+        pace.count(piece.as_ref().map_or(0, Bytes::len));
+        Ok(piece)
+    }
+
+    /// Whether the end was read, or follows from the announced length.
+    fn is_over(&mut self) -> bool {
+        self.over = self.over || self.body.is_end_stream();
+        self.over
     }
 
     /// The next piece; `None` at the end. Trailers are dropped.
@@ -134,16 +193,58 @@ where
     }
 }
 
+/// Holds a body that arrives against its limits.
+struct Pace {
+    /// When the whole body must have arrived.
+    end: Instant,
+    /// When the current window ends.
+    window_end: Instant,
+    /// How many bytes must arrive before that.
+    owed: usize,
+    window: Duration,
+    least_bytes: usize,
+}
+
+impl Pace {
+    fn new(limits: &BodyLimits) -> Pace {
+        let now = Instant::now();
+        Pace {
+            end: now + limits.time,
+            window_end: now + limits.window,
+            owed: limits.least_bytes,
+            window: limits.window,
+            least_bytes: limits.least_bytes,
+        }
+    }
+
+    /// When the next piece must have arrived.
+    fn deadline(&self) -> Instant {
+        self.end.min(self.window_end)
+    }
+
+    /// Counts bytes that have arrived. As soon as enough have, the next window begins.
+    fn count(&mut self, bytes: usize) {
+        self.owed = self.owed.saturating_sub(bytes);
+        if self.owed == 0 {
+            self.window_end = Instant::now() + self.window;
+            self.owed = self.least_bytes;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
     use std::convert::Infallible;
+    use std::path::Path;
     use std::pin::Pin;
     use std::task::{Context, Poll};
 
     use hyper::body::Frame;
 
     use super::*;
+    use crate::config;
+    use crate::http::body_budget::BodyBudget;
 
     struct Pieces(VecDeque<&'static str>);
 
@@ -167,20 +268,25 @@ mod tests {
         IncomingBody::new(Pieces(pieces.iter().copied().collect()), &HeaderMap::new())
     }
 
+    /// Reads at most five bytes.
+    async fn read(body: &mut IncomingBody<Pieces>) -> Result<Bytes, ErrorCode> {
+        let config = config::parse("", Path::new(".")).unwrap();
+        let share = BodyBudget::of(&config).share([192, 0, 2, 1].into());
+        let limits = BodyLimits::new(5, &config.limits);
+        body.read(&limits, share).await.map_err(|it| it.code())
+    }
+
     #[tokio::test]
     async fn a_body_is_read_whole_or_refused_at_its_limit() {
-        let time = Duration::from_secs(5);
-        assert_eq!(pending(&[]).read(5, time).await.unwrap(), "");
-        assert_eq!(
-            pending(&["ab", "c", "de"]).read(5, time).await.unwrap(),
-            "abcde"
-        );
-        let mut long = pending(&["abc", "def", "g"]);
-        assert_eq!(
-            long.read(5, time).await.unwrap_err().code(),
-            ErrorCode::BodyTooLarge
-        );
-        assert!(!long.is_empty() && long.settle().await);
+        assert_eq!(read(&mut pending(&[])).await.unwrap(), "");
+        assert_eq!(read(&mut pending(&["abcde"])).await.unwrap(), "abcde");
+        let pieces = ["ab", "c", "de"];
+        assert_eq!(read(&mut pending(&pieces)).await.unwrap(), "abcde");
+        for long in [&["abcdef"][..], &["abc", "def", "g"]] {
+            let mut long = pending(long);
+            assert_eq!(read(&mut long).await, Err(ErrorCode::BodyTooLarge));
+            assert!(long.settle().await);
+        }
     }
 
     #[tokio::test]

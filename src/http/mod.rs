@@ -3,6 +3,7 @@
 
 mod access_log;
 mod bearer_token;
+mod body_budget;
 mod client_ip;
 mod cors;
 mod dispatch;

@@ -7,6 +7,7 @@ mod garbage;
 mod gone;
 mod line;
 mod log;
+mod memory;
 mod modes;
 pub(crate) mod moment;
 mod pace;

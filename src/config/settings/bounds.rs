@@ -142,6 +142,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         about: "How long a request's body may take to arrive.",
     },
     Setting {
+        key: "limits.least_rate",
+        kind: Size("1B", "1GiB", |to, it| to.limits.least_rate = it),
+        preset: Default(r#""1KiB""#),
+        about: "How much of a request's body must arrive each second, averaged over a third of body_timeout.",
+    },
+    Setting {
         key: "limits.request_timeout",
         kind: Span("10ms", "1h", |to| &mut to.limits.request_timeout),
         preset: Default(r#""60s""#),

@@ -67,7 +67,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         key: "storage.memory_budget",
         kind: Size("16MiB", "1024GiB", |to, it| to.storage.memory_budget = it),
         preset: Default(r#""64MiB""#),
-        about: "How much memory the store may take.",
+        about: "How much memory the store may take, and the bodies of requests: a quarter is theirs.",
     },
     Setting {
         key: "storage.commit_delay",

@@ -17,7 +17,7 @@ const REMEMBERED_MEMORY: u64 = 2;
 /// The options with which the store is opened.
 #[derive(Debug, Clone)]
 pub struct StoreOptions {
-    /// The memory that the store may use in all, in bytes.
+    /// The memory budget, in bytes; a quarter of it is for the bodies of requests.
     pub memory_budget: u64,
     /// How many event names are counted one by one.
     pub max_names: usize,

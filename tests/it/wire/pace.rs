@@ -80,7 +80,8 @@ fn a_head_that_drips_is_cut_off() {
 
 #[test]
 fn a_body_that_stalls_or_drips_is_408() {
-    let server = Server::with("limits.body_timeout = \"200ms\"");
+    // The drips are faster than the least rate, so that only the timeout ends them.
+    let server = Server::with("limits.body_timeout = \"200ms\"\nlimits.least_rate = \"1B\"");
     let length = "Content-Length: 1000\r\n\r\n{";
     let chunks = "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n";
     for (framing, more) in [
@@ -99,6 +100,29 @@ fn a_body_that_stalls_or_drips_is_408() {
         assert!(error_of(&answer)["code"].is_string());
         line.is_over();
     }
+}
+
+#[test]
+fn a_body_that_arrives_below_the_least_rate_is_408_before_its_time_is_over() {
+    // A third of this time is the window. The whole time is longer than the client drips.
+    let server = Server::with("limits.body_timeout = \"6s\"");
+    let mut line = Line::to(&server);
+    line.say("POST /v1/auth HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{");
+    drip(&mut line, " ");
+    line.hears(408);
+    line.is_over();
+}
+
+#[test]
+fn a_body_that_arrives_at_the_least_rate_is_read_to_its_end() {
+    // Windows of 400 ms, in each of which two bytes are due; the body takes about two windows.
+    let server = Server::with("limits.body_timeout = \"1200ms\"\nlimits.least_rate = \"5B\"");
+    let mut line = Line::to(&server);
+    line.say("POST /v1/auth HTTP/1.1\r\nHost: a\r\nContent-Length: 40\r\n\r\n");
+    for _ in 0..39 {
+        assert!(!line.say(" ").stirs_within(DRIP));
+    }
+    line.say("{").hears(400);
 }
 
 #[test]

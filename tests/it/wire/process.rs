@@ -70,6 +70,14 @@ impl Process {
         ended(self.home.path(), &format!("{SETTINGS}{settings}"))
     }
 
+    /// The most memory that the process has had resident so far, in bytes (`VmHWM`, proc(5)).
+    pub(super) fn peak_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.0.id())).unwrap();
+        let peak = status.lines().find_map(|it| it.strip_prefix("VmHWM:"));
+        let kib = peak.unwrap().trim().strip_suffix(" kB").unwrap();
+        kib.parse::<u64>().unwrap() * 1024
+    }
+
     /// Sends SIGTERM to the process, without waiting.
     pub(super) fn terminate(&self) {
         let id = rustix::process::Pid::from_child(&self.child.0);
