@@ -14,7 +14,7 @@ use super::connection::{self, ServerContext};
 /// How long to wait after a failed accept, for example when the machine is out of descriptors or
 /// memory: accepting again at once would fail again.
 const PAUSE: Duration = Duration::from_millis(50);
-/// How many idle connections to close when descriptors or memory run out.
+/// How many connections to close when descriptors or memory run out.
 const RELIEF: usize = 16;
 /// Number of connections without an error after which the next error is logged again.
 const CALM: u32 = 1000;
@@ -44,7 +44,7 @@ pub(super) async fn run(socket: TcpListener, context: Arc<ServerContext>, alive:
                     log::warn!("cannot accept connections for the moment: {error}");
                 }
                 if is_exhaustion(&error) {
-                    context.pool.evict_idle(RELIEF);
+                    context.pool.evict(RELIEF);
                 }
                 sleep(PAUSE).await;
             }

@@ -6,6 +6,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -15,7 +17,9 @@ use tokio::sync::oneshot::Receiver;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
+use super::activity::Pace;
 use super::connection_pool::{ConnectionPool, Slot};
+use super::watched::Watched;
 use crate::http::Dispatcher;
 use crate::model::network;
 
@@ -41,7 +45,16 @@ impl ServerContext {
             .header_read_timeout(limits.header_timeout)
             .max_header_size(HEAD_BYTES)
             .max_buf_size(HEAD_BYTES);
-        let pool = ConnectionPool::new(limits.connections, limits.connections_per_address);
+        let pace = Pace {
+            window: limits.rate_window(),
+            least_rate: limits.least_rate,
+        };
+        let pool = ConnectionPool::new(
+            limits.connections,
+            limits.connections_per_address,
+            pace,
+            Arc::clone(dispatcher.clock()),
+        );
         ServerContext {
             pool,
             dispatcher,
@@ -52,7 +65,7 @@ impl ServerContext {
 
     /// Reserves a slot for a connection from `peer`; `None` if its network has too many. A trusted
     /// proxy serves many clients and is exempt from this limit.
-    pub(super) fn admit(&self, peer: SocketAddr) -> Option<(Slot, Receiver<()>)> {
+    pub(super) fn admit(&self, peer: SocketAddr) -> Option<(Arc<Slot>, Receiver<()>)> {
         let address = peer.ip().to_canonical();
         let is_proxy = self.dispatcher.config().server.is_trusted_proxy(address);
         self.pool.admit((!is_proxy).then(|| network(address)))
@@ -69,7 +82,7 @@ pub(super) async fn run(
     context: Arc<ServerContext>,
     stream: TcpStream,
     peer: SocketAddr,
-    slot: Slot,
+    slot: Arc<Slot>,
     finish: Receiver<()>,
 ) {
     let awake =
@@ -108,9 +121,10 @@ async fn serve_stream(
     context: &ServerContext,
     stream: TcpStream,
     peer: SocketAddr,
-    slot: &Slot,
+    slot: &Arc<Slot>,
     finish: Receiver<()>,
 ) {
+    let stream = Watched::new(stream, slot);
     let Some(tls) = &context.tls else {
         return http(context, stream, peer, slot, finish).await;
     };
@@ -125,15 +139,14 @@ async fn http(
     context: &ServerContext,
     stream: impl AsyncRead + AsyncWrite + Unpin,
     peer: SocketAddr,
-    slot: &Slot,
+    slot: &Arc<Slot>,
     finish: Receiver<()>,
 ) {
-    let service = service_fn(|request| async move {
-        let busy = slot.busy();
+    let service = service_fn(|request: Request<Incoming>| async move {
+        let serving = slot.serve();
+        let request = request.map(|body| Watched::new(body, slot));
         let mut response = context.dispatcher.handle(request, peer).await;
-        response
-            .body_mut()
-            .keep_while_streaming(|| busy.outlasting());
+        response.body_mut().keep_while_streaming(|| serving);
         Ok::<_, Infallible>(response)
     });
     let mut connection = pin!(context.http.serve_connection(TokioIo::new(stream), service));

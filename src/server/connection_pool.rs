@@ -1,30 +1,30 @@
-//! Limits the number of connections and chooses which to close when there are too many. A
-//! connection is silent until its first byte and active afterwards. Silent ones are cheap, so the
-//! limit for them is higher.
+//! Limits the number of connections and closes some when there are too many: those with the lowest
+//! rank (see `activity`). A connection is silent until its first byte and active afterwards. Silent
+//! ones are cheap, so the limit for them is higher.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 use tokio::task::AbortHandle;
 
+use super::activity::{Activity, Pace};
 use crate::sync::lock;
+use crate::world::Clock;
 
 /// Number of silent connections allowed for each active connection allowed.
 const SILENT_FOR_EACH_ACTIVE: usize = 4;
-
-/// The `last_active` value of a connection with a request in progress.
-const BUSY: u64 = u64::MAX;
 
 /// All open connections.
 pub(super) struct ConnectionPool {
     active_cap: usize,
     network_cap: usize,
+    pace: Pace,
+    clock: Arc<dyn Clock>,
     table: Mutex<Table>,
-    /// Counts activity, so that connections can be ordered by last use without a clock.
-    activity_clock: AtomicU64,
     /// Number of connections that wait to become active; `freed` wakes one of them.
     waiting: AtomicUsize,
     freed: Notify,
@@ -40,8 +40,7 @@ struct Table {
 
 struct Entry {
     network: Option<IpAddr>,
-    /// The value of `activity_clock` at its last activity, or `BUSY`.
-    last_active: Arc<AtomicU64>,
+    activity: Arc<Activity>,
     task: Option<AbortHandle>,
     finish: Option<oneshot::Sender<()>>,
 }
@@ -50,26 +49,26 @@ struct Entry {
 pub(super) struct Slot {
     pool: Arc<ConnectionPool>,
     serial: u64,
-    last_active: Arc<AtomicU64>,
+    activity: Arc<Activity>,
 }
 
-/// Marks a request as in progress until this is dropped.
-pub(super) struct Busy<'a>(Option<&'a Slot>);
-
-/// As [`Busy`], for a stream that continues after the handler has returned.
-pub(super) struct Streaming {
-    pool: Arc<ConnectionPool>,
-    last_active: Arc<AtomicU64>,
-}
+/// Marks a request as in progress; dropping it makes the connection idle.
+pub(super) struct Serving(Arc<Slot>);
 
 impl ConnectionPool {
     /// A pool for `active_cap` active connections, and `network_cap` connections of each network.
-    pub(super) fn new(active_cap: usize, network_cap: usize) -> Arc<ConnectionPool> {
+    pub(super) fn new(
+        active_cap: usize,
+        network_cap: usize,
+        pace: Pace,
+        clock: Arc<dyn Clock>,
+    ) -> Arc<ConnectionPool> {
         Arc::new(ConnectionPool {
             active_cap,
             network_cap,
+            pace,
+            clock,
             table: Mutex::default(),
-            activity_clock: AtomicU64::new(0),
             waiting: AtomicUsize::new(0),
             freed: Notify::new(),
         })
@@ -81,9 +80,9 @@ impl ConnectionPool {
     pub(super) fn admit(
         self: &Arc<ConnectionPool>,
         network: Option<IpAddr>,
-    ) -> Option<(Slot, oneshot::Receiver<()>)> {
+    ) -> Option<(Arc<Slot>, oneshot::Receiver<()>)> {
         let (finish, finished) = oneshot::channel();
-        let last_active = Arc::new(AtomicU64::new(self.tick()));
+        let activity = Arc::new(Activity::new(self.pace, self.now()));
         let mut table = self.table();
         if let Some(network) = network {
             let count = table.networks.entry(network).or_default();
@@ -99,20 +98,18 @@ impl ConnectionPool {
         table.next += 1;
         let entry = Entry {
             network,
-            last_active: Arc::clone(&last_active),
+            activity: Arc::clone(&activity),
             task: None,
             finish: Some(finish),
         };
         table.silent.insert(serial, entry);
         drop(table);
-        Some((
-            Slot {
-                pool: Arc::clone(self),
-                serial,
-                last_active,
-            },
-            finished,
-        ))
+        let slot = Slot {
+            pool: Arc::clone(self),
+            serial,
+            activity,
+        };
+        Some((Arc::new(slot), finished))
     }
 
     /// Records the task of a connection, so that the pool can abort it.
@@ -124,12 +121,11 @@ impl ConnectionPool {
         }
     }
 
-    /// Closes up to `count` connections without a request: silent ones first, then those idle the
-    /// longest.
-    pub(super) fn evict_idle(&self, count: usize) {
+    /// Closes up to `count` connections: silent ones first, then those with the lowest rank.
+    pub(super) fn evict(&self, count: usize) {
         let mut table = self.table();
         for _ in 0..count {
-            if !table.drop_oldest_silent() && !table.evict_idlest() {
+            if !table.drop_oldest_silent() && !table.evict_lowest() {
                 break;
             }
         }
@@ -162,15 +158,15 @@ impl ConnectionPool {
         }
     }
 
-    /// Makes a silent connection active, if there is room or an idle one can be closed.
-    /// `Some(false)` if all active connections are busy; `None` if the pool has closed this one in
-    /// the meantime.
+    /// Makes a silent connection active, if there is room or another one can be closed.
+    /// `Some(false)` if all active connections wait for this server; `None` if the pool has closed
+    /// this one in the meantime.
     fn try_promote(&self, serial: u64) -> Option<bool> {
         let mut table = self.table();
         if !table.silent.contains_key(&serial) {
             return None;
         }
-        if table.active.len() >= self.active_cap && !table.evict_idlest() {
+        if table.active.len() >= self.active_cap && !table.evict_lowest() {
             return Some(false);
         }
         let entry = table.silent.remove(&serial)?;
@@ -178,16 +174,11 @@ impl ConnectionPool {
         Some(true)
     }
 
-    fn tick(&self) -> u64 {
-        self.activity_clock.fetch_add(1, Ordering::Relaxed)
+    fn now(&self) -> Duration {
+        self.clock.monotonic()
     }
 
-    /// Marks a connection as idle from now on.
-    fn rest(&self, last_active: &AtomicU64) {
-        last_active.store(self.tick(), Ordering::SeqCst);
-        self.wake_one();
-    }
-
+    /// Wakes a connection that waits for room, if there is one: another can be closed now.
     fn wake_one(&self) {
         if self.waiting.load(Ordering::SeqCst) > 0 {
             self.freed.notify_one();
@@ -206,16 +197,13 @@ impl Table {
             .is_some_and(|(_, entry)| self.drop_entry(entry))
     }
 
-    /// Closes the active connection that has been idle the longest. False if none is idle; a
-    /// connection without an attached task does not count.
-    fn evict_idlest(&mut self) -> bool {
-        let idle = self.active.iter().filter(|(_, entry)| entry.task.is_some());
-        let last_active =
-            idle.map(|(serial, entry)| (entry.last_active.load(Ordering::Relaxed), *serial));
-        let idlest = last_active
-            .filter(|(last_active, _)| *last_active != BUSY)
-            .min();
-        idlest
+    /// Closes the active connection with the lowest rank. False if none may be closed; a connection
+    /// without an attached task does not count.
+    fn evict_lowest(&mut self) -> bool {
+        let known = self.active.iter().filter(|(_, entry)| entry.task.is_some());
+        let ranks = known.filter_map(|(serial, entry)| Some((entry.activity.rank()?, *serial)));
+        ranks
+            .min()
             .and_then(|(_, serial)| self.active.remove(&serial))
             .is_some_and(|entry| self.drop_entry(entry))
     }
@@ -245,10 +233,11 @@ impl Slot {
         self.serial
     }
 
-    /// Waits until this connection becomes active; closes the longest idle active connection if
-    /// necessary. False if the pool has closed this connection in the meantime.
+    /// Waits until this connection becomes active, now that its first byte has arrived; closes
+    /// another one if necessary. False if the pool has closed this connection in the meantime.
     pub(super) async fn promote(&self) -> bool {
         let pool = &self.pool;
+        self.activity.begin(pool.now());
         if let Some(done @ true) = pool.try_promote(self.serial) {
             return done;
         }
@@ -263,10 +252,32 @@ impl Slot {
         }
     }
 
-    /// Marks a request as in progress: the pool does not close its connection to make room.
-    pub(super) fn busy(&self) -> Busy<'_> {
-        self.last_active.store(BUSY, Ordering::Relaxed);
-        Busy(Some(self))
+    /// Bytes have arrived: if the connection was idle, a request begins.
+    pub(super) fn begin(&self) {
+        if self.activity.is_idle() {
+            self.activity.begin(self.pool.now());
+        }
+    }
+
+    /// Marks a request, whose head has arrived, as in progress.
+    pub(super) fn serve(self: &Arc<Slot>) -> Serving {
+        self.activity.serve();
+        Serving(Arc::clone(self))
+    }
+
+    /// The next step of the request or the answer is the client's.
+    pub(super) fn wait_for_client(&self) {
+        if !self.activity.is_waiting() {
+            self.activity.wait(self.pool.now());
+            self.pool.wake_one();
+        }
+    }
+
+    /// The client has sent or taken so many bytes.
+    pub(super) fn advance(&self, bytes: usize) {
+        if self.activity.is_waiting() {
+            self.activity.advance(bytes, self.pool.now());
+        }
     }
 }
 
@@ -282,29 +293,11 @@ impl Drop for Slot {
     }
 }
 
-impl Drop for Busy<'_> {
+impl Drop for Serving {
     fn drop(&mut self) {
-        if let Some(slot) = self.0 {
-            slot.pool.rest(&slot.last_active);
-        }
-    }
-}
-
-impl Busy<'_> {
-    /// Keeps the connection marked as busy without borrowing the slot; `None` if the mark was
-    /// already taken.
-    pub(super) fn outlasting(mut self) -> Option<Streaming> {
-        let slot = self.0.take()?;
-        Some(Streaming {
-            pool: Arc::clone(&slot.pool),
-            last_active: Arc::clone(&slot.last_active),
-        })
-    }
-}
-
-impl Drop for Streaming {
-    fn drop(&mut self) {
-        self.pool.rest(&self.last_active);
+        let Slot { pool, activity, .. } = &*self.0;
+        activity.rest(pool.now());
+        pool.wake_one();
     }
 }
 
@@ -329,6 +322,7 @@ impl Drop for Waiting<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Timestamp;
 
     fn network(text: &str) -> IpAddr {
         text.parse().unwrap()
@@ -338,9 +332,46 @@ mod tests {
         tokio::spawn(std::future::pending::<()>()).abort_handle()
     }
 
+    /// A clock that stands still at zero until a test advances it.
+    #[derive(Default)]
+    struct HandClock(AtomicUsize);
+
+    impl HandClock {
+        fn pass_seconds(&self, seconds: usize) {
+            self.0.fetch_add(seconds, Ordering::Relaxed);
+        }
+    }
+
+    impl Clock for HandClock {
+        fn now(&self) -> Timestamp {
+            Timestamp::default()
+        }
+
+        fn monotonic(&self) -> Duration {
+            Duration::from_secs(self.0.load(Ordering::Relaxed) as u64)
+        }
+    }
+
+    fn pool(active_cap: usize, network_cap: usize) -> (Arc<ConnectionPool>, Arc<HandClock>) {
+        let pace = Pace {
+            window: Duration::from_secs(10),
+            least_rate: 1024,
+        };
+        let clock = Arc::new(HandClock::default());
+        let pool = ConnectionPool::new(active_cap, network_cap, pace, clock.clone());
+        (pool, clock)
+    }
+
+    /// A new connection, which waits to become active.
+    fn connect(pool: &Arc<ConnectionPool>) -> Arc<Slot> {
+        let (slot, _) = pool.admit(None).unwrap();
+        pool.attach(slot.serial(), task());
+        slot
+    }
+
     #[test]
     fn a_network_has_its_share_and_gets_it_back() {
-        let pool = ConnectionPool::new(10, 2);
+        let (pool, _) = pool(10, 2);
         let ours = Some(network("10.0.0.1"));
         let first = pool.admit(ours).unwrap();
         let _second = pool.admit(ours).unwrap();
@@ -351,40 +382,66 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_longest_idle_connection_makes_room_and_a_busy_one_does_not() {
-        let pool = ConnectionPool::new(2, 9);
-        let mut places = Vec::new();
-        for _ in 0..3 {
-            let (slot, _) = pool.admit(Some(network("10.0.0.1"))).unwrap();
-            pool.attach(slot.serial(), task());
-            places.push(slot);
-        }
-        let [first, second, third] = &places[..] else {
-            panic!()
-        };
+    async fn the_longest_idle_connection_makes_room_and_one_that_waits_for_us_does_not() {
+        let (pool, clock) = pool(2, 9);
+        let [first, second, third, fourth] = std::array::from_fn(|_| connect(&pool));
         assert!(first.promote().await && second.promote().await);
-        drop(first.busy());
-        let busy = first.busy();
-        assert!(
-            third.promote().await,
-            "the second, which never asked anything, goes"
-        );
+        drop(second.serve());
+        clock.pass_seconds(1);
+        drop(first.serve());
+        let served = first.serve();
+        assert!(third.promote().await, "the second, which is idle, goes");
         assert_eq!(pool.try_promote(second.serial()), None);
-        // A response that is still being sent keeps the connection busy.
-        let also_busy = third.busy().outlasting();
-        let (fourth, _) = pool.admit(Some(network("10.0.0.1"))).unwrap();
-        assert_eq!(pool.try_promote(fourth.serial()), Some(false));
+        let also_served = third.serve();
         let waits = tokio::spawn(async move { fourth.promote().await });
         tokio::task::yield_now().await;
         assert!(!waits.is_finished());
-        drop(also_busy);
+        drop(also_served);
         assert!(waits.await.unwrap());
-        drop(busy);
+        drop(served);
+    }
+
+    #[tokio::test]
+    async fn the_request_with_the_least_progress_makes_room() {
+        let (pool, clock) = pool(3, 9);
+        let [steady, stalled, dripping, newcomer, next] = std::array::from_fn(|_| connect(&pool));
+        let mut served = Vec::new();
+        for slot in [&steady, &stalled, &dripping] {
+            assert!(slot.promote().await);
+            served.push(slot.serve());
+            slot.wait_for_client();
+        }
+        for _ in 0..5 {
+            clock.pass_seconds(1);
+            for (slot, bytes) in [(&steady, 2048), (&dripping, 1)] {
+                slot.advance(bytes);
+                slot.wait_for_client();
+            }
+        }
+        assert!(newcomer.promote().await);
+        assert_eq!(pool.try_promote(stalled.serial()), None);
+        assert!(next.promote().await);
+        assert_eq!(pool.try_promote(dripping.serial()), None);
+        assert!(pool.table().active.contains_key(&steady.serial()));
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_room_gets_it_as_soon_as_another_waits_for_its_client() {
+        let (pool, _) = pool(1, 9);
+        let [first, second] = std::array::from_fn(|_| connect(&pool));
+        assert!(first.promote().await);
+        let serving = first.serve();
+        let waits = tokio::spawn(async move { second.promote().await });
+        tokio::task::yield_now().await;
+        assert!(!waits.is_finished());
+        first.wait_for_client();
+        assert!(waits.await.unwrap());
+        drop(serving);
     }
 
     #[tokio::test]
     async fn the_oldest_silent_connection_goes_when_there_are_too_many() {
-        let pool = ConnectionPool::new(1, 99);
+        let (pool, _) = pool(1, 99);
         let places: Vec<_> = (0..5).map(|_| pool.admit(None).unwrap().0).collect();
         assert!(!places[0].promote().await && places[1].promote().await);
     }

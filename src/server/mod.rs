@@ -2,11 +2,13 @@
 //! requests.
 
 mod accept;
+mod activity;
 mod connection;
 mod connection_pool;
 mod error;
 mod listeners;
 mod tls;
+mod watched;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -145,7 +145,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         key: "limits.least_rate",
         kind: Size("1B", "1GiB", |to, it| to.limits.least_rate = it),
         preset: Default(r#""1KiB""#),
-        about: "How much of a request's body must arrive each second, averaged over a third of body_timeout.",
+        about: "How much of a request's body must arrive each second, averaged over a third of body_timeout; slower clients also make room first when there are too many.",
     },
     Setting {
         key: "limits.request_timeout",

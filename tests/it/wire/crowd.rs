@@ -1,10 +1,11 @@
 //! Tests the limits on connections and on password checks that wait.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::harness::Server;
+use crate::harness::{Server, seconds};
 
-use super::line::{HEALTH, Line, post};
+use super::line::{HEALTH, Line, bearer, post};
 use super::moment::poll;
 use super::process::Process;
 
@@ -51,6 +52,7 @@ fn a_trusted_proxy_speaks_for_many() {
 fn the_connection_that_is_idle_for_longest_makes_room() {
     let server = Server::with("limits.connections = 2");
     let (mut first, mut second) = (kept(&server), kept(&server));
+    server.clock.advance(seconds(1));
     first.say(HEALTH).hears(200);
     let mut third = kept(&server);
     second.is_over();
@@ -59,18 +61,66 @@ fn the_connection_that_is_idle_for_longest_makes_room() {
 }
 
 #[test]
-fn a_request_under_way_is_not_cut_off_for_another() {
-    let server = Server::with("limits.connections = 1");
-    let request = post("/v1/auth", &["Expect: 100-continue"], "{}");
-    let (head, body) = request.split_at(request.len() - 2);
+fn a_request_that_waits_for_its_answer_is_not_cut_off_for_another() {
+    let server = Server::with(
+        "limits.connections = 1\naccounts.hash_memory = \"4MiB\"\naccounts.hash_passes = 100",
+    );
+    let login = r#"{"email":"ana@example.org","password":"a guess"}"#;
+    let request = post("/v1/auth", &["Expect: 100-continue"], login);
+    let (head, body) = request.split_at(request.len() - login.len());
     let mut busy = Line::to(&server);
     busy.say(head).hears(100);
+    busy.say(body);
+    // The server hashes for more than 100 ms.
+    assert!(!busy.stirs_within(Duration::from_millis(20)));
     let mut waiting = Line::to(&server);
     waiting.say(HEALTH);
-    assert!(!waiting.stirs_within(Duration::from_millis(100)));
-    busy.say(body).hears(400);
+    busy.hears(401);
     waiting.hears(200);
     busy.is_over();
+}
+
+#[test]
+fn bodies_that_stall_close_the_door_for_nobody() {
+    let server = Server::with("limits.connections = 32\nlimits.connections_per_address = 8");
+    let ana = server.user("ana@example.org").session();
+    let stall = "POST /v1/auth HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{";
+    // Four addresses that fill the server, twice over, and come back as soon as they are cut off.
+    let mut stalled: VecDeque<Line> = VecDeque::new();
+    for n in 0..128 {
+        if stalled.len() == 32 {
+            stalled.pop_front();
+        }
+        let mut line = Line::from_host(2 + n % 4, &server);
+        line.say(stall);
+        stalled.push_back(line);
+        let check = bearer(&ana.token);
+        let check = format!("GET /v1/user HTTP/1.1\r\nHost: a\r\n{check}\r\n\r\n");
+        let mut good = Line::to(&server);
+        good.say(check);
+        assert!(good.stirs_within(Duration::from_secs(5)), "round {n}");
+        good.hears(200);
+    }
+}
+
+#[test]
+fn a_client_that_does_not_read_its_answer_makes_room() {
+    let server = Server::with("limits.connections = 1");
+    let user = server.user("ana@example.org").session();
+    let details = "x".repeat(16_000);
+    let event = format!(r#"{{"name":"long","details":{{"x":"{details}"}}}}"#);
+    let events = format!("[{}]", vec![event; 500].join(","));
+    let path = "/api/events/complex_clientapp";
+    user.post(path, events.as_str()).gives(201);
+    let token = bearer(&server.admin().token);
+    let path = "/api/admin/events?limit=1000";
+    let mut deaf = Line::to(&server);
+    deaf.say(format!("GET {path} HTTP/1.1\r\nHost: a\r\n{token}\r\n\r\n"));
+    assert!(deaf.stirs_within(Duration::from_secs(5)));
+    let mut good = Line::to(&server);
+    good.say(HEALTH);
+    assert!(good.stirs_within(Duration::from_secs(5)));
+    good.hears(200);
 }
 
 #[test]

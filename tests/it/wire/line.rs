@@ -21,11 +21,23 @@ impl Line {
     }
 
     pub(super) fn to_address(address: SocketAddr) -> Line {
-        let stream = TcpStream::connect(address).unwrap();
+        Line::over_socket(TcpStream::connect(address).unwrap())
+    }
+
+    fn over_socket(stream: TcpStream) -> Line {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
         Line::over(stream)
+    }
+
+    /// A connection from another address of this machine, 127.0.0.`host`.
+    pub(super) fn from_host(host: u8, server: &Server) -> Line {
+        use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        bind(&socket, &SocketAddr::from(([127, 0, 0, host], 0))).unwrap();
+        connect(&socket, &server.address()).unwrap();
+        Line::over_socket(TcpStream::from(socket))
     }
 
     /// Whether bytes arrive or the connection ends within this time.
