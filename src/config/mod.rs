@@ -240,7 +240,8 @@ pub struct Events {
     pub max_names: usize,
     /// How many of them one reporter may bring.
     pub names_per_reporter: usize,
-    /// How often a live stream of events sends a heartbeat and checks that its token is still live.
+    /// How often a live stream of events sends a heartbeat, and how often it and an export check
+    /// that their token is still live.
     pub heartbeat: Duration,
 }
 

@@ -137,21 +137,16 @@ impl BodySender {
         self.chunks.send(chunk.into()).await.map_err(|_| Closed)
     }
 
-    /// As `give`, for threads that may block.
-    pub fn give_blocking(&self, chunk: Vec<u8>) -> Result<(), Closed> {
-        self.chunks.blocking_send(chunk.into()).map_err(|_| Closed)
-    }
-
-    /// Whether the client's end of the stream is gone, so that chunks can no longer be sent.
-    pub fn is_gone(&self) -> bool {
-        self.chunks.is_closed()
+    /// Resolves when the client's end of the stream is gone, so that chunks can no longer be sent.
+    pub async fn gone(&self) {
+        self.chunks.closed().await;
     }
 
     /// Resolves when the producer should stop: the client disconnected, or the server shuts down.
     pub async fn over(&self) {
         let mut stopping = self.stopping.clone();
         tokio::select! {
-            () = self.chunks.closed() => {}
+            () = self.gone() => {}
             // An error means that the dispatcher was already dropped.
             _ = stopping.wait_for(|stopping| *stopping) => {}
         }
@@ -160,6 +155,12 @@ impl BodySender {
     /// Marks the body as complete.
     pub fn finish(self) {
         self.complete.store(true, Ordering::Release);
+    }
+
+    /// Ends the stream before its end, for a reason that is no error: logs it and aborts the
+    /// connection.
+    pub fn cut(self, reason: &str) {
+        log::warn!("{}: the answer was cut off: {reason}", self.about);
     }
 
     /// Ends the stream after an error: logs the cause and aborts the connection.
@@ -237,11 +238,11 @@ mod tests {
         let (body, sender, _stop) = stream();
         drop(body);
         sender.over().await;
-        assert!(sender.is_gone() && sender.give(Vec::new()).await == Err(Closed));
+        assert_eq!(sender.give(Vec::new()).await, Err(Closed));
         let (_body, sender, stop) = stream();
         stop.send_replace(true);
         sender.over().await;
-        assert!(!sender.is_gone());
+        assert_eq!(sender.give(Vec::new()).await, Ok(()));
     }
 
     #[tokio::test]

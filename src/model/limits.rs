@@ -61,6 +61,9 @@ pub const SUMMARY_CELLS: usize = 1_000_000;
 pub const SUMMARY_HOURS: u32 = 24 * 7;
 /// The most exports at once: each uses a thread and a few hundred KiB of memory.
 pub const EXPORTS_AT_ONCE: usize = 4;
+/// How long an export runs before it can be ended to make room for another: long enough for most of
+/// them to complete.
+pub const EXPORT_UNDISTURBED: Duration = Duration::from_secs(30);
 /// The size of an export's chunk, in bytes: large enough that sending it costs little, small enough
 /// that a few can wait in memory.
 pub const EXPORT_CHUNK_BYTES: usize = 64 * 1024;

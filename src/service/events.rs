@@ -1,16 +1,10 @@
 //! Reads, exports, follows and erases events for administrators.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
-
-use super::{Error, Services};
-use crate::model::{Erasure, EventPage, EventQuery, EventRow, LiveQuery, Timestamp};
-use crate::store::{self, EventListener, EventScan, ScanProgress};
-
-/// How long to wait before a retry when the exports or listeners are at their limit.
-const RETRY_AFTER: Duration = Duration::from_secs(10);
+use super::{Bearer, Error, Permit, Services};
+use crate::model::{Erasure, EventPage, EventQuery, LiveQuery, Timestamp};
+use crate::store::{EventListener, EventScan};
 
 impl Services {
     /// A page of events.
@@ -18,23 +12,28 @@ impl Services {
         Ok(self.store.read_events(query).await?)
     }
 
-    /// All events that match a query; its limit does not apply. Error: `Busy` if the
-    /// running exports are at their limit.
-    pub async fn export_events(&self, query: EventQuery) -> Result<Export, Error> {
-        let permit = Arc::clone(&self.exports).try_acquire_owned();
-        let permit = permit.map_err(|_| Error::Busy {
-            retry_after: RETRY_AFTER,
-        })?;
-        let scan = self.store.scan_events(query).await?;
-        Ok(Export { scan, permit })
+    /// All events that match a query; its limit does not apply. The export must end when its permit
+    /// is displaced. Error: `Busy` if there is no permit.
+    pub async fn export_events(
+        &self,
+        query: EventQuery,
+        bearer: &Bearer,
+    ) -> Result<(Box<dyn EventScan>, Permit), Error> {
+        let now = self.world.clock.monotonic();
+        let permit = self.exports.take(bearer.token.id, now)?;
+        Ok((self.store.scan_events(query).await?, permit))
     }
 
-    /// Starts listening to events. Error: `Busy` if the listeners are at their limit.
-    pub async fn listen(&self, query: LiveQuery) -> Result<Box<dyn EventListener>, Error> {
-        let listener = self.store.listen(query).await?;
-        listener.ok_or(Error::Busy {
-            retry_after: RETRY_AFTER,
-        })
+    /// Starts to listen to events, for as long as the permit is held. Error: `Busy` if there is no
+    /// permit.
+    pub async fn listen(
+        &self,
+        query: LiveQuery,
+        bearer: &Bearer,
+    ) -> Result<(Box<dyn EventListener>, Permit), Error> {
+        let now = self.world.clock.monotonic();
+        let permit = self.listeners.take(bearer.token.id, now)?;
+        Ok((self.store.listen(query).await?, permit))
     }
 
     /// Removes all matching events, subtracts them from the counters, and returns how many it
@@ -46,19 +45,5 @@ impl Services {
         let erased = erased?;
         log::info!("{erased} events were removed for the administrator");
         Ok(erased)
-    }
-}
-
-/// An export that is under way. Dropping it frees its permit.
-pub struct Export {
-    scan: Box<dyn EventScan>,
-    #[expect(dead_code, reason = "it is held, not looked at")]
-    permit: OwnedSemaphorePermit,
-}
-
-impl Export {
-    /// Emits some more events. It blocks: call it on a thread that may wait.
-    pub fn advance(&mut self, mut emit: impl FnMut(&EventRow<'_>)) -> store::Result<ScanProgress> {
-        self.scan.advance(&mut emit)
     }
 }

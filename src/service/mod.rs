@@ -15,6 +15,7 @@ mod mailer;
 mod message;
 mod outbox;
 mod passwords;
+mod permits;
 mod quotas;
 mod report;
 mod resets;
@@ -26,7 +27,7 @@ mod traffic;
 
 use std::sync::Arc;
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 
 use crate::config::{Config, Credential};
 use crate::crypto::{PublicKey, Signer};
@@ -37,7 +38,7 @@ use crate::world::World;
 pub use accounts::Signup;
 pub use authentication::Login;
 pub use error::Error;
-pub use events::Export;
+pub use permits::Permit;
 pub use report::ReportedEvent;
 pub use resets::Redemption;
 pub use tokens::{Bearer, Issued};
@@ -46,6 +47,7 @@ use attempts::AttemptLimiter;
 use limiter::Limiter;
 use mailer::Mailer;
 use passwords::PasswordPool;
+use permits::Permits;
 use quotas::Quotas;
 use traffic::TokenChecks;
 
@@ -69,8 +71,9 @@ pub struct Services {
     dummy_hash: String,
     /// Notified when a mail is put into the outbox.
     mail_is_due: Notify,
-    /// A permit for each export that may run.
-    exports: Arc<Semaphore>,
+    /// Permits for exports, and for live listeners.
+    exports: Arc<Permits>,
+    listeners: Arc<Permits>,
 }
 
 impl Services {

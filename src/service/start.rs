@@ -2,14 +2,16 @@
 //! and ends the tokens of configured passwords that have changed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 
 use super::Services;
 use super::attempts::AttemptLimiter;
 use super::limiter::Limiter;
 use super::mailer::Mailer;
 use super::passwords::PasswordPool;
+use super::permits::Permits;
 use super::quotas::Quotas;
 use super::traffic::TokenChecks;
 use crate::config::{Config, Credential};
@@ -53,7 +55,9 @@ impl Services {
             quotas: Quotas::new(&config.limits),
             dummy_hash: crypto::dummy_hash(cost, &world),
             mail_is_due: Notify::new(),
-            exports: Arc::new(Semaphore::new(limits::EXPORTS_AT_ONCE)),
+            exports: Permits::new(limits::EXPORTS_AT_ONCE, limits::EXPORT_UNDISTURBED),
+            // A listener is not slow: it waits for events. It keeps its permit.
+            listeners: Permits::new(limits::LIVE_LISTENERS, Duration::MAX),
             config,
             world,
             store,

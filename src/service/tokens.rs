@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::{MissedTickBehavior, interval};
+
 use super::authentication::Login;
 use super::{Error, Services};
 use crate::crypto;
@@ -84,9 +86,21 @@ impl Services {
         })
     }
 
-    /// Whether the token that was shown is still live. False if the store cannot answer. Does not
-    /// count as a use of the token.
-    pub async fn is_still_good(&self, bearer: &Bearer, now: Timestamp) -> bool {
+    /// Resolves when the token that was shown is no longer live. It looks at the token at once and
+    /// then every `events.heartbeat`, which does not count as a use.
+    pub async fn token_end(&self, bearer: &Bearer) {
+        let mut heartbeat = interval(self.config.events.heartbeat);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            heartbeat.tick().await;
+            if !self.is_still_good(bearer, self.world.clock.now()).await {
+                return;
+            }
+        }
+    }
+
+    /// Whether the token is still live. False if the store cannot answer.
+    async fn is_still_good(&self, bearer: &Bearer, now: Timestamp) -> bool {
         let found = self.store.find_token(&bearer.digest).await;
         matches!(found, Ok(Some(it)) if it.token.status(it.epoch, now) == TokenStatus::Live)
     }

@@ -153,8 +153,8 @@ pub trait EventStore: Send + Sync + 'static {
     async fn scan_events(&self, query: EventQuery) -> Result<Box<dyn EventScan>>;
     /// Starts to deliver the events that are stored from now on and, with `query.after`, those
     /// stored after that position. Each event is delivered once, in the order of writing, or
-    /// counted as missed. None: the number of listeners is at its limit.
-    async fn listen(&self, query: LiveQuery) -> Result<Option<Box<dyn EventListener>>>;
+    /// counted as missed. Each listener may hold [`crate::model::limits::LIVE_BUFFER_BYTES`].
+    async fn listen(&self, query: LiveQuery) -> Result<Box<dyn EventListener>>;
     /// The counts of these hours (since 1970), of one name or of all. The answer is built in
     /// memory: ask for many hours in pieces.
     async fn event_counts(&self, hours: Range<u32>, name: Option<&str>) -> Result<EventCounts>;

@@ -206,13 +206,35 @@ fn report_many(server: &Server) -> usize {
     2000
 }
 
+/// Begins as many exports as may run at once, as two administrators.
+fn begin_all(server: &Server) -> Vec<(Received, BufReader<TcpStream>)> {
+    let admins = [server.admin(), server.admin()];
+    let running: Vec<_> = (0..4)
+        .map(|n| begin(server, &admins[n % 2], "1.1"))
+        .collect();
+    assert!(running.iter().all(|(head, _)| head.status == 200));
+    running
+}
+
+/// Reads an export to its end; the error means that it was cut off. Returns the text of all chunks.
+fn read_on(stream: &mut BufReader<TcpStream>) -> (String, std::io::Result<()>) {
+    let mut text = Vec::new();
+    let ending = loop {
+        match read_chunk(stream) {
+            Ok(Some(chunk)) => text.extend(chunk),
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
+    (String::from_utf8(text).unwrap(), ending)
+}
+
 #[test]
 fn who_goes_away_ends_the_export() {
     let server = Server::start();
     report_many(&server);
     let admin = server.admin();
-    let running: Vec<_> = (0..4).map(|_| begin(&server, &admin, "1.1")).collect();
-    assert!(running.iter().all(|(head, _)| head.status == 200));
+    let running = begin_all(&server);
     let (refused, _) = begin(&server, &admin, "1.1");
     assert_eq!(
         (refused.status, refused.header("retry-after")),
@@ -223,17 +245,71 @@ fn who_goes_away_ends_the_export() {
 }
 
 #[test]
+fn one_token_has_at_most_half_of_the_exports() {
+    let server = Server::start();
+    report_many(&server);
+    let (ana, ben) = (server.admin(), server.admin());
+    let _running = [(); 2].map(|()| begin(&server, &ana, "1.1"));
+    assert_eq!(begin(&server, &ana, "1.1").0.status, 503);
+    assert_eq!(begin(&server, &ben, "1.1").0.status, 200);
+}
+
+#[test]
+fn an_export_ends_with_its_token_and_can_be_resumed() {
+    let server = Server::with("events.heartbeat = \"10ms\"");
+    let count = report_many(&server);
+    let (admin, other, third) = (server.admin(), server.admin(), server.admin());
+    let (_, mut stream) = begin(&server, &admin, "1.1");
+    let running = [&other, &other, &third].map(|admin| begin(&server, admin, "1.1"));
+    assert_eq!(begin(&server, &third, "1.1").0.status, 503);
+    admin.delete("/api/token").gives(200);
+    // The export makes room although its client does not read.
+    poll(|| (begin(&server, &third, "1.1").0.status == 200).then_some(()));
+    drop(running);
+    let (text, ending) = read_on(&mut stream);
+    assert!(ending.is_err() && text.ends_with('\n'));
+    let ids = text.lines().map(|line| {
+        let event: Value = serde_json::from_str(line).unwrap();
+        event["id"].as_str().unwrap().to_owned()
+    });
+    let ids: Vec<String> = ids.collect();
+    let cursor = format!("cursor={}", ids.last().unwrap());
+    let path = format!("{EXPORT}?{cursor}");
+    poll(|| (other.send(Request::new("HEAD", &path)).status() == 200).then_some(()));
+    let rest = lines(&other, &cursor);
+    assert!(ids.len() < count && ids.len() + rest.len() == count);
+}
+
+#[test]
+fn the_slowest_export_makes_room_for_another_after_a_while() {
+    let server = Server::start();
+    let count = report_many(&server);
+    let mut running = begin_all(&server);
+    // All but the first take more than the sockets' buffers hold.
+    for (_, stream) in &mut running[1..] {
+        let mut taken = 0;
+        while taken < 12 << 20 {
+            taken += read_chunk(stream).unwrap().unwrap().len();
+        }
+    }
+    let admin = server.admin();
+    server.clock.advance(seconds(29));
+    assert_eq!(begin(&server, &admin, "1.1").0.status, 503);
+    server.clock.advance(seconds(1));
+    let (head, mut newcomer) = begin(&server, &admin, "1.1");
+    assert_eq!(head.status, 200);
+    for (place, (_, stream)) in running.iter_mut().enumerate() {
+        assert_eq!(read_on(stream).1.is_err(), place == 0);
+    }
+    assert_eq!(read_on(&mut newcomer).0.lines().count(), count);
+}
+
+#[test]
 fn an_export_is_finished_when_the_server_is_asked_to_stop() {
     let server = Server::start();
     let count = report_many(&server);
     let (_, mut stream) = begin(&server, &server.admin(), "1.1");
-    let reader = std::thread::spawn(move || {
-        let mut text = Vec::new();
-        while let Some(chunk) = read_chunk(&mut stream).unwrap() {
-            text.extend(chunk);
-        }
-        String::from_utf8(text).unwrap().lines().count()
-    });
+    let reader = std::thread::spawn(move || read_on(&mut stream).0.lines().count());
     server.restart();
     assert_eq!(reader.join().unwrap(), count);
 }

@@ -319,6 +319,46 @@ fn so_many_may_listen_and_one_who_leaves_makes_room() {
 }
 
 #[test]
+fn one_token_has_at_most_half_of_the_listeners() {
+    let server = Server::start();
+    let admin = server.admin();
+    let listen = || Ear::open(&server, &admin, "", "");
+    let ears: Vec<Ear> = (0..9).map(|_| listen()).collect();
+    assert!(ears[..8].iter().all(|ear| ear.head.status == 200));
+    assert_eq!(ears[8].head.status, 503);
+    Ear::listens(&server, "");
+}
+
+#[test]
+fn a_stream_ends_with_its_token_although_its_client_does_not_read() {
+    let server = Server::with(OFTEN);
+    let admin = server.admin();
+    let user = server.user("ana@example.org").session();
+    let mut ear = Ear::open(&server, &admin, "", "");
+    let noise = noise();
+    let event = json!({"name": "noise", "details": {"text": noise[..15_000]}});
+    let body = Value::from(vec![event; 25]);
+    // More than the sockets' buffers hold.
+    for _ in 0..60 {
+        let path = "/api/events/complex_clientapp";
+        user.post(path, body.clone()).gives(201);
+    }
+    admin.delete("/api/token").gives(200);
+    let other = server.admin();
+    let ears: Vec<Ear> = (0..8).map(|_| Ear::open(&server, &other, "", "")).collect();
+    let second = server.admin();
+    // Room for the eighth listener of another token means that the stream has ended.
+    poll(|| {
+        let more: Vec<Ear> = (0..8)
+            .map(|_| Ear::open(&server, &second, "", ""))
+            .collect();
+        more.iter().all(|ear| ear.head.status == 200).then_some(())
+    });
+    drop(ears);
+    while ear.any().is_some() {}
+}
+
+#[test]
 fn a_wrong_question_is_refused() {
     let server = Server::start();
     let admin = server.admin();

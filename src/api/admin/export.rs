@@ -1,9 +1,12 @@
-//! `GET /api/admin/events/export`: streams all matching events. A blocking thread produces the
-//! answer; it waits for the client and is at most a few chunks ahead of it.
+//! `GET /api/admin/events/export`: streams all matching events. A blocking thread produces chunks;
+//! a task passes them on to the client and ends the export when its token or its permit ends. The
+//! thread waits for the client and is at most a few chunks ahead of it.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use hyper::header::{CONTENT_DISPOSITION, HeaderValue};
+use tokio::sync::mpsc;
 
 use super::query;
 use super::row::{CSV_HEAD, RowWriter};
@@ -13,7 +16,8 @@ use crate::http::{
 };
 use crate::model::limits::EXPORT_CHUNK_BYTES;
 use crate::model::{EventRow, Invalid, Order};
-use crate::service::Export;
+use crate::service::{Bearer, Permit};
+use crate::store::{self, EventScan};
 
 const NDJSON: &str = "application/x-ndjson";
 const CSV: &str = "text/csv; charset=utf-8";
@@ -31,7 +35,7 @@ pub(super) const ROUTE: Route = Route {
         "Events, one after the other.",
     )],
     errors: &[ErrorCode::Busy],
-    run: Handler::Admin(|request, _| Box::pin(export(request))),
+    run: Handler::Admin(|request, bearer| Box::pin(export(request, bearer))),
     about: "Exports all matching events, the oldest first, as NDJSON or CSV.",
 };
 
@@ -94,51 +98,110 @@ impl Format {
     }
 }
 
-async fn export(request: RequestContext) -> Result<Reply, Error> {
+/// A chunk of the answer; none: the answer is complete.
+type Produced = store::Result<Option<Vec<u8>>>;
+
+async fn export(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
     let asked = request.query();
     let format = Format::parse(asked.get("format").as_deref())?;
     let query = query::events(&asked, Order::Ascending)?;
-    let export = request.services.export_events(query).await?;
+    let services = Arc::clone(&request.services);
+    let (scan, permit) = services.export_events(query, &bearer).await?;
     let start = move |sender| {
-        tokio::task::spawn_blocking(move || run(format, export, sender));
+        let (chunks, produced) = mpsc::channel(1);
+        tokio::task::spawn_blocking(move || produce(format, scan, &chunks));
+        tokio::spawn(async move {
+            let ending = tokio::select! {
+                biased;
+                () = services.token_end(&bearer) => Ending::Cut("its token has ended"),
+                () = permit.displaced() => Ending::Cut("another export waits, and it was the slowest"),
+                ending = pass_on(produced, &sender, &permit) => ending,
+            };
+            ending.apply(sender);
+        });
     };
     let reply = Reply::stream(200, format.content_type(), start).no_store();
     Ok(reply.header(CONTENT_DISPOSITION, format.disposition()))
 }
 
-/// Produces the whole answer. It blocks: call it on a thread that may wait.
-fn run(format: Format, mut export: Export, sender: BodySender) {
+/// How an export ends.
+enum Ending {
+    /// All chunks were passed on.
+    Complete,
+    /// The store failed.
+    Failed(store::Error),
+    /// The client disconnected, or the producer panicked.
+    Gone,
+    /// The server ends it early, for this reason.
+    Cut(&'static str),
+}
+
+impl Ending {
+    fn apply(self, sender: BodySender) {
+        match self {
+            Ending::Complete => sender.finish(),
+            Ending::Failed(error) => sender.fail(&error),
+            // Dropping the sender aborts the connection.
+            Ending::Gone => drop(sender),
+            Ending::Cut(reason) => sender.cut(reason),
+        }
+    }
+}
+
+/// Passes chunks on to the client as fast as it takes them.
+async fn pass_on(
+    mut produced: mpsc::Receiver<Produced>,
+    sender: &BodySender,
+    permit: &Permit,
+) -> Ending {
+    loop {
+        let next = tokio::select! {
+            next = produced.recv() => next,
+            () = sender.gone() => return Ending::Gone,
+        };
+        let chunk = match next {
+            Some(Ok(Some(chunk))) => chunk,
+            Some(Ok(None)) => return Ending::Complete,
+            Some(Err(error)) => return Ending::Failed(error),
+            None => return Ending::Gone,
+        };
+        let bytes = chunk.len();
+        if sender.give(chunk).await.is_err() {
+            return Ending::Gone;
+        }
+        permit.count(bytes);
+    }
+}
+
+/// Produces the whole answer, until nobody receives it. It blocks: call it on a thread that may
+/// wait.
+fn produce(format: Format, mut scan: Box<dyn EventScan>, chunks: &mpsc::Sender<Produced>) {
     let mut writer = RowWriter::default();
     let mut chunk = format.head().to_vec();
     // The first chunk is sent as soon as it has any bytes, the others when they are full.
     let mut enough = 1;
-    let mut more = true;
-    while more {
+    let mut end = None;
+    while end.is_none() && !chunks.is_closed() {
         if chunk.len() >= enough {
-            // `is_gone` below notices a client that has disconnected.
-            let _ = sender.give_blocking(take(&mut chunk));
+            // The loop's condition notices that nobody receives it.
+            let _ = chunks.blocking_send(Ok(Some(take(&mut chunk))));
             enough = EXPORT_CHUNK_BYTES;
         }
-        if sender.is_gone() {
-            return;
-        }
-        match export.advance(|row| format.write(&mut writer, row, &mut chunk)) {
+        match scan.advance(&mut |row| format.write(&mut writer, row, &mut chunk)) {
             Ok(advanced) => {
-                more = advanced.more;
                 if advanced.damaged_blocks > 0 {
                     format.write_gap(advanced.damaged_blocks, &mut chunk);
                 }
+                end = (!advanced.more).then_some(Ok(None));
             }
-            Err(error) => {
-                // The events read before the error are valid, and a client can resume after the
-                // last one.
-                let _ = sender.give_blocking(chunk);
-                return sender.fail(&error);
-            }
+            Err(error) => end = Some(Err(error)),
         }
     }
-    if chunk.is_empty() || sender.give_blocking(chunk).is_ok() {
-        sender.finish();
+    // The events read before an error are valid, and a client can resume after the last one.
+    let rest = (!chunk.is_empty()).then_some(Ok(Some(chunk)));
+    for last in rest.into_iter().chain(end) {
+        // An error means that nobody receives it.
+        let _ = chunks.blocking_send(last);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::http::{
     ResponseSpec, Route,
 };
 use crate::model::{EventRow, Invalid, LiveQuery};
-use crate::service::{Bearer, Services};
+use crate::service::Bearer;
 use crate::store::{self, Delivery, EventListener};
 
 const EVENT_STREAM: &str = "text/event-stream";
@@ -44,17 +44,23 @@ pub(super) const ROUTE: Route = Route {
 
 async fn live(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
     let query = query_of(&request.query(), request.header("last-event-id"))?;
-    let listener = request.services.listen(query).await?;
     let services = Arc::clone(&request.services);
-    let stream = move |sender| {
-        let heartbeat = interval(services.config.events.heartbeat);
-        let live = Live {
-            services,
-            bearer,
-            listener,
-            heartbeat,
-        };
-        tokio::spawn(live.run(sender));
+    let (listener, permit) = services.listen(query, &bearer).await?;
+    let stream = move |sender: BodySender| {
+        tokio::spawn(async move {
+            let heartbeat = interval(services.config.events.heartbeat);
+            let ending = tokio::select! {
+                biased;
+                () = sender.over() => Ok(()),
+                () = services.token_end(&bearer) => Ok(()),
+                ending = deliver(listener, heartbeat, &sender) => ending,
+            };
+            match ending {
+                Ok(()) => sender.finish(),
+                Err(error) => sender.fail(&error),
+            }
+            drop(permit);
+        });
     };
     Ok(Reply::stream(200, EVENT_STREAM, stream)
         .no_store()
@@ -73,60 +79,24 @@ fn query_of(query: &QueryString<'_>, last_event_id: Option<&str>) -> Result<Live
     })
 }
 
-/// One listener's stream.
-struct Live {
-    services: Arc<Services>,
-    bearer: Bearer,
-    listener: Box<dyn EventListener>,
-    heartbeat: Interval,
-}
-
-impl Live {
-    async fn run(mut self, sender: BodySender) {
-        self.heartbeat
-            .set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut writer = RowWriter::default();
-        loop {
-            let said = tokio::select! {
-                biased;
-                () = sender.over() => break,
-                said = self.next(&mut writer) => said,
-            };
-            let chunk = match said {
-                Ok(Some(chunk)) => chunk,
-                Ok(None) => break,
-                Err(error) => return sender.fail(&error),
-            };
-            let given = tokio::select! {
-                biased;
-                () = sender.over() => break,
-                given = sender.give(chunk) => given,
-            };
-            if given.is_err() {
-                return;
-            }
-        }
-        sender.finish();
-    }
-
-    /// The next chunk to send; none when the token is no longer live.
-    async fn next(&mut self, writer: &mut RowWriter) -> Result<Option<Vec<u8>>, store::Error> {
-        loop {
-            let heard = tokio::select! {
-                biased;
-                // The first tick comes at once: some proxies hold back the head of an answer until
-                // its body begins.
-                _ = self.heartbeat.tick() => {
-                    let now = self.services.world.clock.now();
-                    let good = self.services.is_still_good(&self.bearer, now).await;
-                    return Ok(good.then(|| HEARTBEAT.to_vec()));
-                }
-                heard = self.listener.next() => heard?,
-            };
-            let chunk = say(&heard, writer);
-            if !chunk.is_empty() {
-                return Ok(Some(chunk));
-            }
+/// Sends deliveries and heartbeats until the client disconnects or the store fails.
+async fn deliver(
+    mut listener: Box<dyn EventListener>,
+    mut heartbeat: Interval,
+    sender: &BodySender,
+) -> store::Result<()> {
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut writer = RowWriter::default();
+    loop {
+        let chunk = tokio::select! {
+            biased;
+            // The first tick comes at once: some proxies hold back the head of an answer until its
+            // body begins.
+            _ = heartbeat.tick() => HEARTBEAT.to_vec(),
+            heard = listener.next() => say(&heard?, &mut writer),
+        };
+        if !chunk.is_empty() && sender.give(chunk).await.is_err() {
+            return Ok(());
         }
     }
 }

@@ -45,7 +45,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         key: "events.heartbeat",
         kind: Span("10ms", "1h", |to| &mut to.events.heartbeat),
         preset: Default(r#""15s""#),
-        about: "How often a live stream sends a heartbeat and checks that its token is still live.",
+        about: "How often a live stream sends a heartbeat, and how often it and an export check that their token is still live.",
     },
     Setting {
         key: "limits.rates",

@@ -152,7 +152,7 @@ fn a_listener_goes_on_behind_a_position_that_it_was_given() {
         after: Some(events[events.len() - 5].0),
         ..LiveQuery::default()
     };
-    let mut listener = fixture.run(fixture.store().listen(query)).unwrap();
+    let mut listener = fixture.run(fixture.store().listen(query));
     let mut heard = Vec::new();
     while heard.len() < 4 {
         match fixture.run(listener.next()) {

@@ -37,17 +37,15 @@ impl EventStore for SledStore {
         Ok(Box::new(self.scan(query)))
     }
 
-    async fn listen(&self, query: LiveQuery) -> Result<Option<Box<dyn EventListener>>> {
+    async fn listen(&self, query: LiveQuery) -> Result<Box<dyn EventListener>> {
         let after = query.after;
-        let Some(mut listener) = Listener::register(&self.live, self.resolver(), query) else {
-            return Ok(None);
-        };
+        let mut listener = Listener::register(&self.live, self.resolver(), query);
         if let Some(after) = after {
             // Every group that had begun before the registration must be on the disk.
             self.writer.barrier().await?;
             listener.catch_up(self.scan(replay::query(after)));
         }
-        Ok(Some(Box::new(listener)))
+        Ok(Box::new(listener))
     }
 
     async fn event_counts(&self, hours: Range<u32>, name: Option<&str>) -> Result<EventCounts> {

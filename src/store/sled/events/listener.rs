@@ -33,21 +33,17 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Registers a listener; none if there are as many as may be.
-    pub(crate) fn register(
-        live: &Arc<Live>,
-        resolver: Resolver,
-        query: LiveQuery,
-    ) -> Option<Listener> {
-        Some(Listener {
-            queue: live.register()?,
+    /// Registers a listener.
+    pub(crate) fn register(live: &Arc<Live>, resolver: Resolver, query: LiveQuery) -> Listener {
+        Listener {
+            queue: live.register(),
             live: Arc::clone(live),
             resolver,
             query,
             catching_up: None,
             before: Vec::new().into_iter(),
             missed_before: 0,
-        })
+        }
     }
 
     /// Starts to read the backlog on a thread of its own. Call this when every group that had begun

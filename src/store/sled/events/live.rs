@@ -100,19 +100,16 @@ impl Live {
         }
     }
 
-    /// A queue for one more listener; none if there are [`limits::LIVE_LISTENERS`] already.
-    pub(crate) fn register(&self) -> Option<Arc<Queue>> {
+    /// A queue for one more listener.
+    pub(crate) fn register(&self) -> Arc<Queue> {
         let mut queues = self.queues();
-        if queues.len() >= limits::LIVE_LISTENERS {
-            return None;
-        }
         self.listening.store(queues.len() + 1, Ordering::SeqCst);
         // This stores `listening`, then loads `begun`; `begin` stores `begun`, then loads
         // `listening`. So a group whose number is not seen here has seen the listener.
         let since = self.begun.load(Ordering::SeqCst);
         let queue = Arc::new(Queue::new(since));
         queues.push(Arc::clone(&queue));
-        Some(queue)
+        queue
     }
 
     pub(crate) fn leave(&self, queue: &Arc<Queue>) {
@@ -249,21 +246,12 @@ mod tests {
     fn a_group_that_began_before_is_not_for_who_comes_after() {
         let live = Live::new(6);
         assert!(!live.begin(7));
-        let queue = live.register().unwrap();
+        let queue = live.register();
         live.publish(&[block(7, 1, 1)]);
         assert!(live.begin(8));
         live.publish(&[block(8, 1, 1)]);
         assert_eq!(items(&queue), [(true, 8)]);
         live.leave(&queue);
         assert!(!live.begin(9));
-    }
-
-    #[test]
-    fn there_may_be_so_many_listeners_and_no_more() {
-        let live = Live::new(0);
-        let queues: Vec<_> = std::iter::from_fn(|| live.register()).take(99).collect();
-        assert_eq!(queues.len(), limits::LIVE_LISTENERS);
-        live.leave(&queues[0]);
-        assert!(live.register().is_some() && live.register().is_none());
     }
 }
