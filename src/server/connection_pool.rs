@@ -2,7 +2,6 @@
 //! rank (see `activity`). A connection is silent until its first byte and active afterwards. Silent
 //! ones are cheap, so the limit for them is higher.
 
-use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,37 +11,18 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::AbortHandle;
 
 use super::activity::{Activity, Pace};
+use super::connection_table::ConnectionTable;
 use crate::sync::lock;
 use crate::world::Clock;
 
-/// Number of silent connections allowed for each active connection allowed.
-const SILENT_FOR_EACH_ACTIVE: usize = 4;
-
 /// All open connections.
 pub(super) struct ConnectionPool {
-    active_cap: usize,
-    network_cap: usize,
     pace: Pace,
     clock: Arc<dyn Clock>,
-    table: Mutex<Table>,
+    table: Mutex<ConnectionTable>,
     /// Number of connections that wait to become active; `freed` wakes one of them.
     waiting: AtomicUsize,
     freed: Notify,
-}
-
-#[derive(Default)]
-struct Table {
-    next: u64,
-    silent: BTreeMap<u64, Entry>,
-    active: HashMap<u64, Entry>,
-    networks: HashMap<IpAddr, usize>,
-}
-
-struct Entry {
-    network: Option<IpAddr>,
-    activity: Arc<Activity>,
-    task: Option<AbortHandle>,
-    finish: Option<oneshot::Sender<()>>,
 }
 
 /// A connection's slot in the pool. Dropping it frees the slot.
@@ -64,11 +44,9 @@ impl ConnectionPool {
         clock: Arc<dyn Clock>,
     ) -> Arc<ConnectionPool> {
         Arc::new(ConnectionPool {
-            active_cap,
-            network_cap,
             pace,
             clock,
-            table: Mutex::default(),
+            table: Mutex::new(ConnectionTable::new(active_cap, network_cap)),
             waiting: AtomicUsize::new(0),
             freed: Notify::new(),
         })
@@ -83,27 +61,7 @@ impl ConnectionPool {
     ) -> Option<(Arc<Slot>, oneshot::Receiver<()>)> {
         let (finish, finished) = oneshot::channel();
         let activity = Arc::new(Activity::new(self.pace, self.now()));
-        let mut table = self.table();
-        if let Some(network) = network {
-            let count = table.networks.entry(network).or_default();
-            if *count >= self.network_cap {
-                return None;
-            }
-            *count += 1;
-        }
-        if table.silent.len() >= self.active_cap.saturating_mul(SILENT_FOR_EACH_ACTIVE) {
-            table.drop_oldest_silent();
-        }
-        let serial = table.next;
-        table.next += 1;
-        let entry = Entry {
-            network,
-            activity: Arc::clone(&activity),
-            task: None,
-            finish: Some(finish),
-        };
-        table.silent.insert(serial, entry);
-        drop(table);
+        let serial = self.table().add(network, Arc::clone(&activity), finish)?;
         let slot = Slot {
             pool: Arc::clone(self),
             serial,
@@ -114,18 +72,14 @@ impl ConnectionPool {
 
     /// Records the task of a connection, so that the pool can abort it.
     pub(super) fn attach(&self, serial: u64, task: AbortHandle) {
-        let mut table = self.table();
-        let Table { silent, active, .. } = &mut *table;
-        if let Some(entry) = silent.get_mut(&serial).or_else(|| active.get_mut(&serial)) {
-            entry.task = Some(task);
-        }
+        self.table().attach(serial, task);
     }
 
     /// Closes up to `count` connections: silent ones first, then those with the lowest rank.
     pub(super) fn evict(&self, count: usize) {
         let mut table = self.table();
         for _ in 0..count {
-            if !table.drop_oldest_silent() && !table.evict_lowest() {
+            if !table.drop_one() {
                 break;
             }
         }
@@ -134,44 +88,12 @@ impl ConnectionPool {
     /// Asks every active connection to finish its current request and close. Closes silent ones at
     /// once: they have no request.
     pub(super) fn finish(&self) {
-        let mut table = self.table();
-        while table.drop_oldest_silent() {}
-        for finish in table
-            .active
-            .values_mut()
-            .filter_map(|entry| entry.finish.take())
-        {
-            // A connection that has just ended no longer receives the signal and does not need it.
-            let _ = finish.send(());
-        }
+        self.table().finish();
     }
 
     /// Aborts every active connection at once.
     pub(super) fn abort(&self) {
-        for task in self
-            .table()
-            .active
-            .values()
-            .filter_map(|entry| entry.task.as_ref())
-        {
-            task.abort();
-        }
-    }
-
-    /// Makes a silent connection active, if there is room or another one can be closed.
-    /// `Some(false)` if all active connections wait for this server; `None` if the pool has closed
-    /// this one in the meantime.
-    fn try_promote(&self, serial: u64) -> Option<bool> {
-        let mut table = self.table();
-        if !table.silent.contains_key(&serial) {
-            return None;
-        }
-        if table.active.len() >= self.active_cap && !table.evict_lowest() {
-            return Some(false);
-        }
-        let entry = table.silent.remove(&serial)?;
-        table.active.insert(serial, entry);
-        Some(true)
+        self.table().abort();
     }
 
     fn now(&self) -> Duration {
@@ -185,45 +107,8 @@ impl ConnectionPool {
         }
     }
 
-    fn table(&self) -> MutexGuard<'_, Table> {
+    fn table(&self) -> MutexGuard<'_, ConnectionTable> {
         lock(&self.table)
-    }
-}
-
-impl Table {
-    fn drop_oldest_silent(&mut self) -> bool {
-        self.silent
-            .pop_first()
-            .is_some_and(|(_, entry)| self.drop_entry(entry))
-    }
-
-    /// Closes the active connection with the lowest rank. False if none may be closed; a connection
-    /// without an attached task does not count.
-    fn evict_lowest(&mut self) -> bool {
-        let known = self.active.iter().filter(|(_, entry)| entry.task.is_some());
-        let ranks = known.filter_map(|(serial, entry)| Some((entry.activity.rank()?, *serial)));
-        ranks
-            .min()
-            .and_then(|(_, serial)| self.active.remove(&serial))
-            .is_some_and(|entry| self.drop_entry(entry))
-    }
-
-    fn drop_entry(&mut self, entry: Entry) -> bool {
-        self.uncount(entry.network);
-        if let Some(task) = entry.task {
-            task.abort();
-        }
-        true
-    }
-
-    fn uncount(&mut self, network: Option<IpAddr>) {
-        let Some(network) = network else { return };
-        if let Some(count) = self.networks.get_mut(&network) {
-            *count -= 1;
-            if *count == 0 {
-                self.networks.remove(&network);
-            }
-        }
     }
 }
 
@@ -238,18 +123,23 @@ impl Slot {
     pub(super) async fn promote(&self) -> bool {
         let pool = &self.pool;
         self.activity.begin(pool.now());
-        if let Some(done @ true) = pool.try_promote(self.serial) {
+        if let Some(done @ true) = self.try_promote() {
             return done;
         }
         let _waiting = Waiting::among(pool);
         loop {
             // `Notify` stores a wake-up that arrives between `try_promote` and `notified`.
-            match pool.try_promote(self.serial) {
+            match self.try_promote() {
                 None => return false,
                 Some(true) => return true,
                 Some(false) => pool.freed.notified().await,
             }
         }
+    }
+
+    /// See [`ConnectionTable::promote`].
+    fn try_promote(&self) -> Option<bool> {
+        self.pool.table().promote(self.serial)
     }
 
     /// Bytes have arrived: if the connection was idle, a request begins.
@@ -283,12 +173,7 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let mut table = self.pool.table();
-        let silent = table.silent.remove(&self.serial);
-        if let Some(entry) = silent.or_else(|| table.active.remove(&self.serial)) {
-            table.uncount(entry.network);
-        }
-        drop(table);
+        self.pool.table().remove(self.serial);
         self.pool.wake_one();
     }
 }
@@ -321,15 +206,13 @@ impl Drop for Waiting<'_> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::task::JoinHandle;
+
     use super::*;
     use crate::model::Timestamp;
 
     fn network(text: &str) -> IpAddr {
         text.parse().unwrap()
-    }
-
-    fn task() -> AbortHandle {
-        tokio::spawn(std::future::pending::<()>()).abort_handle()
     }
 
     /// A clock that stands still at zero until a test advances it.
@@ -362,11 +245,32 @@ mod tests {
         (pool, clock)
     }
 
-    /// A new connection, which waits to become active.
-    fn connect(pool: &Arc<ConnectionPool>) -> Arc<Slot> {
+    /// A connection.
+    struct Connection {
+        slot: Arc<Slot>,
+        task: JoinHandle<()>,
+    }
+
+    impl std::ops::Deref for Connection {
+        type Target = Arc<Slot>;
+
+        fn deref(&self) -> &Arc<Slot> {
+            &self.slot
+        }
+    }
+
+    /// A new connection, which is still silent.
+    fn connect(pool: &Arc<ConnectionPool>) -> Connection {
         let (slot, _) = pool.admit(None).unwrap();
-        pool.attach(slot.serial(), task());
-        slot
+        let task = tokio::spawn(std::future::pending());
+        pool.attach(slot.serial(), task.abort_handle());
+        Connection { slot, task }
+    }
+
+    /// Whether the pool has left the connection open.
+    async fn is_open(connection: &Connection) -> bool {
+        tokio::task::yield_now().await;
+        !connection.task.is_finished()
     }
 
     #[test]
@@ -391,7 +295,7 @@ mod tests {
         drop(first.serve());
         let served = first.serve();
         assert!(third.promote().await, "the second, which is idle, goes");
-        assert_eq!(pool.try_promote(second.serial()), None);
+        assert!(!is_open(&second).await);
         let also_served = third.serve();
         let waits = tokio::spawn(async move { fourth.promote().await });
         tokio::task::yield_now().await;
@@ -419,10 +323,10 @@ mod tests {
             }
         }
         assert!(newcomer.promote().await);
-        assert_eq!(pool.try_promote(stalled.serial()), None);
+        assert!(!is_open(&stalled).await && is_open(&dripping).await);
         assert!(next.promote().await);
-        assert_eq!(pool.try_promote(dripping.serial()), None);
-        assert!(pool.table().active.contains_key(&steady.serial()));
+        assert!(!is_open(&dripping).await);
+        assert!(is_open(&steady).await);
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@ mod accept;
 mod activity;
 mod connection;
 mod connection_pool;
+mod connection_table;
 mod error;
 mod listeners;
 mod tls;

@@ -1,0 +1,166 @@
+//! The table of open connections: silent ones in the order of their arrival, active ones with their
+//! activity, and how many connections each network has.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+
+use super::activity::Activity;
+
+/// Number of silent connections allowed for each active connection allowed.
+const SILENT_FOR_EACH_ACTIVE: usize = 4;
+
+/// All open connections.
+pub(super) struct ConnectionTable {
+    active_cap: usize,
+    network_cap: usize,
+    next: u64,
+    silent: BTreeMap<u64, Entry>,
+    active: HashMap<u64, Entry>,
+    networks: HashMap<IpAddr, usize>,
+}
+
+struct Entry {
+    network: Option<IpAddr>,
+    activity: Arc<Activity>,
+    task: Option<AbortHandle>,
+    finish: Option<oneshot::Sender<()>>,
+}
+
+impl ConnectionTable {
+    /// A table for `active_cap` active connections, and `network_cap` connections of each network.
+    pub(super) fn new(active_cap: usize, network_cap: usize) -> ConnectionTable {
+        ConnectionTable {
+            active_cap,
+            network_cap,
+            next: 0,
+            silent: BTreeMap::new(),
+            active: HashMap::new(),
+            networks: HashMap::new(),
+        }
+    }
+
+    /// Adds a silent connection and returns its number; `None` if its network is at its limit. If
+    /// there are too many silent connections, the oldest is closed. `finish` tells the connection
+    /// to finish.
+    pub(super) fn add(
+        &mut self,
+        network: Option<IpAddr>,
+        activity: Arc<Activity>,
+        finish: oneshot::Sender<()>,
+    ) -> Option<u64> {
+        if let Some(network) = network {
+            let count = self.networks.entry(network).or_default();
+            if *count >= self.network_cap {
+                return None;
+            }
+            *count += 1;
+        }
+        if self.silent.len() >= self.active_cap.saturating_mul(SILENT_FOR_EACH_ACTIVE) {
+            self.drop_oldest_silent();
+        }
+        let serial = self.next;
+        self.next += 1;
+        let entry = Entry {
+            network,
+            activity,
+            task: None,
+            finish: Some(finish),
+        };
+        self.silent.insert(serial, entry);
+        Some(serial)
+    }
+
+    /// Records the task of a connection, so that it can be aborted.
+    pub(super) fn attach(&mut self, serial: u64, task: AbortHandle) {
+        let silent = self.silent.get_mut(&serial);
+        if let Some(entry) = silent.or_else(|| self.active.get_mut(&serial)) {
+            entry.task = Some(task);
+        }
+    }
+
+    /// Makes a silent connection active, if there is room or another one can be closed.
+    /// `Some(false)` if all active connections wait for this server; `None` if this one was closed
+    /// in the meantime.
+    pub(super) fn promote(&mut self, serial: u64) -> Option<bool> {
+        if !self.silent.contains_key(&serial) {
+            return None;
+        }
+        if self.active.len() >= self.active_cap && !self.drop_lowest() {
+            return Some(false);
+        }
+        let entry = self.silent.remove(&serial)?;
+        self.active.insert(serial, entry);
+        Some(true)
+    }
+
+    /// Closes a connection: the oldest silent one, or else the one with the lowest rank. False if
+    /// none may be closed.
+    pub(super) fn drop_one(&mut self) -> bool {
+        self.drop_oldest_silent() || self.drop_lowest()
+    }
+
+    /// Removes a connection that has ended.
+    pub(super) fn remove(&mut self, serial: u64) {
+        let silent = self.silent.remove(&serial);
+        if let Some(entry) = silent.or_else(|| self.active.remove(&serial)) {
+            self.uncount(entry.network);
+        }
+    }
+
+    /// Closes all silent connections, and tells the active ones to finish.
+    pub(super) fn finish(&mut self) {
+        while self.drop_oldest_silent() {}
+        let signals = self.active.values_mut();
+        for finish in signals.filter_map(|entry| entry.finish.take()) {
+            // A connection that has just ended no longer receives the signal and does not need it.
+            let _ = finish.send(());
+        }
+    }
+
+    /// Aborts every active connection at once.
+    pub(super) fn abort(&self) {
+        let tasks = self.active.values();
+        for task in tasks.filter_map(|entry| entry.task.as_ref()) {
+            task.abort();
+        }
+    }
+
+    fn drop_oldest_silent(&mut self) -> bool {
+        self.silent
+            .pop_first()
+            .is_some_and(|(_, entry)| self.drop_entry(entry))
+    }
+
+    /// Closes the active connection with the lowest rank. A connection without an attached task
+    /// does not count.
+    fn drop_lowest(&mut self) -> bool {
+        let known = self.active.iter().filter(|(_, entry)| entry.task.is_some());
+        let ranks = known.filter_map(|(serial, entry)| Some((entry.activity.rank()?, *serial)));
+        ranks
+            .min()
+            .and_then(|(_, serial)| self.active.remove(&serial))
+            .is_some_and(|entry| self.drop_entry(entry))
+    }
+
+    fn drop_entry(&mut self, entry: Entry) -> bool {
+        self.uncount(entry.network);
+        if let Some(task) = entry.task {
+            task.abort();
+        }
+        true
+    }
+
+    fn uncount(&mut self, network: Option<IpAddr>) {
+        let Some(network) = network else { return };
+        if let Some(count) = self.networks.get_mut(&network) {
+            *count -= 1;
+            if *count == 0 {
+                self.networks.remove(&network);
+            }
+        }
+    }
+}
