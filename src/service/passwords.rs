@@ -276,8 +276,8 @@ mod tests {
             drop(login);
             job.run(&mut hasher);
         }
-        let outcome = guess(&services).await;
-        assert!(matches!(outcome, Err(Error::TooManyRequests { .. })));
+        let outcome = disconnect(guess(&services)).await;
+        assert!(matches!(outcome, Some(Err(Error::TooManyRequests { .. }))));
         services.store.close().await;
     }
 
