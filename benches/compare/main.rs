@@ -3,8 +3,9 @@
 //!
 //! Options, after `--`: `--short` for a quick look (one round of 1 s), `--long` for a measurement
 //! (five rounds of 10 s), `--write` to put the tables into `docs/performance.md` and the chart
-//! beside it, `--only WORD` to run one group (idle, reads, singles, batches, logins, flood, history),
-//! `--events N` for the number of events in the history. Without options: three rounds of 3 s.
+//! beside it, `--only WORD` to run one group (idle, reads, singles, batches, logins, flood,
+//! history), `--events N` for the number of events in the history. Without options: three rounds of
+//! 3 s.
 //!
 //! `-- fill --into DIR` only fills a store; `-- ask --of DIR` only measures a filled one.
 #![expect(clippy::disallowed_methods, reason = "a bench reads the clock")]

@@ -35,7 +35,7 @@ fn a_token_is_given_as_documented() {
     let answer = server.anyone().post("/api/request_token", login).gives(201);
     assert_eq!(answer.json()["result"], "success");
     assert_eq!(answer.json()["token"]["user_id"], ana.id.as_str());
-    assert_eq!(answer.json()["token"]["expires_at"], "2026-04-01T12:00:00Z");
+    assert_eq!(answer.json()["token"]["expires_at"], "2026-04-01T12:00:01Z");
     let (token, renewal) = (
         answer.string("/token/identifier_code"),
         answer.string("/token/renewal_code"),
