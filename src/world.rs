@@ -8,6 +8,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::model::Timestamp;
 
+/// No true moment is earlier: a clock that shows one is wrong. A release moves this date forward,
+/// to one that has passed when the release is built.
+pub const EARLIEST: Timestamp = Timestamp::from_millis(1_767_225_600_000); // 2026-01-01T00:00:00Z
+
 /// A source of time.
 pub trait Clock: Send + Sync {
     /// The time of day, for values that are stored and displayed. It may jump when the machine's

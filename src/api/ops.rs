@@ -25,7 +25,7 @@ const ROUTES: &[Route] = &[Route {
     body: RequestBody::Nothing,
     responses: &[ResponseSpec::json(
         200,
-        Status::FIELDS,
+        Healthy::FIELDS,
         "Requests are answered and changes are kept.",
     )],
     errors: &[ErrorCode::Unavailable],
@@ -35,9 +35,10 @@ const ROUTES: &[Route] = &[Route {
 
 json_response! {
     /// `GET /healthz`
-    struct Status<'a> {
+    struct Healthy<'a> {
         status: &'a str,
         damaged_blocks: usize,
+        clock: &'a str,
     }
 }
 
@@ -62,9 +63,14 @@ fn health(request: &RequestContext) -> Result<Reply, Error> {
             let damaged_blocks = request.services.damaged_blocks();
             let is_whole = damaged_blocks == 0 && health == Health::Fine;
             let status = if is_whole { "ok" } else { "damaged" };
-            let status = Status {
+            let status = Healthy {
                 status,
                 damaged_blocks,
+                clock: if request.services.clock_is_suspect() {
+                    "suspect"
+                } else {
+                    "trusted"
+                },
             };
             Ok(Reply::json(200, &status).no_store())
         }

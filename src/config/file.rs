@@ -17,6 +17,7 @@ use super::{
     Accounts, Admin, Apis, Config, Events, Hub, Limits, Log, LogFormat, Mail, Reset, Server,
     Storage, Tokens,
 };
+use crate::model::ClockTerms;
 
 /// The longest configuration file, in bytes. A configuration is small, even with thousands of
 /// invites: a longer file is probably the wrong one.
@@ -129,6 +130,7 @@ fn read(
 /// A configuration to fill in; its values are placeholders, not defaults.
 fn blank() -> Config {
     Config {
+        clock: ClockTerms::default(),
         server: Server::default(),
         storage: Storage::default(),
         admin: Admin::default(),

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::model::{InviteTerms, Secret};
+use crate::model::{ClockTerms, InviteTerms, Secret};
 
 pub use complaint::{Complaint, Complaints};
 pub use file::{Loaded, default_path, load, parse};
@@ -53,6 +53,8 @@ pub struct Config {
     pub mail: Mail,
     /// Telemetry.
     pub events: Events,
+    /// When the machine's clock is believed.
+    pub clock: ClockTerms,
     /// Limits on rates, sizes, connections and times.
     pub limits: Limits,
     /// What is logged.

@@ -180,7 +180,7 @@ impl Dispatcher {
     ) -> RequestContext {
         RequestContext {
             services: Arc::clone(&self.services),
-            now: self.services.world.clock.now(),
+            now: self.services.now_at(info.started),
             request_id: info.id,
             address: info.address,
             body: Bytes::new(),

@@ -91,9 +91,12 @@ pub const RETIRED_PER_FAMILY: usize = 32;
 /// Two browser tabs that refresh the same access token within this time get the same successor.
 pub const REFRESH_GRACE: Duration = Duration::from_secs(10);
 
-/// How long the sending of a mail is tried again before it is given up.
-pub const MAIL_LIFETIME: Duration = Duration::from_mins(30);
 /// The first wait before the sending of a mail is tried again; each further one is twice as long.
 pub const MAIL_RETRY: Duration = Duration::from_secs(15);
+/// How often the sending of a mail is tried again before it is given up: for about a quarter of an
+/// hour, because its owner waits for it.
+pub const MAIL_RETRIES: u32 = 6;
+/// The longest wait before the sending of a mail is tried again.
+pub const MAIL_LONGEST_WAIT: Duration = Duration::from_mins(8);
 /// The most mails that may wait at once: a flood of reset requests must not fill the disk.
 pub const OUTBOX_ENTRIES: usize = 10_000;

@@ -31,20 +31,18 @@ pub struct DueMail {
 pub enum Retry {
     /// Try again at this time.
     At(Timestamp),
-    /// Give up: the mail is too old to be useful.
+    /// Give up: it was tried often enough.
     GiveUp,
 }
 
 impl DueMail {
-    /// When to try again after one more failure at `now`: waits double, until the mail is too old.
+    /// When to try again after one more failure at `now`: waits double, until there were enough.
+    /// Attempts are counted instead of the age of the mail, because the clock may be wrong.
     pub fn retry(&self, now: Timestamp) -> Retry {
-        let wait = limits::MAIL_RETRY * 2_u32.saturating_pow(self.attempts.min(10));
-        let next = now.after(wait);
-        if next.since(self.asked_at) > limits::MAIL_LIFETIME {
-            Retry::GiveUp
-        } else {
-            Retry::At(next)
+        if self.attempts >= limits::MAIL_RETRIES {
+            return Retry::GiveUp;
         }
+        Retry::At(now.after(limits::MAIL_RETRY * (1 << self.attempts)))
     }
 }
 
@@ -53,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_until_the_mail_is_too_old() {
+    fn waits_double_until_the_mail_is_given_up() {
         let mut mail = DueMail {
             id: MailId(Uuid::nil()),
             email_key: "ana@example.org".into(),

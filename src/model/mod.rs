@@ -4,6 +4,7 @@
 
 mod account;
 mod calendar;
+mod clock_trust;
 mod counts;
 mod disk;
 mod email;
@@ -24,6 +25,7 @@ use std::borrow::Cow;
 
 pub use account::{Invite, InviteTerms, Name, NewUser, Password, User};
 pub use calendar::{Granularity, Zone};
+pub use clock_trust::{ClockReading, ClockTerms, ClockTrust, Trust};
 pub use counts::{EventCounts, HourCounts, NameCount, Retention};
 pub use disk::{DISK_DAYS, DiskDay, DiskUse};
 pub use email::Email;
@@ -40,7 +42,7 @@ pub use sketch::{Mark, Sketch};
 pub use summary::{Bucket, Summary, SummaryBuilder};
 pub use time::Timestamp;
 pub use token::{
-    AccessClaims, Client, NewToken, Principal, Retired, Token, TokenKind, TokenStatus,
+    AccessClaims, Client, ExchangedAt, NewToken, Principal, Retired, Token, TokenKind, TokenStatus,
 };
 
 /// A value from outside that breaks a rule: the field, and what would be right.

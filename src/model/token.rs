@@ -107,6 +107,34 @@ pub struct Retired {
     pub successor: Digest,
 }
 
+/// When a token was exchanged, in monotonic time, as far as the process remembers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExchangedAt {
+    /// At this time.
+    Exactly(Duration),
+    /// Before this time; how long before, only the wall clock can tell.
+    Before(Duration),
+}
+
+impl Retired {
+    /// Whether the exchange was less than `REFRESH_GRACE` ago, so that a second browser tab may
+    /// still use the old token.
+    pub fn is_in_grace(
+        &self,
+        exchanged_at: ExchangedAt,
+        now: Timestamp,
+        monotonic: Duration,
+    ) -> bool {
+        let is_recent = |at| monotonic.saturating_sub(at) < limits::REFRESH_GRACE;
+        match exchanged_at {
+            ExchangedAt::Exactly(at) => is_recent(at),
+            ExchangedAt::Before(at) => {
+                is_recent(at) && self.at <= now && now.since(self.at) < limits::REFRESH_GRACE
+            }
+        }
+    }
+}
+
 /// A token to issue.
 #[derive(Debug, Clone)]
 pub struct NewToken {
@@ -131,13 +159,10 @@ pub enum TokenStatus {
 
 impl Token {
     /// Whether the token is live, from epoch, exchange and expiry. `epoch` is its holder's now, or
-    /// `None` if the holder is deleted or disabled. An exchanged token stays live for
-    /// `REFRESH_GRACE`, so that a second browser tab is not logged out.
-    pub fn status(&self, epoch: Option<u32>, now: Timestamp) -> TokenStatus {
-        let exchanged = self
-            .retired
-            .is_some_and(|it| now >= it.at.after(limits::REFRESH_GRACE));
-        if epoch != Some(self.epoch) || exchanged {
+    /// `None` if the holder is deleted or disabled. `in_grace`: the token was exchanged so recently
+    /// that it is still live ([`Retired::is_in_grace`]).
+    pub fn status(&self, epoch: Option<u32>, now: Timestamp, in_grace: bool) -> TokenStatus {
+        if epoch != Some(self.epoch) || (self.retired.is_some() && !in_grace) {
             TokenStatus::Revoked
         } else if now >= self.expires_at {
             TokenStatus::Expired
@@ -146,9 +171,11 @@ impl Token {
         }
     }
 
-    /// Whether to write down a use at `now`: at most once in `LAST_USE_INTERVAL`.
+    /// Whether to write down a use at `now`: at most once in `LAST_USE_INTERVAL`. A last use in the
+    /// future was written while the clock was ahead: this one puts it right.
     pub fn is_worth_touching(&self, now: Timestamp) -> bool {
-        now.since(self.last_used_at) >= limits::LAST_USE_INTERVAL
+        let last = self.last_used_at;
+        now.since(last).max(last.since(now)) >= limits::LAST_USE_INTERVAL
     }
 
     /// The token after a use at `now`; `idle` is how long a session lives without use.
@@ -212,22 +239,43 @@ mod tests {
     #[test]
     fn a_token_is_live_until_the_moment_it_expires() {
         let at = Timestamp::from_millis;
-        assert_eq!(token().status(Some(3), at(99_999)), TokenStatus::Live);
-        assert_eq!(token().status(Some(3), at(100_000)), TokenStatus::Expired);
-        assert_eq!(token().status(Some(4), at(5)), TokenStatus::Revoked);
-        assert_eq!(token().status(None, at(5)), TokenStatus::Revoked);
+        let status = |epoch, now| token().status(epoch, now, false);
+        assert_eq!(status(Some(3), at(99_999)), TokenStatus::Live);
+        assert_eq!(status(Some(3), at(100_000)), TokenStatus::Expired);
+        assert_eq!(status(Some(4), at(5)), TokenStatus::Revoked);
+        assert_eq!(status(None, at(5)), TokenStatus::Revoked);
     }
 
     #[test]
     fn an_exchanged_token_lives_on_for_the_grace_only() {
         let at = Timestamp::from_millis;
-        let retired = Some(Retired {
+        let retired = Retired {
             at: at(50_000),
             successor: Digest([1; 32]),
-        });
-        let token = Token { retired, ..token() };
-        assert_eq!(token.status(Some(3), at(59_999)), TokenStatus::Live);
-        assert_eq!(token.status(Some(3), at(60_000)), TokenStatus::Revoked);
+        };
+        let status = |in_grace| {
+            let retired = Some(retired);
+            Token { retired, ..token() }.status(Some(3), at(50_001), in_grace)
+        };
+        assert_eq!(status(true), TokenStatus::Live);
+        assert_eq!(status(false), TokenStatus::Revoked);
+
+        let millis = Duration::from_millis;
+        let exactly = |monotonic, now| {
+            retired.is_in_grace(
+                ExchangedAt::Exactly(millis(500)),
+                at(now),
+                millis(monotonic),
+            )
+        };
+        for now in [0, 50_000, i64::MAX] {
+            assert!(exactly(10_499, now) && !exactly(10_500, now));
+        }
+        let before = |monotonic, now| {
+            retired.is_in_grace(ExchangedAt::Before(millis(500)), at(now), millis(monotonic))
+        };
+        assert!(before(600, 50_000) && before(600, 59_999));
+        assert!(!before(600, 49_999) && !before(600, 60_000) && !before(10_500, 59_999));
     }
 
     #[test]

@@ -1,6 +1,5 @@
-//! Limits the number of connections and closes some when there are too many: those with the lowest
-//! rank (see `activity`). A connection is silent until its first byte and active afterwards. Silent
-//! ones are cheap, so the limit for them is higher.
+//! Limits the number of connections, and closes those with the lowest rank (see `activity`) when
+//! there are too many. Silent ones, before their first byte, are cheap: their limit is higher.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -52,9 +51,8 @@ impl ConnectionPool {
         })
     }
 
-    /// Reserves a slot for a silent connection; the receiver signals that the connection should
-    /// finish. `None` if its network is at its limit. If there are too many silent connections, the
-    /// oldest is closed.
+    /// Reserves a slot for a silent connection, and closes the oldest one if there are too many.
+    /// The receiver signals that it should finish. `None`: its network is at its limit.
     pub(super) fn admit(
         self: &Arc<ConnectionPool>,
         network: Option<IpAddr>,

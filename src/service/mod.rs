@@ -6,6 +6,7 @@ mod attempt_counts;
 mod attempts;
 mod authentication;
 mod buckets;
+mod clock;
 mod error;
 mod events;
 mod hash_job;
@@ -26,12 +27,13 @@ mod tokens;
 mod traffic;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use crate::config::{Config, Credential};
 use crate::crypto::{PublicKey, Signer};
-use crate::model::{DiskUse, Timestamp};
+use crate::model::{DiskUse, Timestamp, Trust};
 use crate::store::{Health, Store};
 use crate::world::World;
 
@@ -44,6 +46,7 @@ pub use resets::Redemption;
 pub use tokens::{Bearer, Issued};
 
 use attempts::AttemptLimiter;
+use clock::ServiceClock;
 use limiter::Limiter;
 use mailer::Mailer;
 use passwords::PasswordPool;
@@ -58,6 +61,7 @@ pub struct Services {
     /// The clock and the source of random bytes.
     pub world: World,
     store: Arc<dyn Store>,
+    clock: ServiceClock,
     passwords: PasswordPool,
     token_checks: Arc<TokenChecks>,
     attempts: Arc<AttemptLimiter>,
@@ -85,6 +89,21 @@ impl Services {
     /// How many bytes the data take on the disk, and how many are written each day.
     pub async fn disk_use(&self, now: Timestamp) -> Result<DiskUse, Error> {
         Ok(self.store.disk_use(now).await?)
+    }
+
+    /// The moment of now.
+    pub fn now(&self) -> Timestamp {
+        self.clock.moment()
+    }
+
+    /// The moment of now, for a caller that has just read the monotonic clock.
+    pub fn now_at(&self, monotonic: Duration) -> Timestamp {
+        self.clock.moment_at(monotonic)
+    }
+
+    /// Whether the machine's clock is suspect, so that nothing is removed because of its age.
+    pub fn clock_is_suspect(&self) -> bool {
+        self.clock.read().trust != Trust::Trusted
     }
 
     /// The state of the store.

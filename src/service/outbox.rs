@@ -20,7 +20,7 @@ impl Services {
     /// Sends the mails that are due, in an endless loop.
     pub async fn send_mails(&self) {
         loop {
-            let now = self.world.clock.now();
+            let now = self.now();
             let pause = match self.send_due_mails(now).await {
                 Ok(Some(next)) => next.since(now).min(PAUSE),
                 Ok(None) => PAUSE,
@@ -63,7 +63,8 @@ impl Services {
                 Ok(Some(next))
             }
             Retry::GiveUp => {
-                log::error!("cannot send a mail after 30 minutes of retries, giving up: {fault}");
+                let attempts = mail.attempts + 1;
+                log::error!("cannot send a mail after {attempts} attempts, giving up: {fault}");
                 self.store.remove_mail(mail).await?;
                 Ok(None)
             }

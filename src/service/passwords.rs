@@ -179,7 +179,7 @@ mod tests {
         ] {
             let password = Secret::new("a password");
             let client = Client::new([192, 0, 2, 1].into(), None);
-            let now = services.world.clock.now();
+            let now = services.now();
             let login = services.log_in_user(TokenKind::Session, login, &password, client, now);
             let mut login = std::pin::pin!(login);
             let job = tokio::select! {

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 
 use super::Services;
 use super::attempts::AttemptLimiter;
+use super::clock::ServiceClock;
 use super::limiter::Limiter;
 use super::mailer::Mailer;
 use super::passwords::PasswordPool;
@@ -36,6 +37,8 @@ impl Services {
             memory_bytes: config.accounts.hash_memory,
             passes: config.accounts.hash_passes,
         };
+        let clock =
+            ServiceClock::start(&config.clock, Arc::clone(&world.clock), Arc::clone(&store))?;
         let token_checks = Arc::new(TokenChecks::default());
         let passwords = PasswordPool::start(cost, &token_checks, &world.clock);
         let seed = world.random_bytes::<32>().to_vec();
@@ -61,6 +64,7 @@ impl Services {
             config,
             world,
             store,
+            clock,
             passwords,
             token_checks,
             signer,

@@ -64,7 +64,7 @@ impl Services {
             .find_token(&digest)
             .await?
             .ok_or(Error::BadToken)?;
-        match found.token.status(found.epoch, now) {
+        match self.status(&found, now) {
             TokenStatus::Live => {}
             TokenStatus::Expired => return Err(Error::TokenExpired),
             TokenStatus::Revoked => return Err(Error::BadToken),
@@ -93,7 +93,7 @@ impl Services {
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             heartbeat.tick().await;
-            if !self.is_still_good(bearer, self.world.clock.now()).await {
+            if !self.is_still_good(bearer, self.now()).await {
                 return;
             }
         }
@@ -102,7 +102,11 @@ impl Services {
     /// Whether the token is still live. False if the store cannot answer.
     async fn is_still_good(&self, bearer: &Bearer, now: Timestamp) -> bool {
         let found = self.store.find_token(&bearer.digest).await;
-        matches!(found, Ok(Some(it)) if it.token.status(it.epoch, now) == TokenStatus::Live)
+        matches!(found, Ok(Some(it)) if self.status(&it, now) == TokenStatus::Live)
+    }
+
+    fn status(&self, found: &FoundToken, now: Timestamp) -> TokenStatus {
+        found.status(now, || self.world.clock.monotonic())
     }
 
     /// Token API: a token for the administrator.
@@ -204,7 +208,11 @@ impl Services {
         let found = self.store.find_token(&old).await?.ok_or(Error::BadToken)?;
         let FoundToken { token, .. } = found;
         let draft = self.draft(TokenKind::Access, token.holder, token.epoch, from, now);
-        let refreshed = self.store.refresh_token(old, draft.as_new(), now).await?;
+        let monotonic = self.world.clock.monotonic();
+        let refreshed = self
+            .store
+            .refresh_token(old, draft.as_new(), now, monotonic)
+            .await?;
         match refreshed {
             Refreshed::Done(_) => Ok(draft.secret),
             // The same claims give the same token, so the successor can be sent again without being

@@ -112,8 +112,15 @@ pub trait TokenStore: Send + Sync + 'static {
         new: NewToken,
         now: Timestamp,
     ) -> Result<Option<Token>>;
-    /// Exchanges the access token `old` for `new`, in the same family.
-    async fn refresh_token(&self, old: Digest, new: NewToken, now: Timestamp) -> Result<Refreshed>;
+    /// Exchanges the access token `old` for `new`, in the same family. `monotonic` is the time of
+    /// the monotonic clock at `now`: by it, a second use within the grace is told from a reuse.
+    async fn refresh_token(
+        &self,
+        old: Digest,
+        new: NewToken,
+        now: Timestamp,
+        monotonic: Duration,
+    ) -> Result<Refreshed>;
     /// Records that a token was used. `idle` is how long a session lives without use.
     async fn touch_token(&self, digest: Digest, idle: Duration, now: Timestamp) -> Result<()>;
     /// Ends a token and its family. False: it does not exist.
@@ -180,6 +187,15 @@ pub trait Maintenance: Send + Sync + 'static {
     /// Removes some of the records that have expired at `now`, and some of the events and counts
     /// that are older than `keep` allows.
     async fn sweep(&self, now: Timestamp, keep: Retention) -> Result<Swept>;
+    /// Removes some of the oldest events while all together take more than `max_bytes`: all of the
+    /// sweep that a wrong clock cannot mislead.
+    async fn trim(&self, now: Timestamp, max_bytes: u64) -> Result<Swept>;
+    /// The newest moment that was noted and kept or, in a store without one, that of the newest
+    /// events; none in a store without either.
+    fn newest_moment(&self) -> Result<Option<Timestamp>>;
+    /// Notes the newest moment that has certainly passed. It is kept to within a minute, with the
+    /// next changes or when the store is closed: noting it writes nothing by itself.
+    fn note_moment(&self, moment: Timestamp);
     /// How many damaged blocks of events were found since the start.
     fn damaged_blocks(&self) -> usize;
     /// The number of the group of changes that is being written, if there is one. The same answer

@@ -1,11 +1,13 @@
 //! The arguments and results of the store's verbs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::model::{
-    Event, EventRow, Idempotency, NewEvent, Position, Principal, Timestamp, Token, User, UserId,
+    Event, EventRow, ExchangedAt, Idempotency, NewEvent, Position, Principal, Timestamp, Token,
+    TokenStatus, User, UserId,
 };
 use crate::store::Result;
 
@@ -18,6 +20,17 @@ pub struct FoundToken {
     pub epoch: Option<u32>,
     /// The account, when the holder is one and may act.
     pub user: Option<Arc<User>>,
+    /// When it was exchanged; none if it was not.
+    pub exchanged_at: Option<ExchangedAt>,
+}
+
+impl FoundToken {
+    /// Whether the token is live. The monotonic clock is read only for an exchanged token.
+    pub fn status(&self, now: Timestamp, monotonic: impl FnOnce() -> Duration) -> TokenStatus {
+        let exchange = self.token.retired.zip(self.exchanged_at);
+        let in_grace = exchange.is_some_and(|(it, at)| it.is_in_grace(at, now, monotonic()));
+        self.token.status(self.epoch, now, in_grace)
+    }
 }
 
 /// The result of a signup.

@@ -275,7 +275,7 @@ async fn judge_tokens(account: &Account, store: &SledStore, now: Timestamp) -> O
             .find_token(&digest(secret.as_bytes()))
             .await
             .expect("LOST: a token");
-        let status = found.map(|it| it.token.status(it.epoch, now));
+        let status = found.map(|it| it.token.status(it.epoch, now, false));
         if (status == Some(TokenStatus::Live)) != expected {
             return Some(format!(
                 "LOST: token {secret} should be live: {expected}; it is {status:?}"

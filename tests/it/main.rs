@@ -7,6 +7,8 @@ mod angen;
 #[cfg(test)]
 mod bounds;
 #[cfg(test)]
+mod clock;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod core;

@@ -80,6 +80,9 @@ fn requests_that_two_servers_could_read_differently_are_refused() {
 fn the_health_check_answers() {
     let server = Server::start();
     let answer = server.anyone().get("/healthz").gives(200);
-    assert_eq!(answer.json(), json!({"status": "ok", "damaged_blocks": 0}));
+    assert_eq!(
+        answer.json(),
+        json!({"status": "ok", "damaged_blocks": 0, "clock": "trusted"})
+    );
     assert_eq!(answer.header("cache-control"), Some("no-store"));
 }

@@ -7,7 +7,7 @@ use crate::config::kind::Kind;
 use crate::config::setting::{Preset, Setting};
 use crate::config::value;
 
-/// The sections `events`, `limits`, `log`.
+/// The sections `events`, `clock`, `limits`, `log`.
 pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         key: "events.retention",
@@ -46,6 +46,24 @@ pub(super) const SETTINGS: &[Setting] = &[
         kind: Span("10ms", "1h", |to| &mut to.events.heartbeat),
         preset: Default(r#""15s""#),
         about: "How often a live stream sends a heartbeat, and how often it and an export check that their token is still live.",
+    },
+    Setting {
+        key: "clock.tolerance",
+        kind: Span("1s", "1h", |to| &mut to.clock.tolerance),
+        preset: Default(r#""2m""#),
+        about: "The largest jump of the machine's clock that is believed; after a larger one it is suspect, and nothing is removed because of its age.",
+    },
+    Setting {
+        key: "clock.longest_off",
+        kind: Span("1h", "36500d", |to| &mut to.clock.longest_off),
+        preset: Default(r#""30d""#),
+        about: "How long the server may have been off at a start before its clock is suspect.",
+    },
+    Setting {
+        key: "clock.trusted_after",
+        kind: Span("1m", "30d", |to| &mut to.clock.trusted_after),
+        preset: Default(r#""1h""#),
+        about: "How long a suspect clock must run without another jump until it is believed again.",
     },
     Setting {
         key: "limits.rates",

@@ -6,10 +6,11 @@ use crate::model::{DiskUse, Retention, Timestamp};
 use crate::store::sled::SledStore;
 use crate::store::sled::accounts::{resets, tokens};
 use crate::store::sled::engine::disk_space::{self, DiskPressure, WriteClass};
-use crate::store::sled::engine::expiry;
 use crate::store::sled::engine::keys::{MetaKey, meta};
 use crate::store::sled::engine::registry::MetaSlot;
 use crate::store::sled::engine::transaction::{Read, Transaction};
+use crate::store::sled::engine::{expiry, newest_moment};
+use crate::store::sled::events::block_iter::newest_block;
 use crate::store::sled::events::counts::counters;
 use crate::store::sled::events::event_log::EventLog;
 use crate::store::sled::events::remembered::{EventIdGroup, Remember};
@@ -83,26 +84,33 @@ impl Maintenance for SledStore {
         let reclaim = WriteClass::Reclaim;
         // A step of each kind, so that none is too large for the last of a nearly full disk. They
         // are handed over together and share a flush.
-        let (days, ids, expired, events, counts) = tokio::join!(
+        let from = lock(&self.retention_pass).next(now);
+        let (days, ids, expired, large, old, counts) = tokio::join!(
             self.change_events(reclaim, move |tx, log| {
                 log.daily_writes.sample(&meter, Some(now.day()));
+                log.daily_writes.expire(now.day());
                 log.save_days(tx, false)
             }),
             self.change_events(reclaim, move |tx, log| sweep_ids(tx, log, now)),
             self.change_events(reclaim, move |tx, log| sweep_expired(tx, log, now)),
-            self.change_events(reclaim, move |tx, log| retention::sweep(
-                tx, log, now, &keep
-            )),
+            self.change_events(reclaim, move |tx, log| {
+                retention::trim(tx, log, keep.max_bytes)
+            }),
+            self.change_events(reclaim, move |tx, log| {
+                retention::sweep(tx, log, from, now.before(keep.events))
+            }),
             self.change_events(reclaim, move |tx, log| {
                 counters::sweep(tx, &mut log.counters, now.before(keep.counts).hour())
             }),
         );
         days?;
+        let (old, next) = old?;
+        lock(&self.retention_pass).continue_at(next);
         drop(exclusive);
         drop(one_at_a_time);
-        let sweeps = [ids?, expired?, events?, counts?];
-        let [_, _, events, counts] = &sweeps;
-        if events.removed + counts.removed > 0 {
+        let sweeps = [ids?, expired?, large?, old, counts?];
+        let [_, _, large, old, counts] = &sweeps;
+        if large.removed + old.removed + counts.removed > 0 {
             self.names.note_removal();
         }
         self.remove_unused_names().await?;
@@ -110,6 +118,40 @@ impl Maintenance for SledStore {
             removed: sweeps.iter().map(|it| it.removed).sum(),
             more: sweeps.iter().any(|it| it.more),
         })
+    }
+
+    async fn trim(&self, now: Timestamp, max_bytes: u64) -> Result<Swept> {
+        let one_at_a_time = self.compaction_lock.lock().await;
+        let exclusive = self.block_lock.write().await;
+        let meter = self.meter.clone();
+        let reclaim = WriteClass::Reclaim;
+        let (days, large) = tokio::join!(
+            self.change_events(reclaim, move |tx, log| {
+                log.daily_writes.sample(&meter, Some(now.day()));
+                log.save_days(tx, false)
+            }),
+            self.change_events(reclaim, move |tx, log| retention::trim(tx, log, max_bytes)),
+        );
+        days?;
+        let large = large?;
+        drop(exclusive);
+        drop(one_at_a_time);
+        if large.removed > 0 {
+            self.names.note_removal();
+        }
+        self.remove_unused_names().await?;
+        Ok(large)
+    }
+
+    fn newest_moment(&self) -> Result<Option<Timestamp>> {
+        match newest_moment::stored(&self.tree)? {
+            Some(kept) => Ok(Some(kept)),
+            None => Ok(newest_block(&self.tree)?.map(|block| block.at)),
+        }
+    }
+
+    fn note_moment(&self, moment: Timestamp) {
+        self.noted_moment.note(moment);
     }
 
     fn damaged_blocks(&self) -> usize {
@@ -141,10 +183,11 @@ impl Maintenance for SledStore {
         let meter = self.meter.clone();
         let last = move |tx: &mut Transaction<'_>, log: &mut EventLog| {
             log.daily_writes.sample(&meter, None);
+            log.newest_moment.save(tx)?;
             log.save_days(tx, true)
         };
         if let Err(error) = self.change_events(WriteClass::Reclaim, last).await {
-            log::warn!("the count of bytes written is not saved: {error}");
+            log::warn!("the newest moment and the count of bytes written are not saved: {error}");
         }
         self.writer.close().await;
     }

@@ -13,6 +13,7 @@ use crate::store::sled::accounts::users::{self, UserKey};
 use crate::store::sled::engine::disk_space::{self, FreeBytes, WriteClass};
 use crate::store::sled::engine::group_commit::GroupCommit;
 use crate::store::sled::engine::keys::{Key, MetaKey, meta};
+use crate::store::sled::engine::newest_moment::NewestMoment;
 use crate::store::sled::engine::open::{self, OpenOptions};
 use crate::store::sled::engine::recount::{Recount, RecountThread};
 use crate::store::sled::engine::registry::MetaSlot;
@@ -62,8 +63,11 @@ impl SledStore {
         let caches = Arc::new(Caches::new(options.memory_budget));
         let live = Arc::new(Live::new(sequence));
         let daily_writes = DailyWrites::load(&tree, &options.meter)?;
+        let newest_moment = NewestMoment::load(&tree)?;
+        let noted_moment = newest_moment.noted.clone();
         let parts = LogParts {
             daily_writes,
+            newest_moment,
             live: Arc::clone(&live),
             names: Arc::clone(&names),
             remembered: Remembered::load(&tree, options.remembered_bytes())?,
@@ -85,11 +89,14 @@ impl SledStore {
             tree,
             writer,
             caches,
+            exchanges: Arc::default(),
             names,
             loss: Arc::new(opened.damage.map_or_else(OnceLock::new, OnceLock::from)),
             recount_thread: Mutex::default(),
             damage: Arc::default(),
             live,
+            noted_moment,
+            retention_pass: Mutex::default(),
             users: &Accounts,
             compaction_lock: tokio::sync::Mutex::default(),
             block_lock: Arc::default(),

@@ -9,8 +9,10 @@ use tokio::sync::{Mutex, RwLock};
 
 use crate::model::{Digest, Token, User, UserId};
 use crate::store::Result;
+use crate::store::sled::accounts::exchanges::Exchanges;
 use crate::store::sled::engine::cache::Cache;
 use crate::store::sled::engine::disk_space::{STEP_BYTES, WriteClass, WriteCost};
+use crate::store::sled::engine::newest_moment::NotedMoment;
 use crate::store::sled::engine::recount::RecountThread;
 use crate::store::sled::engine::transaction::Transaction;
 use crate::store::sled::engine::writer::Writer;
@@ -19,6 +21,7 @@ use crate::store::sled::events::damage::Damage;
 use crate::store::sled::events::disk_writes::WriteMeter;
 use crate::store::sled::events::event_log::EventLog;
 use crate::store::sled::events::live::Live;
+use crate::store::sled::events::retention::RetentionPass;
 use crate::store::sled::events::user_directory::UserDirectory;
 
 /// Bytes of a cached token or account, with its place in the maps.
@@ -33,6 +36,7 @@ pub struct SledStore {
     pub(crate) tree: Tree,
     pub(crate) writer: Writer<EventLog>,
     pub(crate) caches: Arc<Caches>,
+    pub(crate) exchanges: Arc<Exchanges>,
     pub(crate) admin_epoch: AtomicU32,
     pub(crate) hub_epoch: AtomicU32,
     /// The numbers of event names.
@@ -45,6 +49,10 @@ pub struct SledStore {
     pub(crate) damage: Arc<Damage>,
     /// The listeners of live events.
     pub(crate) live: Arc<Live>,
+    /// The newest moment that was noted.
+    pub(crate) noted_moment: NotedMoment,
+    /// The progress of the sweep over all merged blocks.
+    pub(crate) retention_pass: std::sync::Mutex<RetentionPass>,
     /// The users that events name.
     pub(crate) users: &'static dyn UserDirectory,
     /// Held by the one merge, erasure or sweep that is running.

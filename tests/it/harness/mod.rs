@@ -104,6 +104,11 @@ impl Server {
     /// Starts a server with further settings: TOML with one dotted key per line, such as
     /// `limits.rates = true`.
     pub(crate) fn with(settings: &str) -> Server {
+        Server::starting(settings, |_| ())
+    }
+
+    /// Starts a server after `set` has set the clock.
+    pub(crate) fn starting(settings: &str, set: impl FnOnce(&HandClock)) -> Server {
         let clock = Arc::new(HandClock::start());
         let random = Arc::new(SeededRandom::start());
         let inner = TestServer {
@@ -120,6 +125,7 @@ impl Server {
             random,
             inner: Arc::new(inner),
         };
+        set(&server.clock);
         server.inner.run(settings);
         server
     }
@@ -132,7 +138,20 @@ impl Server {
 
     /// Like `restart`, with other settings.
     pub(crate) fn restart_with(&self, settings: &str) {
+        self.restart_after(Duration::ZERO, |_| (), settings);
+    }
+
+    /// Stops the server and starts it again when `off` has passed and `set` has set the clock.
+    pub(crate) fn restart_after(
+        &self,
+        off: Duration,
+        set: impl FnOnce(&HandClock),
+        settings: &str,
+    ) {
         self.inner.stop();
+        self.clock.advance(off);
+        self.clock.restart();
+        set(&self.clock);
         self.inner.run(settings);
     }
 
@@ -163,7 +182,7 @@ impl Server {
         let folder = self.inner.directory.path().join("mail");
         let seen = mail::names_in(&folder);
         let services = self.inner.with(|it| it.services.clone());
-        let now = self.now();
+        let now = services.now();
         self.run(async move {
             services
                 .send_due_mails(now)
@@ -180,8 +199,7 @@ impl Server {
     /// Sweeps until nothing is left to remove.
     pub(crate) fn sweep(&self) {
         let services = self.inner.with(|it| it.services.clone());
-        let now = self.now();
-        while self.run(services.sweep(now)).unwrap() {}
+        while self.run(services.sweep()).unwrap() {}
     }
 
     /// How often each event name was counted, over all time.

@@ -52,6 +52,14 @@ fn merge(fixture: &StoreFixture, now: Timestamp) {
     while fixture.run(fixture.store().merge_events(now)) {}
 }
 
+/// An erasure that matches nothing, which merges all blocks nevertheless.
+fn nothing() -> Erasure {
+    Erasure {
+        name: Some("nothing".into()),
+        ..Erasure::default()
+    }
+}
+
 fn page(fixture: &StoreFixture, query: EventQuery) -> EventPage {
     fixture.run(fixture.store().read_events(query))
 }
@@ -265,5 +273,29 @@ fn an_erasure_corrects_the_counts_of_the_hours_of_its_events() {
         );
         fixture.reopen();
         assert_eq!(erased(&fixture, of_the_first_hour), (0, left));
+    });
+}
+
+#[test]
+fn blocks_dated_in_the_future_shield_nothing_from_retention() {
+    every_backend(|fixture| {
+        ana(&fixture);
+        // More merged blocks than a step of the sweep looks at.
+        for hour in 0..70 {
+            report(&fixture, &["ahead"], at((91 * 24 + hour) * HOUR));
+        }
+        report(&fixture, &["now"], at(0));
+        let now = at(2 * HOUR);
+        fixture.run(fixture.store().erase_events(nothing(), now));
+        fixture.sweep(now, ONE_HOUR);
+        let left = names(&page(&fixture, all(Order::Ascending)));
+        assert_eq!(left, vec!["ahead"; 70]);
+        // The next pass begins an hour later, and finds what has become old since.
+        report(&fixture, &["later"], now);
+        fixture.run(fixture.store().erase_events(nothing(), now));
+        fixture.sweep(at(3 * HOUR), ONE_HOUR);
+        assert_eq!(page(&fixture, all(Order::Ascending)).events.len(), 71);
+        fixture.sweep(at(4 * HOUR), ONE_HOUR);
+        assert_eq!(page(&fixture, all(Order::Ascending)).events.len(), 70);
     });
 }

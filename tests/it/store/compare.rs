@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use doorward::model::{Digest, Principal, Sketch, Token, TokenStatus, UserId};
+use doorward::model::{Digest, Principal, Sketch, TokenStatus, UserId};
+use doorward::store::FoundToken;
 
 use crate::harness::by_hour_and_name;
 
@@ -91,19 +92,19 @@ impl Life {
     /// expired one once it can no longer be refreshed.
     fn compare_token(&self, digest: &Digest) {
         let found = self.fixture.run(self.fixture.store().find_token(digest));
-        let status = |token: &Token, epoch| token.status(epoch, self.now);
+        let status = |found: &FoundToken| found.status(self.now, || self.monotonic());
         let Some(known) = self.reference.tokens.get(digest) else {
-            assert!(found.is_none_or(|it| status(&it.token, it.epoch) == TokenStatus::Revoked));
+            assert!(found.is_none_or(|it| status(&it) == TokenStatus::Revoked));
             return;
         };
         match (self.reference.status(known, self.now), found) {
             (TokenStatus::Live, Some(found)) => {
-                assert_eq!(status(&found.token, found.epoch), TokenStatus::Live);
+                assert_eq!(status(&found), TokenStatus::Live);
                 assert_eq!(*found.token, *known);
             }
             (TokenStatus::Live, None) => panic!("a live token is gone"),
             (expected, Some(found)) => {
-                assert_eq!(status(&found.token, found.epoch), expected);
+                assert_eq!(status(&found), expected);
             }
             (TokenStatus::Expired, None) => assert!(known.forgettable_at() <= self.now),
             (TokenStatus::Revoked, None) => {}

@@ -42,7 +42,10 @@ fn an_account_its_address_and_its_session_begin_together() {
             (user_id(1), 0, at(0))
         );
         let found = fixture.run(store.find_token(&digest("token", 1))).unwrap();
-        assert_eq!(found.token.status(found.epoch, at(1)), TokenStatus::Live);
+        assert_eq!(
+            found.token.status(found.epoch, at(1), false),
+            TokenStatus::Live
+        );
         assert_eq!(found.user.unwrap().id, user_id(1));
         let taken = store.create_user(
             new_user(2, "ANA@example.org", None),
@@ -148,7 +151,10 @@ fn a_disabled_account_is_dead_until_it_is_enabled_and_its_tokens_stay_dead() {
         assert!(!fixture.run(store.put_reset(user_id(1), digest("code", 1), at(100))));
         assert!(fixture.run(store.set_disabled(user_id(1), false, at(3))));
         let found = fixture.run(store.find_token(&digest("token", 1))).unwrap();
-        assert_eq!(found.token.status(found.epoch, at(4)), TokenStatus::Revoked);
+        assert_eq!(
+            found.token.status(found.epoch, at(4), false),
+            TokenStatus::Revoked
+        );
         assert!(!fixture.run(store.set_disabled(user_id(9), true, at(1))));
     });
 }
@@ -175,7 +181,8 @@ fn a_pair_is_renewed_once_and_an_access_token_twice_within_the_grace() {
         assert!(fixture.run(store.find_token(&pair.digest)).is_none());
         let refresh = |number, now| {
             let new = new_token(number, TokenKind::Access, ana, 0, at(now));
-            fixture.run(store.refresh_token(access.digest, new, at(now)))
+            let monotonic = Duration::from_millis(now.unsigned_abs());
+            fixture.run(store.refresh_token(access.digest, new, at(now), monotonic))
         };
         let Refreshed::Done(first) = refresh(20, 5_000) else {
             panic!()
@@ -192,6 +199,7 @@ fn a_pair_is_renewed_once_and_an_access_token_twice_within_the_grace() {
             digest("token", 11),
             new_token(30, TokenKind::Access, ana, 0, at(1)),
             at(1),
+            Duration::ZERO,
         );
         assert_eq!(fixture.run(pairs_refresh), Refreshed::Refused);
     });

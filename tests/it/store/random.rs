@@ -55,6 +55,8 @@ pub(super) struct Life {
     pub(super) seed: u64,
     pub(super) drawn: u64,
     pub(super) now: Timestamp,
+    /// When the store was opened.
+    opened_at: Timestamp,
     pub(super) serial: u64,
     /// All ids that a step may use, also of accounts and tokens that no longer exist.
     pub(super) users: Vec<UserId>,
@@ -72,6 +74,7 @@ impl Life {
             seed,
             drawn: 0,
             now: at(0),
+            opened_at: at(0),
             serial: 0,
             users: vec![user_id(0)],
             tokens: vec![digest("token", 0)],
@@ -134,6 +137,16 @@ impl Life {
         from[from.len() - 1 - back]
     }
 
+    pub(super) fn reopen_store(&mut self) {
+        self.fixture.reopen();
+        self.opened_at = self.now;
+    }
+
+    /// The monotonic clock: it starts when the store is opened.
+    pub(super) fn monotonic(&self) -> Duration {
+        self.now.since(self.opened_at)
+    }
+
     pub(super) fn user(&mut self) -> UserId {
         let users = self.users.clone();
         self.one_of(&users)
@@ -188,7 +201,7 @@ fn live(seed: u64, is_rich: bool) {
                 life.compare_events();
             }
         }
-        life.fixture.reopen();
+        life.reopen_store();
         life.compare();
         life.compare_events();
         for outcome in OUTCOMES.iter().filter(|_| is_rich) {

@@ -43,6 +43,11 @@ pub(super) struct Reference {
     promises: BTreeMap<(Principal, Digest), (Digest, usize, Timestamp)>,
 }
 
+/// Whether a token was exchanged a moment ago. In these tests no clock jumps.
+fn is_in_grace(retired: &Retired, now: Timestamp) -> bool {
+    now.since(retired.at) < limits::REFRESH_GRACE
+}
+
 impl Reference {
     pub(super) fn epoch(&self, holder: Principal) -> Option<u32> {
         match holder {
@@ -52,7 +57,8 @@ impl Reference {
     }
 
     pub(super) fn status(&self, token: &Token, now: Timestamp) -> TokenStatus {
-        token.status(self.epoch(token.holder), now)
+        let in_grace = token.retired.is_some_and(|it| is_in_grace(&it, now));
+        token.status(self.epoch(token.holder), now, in_grace)
     }
 
     pub(super) fn owner_of(&self, address: &Email) -> Option<UserId> {
@@ -227,7 +233,7 @@ impl Reference {
             return Refreshed::Refused;
         }
         if let Some(retired) = token.retired {
-            if now < retired.at.after(limits::REFRESH_GRACE) {
+            if is_in_grace(&retired, now) {
                 let successor = self.tokens.get(&retired.successor);
                 return successor.map_or(Refreshed::Refused, |it| {
                     Refreshed::Again(Box::new(it.clone()))

@@ -21,7 +21,7 @@ fn a_session_that_is_used_outlives_its_first_end_and_leaves_no_note_of_it() {
         assert_eq!(fixture.records(NOTES), 1);
         fixture.sweep(at(HOUR + 1), FOR_EVER);
         let found = fixture.run(fixture.store().find_token(&session)).unwrap();
-        let status = |now| found.token.status(found.epoch, at(now));
+        let status = |now| found.token.status(found.epoch, at(now), false);
         assert_eq!(status(90 * MINUTE - 1), TokenStatus::Live);
         assert_eq!(status(90 * MINUTE), TokenStatus::Expired);
         fixture.sweep(at(90 * MINUTE + 1), FOR_EVER);
@@ -45,7 +45,8 @@ fn a_family_remembers_so_many_exchanged_tokens_and_forgets_the_oldest() {
         for number in numbers().skip(1) {
             let new = access(number);
             let now = new.token.issued_at;
-            let refresh = store.refresh_token(digest("token", number - 1), new, now);
+            let refresh =
+                store.refresh_token(digest("token", number - 1), new, now, Duration::ZERO);
             assert!(matches!(fixture.run(refresh), Refreshed::Done(_)));
         }
         let found = |number: u64| fixture.run(store.find_token(&digest("token", number)));

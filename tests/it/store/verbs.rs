@@ -176,7 +176,7 @@ impl Life {
         let verb = self
             .fixture
             .store()
-            .refresh_token(old, new.clone(), self.now);
+            .refresh_token(old, new.clone(), self.now, self.monotonic());
         let refreshed = self.fixture.run(verb);
         // The store may have removed a token that is over; then it no longer detects its reuse.
         if over && refreshed == Refreshed::Refused {
@@ -342,7 +342,7 @@ impl Life {
     }
 
     fn reopen(&mut self) -> &'static str {
-        self.fixture.reopen();
+        self.reopen_store();
         "reopen"
     }
 }

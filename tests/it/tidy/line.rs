@@ -110,3 +110,15 @@ fn names_of_libraries_stay_where_they_belong() {
         }
     }
 }
+
+#[test]
+fn only_the_clock_of_the_service_reads_the_wall_clock() {
+    let reads = |(_, text): &&Source| without_tests(text).contains("clock.now()");
+    let sources = sources("src");
+    let readers: Vec<&str> = sources
+        .iter()
+        .filter(reads)
+        .map(|it| it.0.as_str())
+        .collect();
+    assert_eq!(readers, ["service/clock.rs"]);
+}

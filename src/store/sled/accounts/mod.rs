@@ -2,8 +2,10 @@
 //! keys of its noun, the steps that change them, and their part of the contract.
 
 mod account_store;
+pub(crate) mod exchanges;
 mod invites;
 mod outbox;
 pub(crate) mod resets;
+mod token_store;
 pub(crate) mod tokens;
 pub(crate) mod users;

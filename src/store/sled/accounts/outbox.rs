@@ -57,14 +57,19 @@ fn waiting(tx: &Transaction<'_>) -> Result<u64> {
     }
 }
 
-/// The mails that are due, and when the next one is due.
+/// The mails that are due, and when the next one is due. A mail that is due later than any wait
+/// allows was put in while the clock was ahead: it is due now.
 fn due(from: &impl Read, now: Timestamp) -> Result<(Vec<DueMail>, Option<Timestamp>)> {
     let (start, end) = (keys::first::<MailKey>(), keys::end::<MailKey>());
-    let first = from.entries::<MailKey>(&start, &end, DUE_MAILS)?;
-    let (due, later): (Vec<_>, Vec<_>) = first.into_iter().partition(|(key, _)| key.due_at <= now);
+    let latest = now.after(limits::MAIL_LONGEST_WAIT);
+    let misplaced = keys::from_moment::<MailKey>(latest.successor().unwrap_or(latest));
+    let first = from.entries::<MailKey>(&start, &misplaced, DUE_MAILS)?;
+    let (mut due, later): (Vec<_>, Vec<_>) =
+        first.into_iter().partition(|(key, _)| key.due_at <= now);
+    due.extend(from.entries::<MailKey>(&misplaced, &end, DUE_MAILS - due.len())?);
     let next = match later.first() {
+        _ if due.len() == DUE_MAILS => Some(now),
         Some((key, _)) => Some(key.due_at),
-        None if due.len() == DUE_MAILS => Some(now),
         None => None,
     };
     Ok((due.into_iter().map(|(_, mail)| mail).collect(), next))

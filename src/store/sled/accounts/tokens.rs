@@ -2,24 +2,20 @@
 //! removed. An exchanged token is not live any more but stays in its family, so that its reuse is
 //! noticed and a logout ends it too.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
     Digest, NewToken, Principal, Retired, Timestamp, Token, TokenId, TokenKind, TokenStatus, limits,
 };
-use crate::store::sled::SledStore;
+use crate::store::sled::accounts::exchanges::Exchanges;
 use crate::store::sled::accounts::users;
-use crate::store::sled::engine::disk_space::WriteClass;
 use crate::store::sled::engine::expiry;
 use crate::store::sled::engine::keys::{self, Field, Key, key};
 use crate::store::sled::engine::record::postcard_records;
 use crate::store::sled::engine::transaction::{Read, Transaction};
-use crate::store::{FoundToken, Refreshed, Result, TokenStore};
+use crate::store::{Refreshed, Result};
 
 key! {
     /// A token.
@@ -44,14 +40,6 @@ pub(crate) struct Epoch {
 }
 
 postcard_records!(Token, Epoch);
-
-impl SledStore {
-    /// The token with this digest, through the cache.
-    fn token(&self, digest: Digest) -> Result<Option<Arc<Token>>> {
-        let read = || self.tree.fetch(&TokenKey { digest });
-        self.caches.tokens.read_through(&digest, read)
-    }
-}
 
 /// The prefix of the keys of all tokens of a holder.
 fn held_by(holder: Principal) -> Vec<u8> {
@@ -95,13 +83,12 @@ pub(crate) fn reconcile(
 }
 
 /// The live tokens of a holder.
-fn live(from: &impl Read, holder: Principal, now: Timestamp) -> Result<Vec<Token>> {
+pub(crate) fn live(from: &impl Read, holder: Principal, now: Timestamp) -> Result<Vec<Token>> {
     let epoch = epoch_of(from, holder)?;
     let mut live = Vec::new();
     for (_, digest) in from.under::<HeldKey>(&held_by(holder))? {
         let token = from.fetch(&TokenKey { digest })?;
-        let counts =
-            |it: &Token| it.retired.is_none() && it.status(epoch, now) == TokenStatus::Live;
+        let counts = |it: &Token| it.status(epoch, now, false) == TokenStatus::Live;
         live.extend(token.filter(counts));
     }
     Ok(live)
@@ -122,8 +109,8 @@ pub(crate) fn issue(
     Ok(true)
 }
 
-/// Ends the least recently used tokens of a holder until there is room for one more, and removes
-/// those that are of no use any more.
+/// Ends tokens of a holder until there is room for one more: expired ones first, then the least
+/// recently used. No more go than must: if the clock is ahead, the expired ones are live.
 fn make_room(
     tx: &mut Transaction<'_>,
     holder: Principal,
@@ -135,25 +122,24 @@ fn make_room(
         return Ok(());
     }
     let epoch = epoch_of(tx, holder)?;
-    let mut live = Vec::new();
+    let mut room = Vec::new();
     for (key, digest) in held {
-        match tx.fetch(&TokenKey { digest })? {
+        let Some(token) = tx.fetch(&TokenKey { digest })? else {
+            tx.remove(&key);
+            continue;
+        };
+        match token.status(epoch, now, false) {
             // An exchanged token takes no room; it stays so that its reuse is noticed.
-            Some(token) if token.retired.is_some() && epoch == Some(token.epoch) => {}
-            Some(token) if token.status(epoch, now) == TokenStatus::Live => {
-                live.push((digest, token));
-            }
+            TokenStatus::Revoked if epoch == Some(token.epoch) => {}
+            TokenStatus::Revoked => remove(tx, digest, &token),
             // An expired access token can still be refreshed: it takes no room and stays.
-            Some(token)
-                if token.status(epoch, now) == TokenStatus::Expired
-                    && now < token.refreshable_until => {}
-            Some(token) => remove(tx, digest, &token),
-            None => tx.remove(&key),
+            TokenStatus::Expired if token.kind == TokenKind::Access => {}
+            status => room.push((status == TokenStatus::Live, digest, token)),
         }
     }
-    live.sort_by_key(|(_, token)| (token.last_used_at, token.issued_at));
-    let surplus = (live.len() + 1).saturating_sub(most);
-    for (digest, token) in live.into_iter().take(surplus) {
+    room.sort_by_key(|(is_live, _, token)| (*is_live, token.last_used_at, token.issued_at));
+    let surplus = (room.len() + 1).saturating_sub(most);
+    for (_, digest, token) in room.into_iter().take(surplus) {
         remove(tx, digest, &token);
     }
     Ok(())
@@ -194,7 +180,7 @@ pub(crate) fn renew(
         return Ok(None);
     };
     let epoch = epoch_of(tx, token.holder)?;
-    if token.status(epoch, now) != TokenStatus::Live || token.renewal != Some(renewal) {
+    if token.status(epoch, now, false) != TokenStatus::Live || token.renewal != Some(renewal) {
         return Ok(None);
     }
     new.token
@@ -215,9 +201,11 @@ pub(crate) fn renew(
 /// Exchanges an access token. `Reused` ends the family in the same step.
 pub(crate) fn refresh(
     tx: &mut Transaction<'_>,
+    exchanges: &Exchanges,
     old: Digest,
     mut new: NewToken,
     now: Timestamp,
+    monotonic: Duration,
 ) -> Result<Refreshed> {
     let key = TokenKey { digest: old };
     let Some(mut token) = tx.fetch(&key)? else {
@@ -227,7 +215,7 @@ pub(crate) fn refresh(
         return Ok(Refreshed::Refused);
     }
     if let Some(retired) = token.retired {
-        if now < retired.at.after(limits::REFRESH_GRACE) {
+        if retired.is_in_grace(exchanges.find(&old), now, monotonic) {
             let successor = tx.fetch(&TokenKey {
                 digest: retired.successor,
             })?;
@@ -249,6 +237,7 @@ pub(crate) fn refresh(
         at: now,
         successor: new.digest,
     });
+    exchanges.note(old, monotonic);
     tx.put(&key, &token)?;
     remove_oldest_retired(tx, &token)?;
     insert(tx, new.digest, &new.token)?;
@@ -362,77 +351,4 @@ pub(crate) fn end_named(tx: &mut Transaction<'_>, holder: Principal, id: TokenId
         }
     }
     Ok(false)
-}
-
-#[async_trait]
-impl TokenStore for SledStore {
-    async fn find_token(&self, digest: &Digest) -> Result<Option<FoundToken>> {
-        let Some(token) = self.token(*digest)? else {
-            return Ok(None);
-        };
-        let (epoch, user) = match token.holder {
-            Principal::Admin => (Some(self.admin_epoch.load(Ordering::Acquire)), None),
-            Principal::Hub => (Some(self.hub_epoch.load(Ordering::Acquire)), None),
-            Principal::User(id) => {
-                let user = self.user(id)?.filter(|user| !user.disabled);
-                (user.as_ref().map(|user| user.epoch), user)
-            }
-        };
-        Ok(Some(FoundToken { token, epoch, user }))
-    }
-
-    async fn epoch_of(&self, holder: Principal) -> Result<u32> {
-        Ok(epoch_of(&self.tree, holder)?.unwrap_or(0))
-    }
-
-    async fn live_tokens(&self, holder: Principal, now: Timestamp) -> Result<Vec<Token>> {
-        live(&self.tree, holder, now)
-    }
-
-    async fn issue_token(&self, new: NewToken, most: usize, now: Timestamp) -> Result<bool> {
-        let step = move |tx: &mut Transaction<'_>| issue(tx, &new, most, now);
-        self.change(WriteClass::Change, step).await
-    }
-
-    async fn renew_token(
-        &self,
-        old: Digest,
-        renewal: Digest,
-        new: NewToken,
-        now: Timestamp,
-    ) -> Result<Option<Token>> {
-        let step = move |tx: &mut Transaction<'_>| renew(tx, old, renewal, new, now);
-        self.change(WriteClass::Change, step).await
-    }
-
-    async fn refresh_token(&self, old: Digest, new: NewToken, now: Timestamp) -> Result<Refreshed> {
-        let step = move |tx: &mut Transaction<'_>| refresh(tx, old, new, now);
-        self.change(WriteClass::Change, step).await
-    }
-
-    async fn touch_token(&self, digest: Digest, idle: Duration, now: Timestamp) -> Result<()> {
-        let step = move |tx: &mut Transaction<'_>| touch(tx, digest, idle, now);
-        self.change(WriteClass::Change, step).await
-    }
-
-    async fn end_family(&self, digest: Digest) -> Result<bool> {
-        let step = move |tx: &mut Transaction<'_>| end_family(tx, digest);
-        self.change(WriteClass::Reclaim, step).await
-    }
-
-    async fn end_token(&self, holder: Principal, id: TokenId) -> Result<bool> {
-        let step = move |tx: &mut Transaction<'_>| end_named(tx, holder, id);
-        self.change(WriteClass::Reclaim, step).await
-    }
-
-    async fn reconcile(&self, holder: Principal, fingerprint: String) -> Result<u32> {
-        let step = move |tx: &mut Transaction<'_>| reconcile(tx, holder, fingerprint);
-        let epoch = self.change(WriteClass::Reclaim, step).await?;
-        match holder {
-            Principal::Admin => self.admin_epoch.store(epoch, Ordering::Release),
-            Principal::Hub => self.hub_epoch.store(epoch, Ordering::Release),
-            Principal::User(_) => {}
-        }
-        Ok(epoch)
-    }
 }

@@ -106,6 +106,8 @@ pub(crate) enum MetaSlot {
     StoreId = 6,
     /// What was found damaged when the store was opened in spite of it.
     Damage = 7,
+    /// The newest moment that has certainly passed.
+    NewestMoment = 8,
     /// The seed of the key that signs access tokens.
     SigningSeed = 16,
     /// The hash of the generated administrator password.
@@ -116,7 +118,7 @@ pub(crate) enum MetaSlot {
 
 impl MetaSlot {
     /// Every slot, in the order of the numbers.
-    pub(crate) const ALL: [MetaSlot; 11] = [
+    pub(crate) const ALL: [MetaSlot; 12] = [
         MetaSlot::Format,
         MetaSlot::Sequence,
         MetaSlot::NextUserNumber,
@@ -125,6 +127,7 @@ impl MetaSlot {
         MetaSlot::EventTotals,
         MetaSlot::StoreId,
         MetaSlot::Damage,
+        MetaSlot::NewestMoment,
         MetaSlot::SigningSeed,
         MetaSlot::AdminHash,
         MetaSlot::FingerprintSalt,
@@ -152,7 +155,7 @@ mod tests {
         let kinds = KeyKind::ALL.map(KeyKind::byte);
         assert_eq!(&kinds, b"ABCDEHIJKMNOPRSTUWXnor");
         let slots = MetaSlot::ALL.map(MetaSlot::byte);
-        assert_eq!(slots, [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18]);
+        assert_eq!(slots, [0, 1, 2, 3, 4, 5, 6, 7, 8, 16, 17, 18]);
         assert!(are_distinct(&kinds) && are_distinct(&slots));
     }
 }

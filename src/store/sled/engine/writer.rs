@@ -20,28 +20,12 @@ use crate::store::sled::engine::disk_space::{
 };
 use crate::store::sled::engine::fdatasync;
 use crate::store::sled::engine::group_commit::GroupCommit;
+use crate::store::sled::engine::group_state::GroupState;
 use crate::store::sled::engine::ledger::{Applied, Ledger};
 use crate::store::sled::engine::queue::{Group, Queue, QueuedStep};
-use crate::store::sled::engine::transaction::{RawEntry, Transaction, from_sled};
+use crate::store::sled::engine::transaction::{Transaction, entry_bytes, from_sled};
 use crate::store::{Error, Result};
 use crate::sync::lock;
-
-/// State that the writer keeps from group to group, and that adds its own entries to a commit.
-/// Steps change it beside the transaction; each step is kept or rolled back in both.
-pub(crate) trait GroupState: Send + 'static {
-    /// The size that the changes of the current step will have in the log at most, in bytes.
-    fn step_bytes(&self) -> u64;
-    /// Ends the current step: its changes stay in the group.
-    fn keep(&mut self);
-    /// Discards the changes of the current step.
-    fn roll_back(&mut self);
-    /// Whether it has nothing to add to this group.
-    fn is_idle(&self) -> bool;
-    /// The entries that it adds to the group with this sequence number. An error stops the writer.
-    fn entries(&mut self, sequence: u64) -> Result<Vec<RawEntry>>;
-    /// Called when the group is on the disk.
-    fn committed(&mut self);
-}
 
 /// The state that the writer thread shares with all other threads.
 pub(crate) struct Shared<S> {
@@ -311,11 +295,16 @@ impl<S: GroupState> WriterThread<S> {
         if tx.is_empty() && self.state.is_idle() {
             return Ok(());
         }
-        let further = self.state.entries(self.ledger.sequence() + 1)?;
+        let mut further = self.state.entries(self.ledger.sequence() + 1)?;
+        let bookkeeping = self.state.bookkeeping()?;
+        let uncharged = bookkeeping
+            .as_ref()
+            .map_or(0, |(key, value)| entry_bytes(key, value));
+        further.extend(bookkeeping);
         let syncs = fdatasync::syncs();
         let Applied { keys, bytes } = self.ledger.apply(&self.tree, tx, further)?;
         debug_assert!(
-            bytes <= budget.taken(),
+            bytes <= budget.taken() + uncharged,
             "the steps are charged less than their group writes: {bytes} bytes"
         );
         self.db.flush().map_err(|error| from_sled(&error))?;
@@ -339,7 +328,7 @@ mod tests {
     use crate::store::sled::engine::keys::meta;
     use crate::store::sled::engine::open::{self, OpenOptions};
     use crate::store::sled::engine::registry::MetaSlot;
-    use crate::store::sled::engine::transaction::Read;
+    use crate::store::sled::engine::transaction::{RawEntry, Read};
 
     const COST: WriteCost = WriteCost {
         class: WriteClass::Change,

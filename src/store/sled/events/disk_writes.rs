@@ -60,6 +60,8 @@ pub(crate) struct DailyWrites {
     read: Option<u64>,
     /// The day of the last event or sample.
     today: u32,
+    /// Counts of earlier days may be removed.
+    oldest_kept: u32,
     /// Days whose record is not up to date.
     changed: BTreeSet<u32>,
     /// Events and bytes that were counted since the last record.
@@ -127,7 +129,7 @@ impl DailyWrites {
         if !is_worth_it && !would_be_lost {
             return Ok(false);
         }
-        let oldest = self.oldest_kept();
+        let oldest = self.oldest_kept;
         for day in self.changed.range(oldest..) {
             if let Some(counts) = self.days.get(day) {
                 tx.put(&DiskDayKey { day: *day }, counts)?;
@@ -143,11 +145,13 @@ impl DailyWrites {
     pub(crate) fn saved(&mut self) {
         self.unsaved = DiskDay::default();
         self.changed.clear();
-        self.days = self.days.split_off(&self.oldest_kept());
+        self.days = self.days.split_off(&self.oldest_kept);
     }
 
-    fn oldest_kept(&self) -> u32 {
-        self.today.saturating_sub(DISK_DAYS - 1)
+    /// Lets `save` remove the counts of the days that are not returned on `today`. Call it only
+    /// with a day of a trusted clock.
+    pub(crate) fn expire(&mut self, today: u32) {
+        self.oldest_kept = today.saturating_sub(DISK_DAYS - 1);
     }
 }
 

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use sled::Tree;
 
 use crate::model::{Position, Timestamp};
+use crate::store::sled::engine::group_state::GroupState;
 use crate::store::sled::engine::keys::Key;
+use crate::store::sled::engine::newest_moment::NewestMoment;
 use crate::store::sled::engine::record;
 use crate::store::sled::engine::transaction::{RawEntry, Transaction};
-use crate::store::sled::engine::writer::GroupState;
 use crate::store::sled::events::block_iter::newest_block;
 use crate::store::sled::events::counts::count_by_name::NameCount;
 use crate::store::sled::events::counts::counters::{self, Counters};
@@ -38,6 +39,7 @@ struct PlacedBlock {
 /// What the log shares with the rest of the store, and its bound.
 pub(crate) struct LogParts {
     pub(crate) daily_writes: DailyWrites,
+    pub(crate) newest_moment: NewestMoment,
     pub(crate) live: Arc<Live>,
     pub(crate) names: Arc<Names>,
     pub(crate) remembered: Remembered,
@@ -48,6 +50,7 @@ pub(crate) struct EventLog {
     pub(crate) counters: Counters,
     totals: Totals,
     pub(crate) daily_writes: DailyWrites,
+    pub(crate) newest_moment: NewestMoment,
     names: Arc<Names>,
     remembered: Remembered,
     step: StepChanges,
@@ -83,6 +86,7 @@ impl EventLog {
             counters: Counters::default(),
             totals,
             daily_writes: parts.daily_writes,
+            newest_moment: parts.newest_moment,
             names: parts.names,
             remembered: parts.remembered,
             step: StepChanges::default(),
@@ -289,6 +293,10 @@ impl GroupState for EventLog {
         Ok(entries)
     }
 
+    fn bookkeeping(&mut self) -> Result<Option<RawEntry>> {
+        self.newest_moment.entry()
+    }
+
     fn committed(&mut self) {
         self.live.publish(&std::mem::take(&mut self.committed));
     }
@@ -320,6 +328,7 @@ mod tests {
         let log = |live: u64| {
             let parts = LogParts {
                 daily_writes: DailyWrites::default(),
+                newest_moment: NewestMoment::load(&tree).unwrap(),
                 live: Arc::new(Live::new(live)),
                 names: Arc::clone(&names),
                 remembered: Remembered::load(&tree, 0).unwrap(),

@@ -2,7 +2,7 @@
 
 mod append;
 mod block_access;
-mod block_iter;
+pub(crate) mod block_iter;
 mod candidates;
 mod compaction;
 pub(crate) mod counts;

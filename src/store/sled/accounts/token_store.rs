@@ -1,0 +1,110 @@
+//! Implements [`TokenStore`], the part of the store's contract for tokens.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::model::{Digest, NewToken, Principal, Timestamp, Token, TokenId};
+use crate::store::sled::SledStore;
+use crate::store::sled::accounts::tokens::{self, TokenKey};
+use crate::store::sled::engine::disk_space::WriteClass;
+use crate::store::sled::engine::transaction::{Read, Transaction};
+use crate::store::{FoundToken, Refreshed, Result, TokenStore};
+
+impl SledStore {
+    /// The token with this digest, through the cache.
+    fn token(&self, digest: Digest) -> Result<Option<Arc<Token>>> {
+        let read = || self.tree.fetch(&TokenKey { digest });
+        self.caches.tokens.read_through(&digest, read)
+    }
+}
+
+#[async_trait]
+impl TokenStore for SledStore {
+    async fn find_token(&self, digest: &Digest) -> Result<Option<FoundToken>> {
+        let Some(token) = self.token(*digest)? else {
+            return Ok(None);
+        };
+        let (epoch, user) = match token.holder {
+            Principal::Admin => (Some(self.admin_epoch.load(Ordering::Acquire)), None),
+            Principal::Hub => (Some(self.hub_epoch.load(Ordering::Acquire)), None),
+            Principal::User(id) => {
+                let user = self.user(id)?.filter(|user| !user.disabled);
+                (user.as_ref().map(|user| user.epoch), user)
+            }
+        };
+        let exchanged_at = token.retired.map(|_| self.exchanges.find(digest));
+        Ok(Some(FoundToken {
+            token,
+            epoch,
+            user,
+            exchanged_at,
+        }))
+    }
+
+    async fn epoch_of(&self, holder: Principal) -> Result<u32> {
+        Ok(tokens::epoch_of(&self.tree, holder)?.unwrap_or(0))
+    }
+
+    async fn live_tokens(&self, holder: Principal, now: Timestamp) -> Result<Vec<Token>> {
+        tokens::live(&self.tree, holder, now)
+    }
+
+    async fn issue_token(&self, new: NewToken, most: usize, now: Timestamp) -> Result<bool> {
+        let step = move |tx: &mut Transaction<'_>| tokens::issue(tx, &new, most, now);
+        self.change(WriteClass::Change, step).await
+    }
+
+    async fn renew_token(
+        &self,
+        old: Digest,
+        renewal: Digest,
+        new: NewToken,
+        now: Timestamp,
+    ) -> Result<Option<Token>> {
+        let step = move |tx: &mut Transaction<'_>| tokens::renew(tx, old, renewal, new, now);
+        self.change(WriteClass::Change, step).await
+    }
+
+    async fn refresh_token(
+        &self,
+        old: Digest,
+        new: NewToken,
+        now: Timestamp,
+        monotonic: Duration,
+    ) -> Result<Refreshed> {
+        let exchanges = Arc::clone(&self.exchanges);
+        let step = move |tx: &mut Transaction<'_>| {
+            tokens::refresh(tx, &exchanges, old, new, now, monotonic)
+        };
+        self.change(WriteClass::Change, step).await
+    }
+
+    async fn touch_token(&self, digest: Digest, idle: Duration, now: Timestamp) -> Result<()> {
+        let step = move |tx: &mut Transaction<'_>| tokens::touch(tx, digest, idle, now);
+        self.change(WriteClass::Change, step).await
+    }
+
+    async fn end_family(&self, digest: Digest) -> Result<bool> {
+        let step = move |tx: &mut Transaction<'_>| tokens::end_family(tx, digest);
+        self.change(WriteClass::Reclaim, step).await
+    }
+
+    async fn end_token(&self, holder: Principal, id: TokenId) -> Result<bool> {
+        let step = move |tx: &mut Transaction<'_>| tokens::end_named(tx, holder, id);
+        self.change(WriteClass::Reclaim, step).await
+    }
+
+    async fn reconcile(&self, holder: Principal, fingerprint: String) -> Result<u32> {
+        let step = move |tx: &mut Transaction<'_>| tokens::reconcile(tx, holder, fingerprint);
+        let epoch = self.change(WriteClass::Reclaim, step).await?;
+        match holder {
+            Principal::Admin => self.admin_epoch.store(epoch, Ordering::Release),
+            Principal::Hub => self.hub_epoch.store(epoch, Ordering::Release),
+            Principal::User(_) => {}
+        }
+        Ok(epoch)
+    }
+}
