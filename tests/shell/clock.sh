@@ -21,8 +21,6 @@ fi
 . "$(dirname "$0")/lib.sh" "$binary_path"
 
 export FAKETIME_TIMESTAMP_FILE=$work/time FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1
-printf '%s\n' '[events]' 'retention = "30d"' >>config.toml
-sed -i '/^retention = "90d"/d; /^\[events\]$/{x;s/^/x/;/^x$/{x;b};x;d}' config.toml
 
 # turn OFFSET: the wall clock runs with this offset from now on. The start runs under the library.
 turn() { echo "$1" >time.new && mv time.new time; }
