@@ -54,8 +54,9 @@ fn bodies_that_stall_take_no_more_than_their_part_of_the_memory() {
 
 #[test]
 fn a_body_for_which_there_is_no_memory_is_503_and_a_small_one_is_read() {
-    // At the least memory there is room for one body of the greatest length.
-    let server = Server::start();
+    // At the least memory there is room for one body of the greatest length. The first one must not
+    // be given up while a busy machine sends the others.
+    let server = Server::with("limits.body_timeout = \"10m\"");
     let token = bearer(&server.user("ana@example.org").session().token);
     let mut first = Line::to(&server);
     first.say(head(&token, 8 * MIB)).say(vec![b' '; 6 * MIB]);
