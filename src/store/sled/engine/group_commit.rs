@@ -8,8 +8,8 @@ use std::time::Duration;
 const CROWD_STEPS: usize = 16;
 /// Such a group waits at most this many times as long as the last group took.
 const TIMES: u32 = 2;
-/// From this many bytes a step on, steps are large: such a group waits for half of the clients
-/// only, because a flush of many bytes gains less from further steps, and the others are served
+/// From this many bytes a step on, steps are large, and a group waits for half of the clients only.
+/// More of them would save little of a flush that is long anyway, and the other half is encoded
 /// meanwhile.
 const LARGE_STEP_BYTES: u64 = 2 * 1024;
 /// It never waits longer than this, even on a slow disk.
