@@ -29,6 +29,7 @@ fn empty(file: &Path) {
 #[test]
 fn a_damaged_store_ends_the_start_with_a_sentence_until_its_owner_decides() {
     let mut process = Process::start("");
+    assert_eq!(health(&process), "ok");
     stop(&mut process);
     empty(&process.home().join("data/db"));
     let (code, said) = process.second("server.listen = \"127.0.0.1:0\"");
