@@ -104,6 +104,7 @@ impl Place {
             reset.reset_link = "{LINK}{{token}}"
             mail = {{ transport = "file", path = "{mail}" }}
             limits = {{ rates = false }}
+            events = {{ max_names = 1000000, names_per_reporter = 1000000 }}
             "#
         )
     }
