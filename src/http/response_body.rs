@@ -133,7 +133,7 @@ impl Stream {
 
 impl BodySender {
     /// Sends a chunk; waits until there is room for it.
-    pub async fn give(&self, chunk: Vec<u8>) -> Result<(), Closed> {
+    pub async fn give(&self, chunk: impl Into<Bytes>) -> Result<(), Closed> {
         self.chunks.send(chunk.into()).await.map_err(|_| Closed)
     }
 

@@ -5,6 +5,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use hyper::body::Bytes;
 use hyper::header::{CONTENT_DISPOSITION, HeaderValue};
 use tokio::sync::mpsc;
 
@@ -165,11 +166,15 @@ async fn pass_on(
             Some(Err(error)) => return Ending::Failed(error),
             None => return Ending::Gone,
         };
-        let bytes = chunk.len();
-        if sender.give(chunk).await.is_err() {
-            return Ending::Gone;
+        // A chunk of long events is much longer than others: in pieces, slow clients show progress.
+        let mut rest = Bytes::from(chunk);
+        while !rest.is_empty() {
+            let bytes = rest.len().min(EXPORT_CHUNK_BYTES);
+            if sender.give(rest.split_to(bytes)).await.is_err() {
+                return Ending::Gone;
+            }
+            permit.count(bytes);
         }
-        permit.count(bytes);
     }
 }
 
