@@ -282,6 +282,9 @@ mod tests {
     fn a_session_lives_on_by_use_and_is_written_once_a_minute() {
         let at = Timestamp::from_millis;
         assert!(!token().is_worth_touching(at(59_999)) && token().is_worth_touching(at(60_000)));
+        // A last use in the future is put right.
+        let ahead = token().touched(at(60_000), Duration::from_secs(100));
+        assert!(!ahead.is_worth_touching(at(1)) && ahead.is_worth_touching(at(0)));
         let used = token().touched(at(60_000), Duration::from_secs(100));
         assert_eq!(
             (used.last_used_at, used.expires_at),

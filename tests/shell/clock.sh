@@ -53,6 +53,8 @@ clock_is suspect
 sleep 33
 turn '+0'
 clock_is trusted
+grep -q 'the clock is suspect: it shows' log.txt || { echo 'the log says nothing of the jump'; exit 1; }
+grep -q 'the clock is trusted again' log.txt || { echo 'the log says nothing of the return'; exit 1; }
 log_in_admin
 events_are 20
 expect 200 GET /v1/user -H "Authorization: Bearer $session"

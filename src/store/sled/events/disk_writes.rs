@@ -205,6 +205,31 @@ mod tests {
         assert_eq!(days.first().map(|(day, _)| *day), Some(100 - DISK_DAYS));
     }
 
+    #[test]
+    fn counts_are_removed_only_by_a_day_of_a_trusted_clock() {
+        let db = sled::Config::new().temporary(true).open().unwrap();
+        let tree = Tree::clone(&db);
+        let mut daily_writes = DailyWrites::default();
+        let mut days_left = |day: u32, expired: Option<u32>| {
+            daily_writes.store(Timestamp::of_day(day), 1);
+            if let Some(today) = expired {
+                daily_writes.expire(today);
+            }
+            let mut tx = Transaction::new(&tree);
+            assert!(daily_writes.save(&mut tx, false).unwrap());
+            let finished = tx.finish(Vec::new(), |_, _, _| ()).unwrap();
+            tree.apply_batch(finished.batch).unwrap();
+            daily_writes.saved();
+            let left = tree.all::<DiskDayKey>().unwrap().into_iter();
+            left.map(|(key, _)| key.day).collect::<Vec<_>>()
+        };
+        let far = 7 + 10 * DISK_DAYS;
+        assert_eq!(days_left(7, None), [7]);
+        assert_eq!(days_left(far, None), [7, far]);
+        assert_eq!(days_left(8, Some(8)), [7, 8, far]);
+        assert_eq!(days_left(far, Some(far)), [far]);
+    }
+
     #[cfg(target_os = "linux")]
     #[test]
     fn the_kernel_counts_what_we_write() {
