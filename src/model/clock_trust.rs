@@ -60,6 +60,9 @@ pub struct ClockReading {
     pub trust: Trust,
     /// Whether a suspect clock has kept step for long enough: [`ClockTrust::follow`] will trust it.
     pub has_settled: bool,
+    /// Whether moments are about to go back, by no more than a server may be off. What has expired
+    /// must not come back then. If they go back further, the expected moment was wrong.
+    pub goes_back: bool,
 }
 
 /// The course of a clock that keeps step with the monotonic clock: its moment when monotonic time
@@ -141,6 +144,7 @@ impl ClockTrust {
                 certain: moment,
                 trust: Trust::Trusted,
                 has_settled: true,
+                goes_back: false,
             };
         }
         let (course, expected) = (
@@ -158,12 +162,15 @@ impl ClockTrust {
         } else {
             Trust::Behind
         };
+        let has_settled =
+            wall >= self.earliest && monotonic.saturating_sub(jump.at) >= self.terms.trusted_after;
+        let is_near = expected.since(wall) <= self.terms.longest_off;
         ClockReading {
             moment: wall.max(expected),
             certain: expected,
             trust,
-            has_settled: wall >= self.earliest
-                && monotonic.saturating_sub(jump.at) >= self.terms.trusted_after,
+            has_settled,
+            goes_back: has_settled && trust == Trust::Behind && is_near,
         }
     }
 
@@ -216,10 +223,10 @@ mod tests {
         Duration::from_secs(seconds.unsigned_abs())
     }
 
-    /// A clock that started when the newest stored moment was `at(0)`, the program a day older, and
-    /// the wall clock showed `at(wall)`.
+    /// A clock that started when the newest stored moment was `at(0)`, the program a hundred days
+    /// older, and the wall clock showed `at(wall)`.
     fn started(wall: i64) -> ClockTrust {
-        ClockTrust::start(terms(), at(-DAY), Some(at(0)), at(wall), seconds(0))
+        ClockTrust::start(terms(), at(-100 * DAY), Some(at(0)), at(wall), seconds(0))
     }
 
     /// Observes the wall clock at `at(wall)`, `passed` seconds after the start. Returns the trust
@@ -302,6 +309,22 @@ mod tests {
             assert_eq!(follow(&mut clock, then, wall), (Trusted, wall));
             let back = observe(&mut clock, then + 1, then + 1).0;
             assert_ne!(back, Trusted, "where it was before is a jump now");
+        }
+    }
+
+    #[test]
+    fn what_has_expired_is_removed_only_if_the_expected_moment_may_have_been_right() {
+        for (jump, expected) in [
+            (-DAY, true),
+            (-29 * DAY, true),
+            (-31 * DAY, false),
+            (DAY, false),
+        ] {
+            let mut clock = started(0);
+            let mut goes_back =
+                |passed| clock.observe(at(passed + jump), seconds(passed)).goes_back;
+            assert!(!goes_back(1) && !goes_back(HOUR));
+            assert_eq!(goes_back(1 + HOUR), expected, "{jump}");
         }
     }
 

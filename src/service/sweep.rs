@@ -55,7 +55,7 @@ impl Services {
         match clock.trust {
             Trust::Trusted => self.store.sweep(clock.moment, keep).await,
             // Moments are about to go back, and no expired token may come back with them.
-            Trust::Behind if clock.has_settled => {
+            Trust::Behind if clock.goes_back => {
                 let expired_only = Retention {
                     events: Duration::MAX,
                     counts: Duration::MAX,

@@ -78,3 +78,24 @@ impl NewestMoment {
 pub(crate) fn stored(from: &impl Read) -> Result<Option<Timestamp>> {
     from.fetch(&NEWEST)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_keeps_the_moment_at_most_once_a_minute_also_if_it_goes_back() {
+        let db = sled::Config::new().temporary(true).open().unwrap();
+        let mut newest = NewestMoment::load(&db).unwrap();
+        let mut is_kept = |seconds: i64| {
+            newest.noted.note(Timestamp::from_millis(seconds * 1000));
+            let entry = newest.entry().unwrap();
+            if let Some((key, value)) = entry {
+                db.insert(key, value).unwrap();
+            }
+            stored(&*db).unwrap().map(Timestamp::seconds) == Some(seconds)
+        };
+        assert!(is_kept(1_000) && !is_kept(1_059) && is_kept(1_060));
+        assert!(!is_kept(1_001) && is_kept(1_000));
+    }
+}
