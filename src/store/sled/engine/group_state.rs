@@ -1,7 +1,7 @@
 //! How the writer's state takes part in the groups that the writer commits.
 
 use crate::store::Result;
-use crate::store::sled::engine::transaction::RawEntry;
+use crate::store::sled::engine::transaction::{GroupEntries, RawEntry};
 
 /// State that the writer keeps from group to group, and that adds its own entries to a commit.
 /// Steps change it beside the transaction; each step is kept or rolled back in both.
@@ -15,7 +15,7 @@ pub(crate) trait GroupState: Send + 'static {
     /// Whether it has nothing to add to this group.
     fn is_idle(&self) -> bool;
     /// The entries that it adds to the group with this sequence number. An error stops the writer.
-    fn entries(&mut self, sequence: u64) -> Result<Vec<RawEntry>>;
+    fn entries(&mut self, sequence: u64) -> Result<GroupEntries>;
     /// A small entry that joins a group which is written anyway. Like the group's number, it is
     /// charged to no step.
     fn bookkeeping(&mut self) -> Result<Option<RawEntry>> {

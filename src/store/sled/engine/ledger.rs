@@ -11,7 +11,7 @@ use crate::store::sled::engine::committed::{COMMITTED, Committed};
 use crate::store::sled::engine::keys::Key;
 use crate::store::sled::engine::record;
 use crate::store::sled::engine::recount::Recount;
-use crate::store::sled::engine::transaction::{CommitBatch, RawEntry, Transaction, from_sled};
+use crate::store::sled::engine::transaction::{CommitBatch, GroupEntries, Transaction, from_sled};
 
 /// What is known of the last group.
 pub(crate) struct Ledger {
@@ -54,12 +54,12 @@ impl Ledger {
         &mut self,
         tree: &Tree,
         tx: Transaction<'_>,
-        further: Vec<RawEntry>,
+        entries: GroupEntries,
     ) -> Result<Applied> {
         let Committed { sequence, contents } = &mut self.committed;
         *sequence += 1;
         let mut counted = self.recount.pause();
-        let finished = tx.finish(further, |key, before, after| {
+        let finished = tx.finish(entries, |key, before, after| {
             contents.change(key, before, after);
             counted.change(key, before, after);
         });

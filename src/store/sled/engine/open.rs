@@ -18,7 +18,7 @@ use crate::store::sled::engine::keys::Key;
 use crate::store::sled::engine::ledger::Ledger;
 use crate::store::sled::engine::record;
 use crate::store::sled::engine::salvage;
-use crate::store::sled::engine::transaction::{Read, Transaction, from_sled};
+use crate::store::sled::engine::transaction::{GroupEntries, Read, Transaction, from_sled};
 use crate::store::sled::engine::verify::{
     self, DAMAGE, Damage, FORMAT, FORMAT_VERSION, Findings, STORE_ID,
 };
@@ -272,7 +272,7 @@ fn complete(
         unsettled => unsettled,
     };
     let contents = &mut committed.contents;
-    let finished = tx.finish(Vec::new(), |key, before, after| {
+    let finished = tx.finish(GroupEntries::default(), |key, before, after| {
         contents.change(key, before, after);
     });
     let mut batch = finished?.batch;

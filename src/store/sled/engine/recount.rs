@@ -145,7 +145,7 @@ fn count(recount: &Recount, tree: &Tree, stop: &AtomicBool) -> std::result::Resu
 mod tests {
     use crate::store::sled::engine::open::{self, OpenOptions, Opened};
     use crate::store::sled::engine::record;
-    use crate::store::sled::engine::transaction::{Change, Transaction};
+    use crate::store::sled::engine::transaction::{Change, GroupEntries, Transaction};
 
     fn opened() -> (tempfile::TempDir, Opened) {
         let directory = tempfile::tempdir().unwrap();
@@ -160,7 +160,10 @@ mod tests {
         for key in keys {
             tx.change(key.to_vec(), value(key));
         }
-        opened.ledger.apply(&opened.tree, tx, Vec::new()).unwrap();
+        opened
+            .ledger
+            .apply(&opened.tree, tx, GroupEntries::default())
+            .unwrap();
     }
 
     #[test]

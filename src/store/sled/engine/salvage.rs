@@ -233,7 +233,7 @@ mod tests {
     use crate::store::sled::engine::keys::meta;
     use crate::store::sled::engine::open::{self, OpenOptions};
     use crate::store::sled::engine::registry::MetaSlot;
-    use crate::store::sled::engine::transaction::{Read, Transaction};
+    use crate::store::sled::engine::transaction::{GroupEntries, Read, Transaction};
 
     const STARTS: crate::store::sled::engine::keys::MetaKey<u64> = meta(MetaSlot::Starts);
 
@@ -244,7 +244,10 @@ mod tests {
         let mut opened = open::open(path, &OpenOptions::default()).unwrap();
         let mut tx = Transaction::new(&opened.tree);
         tx.put(&STARTS, &7).unwrap();
-        opened.ledger.apply(&opened.tree, tx, Vec::new()).unwrap();
+        opened
+            .ledger
+            .apply(&opened.tree, tx, GroupEntries::default())
+            .unwrap();
         drop(opened);
         let mark = Mark {
             store: [7; 16],

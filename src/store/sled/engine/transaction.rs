@@ -99,7 +99,18 @@ pub(crate) fn entry_bytes(key: &[u8], value: &[u8]) -> u64 {
     (key.len() + value.len()) as u64 + ENTRY_BYTES
 }
 
+/// The entries that the state of the writer adds to a group.
+#[derive(Default)]
+pub(crate) struct GroupEntries {
+    /// Entries under keys that earlier groups may have written.
+    pub(crate) changed: Vec<RawEntry>,
+    /// Entries under keys that hold the number of this group, so that no earlier group can have
+    /// written them: their former values need not be looked for.
+    pub(crate) new: Vec<RawEntry>,
+}
+
 /// A group that is ready to be written.
+#[derive(Default)]
 pub(crate) struct CommitBatch {
     /// Its changes.
     pub(crate) batch: Batch,
@@ -107,6 +118,17 @@ pub(crate) struct CommitBatch {
     pub(crate) keys: Vec<Vec<u8>>,
     /// Its size in the log, in bytes.
     pub(crate) bytes: u64,
+}
+
+impl CommitBatch {
+    fn add(&mut self, key: Vec<u8>, change: Change) {
+        self.bytes += entry_bytes(&key, change.value().map_or(&[], |value| value));
+        match change {
+            Change::Put(value) => self.batch.insert(key.clone(), value),
+            Change::Remove => self.batch.remove(key.clone()),
+        }
+        self.keys.push(key);
+    }
 }
 
 /// The changes of a group of steps, while the steps run.
@@ -178,30 +200,32 @@ impl<'a> Transaction<'a> {
         self.changes.is_empty()
     }
 
-    /// The whole group as one batch, with `further` entries of the group's state. `note` gets each
-    /// key with its value before and after the group.
+    /// The whole group as one batch, with the entries of the group's state. `note` gets each key
+    /// with its value before and after the group.
     pub(crate) fn finish(
         mut self,
-        further: Vec<RawEntry>,
+        entries: GroupEntries,
         mut note: impl FnMut(&[u8], Option<&IVec>, Option<&IVec>),
     ) -> Result<CommitBatch> {
-        let further = further.into_iter();
+        let mut commit = CommitBatch::default();
+        let changed = entries.changed.into_iter();
         self.changes
-            .extend(further.map(|(key, value)| (key, Change::Put(value))));
-        let mut batch = Batch::default();
-        let mut keys = Vec::with_capacity(self.changes.len());
-        let mut bytes = 0;
+            .extend(changed.map(|(key, value)| (key, Change::Put(value))));
         for (key, change) in self.changes {
-            bytes += entry_bytes(&key, change.value().map_or(&[], |value| value));
             let before = self.tree.raw(&key)?;
             note(&key, before.as_ref(), change.value());
-            match change {
-                Change::Put(value) => batch.insert(key.clone(), value),
-                Change::Remove => batch.remove(key.clone()),
-            }
-            keys.push(key);
+            commit.add(key, change);
         }
-        Ok(CommitBatch { batch, keys, bytes })
+        for (key, value) in entries.new {
+            debug_assert_eq!(
+                self.tree.raw(&key),
+                Ok(None),
+                "a new key was written before"
+            );
+            note(&key, None, Some(&value));
+            commit.add(key, Change::Put(value));
+        }
+        Ok(commit)
     }
 }
 

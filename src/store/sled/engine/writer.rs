@@ -295,14 +295,14 @@ impl<S: GroupState> WriterThread<S> {
         if tx.is_empty() && self.state.is_idle() {
             return Ok(());
         }
-        let mut further = self.state.entries(self.ledger.sequence() + 1)?;
+        let mut entries = self.state.entries(self.ledger.sequence() + 1)?;
         let bookkeeping = self.state.bookkeeping()?;
         let uncharged = bookkeeping
             .as_ref()
             .map_or(0, |(key, value)| entry_bytes(key, value));
-        further.extend(bookkeeping);
+        entries.changed.extend(bookkeeping);
         let syncs = fdatasync::syncs();
-        let Applied { keys, bytes } = self.ledger.apply(&self.tree, tx, further)?;
+        let Applied { keys, bytes } = self.ledger.apply(&self.tree, tx, entries)?;
         debug_assert!(
             bytes <= budget.taken() + uncharged,
             "the steps are charged less than their group writes: {bytes} bytes"
@@ -328,7 +328,7 @@ mod tests {
     use crate::store::sled::engine::keys::meta;
     use crate::store::sled::engine::open::{self, OpenOptions};
     use crate::store::sled::engine::registry::MetaSlot;
-    use crate::store::sled::engine::transaction::{RawEntry, Read};
+    use crate::store::sled::engine::transaction::{GroupEntries, Read};
 
     const COST: WriteCost = WriteCost {
         class: WriteClass::Change,
@@ -348,8 +348,8 @@ mod tests {
         fn is_idle(&self) -> bool {
             true
         }
-        fn entries(&mut self, _: u64) -> Result<Vec<RawEntry>> {
-            Ok(Vec::new())
+        fn entries(&mut self, _: u64) -> Result<GroupEntries> {
+            Ok(GroupEntries::default())
         }
         fn committed(&mut self) {
             self.0.store(true, Ordering::SeqCst);

@@ -173,6 +173,7 @@ pub(crate) fn disk_bytes(path: &Path) -> std::io::Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::sled::engine::transaction::GroupEntries;
 
     fn day(events: u64, written_bytes: Option<u64>) -> DiskDay {
         DiskDay {
@@ -217,7 +218,7 @@ mod tests {
             }
             let mut tx = Transaction::new(&tree);
             assert!(daily_writes.save(&mut tx, false).unwrap());
-            let finished = tx.finish(Vec::new(), |_, _, _| ()).unwrap();
+            let finished = tx.finish(GroupEntries::default(), |_, _, _| ()).unwrap();
             tree.apply_batch(finished.batch).unwrap();
             daily_writes.saved();
             let left = tree.all::<DiskDayKey>().unwrap().into_iter();

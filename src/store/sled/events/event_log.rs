@@ -11,7 +11,7 @@ use crate::store::sled::engine::group_state::GroupState;
 use crate::store::sled::engine::keys::Key;
 use crate::store::sled::engine::newest_moment::NewestMoment;
 use crate::store::sled::engine::record;
-use crate::store::sled::engine::transaction::{RawEntry, Transaction};
+use crate::store::sled::engine::transaction::{GroupEntries, RawEntry, Transaction};
 use crate::store::sled::events::block_iter::newest_block;
 use crate::store::sled::events::counts::count_by_name::NameCount;
 use crate::store::sled::events::counts::counters::{self, Counters};
@@ -276,21 +276,20 @@ impl GroupState for EventLog {
         self.blocks.is_empty() && self.loose.is_empty() && self.totals == self.written
     }
 
-    fn entries(&mut self, sequence: u64) -> Result<Vec<RawEntry>> {
+    fn entries(&mut self, sequence: u64) -> Result<GroupEntries> {
         let has_listeners = self.live.begin(sequence);
         self.join_loose();
-        let mut entries = self.counters.changed()?;
-        let blocks = self.place_blocks(sequence)?;
+        let mut changed = self.counters.changed()?;
+        let new = self.place_blocks(sequence)?;
         if has_listeners {
-            self.committed = live::committed_blocks(&blocks);
+            self.committed = live::committed_blocks(&new);
         }
-        entries.extend(blocks);
         if self.totals != self.written {
             let key = TOTALS.bytes();
-            entries.push((key.clone(), record::seal(&key, &self.totals)?));
+            changed.push((key.clone(), record::seal(&key, &self.totals)?));
             self.written = self.totals;
         }
-        Ok(entries)
+        Ok(GroupEntries { changed, new })
     }
 
     fn bookkeeping(&mut self) -> Result<Option<RawEntry>> {

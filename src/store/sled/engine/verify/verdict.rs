@@ -216,7 +216,7 @@ fn last_group(key: &[u8], stored: &[u8]) -> Result<(u64, Option<Contents>)> {
 mod tests {
     use super::*;
     use crate::store::sled::engine::open::{self, OpenOptions};
-    use crate::store::sled::engine::transaction::{Change, Transaction};
+    use crate::store::sled::engine::transaction::{Change, GroupEntries, Transaction};
 
     #[test]
     fn a_large_log_is_read_only_on_the_way_to_its_last_group() {
@@ -228,7 +228,10 @@ mod tests {
             let mut tx = Transaction::new(&opened.tree);
             let value = record::seal(&key, &vec![7_u8; 200]).unwrap();
             tx.change(key, Change::Put(value));
-            opened.ledger.apply(&opened.tree, tx, Vec::new()).unwrap();
+            opened
+                .ledger
+                .apply(&opened.tree, tx, GroupEntries::default())
+                .unwrap();
         }
         drop(opened);
         let found = examine(path, 0).unwrap();

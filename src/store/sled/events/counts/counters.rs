@@ -231,6 +231,7 @@ mod tests {
 
     use super::*;
     use crate::model::{Sketch, Timestamp, UserNumber};
+    use crate::store::sled::engine::transaction::GroupEntries;
     use crate::store::sled::events::counts::count_by_name::count_by_name;
     use crate::store::sled::events::counts::sketches::Sketches;
     use crate::store::sled::events::format::columns::{BlockEvent, Reporter};
@@ -256,8 +257,11 @@ mod tests {
         ) -> T {
             let mut tx = Transaction::new(&self.tree);
             let value = step(&mut tx, &mut self.counters).unwrap();
-            let changed = self.counters.changed().unwrap();
-            let batch = tx.finish(changed, |_, _, _| ()).unwrap().batch;
+            let entries = GroupEntries {
+                changed: self.counters.changed().unwrap(),
+                new: Vec::new(),
+            };
+            let batch = tx.finish(entries, |_, _, _| ()).unwrap().batch;
             self.tree.apply_batch(batch).unwrap();
             value
         }
