@@ -8,8 +8,6 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::Advice;
-
 use crate::store::sled::engine::verify::bytes::Bytes;
 use crate::store::sled::engine::verify::damage::Damage;
 use crate::store::sled::engine::verify::message::{self, Kind, Message};
@@ -72,12 +70,6 @@ impl Log {
             file,
             bytes,
         }))
-    }
-
-    /// Asks the kernel to read the file in order, before its pages are needed in another.
-    pub(super) fn read_ahead(&self) {
-        // Without it, the same is read more slowly.
-        let _ = rustix::fs::fadvise(&self.file, 0, None, Advice::WillNeed);
     }
 
     /// Whether nothing was ever written to it, or all of it is zeros.

@@ -15,6 +15,7 @@ mod log;
 mod message;
 mod node;
 mod page_table;
+mod read_ahead;
 mod recovery;
 mod tree;
 mod verdict;
