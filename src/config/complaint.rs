@@ -36,8 +36,7 @@ impl Complaint {
     }
 }
 
-/// All mistakes in one configuration, in the order of their lines. Printed one per line, as
-/// `FILE:LINE: sentence`.
+/// All mistakes in one configuration, in the order of their lines. Printed one per line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Complaints {
     file: Option<PathBuf>,
@@ -54,6 +53,20 @@ impl Complaints {
         }
     }
 
+    /// The mistakes as `FILE:LINE: sentence`.
+    pub fn lines(&self) -> Vec<String> {
+        let line = |complaint: &Complaint| {
+            let sentence = &complaint.sentence;
+            match (self.file.as_ref().map(|it| it.display()), complaint.line) {
+                (Some(file), Some(line)) => format!("{file}:{line}: {sentence}"),
+                (Some(file), None) => format!("{file}: {sentence}"),
+                (None, Some(line)) => format!("line {line}: {sentence}"),
+                (None, None) => sentence.clone(),
+            }
+        };
+        self.list.iter().map(line).collect()
+    }
+
     /// The mistakes, in the order of their lines.
     pub fn list(&self) -> &[Complaint] {
         &self.list
@@ -62,19 +75,7 @@ impl Complaints {
 
 impl fmt::Display for Complaints {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, complaint) in self.list.iter().enumerate() {
-            if number > 0 {
-                writeln!(f)?;
-            }
-            match (&self.file, complaint.line) {
-                (Some(file), Some(line)) => write!(f, "{}:{line}: ", file.display())?,
-                (Some(file), None) => write!(f, "{}: ", file.display())?,
-                (None, Some(line)) => write!(f, "line {line}: ")?,
-                (None, None) => {}
-            }
-            f.write_str(&complaint.sentence)?;
-        }
-        Ok(())
+        f.write_str(&self.lines().join("\n"))
     }
 }
 

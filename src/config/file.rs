@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 use super::complaint::{Complaint, Complaints, position};
-use super::reader::{Reader, Value};
+use super::machine::Machine;
+use super::reader::{Reader, find};
 use super::setting::Preset;
-use super::settings::{ALTERNATIVES, NOT_SHORTER, TOGETHER, settings};
+use super::settings::settings;
 use super::{
     Accounts, Admin, Apis, Config, Events, Hub, Limits, Log, LogFormat, Mail, Reset, Server,
-    Storage, Tokens,
+    Storage, Tokens, checks, warnings,
 };
 use crate::model::ClockTerms;
 
@@ -28,7 +29,7 @@ const CONFIG_FILE_BYTES: u64 = 1024 * 1024;
 pub struct Loaded {
     /// The checked configuration.
     pub config: Config,
-    /// Sentences about things that are allowed but that the owner should change.
+    /// Sentences with their places, as complaints have them, about what works but is seldom meant.
     pub warnings: Vec<String>,
 }
 
@@ -40,30 +41,32 @@ pub fn default_path(env: Option<OsString>) -> PathBuf {
 }
 
 /// Reads the text of a configuration file; relative paths in it start at `base_dir`. An empty text
-/// gives the default configuration. The error holds every mistake.
+/// gives the default configuration. The error holds every mistake that the text and the files that
+/// it names make.
 pub fn parse(text: &str, base_dir: &Path) -> Result<Config, Complaints> {
     let reading = read(text, base_dir, None);
     reading
-        .map(|(config, _)| config)
+        .map(|reading| reading.config)
         .map_err(|list| Complaints::new(None, list))
 }
 
-/// Reads a configuration file; relative paths in it start at its directory. `credentials` is
-/// systemd's `$CREDENTIALS_DIRECTORY`: password files in it may have any mode. The error holds
-/// every mistake.
-pub fn load(path: &Path, credentials: Option<&Path>) -> Result<Loaded, Complaints> {
-    let complain = |list| Complaints::new(Some(path), list);
-    let (text, mode) = contents(path).map_err(|it| complain(vec![it]))?;
+/// Reads a configuration file; relative paths in it start at its directory. The error holds every
+/// mistake that can be known before serving.
+pub fn load(path: &Path, machine: &Machine<'_>) -> Result<Loaded, Complaints> {
+    let about = |list| Complaints::new(Some(path), list);
+    let (text, mode) = contents(path).map_err(|it| about(vec![it]))?;
     let base_dir = path.parent().unwrap_or(Path::new(""));
-    let (config, clear_secrets) = read(&text, base_dir, credentials).map_err(complain)?;
-    let mut warnings = Vec::new();
-    if let Some(key) = clear_secrets.first().filter(|_| mode & 0o007 != 0) {
-        warnings.push(format!(
-            "{0} holds a secret (`{key}`) and every user of this machine can read it; `chmod o= {0}`",
+    let mut reading = read(&text, base_dir, Some(machine)).map_err(about)?;
+    if let Some(key) = reading.clear_secrets.first().filter(|_| mode & 0o007 != 0) {
+        reading.warnings.push(Complaint::whole(format!(
+            "holds a secret (`{key}`) and every user of this machine can read it; `chmod o= {}`",
             path.display()
-        ));
+        )));
     }
-    Ok(Loaded { config, warnings })
+    Ok(Loaded {
+        config: reading.config,
+        warnings: about(reading.warnings).lines(),
+    })
 }
 
 /// The text and the mode of a file.
@@ -94,14 +97,23 @@ fn contents(path: &Path) -> Result<(String, u32), Complaint> {
         })
 }
 
-/// The configuration and the keys that hold secrets in clear, or every mistake.
+/// A configuration without mistakes.
+struct Reading {
+    config: Config,
+    warnings: Vec<Complaint>,
+    /// The keys that hold secrets in clear.
+    clear_secrets: Vec<&'static str>,
+}
+
+/// Reads a text and, if there is one, asks the machine; the error holds every mistake.
 fn read(
     text: &str,
     base_dir: &Path,
-    credentials: Option<&Path>,
-) -> Result<(Config, Vec<&'static str>), Vec<Complaint>> {
+    machine: Option<&Machine<'_>>,
+) -> Result<Reading, Vec<Complaint>> {
     let (document, faults) = DeTable::parse_recoverable(text);
     let document = document.get_ref();
+    let credentials = machine.and_then(|it| it.credentials);
     let mut reader = Reader::new(text, base_dir, credentials);
     let mut config = blank();
     find_unknown(&mut reader, document, "");
@@ -117,14 +129,20 @@ fn read(
             }
         }
     }
-    check_companions(&mut reader, document);
-    check_lengths(&mut reader, document, &config);
-    add_faults(&mut reader, &faults);
-    if reader.complaints.is_empty() {
-        Ok((config, reader.clear_secrets))
-    } else {
-        Err(reader.complaints)
+    checks::check(&mut reader, document, &config);
+    if let Some(machine) = machine {
+        machine.check(&mut reader, document, &config);
     }
+    add_faults(&mut reader, &faults);
+    if !reader.complaints.is_empty() {
+        return Err(reader.complaints);
+    }
+    warnings::warn(&mut reader, document, &config);
+    Ok(Reading {
+        config,
+        warnings: reader.warnings,
+        clear_secrets: reader.clear_secrets,
+    })
 }
 
 /// A configuration to fill in; its values are placeholders, not defaults.
@@ -150,14 +168,6 @@ fn blank() -> Config {
     }
 }
 
-/// The value of a dotted key.
-fn find<'t, 'i>(table: &'t DeTable<'i>, key: &str) -> Option<&'t Value<'i>> {
-    match key.split_once('.') {
-        None => table.get(key),
-        Some((section, rest)) => find(table.get(section)?.get_ref().as_table()?, rest),
-    }
-}
-
 /// Complains about every key and section below `prefix` that is no setting's.
 fn find_unknown(reader: &mut Reader<'_>, table: &DeTable<'_>, prefix: &str) {
     for (name, value) in table {
@@ -180,53 +190,6 @@ fn find_unknown(reader: &mut Reader<'_>, table: &DeTable<'_>, prefix: &str) {
             (false, _) => {
                 reader.unknown(&name.span(), "key", &key, settings().map(|it| it.key));
             }
-        }
-    }
-}
-
-/// Complains about keys that exclude each other, and about keys that need another key beside them.
-fn check_companions(reader: &mut Reader<'_>, document: &DeTable<'_>) {
-    // An empty list counts as absent, so the example file's `passwords = []` may stay beside a
-    // `passwords_file`.
-    let is_empty = |value: &Value<'_>| value.get_ref().as_array().is_some_and(|it| it.is_empty());
-    let given = |key: &str| find(document, key).filter(|value| !is_empty(value));
-    let place = |key: &&'static str| given(key).map(|value| (value.span(), *key));
-    for group in ALTERNATIVES {
-        let mut given: Vec<_> = group.iter().filter_map(place).collect();
-        given.sort_by_key(|(span, _)| span.start);
-        let Some(((first, kept), others)) = given.split_first() else {
-            continue;
-        };
-        let (line, _) = position(reader.text, first.start);
-        for (span, key) in others {
-            let sentence =
-                format!("`{key}` says the same as `{kept}` in line {line}; keep one of them");
-            reader.complain(span, sentence);
-        }
-    }
-    for [left, right] in TOGETHER {
-        let (given, missing) = match (place(left), place(right)) {
-            (Some(given), None) => (given, right),
-            (None, Some(given)) => (given, left),
-            _ => continue,
-        };
-        reader.complain(
-            &given.0,
-            format!("`{}` needs `{missing}` beside it", given.1),
-        );
-    }
-}
-
-/// Complains about each pair of `NOT_SHORTER` whose first duration is shorter than its second. The
-/// place is the first key or, if the file does not set it, the second.
-fn check_lengths(reader: &mut Reader<'_>, document: &DeTable<'_>, config: &Config) {
-    for (longer, shorter, lengths) in NOT_SHORTER {
-        let [long, short] = lengths(config);
-        let said = find(document, longer).or_else(|| find(document, shorter));
-        // Zero means that the value could not be read, which is a complaint already.
-        if let Some(value) = said.filter(|_| !long.is_zero() && long < short) {
-            let sentence = format!("`{longer}` must not be shorter than `{shorter}`");
-            reader.complain(&value.span(), sentence);
         }
     }
 }

@@ -5,8 +5,7 @@ use chrono::DateTime;
 use toml::de::{DeTable, DeValue};
 
 use super::Config;
-use super::complaint::nearest;
-use super::reader::{Reader, Value, integer, shortened};
+use super::reader::{Reader, Value, integer};
 use super::value::{Wrong, because};
 use crate::model::{InviteTerms, Timestamp, limits};
 
@@ -22,7 +21,7 @@ pub(super) fn read(
     };
     for item in list {
         if let DeValue::Table(table) = item.get_ref() {
-            unknown_keys(reader, key, table);
+            find_unknown(reader, table);
         }
         let outcome = invite(item.get_ref()).and_then(|(code, terms)| {
             if config
@@ -41,19 +40,13 @@ pub(super) fn read(
     }
 }
 
-fn unknown_keys(reader: &mut Reader<'_>, key: &str, table: &DeTable<'_>) {
+fn find_unknown(reader: &mut Reader<'_>, table: &DeTable<'_>) {
     let known = ["code", "uses", "expires"];
-    for name in table
-        .keys()
-        .filter(|name| !known.contains(&name.get_ref().as_ref()))
-    {
-        let offer = nearest(name.get_ref(), known.into_iter());
-        let offer = offer
-            .map(|it| format!("; did you mean `{it}`?"))
-            .unwrap_or_default();
-        let name_shown = shortened(name.get_ref());
-        let sentence = format!("`{key}` holds an invite with an unknown key `{name_shown}`{offer}");
-        reader.complain(&name.span(), sentence);
+    for name in table.keys() {
+        if !known.contains(&name.get_ref().as_ref()) {
+            let what = "key of an invite";
+            reader.unknown(&name.span(), what, name.get_ref(), known.into_iter());
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::reader::{Reader, Value, integer};
@@ -12,6 +12,9 @@ use super::{Config, Credential, Rate, invite, secret};
 
 /// Stores a text in the configuration, or returns what is wrong with it.
 pub(super) type Take = fn(&mut Config, &str) -> Result<(), Wrong>;
+
+/// Reads a file, and returns what is wrong with it as the rest of a sentence.
+pub(super) type Examine = fn(&Path) -> Result<(), String>;
 
 /// The kinds of settings. Bounds are written as in the file and are inclusive.
 pub(super) enum Kind {
@@ -33,8 +36,8 @@ pub(super) enum Kind {
     List(Take),
     /// A directory, which need not exist yet.
     Directory(fn(&mut Config, PathBuf)),
-    /// A file, which must be readable.
-    File(fn(&mut Config, PathBuf)),
+    /// A file, which must be readable; the first function says what is wrong with its contents.
+    File(Examine, fn(&mut Config, PathBuf)),
     /// A password, written in one of the forms.
     Password(Form, fn(&mut Config, Credential)),
     /// Invites, each a code or a table.
@@ -77,9 +80,9 @@ impl Reader<'_> {
             Kind::Rate(field) => rate(value).map(|it| *field(config) = it),
             Kind::Text(take) => text(value).and_then(|it| take(config, it)),
             Kind::Directory(put) => self.path(value).map(|it| put(config, it)),
-            Kind::File(put) => self
+            Kind::File(examine, put) => self
                 .path(value)
-                .and_then(readable)
+                .and_then(|path| readable(path, *examine))
                 .map(|it| put(config, it)),
             Kind::OneOrMore(take) if value.get_ref().is_str() => {
                 text(value).and_then(|it| take(config, it))
@@ -136,12 +139,11 @@ impl Reader<'_> {
     ) {
         let found = match form {
             Form::List => return self.password_list(key, value, config, put),
-            Form::Clear => hidden(value).and_then(secret::clear).map(|it| vec![it]),
-            Form::Hash => hidden(value).and_then(secret::hash).map(|it| vec![it]),
+            Form::Clear => Ok(vec![hidden(value).and_then(secret::clear)]),
+            Form::Hash => Ok(vec![hidden(value).and_then(secret::hash)]),
             Form::File => self
                 .path(value)
-                .and_then(|path| secret::from_file(&path, self.credentials))
-                .map(|it| vec![it]),
+                .map(|path| vec![secret::from_file(&path, self.credentials)]),
             Form::Lines => self
                 .path(value)
                 .and_then(|path| secret::from_lines(&path, self.credentials)),
@@ -149,8 +151,26 @@ impl Reader<'_> {
         if matches!(form, Form::Clear) {
             self.clear_secrets.push(key);
         }
-        let outcome = found.map(|list| list.into_iter().for_each(|it| put(config, it)));
-        self.note(key, value, outcome);
+        for outcome in found.unwrap_or_else(|wrong| vec![Err(wrong)]) {
+            self.password(key, value, outcome, |it| put(config, it));
+        }
+    }
+
+    /// Stores one password, or complains.
+    fn password(
+        &mut self,
+        key: &str,
+        value: &Value<'_>,
+        outcome: Result<Credential, Wrong>,
+        put: impl FnOnce(Credential),
+    ) {
+        if let Ok(Credential::Plain(secret)) = &outcome
+            && secret.reveal().trim() != secret.reveal()
+        {
+            let sentence = format!("`{key}` holds a password with a blank at its beginning or end");
+            self.warn(&value.span(), sentence);
+        }
+        self.note(key, value, outcome.map(put));
     }
 
     fn password_list(
@@ -168,7 +188,7 @@ impl Reader<'_> {
             if matches!(found, Ok(Credential::Plain(_))) {
                 self.clear_secrets.push(key);
             }
-            self.note(key, item, found.map(|it| put(config, it)));
+            self.password(key, item, found, |it| put(config, it));
         }
     }
 }
@@ -232,19 +252,15 @@ fn hidden<'v>(value: &'v Value<'_>) -> Result<&'v str, Wrong> {
         .map_or_else(|| because("must be a text in quotes"), Ok)
 }
 
-fn readable(path: PathBuf) -> Result<PathBuf, Wrong> {
-    match path.metadata().and_then(|it| {
-        if it.is_file() {
-            File::open(&path).map(Some)
-        } else {
-            Ok(None)
-        }
-    }) {
-        Ok(Some(_)) => Ok(path),
-        Ok(None) => because(format!(
-            r#"names "{}", which is not a file"#,
-            path.display()
-        )),
-        Err(cause) => because(format!(r#"names "{}": {cause}"#, path.display())),
+fn readable(path: PathBuf, examine: Examine) -> Result<PathBuf, Wrong> {
+    let shown = path.display();
+    let unreadable = |cause| Wrong::Because(format!(r#"names "{shown}": {cause}"#).into());
+    // Check this before opening the file: to open a pipe would wait until another process writes to
+    // it.
+    if !path.metadata().map_err(unreadable)?.is_file() {
+        return because(format!(r#"names "{shown}", which is not a file"#));
     }
+    File::open(&path).map_err(unreadable)?;
+    examine(&path).or_else(because)?;
+    Ok(path)
 }

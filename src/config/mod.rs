@@ -5,16 +5,21 @@
 //! The `Default` of a section is a placeholder to fill in; `parse("", …)` gives the default
 //! configuration.
 
+mod certificate;
+mod checks;
 mod complaint;
 mod file;
+mod host;
 mod invite;
 mod kind;
+mod machine;
 mod reader;
 mod render;
 mod secret;
 mod setting;
 mod settings;
 mod value;
+mod warnings;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -24,8 +29,10 @@ use ipnet::IpNet;
 
 use crate::model::{ClockTerms, InviteTerms, Secret};
 
+pub use certificate::certified_key;
 pub use complaint::{Complaint, Complaints};
 pub use file::{Loaded, default_path, load, parse};
+pub use machine::Machine;
 pub use render::{example_file, markdown_table};
 pub use setting::{Preset, Setting};
 pub use settings::settings;
@@ -95,6 +102,13 @@ pub struct Tls {
     pub cert: PathBuf,
     /// The private key.
     pub key: PathBuf,
+}
+
+impl Tls {
+    /// Whether both files are known: a file that cannot be used is not set.
+    fn is_whole(&self) -> bool {
+        !self.cert.as_os_str().is_empty() && !self.key.as_os_str().is_empty()
+    }
 }
 
 /// `[storage]`

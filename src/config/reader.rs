@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use toml::Spanned;
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 
 use super::complaint::{Complaint, nearest};
 use super::value::Wrong;
@@ -23,6 +23,8 @@ pub(super) struct Reader<'a> {
     pub(super) credentials: Option<&'a Path>,
     /// The mistakes so far.
     pub(super) complaints: Vec<Complaint>,
+    /// What works but is seldom meant.
+    pub(super) warnings: Vec<Complaint>,
     /// The keys that hold secrets in clear.
     pub(super) clear_secrets: Vec<&'static str>,
 }
@@ -35,6 +37,7 @@ impl<'a> Reader<'a> {
             base_dir,
             credentials,
             complaints: Vec::new(),
+            warnings: Vec::new(),
             clear_secrets: Vec::new(),
         }
     }
@@ -43,6 +46,31 @@ impl<'a> Reader<'a> {
     pub(super) fn complain(&mut self, span: &Range<usize>, sentence: String) {
         self.complaints
             .push(Complaint::at(self.text, span.start, sentence));
+    }
+
+    /// Notes a complaint about the first of `keys` that the file holds.
+    pub(super) fn complain_of(&mut self, document: &DeTable<'_>, keys: &[&str], sentence: String) {
+        let complaint = self.about(document, keys, sentence);
+        self.complaints.push(complaint);
+    }
+
+    /// Notes a warning about the place `span`.
+    pub(super) fn warn(&mut self, span: &Range<usize>, sentence: String) {
+        self.warnings
+            .push(Complaint::at(self.text, span.start, sentence));
+    }
+
+    /// Notes a warning about the first of `keys` that the file holds.
+    pub(super) fn warn_of(&mut self, document: &DeTable<'_>, keys: &[&str], sentence: String) {
+        let warning = self.about(document, keys, sentence);
+        self.warnings.push(warning);
+    }
+
+    fn about(&self, document: &DeTable<'_>, keys: &[&str], sentence: String) -> Complaint {
+        match keys.iter().find_map(|key| find(document, key)) {
+            Some(value) => Complaint::at(self.text, value.span().start, sentence),
+            None => Complaint::whole(sentence),
+        }
     }
 
     /// Notes that `name` is an unknown `what` ("key" or "section"), and suggests the nearest of the
@@ -78,6 +106,25 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// The value of a dotted key.
+pub(super) fn find<'t, 'i>(table: &'t DeTable<'i>, key: &str) -> Option<&'t Value<'i>> {
+    match key.split_once('.') {
+        None => table.get(key),
+        Some((section, rest)) => find(table.get(section)?.get_ref().as_table()?, rest),
+    }
+}
+
+/// The texts of a key that holds one text or a list of them, each with its place.
+pub(super) fn texts<'t, 'i>(
+    table: &'t DeTable<'i>,
+    key: &str,
+) -> impl Iterator<Item = (&'t Value<'i>, &'t str)> {
+    let value = find(table, key);
+    let list = value.and_then(|it| it.get_ref().as_array());
+    let items = value.into_iter().chain(list.into_iter().flatten());
+    items.filter_map(|item| item.get_ref().as_str().map(|text| (item, text)))
+}
+
 /// A whole number that fits in a `u32`; none for any other value.
 pub(super) fn integer(value: &DeValue<'_>) -> Option<u32> {
     let integer = value.as_integer()?;
@@ -100,7 +147,7 @@ fn shown(value: &DeValue<'_>) -> Cow<'static, str> {
 
 /// A text from the file as complaints repeat it: cut to 60 characters, with control characters
 /// escaped to protect terminals.
-pub(super) fn shortened(text: &str) -> String {
+fn shortened(text: &str) -> String {
     let mut shown: String = text.chars().take(60).flat_map(char::escape_debug).collect();
     if text.chars().nth(60).is_some() {
         shown.push('…');

@@ -69,30 +69,38 @@ pub(super) fn from_file(path: &Path, credentials: Option<&Path>) -> Result<Crede
     let line = line.strip_suffix('\r').unwrap_or(line);
     if line.contains('\n') {
         return because(format!(
-            r#"names "{}", which must hold one line only"#,
+            r#"names "{}", which must hold one line only, and no comment"#,
             path.display()
         ));
     }
-    either(line).or_else(|wrong| in_file(path, 1, wrong))
+    file_line(line).or_else(|wrong| in_file(path, 1, wrong))
 }
 
-/// The passwords, in clear or as hashes, in a file with one per line. Empty lines are skipped.
+/// The passwords, in clear or as hashes, in a file with one per line, or what is wrong with each
+/// line. Empty lines are skipped.
 pub(super) fn from_lines(
     path: &Path,
     credentials: Option<&Path>,
-) -> Result<Vec<Credential>, Wrong> {
+) -> Result<Vec<Result<Credential, Wrong>>, Wrong> {
     let text = contents(path, credentials)?;
     let lines = text
         .lines()
         .enumerate()
         .filter(|(_, line)| !line.is_empty());
-    let read = |(number, line)| either(line).or_else(|wrong| in_file(path, number + 1, wrong));
-    let list: Vec<Credential> = lines.map(read).collect::<Result<_, _>>()?;
-    if list.is_empty() {
-        empty(path)
-    } else {
-        Ok(list)
+    let read = |(number, line)| file_line(line).or_else(|wrong| in_file(path, number + 1, wrong));
+    Ok(lines.map(read).collect())
+}
+
+/// A password in a line of a file. A line that looks like a comment would be a password that nobody
+/// meant.
+fn file_line(line: &str) -> Result<Credential, Wrong> {
+    if line.starts_with('#') {
+        return because(
+            "begins with #, but the file holds passwords and no comments; a password that begins \
+             with # must be written as a hash",
+        );
     }
+    either(line)
 }
 
 fn in_file<T>(path: &Path, line: usize, wrong: Wrong) -> Result<T, Wrong> {
@@ -101,10 +109,6 @@ fn in_file<T>(path: &Path, line: usize, wrong: Wrong) -> Result<T, Wrong> {
         r#"names "{}", whose line {line} {why}"#,
         path.display()
     ))
-}
-
-fn empty<T>(path: &Path) -> Result<T, Wrong> {
-    because(format!(r#"names "{}", which is empty"#, path.display()))
 }
 
 /// The text of a file that only its owner may access. A file under `credentials` may have any mode,
@@ -136,11 +140,14 @@ fn contents(path: &Path, credentials: Option<&Path>) -> Result<Zeroizing<String>
             r#"names "{shown}", which is too long to hold passwords"#
         ));
     }
-    if text.trim().is_empty() {
-        empty(path)
-    } else {
-        Ok(text)
+    if text.starts_with('\u{feff}') {
+        let help = "which begins with a byte order mark; save it without one";
+        return because(format!(r#"names "{shown}", {help}"#));
     }
+    if text.trim().is_empty() {
+        return because(format!(r#"names "{shown}", which is empty"#));
+    }
+    Ok(text)
 }
 
 /// Whether `path` is inside `directory`. Follows links and `..` first, so that neither leads out of

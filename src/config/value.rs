@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use lettre::message::Mailbox;
 use log::LevelFilter;
 
 use super::{LogFormat, Rate, Transport};
@@ -104,24 +105,39 @@ pub(super) fn line(text: &str) -> Result<String, Wrong> {
     Ok(text.trim().to_owned())
 }
 
-/// An address and a port to listen on.
+/// An address and a port to listen on. An IPv4 address that is mapped into IPv6 is itself.
 pub(super) fn address(text: &str) -> Result<SocketAddr, Wrong> {
     let help = r#"an IP address and a port, such as "127.0.0.1:8080" or "[::]:8080""#;
-    text.parse().or_else(|_| must_be(help))
+    let address = text.parse::<SocketAddr>().or_else(|_| must_be(help))?;
+    Ok(match address.ip().to_canonical() {
+        IpAddr::V4(ip) => SocketAddr::from((ip, address.port())),
+        IpAddr::V6(_) => address,
+    })
 }
 
-/// An address, or a network in CIDR notation.
+/// An address, or a network in CIDR notation. An IPv4 network that is mapped into IPv6 is itself.
 pub(super) fn network(text: &str) -> Result<IpNet, Wrong> {
     let lone = || text.parse::<IpAddr>().map(IpNet::from);
     let help = r#"an IP address or a network, such as "10.0.0.1" or "10.0.0.0/8""#;
-    text.parse::<IpNet>()
-        .or_else(|_| lone())
-        .or_else(|_| must_be(help))
+    let network = text.parse::<IpNet>().or_else(|_| lone());
+    network.map_or_else(|_| must_be(help), |network| Ok(unmapped(network)))
 }
 
-/// The address that clients use, without a slash at its end.
+/// The IPv4 network that an IPv6 network maps (RFC 4291, section 2.5.5.2), or else the network
+/// itself.
+fn unmapped(network: IpNet) -> IpNet {
+    let length = network.prefix_len().checked_sub(96);
+    match (network.addr().to_canonical(), length) {
+        (ip @ IpAddr::V4(_), Some(length)) if network.addr().is_ipv6() => {
+            IpNet::new(ip, length).unwrap_or(network)
+        }
+        _ => network,
+    }
+}
+
+/// The address that clients use, without slashes at its end.
 pub(super) fn public_url(text: &str) -> Result<String, Wrong> {
-    let url = text.strip_suffix('/').unwrap_or(text);
+    let url = text.trim_end_matches('/');
     if is_web_address(url) && !url.contains(['?', '#']) {
         return Ok(url.to_owned());
     }
@@ -162,14 +178,15 @@ fn is_web_address(text: &str) -> bool {
     rest.is_some_and(starts_well) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// A sender: `name@example.org` or `Name <name@example.org>`.
+/// A sender, as the mailer reads it: `name@example.org` or `Name <name@example.org>`.
 pub(super) fn sender(text: &str) -> Result<String, Wrong> {
     let bare = text
         .trim()
         .strip_suffix('>')
         .and_then(|text| text.rsplit_once('<'));
     let address = bare.map_or(text, |(_, address)| address);
-    if Email::parse(address).is_err() || text.chars().any(char::is_control) {
+    let mailbox = text.parse::<Mailbox>().map(|it| it.email.to_string());
+    if Email::parse(address).is_err() || mailbox.as_deref() != Ok(address) {
         return must_be(r#"a sender such as "doorward <doorward@example.org>""#);
     }
     Ok(text.trim().to_owned())

@@ -2,7 +2,6 @@
 
 use std::io::{Error, ErrorKind};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 /// Why the start failed. `Display` gives a sentence that says what to change.
 #[derive(Debug)]
@@ -14,13 +13,8 @@ pub enum ServerError {
         /// The operating system's error.
         source: Error,
     },
-    /// A file of `[server.tls]` cannot be used.
-    Tls {
-        /// The file.
-        path: PathBuf,
-        /// The problem, as the rest of a sentence that starts with the file's path.
-        why: String,
-    },
+    /// A file of `[server.tls]` cannot be used: the rest of a sentence that starts with that key.
+    Tls(String),
 }
 
 impl std::fmt::Display for ServerError {
@@ -33,7 +27,7 @@ impl std::fmt::Display for ServerError {
                     advice(source.kind())
                 )
             }
-            ServerError::Tls { path, why } => write!(f, "{} {why}", path.display()),
+            ServerError::Tls(why) => write!(f, "`server.tls` {why}"),
         }
     }
 }

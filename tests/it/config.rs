@@ -9,10 +9,15 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use doorward::config::{self, Config, Credential, Preset, Transport};
+use doorward::config::{self, Complaints, Config, Loaded, Machine, Preset, Transport};
+use doorward::model::Timestamp;
 
-const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA\
-                    $lVXB6fKyBAwM0p4RxFI9nbzpWzGCVpQ0y+HqXVYuk8E";
+mod checks;
+mod secrets;
+mod warnings;
+
+/// A moment at which the certificate in `fixtures` is valid.
+const NOW: &str = "2026-11-26T12:00:00Z";
 
 fn repository(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
@@ -31,6 +36,12 @@ fn mistakes(text: &str) -> Vec<String> {
         .expect_err(text)
         .to_string();
     complaints.lines().map(str::to_owned).collect()
+}
+
+/// Loads a file on a machine that shows this time.
+fn load(path: &Path, credentials: Option<&Path>, now: &str) -> Result<Loaded, Complaints> {
+    let now = Timestamp::parse(now).unwrap();
+    config::load(path, &Machine { credentials, now })
 }
 
 /// Writes a file with this text and these permissions into a fresh temporary directory.
@@ -152,13 +163,6 @@ line 32: `mail.from` must be a sender such as "doorward <doorward@example.org>",
 }
 
 #[test]
-fn an_empty_list_says_nothing_beside_a_file() {
-    let (_directory, path) = file_with("a password\n", 0o600);
-    let config = parse(&format!("[hub]\npasswords = []\npasswords_file = {path:?}"));
-    assert_eq!(config.hub.passwords.len(), 1);
-}
-
-#[test]
 fn no_text_is_too_broken_to_be_judged() {
     let example = config::example_file();
     for cut in (0..example.len())
@@ -195,57 +199,6 @@ fn a_file_that_is_hardly_toml_is_reported_wherever_it_breaks() {
 }
 
 #[test]
-fn a_hash_that_costs_too_much_is_refused_with_its_bounds() {
-    let said = |cost: &str| {
-        let hash = HASH.replace("m=19456,t=2,p=1", cost);
-        assert_ne!(hash, HASH);
-        mistakes(&format!("admin.password_hash = \"{hash}\""))
-    };
-    assert_eq!(
-        said("m=4294967295,t=2,p=1"),
-        [
-            "line 1: `admin.password_hash` is a hash with 4294967295 KiB of memory; 8 to 1048576 are accepted"
-        ]
-    );
-    assert_eq!(
-        said("m=19456,t=1000000,p=1"),
-        ["line 1: `admin.password_hash` is a hash with 1000000 passes; 1 to 100 are accepted"]
-    );
-}
-
-#[test]
-fn no_complaint_and_no_debug_holds_a_secret() {
-    let wrong = "[admin]\npassword = \"hunter22\"\npassword_hash = \"$argon2id$hunter22\"\n\
-                 [hub]\npasswords = [\"$argon2hunter22\", { hunter22 = 1 }]\npasswords_file = \"x\"\n\
-                 [accounts]\ninvites = [\"hunter22\", \"hunter22\", { code = \"hunter22\", uses = 0 }]\n";
-    let said = mistakes(wrong);
-    assert!(
-        said.len() >= 6 && !said.join(" ").contains("hunter22"),
-        "{said:#?}"
-    );
-    for broken in [
-        "password = hunter22",
-        "password hunter22",
-        "password \"hunter22\"",
-        "password = \"hunter22",
-        "password = 'x' hunter22",
-        "password = \"\"\"\nhunter22\nhunter22 = 1\n",
-        "password = [\nhunter22,\n",
-        "password = { hunter22",
-        "password = \"\\hunter22\"",
-    ] {
-        let said = mistakes(&format!("[admin]\n{broken}\n"));
-        assert!(!said.join(" ").contains("hunter22"), "{broken}: {said:#?}");
-    }
-    let fine = format!("admin.password = \"hunter22\"\nhub.passwords = [\"hunter22\", \"{HASH}\"]");
-    let shown = format!("{:?}", parse(&fine));
-    assert!(
-        !shown.contains("hunter22") && !shown.contains("argon2id"),
-        "{shown}"
-    );
-}
-
-#[test]
 fn values_arrive_where_they_belong() {
     let config = parse(
         r#"
@@ -253,6 +206,7 @@ fn values_arrive_where_they_belong() {
         server.public_url = "https://door.example.org/"
         server.trusted_proxies = ["10.0.0.1", "fd00::/8"]
         storage.path = "elsewhere"
+        reset.reset_link = "https://example.org/{token}"
         tokens.access_lifetime = "90s"
         accounts.hash_memory = "7MiB"
         mail.transport = "file"
@@ -306,61 +260,6 @@ fn an_invite_is_a_code_or_a_table() {
 }
 
 #[test]
-fn passwords_may_stand_in_files_that_only_their_owner_reads() {
-    let (_directory, path) = file_with("a password\n", 0o600);
-    let config = parse(&format!("admin.password_file = {path:?}"));
-    assert_eq!(
-        config.admin.password,
-        Some(Credential::Plain(doorward::model::Secret::new(
-            "a password"
-        )))
-    );
-
-    let (_directory, path) = file_with(&format!("one\r\n\n{HASH}\n"), 0o600);
-    let config = parse(&format!("hub.passwords_file = {path:?}"));
-    assert_eq!(config.hub.passwords.len(), 2);
-    assert_eq!(config.hub.passwords[1], Credential::Hash(HASH.into()));
-}
-
-#[test]
-fn a_password_file_that_will_not_do_is_a_mistake() {
-    for (text, mode, expected) in [
-        (
-            "secret\n",
-            0o640,
-            "which others than its owner may read; `chmod 600` it",
-        ),
-        ("\n", 0o600, "which is empty"),
-        ("one\ntwo\n", 0o600, "which must hold one line only"),
-        (
-            "$argon2id$cut off\n",
-            0o600,
-            "whose line 1 is not a whole Argon2id hash",
-        ),
-    ] {
-        let (_directory, path) = file_with(text, mode);
-        let said = mistakes(&format!("\nadmin.password_file = {path:?}"));
-        assert!(
-            said[0].starts_with("line 2: ") && said[0].contains(expected),
-            "{said:?}"
-        );
-    }
-    let said = mistakes("admin.password_file = \"missing\"\nserver.tls.cert = \"missing\"");
-    assert!(
-        said[0].contains("names \"/base/missing\": No such file"),
-        "{said:?}"
-    );
-    assert!(
-        said[1].contains("names \"/base/missing\": No such file"),
-        "{said:?}"
-    );
-    assert!(
-        said[2].contains("`server.tls.cert` needs `server.tls.key` beside it"),
-        "{said:?}"
-    );
-}
-
-#[test]
 fn counts_are_kept_at_least_as_long_as_events() {
     let wrong = "`events.keep_counts` must not be shorter than `events.retention`";
     for (text, line) in [
@@ -377,42 +276,18 @@ fn counts_are_kept_at_least_as_long_as_events() {
 }
 
 #[test]
-fn the_mode_of_a_systemd_credential_does_not_matter() {
-    let (credentials, secret) = file_with("a password\n", 0o644);
-    let (_directory, path) = file_with(&format!("admin.password_file = {secret:?}"), 0o600);
-    assert!(config::load(&path, None).is_err());
-    assert!(config::load(&path, Some(Path::new("/proc"))).is_err());
-    let loaded = config::load(&path, Some(credentials.path())).unwrap();
-    assert!(loaded.config.admin.password.is_some() && loaded.warnings.is_empty());
-}
-
-#[test]
-fn a_secret_that_everybody_can_read_earns_a_warning() {
-    for (text, mode, warnings) in [
-        ("hub.passwords = [\"in clear\"]", 0o644, 1),
-        ("hub.passwords = [\"in clear\"]", 0o640, 0),
-        ("server.name = \"harmless\"", 0o644, 0),
-        (&format!("hub.passwords = [\"{HASH}\"]"), 0o644, 0),
-    ] {
-        let (_directory, path) = file_with(text, mode);
-        let loaded = config::load(&path, None).unwrap();
-        assert_eq!(loaded.warnings.len(), warnings, "{text} {mode:o}");
-    }
-}
-
-#[test]
 fn complaints_name_the_file() {
     let (directory, path) = file_with("a = 1\n", 0o600);
-    let said = config::load(&path, None).unwrap_err().to_string();
+    let said = load(&path, None, NOW).unwrap_err().to_string();
     assert_eq!(said, format!("{}:1: unknown key `a`", path.display()));
     let missing = directory.path().join("missing");
-    let said = config::load(&missing, None).unwrap_err().to_string();
+    let said = load(&missing, None, NOW).unwrap_err().to_string();
     assert!(
         said.starts_with(&format!("{}: there is no such file", missing.display())),
         "{said}"
     );
     fs::write(&path, b"# fine\n\xff").unwrap();
-    let said = config::load(&path, None).unwrap_err().to_string();
+    let said = load(&path, None, NOW).unwrap_err().to_string();
     assert!(said.ends_with(":2: the file must be UTF-8 text"), "{said}");
 }
 

@@ -5,7 +5,7 @@ use Preset::{Default, Example};
 
 use crate::config::kind::Kind;
 use crate::config::setting::{Preset, Setting};
-use crate::config::value;
+use crate::config::{certificate, value};
 
 /// The sections `server`, `storage`.
 pub(super) const SETTINGS: &[Setting] = &[
@@ -47,13 +47,19 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "server.tls.cert",
-        kind: File(|to, it| to.server.tls.get_or_insert_default().cert = it),
+        kind: File(
+            |path| certificate::chain(path).map(drop),
+            |to, it| to.server.tls.get_or_insert_default().cert = it,
+        ),
         preset: Example(r#""cert.pem""#),
         about: "The certificate chain as a PEM file; with it and its key the server speaks HTTPS.",
     },
     Setting {
         key: "server.tls.key",
-        kind: File(|to, it| to.server.tls.get_or_insert_default().key = it),
+        kind: File(
+            |path| certificate::private_key(path).map(drop),
+            |to, it| to.server.tls.get_or_insert_default().key = it,
+        ),
         preset: Example(r#""key.pem""#),
         about: "The certificate's private key as a PEM file.",
     },
