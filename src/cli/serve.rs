@@ -66,9 +66,7 @@ fn harden() {
 }
 
 async fn serve(config: Arc<Config>, meter: WriteMeter) -> Result<(), CliError> {
-    let listeners = server::bind(&config)
-        .await
-        .map_err(|cause| CliError::new(cause.to_string()))?;
+    let listeners = server::bind(&config).map_err(|cause| CliError::new(cause.to_string()))?;
     let world = World {
         clock: Arc::new(SystemClock::start()),
         random: Arc::new(SystemRandom::default()),
@@ -90,11 +88,13 @@ async fn serve(config: Arc<Config>, meter: WriteMeter) -> Result<(), CliError> {
         .await
         .map_err(cannot_open)?;
     let background_tasks = start_background_tasks(&services);
+    // Before the first client, who may be the one that stops the server, can know that it serves.
+    let asked = server::stop_signal();
     for address in listeners.addresses() {
         log::info!("serving on {address}");
     }
     let dispatcher = Arc::new(Dispatcher::new(&api::served(&config.apis), services));
-    let ended = serve_until_stopped(listeners, dispatcher, store.as_ref()).await;
+    let ended = serve_until_stopped(listeners, dispatcher, store.as_ref(), asked).await;
     for task in background_tasks {
         task.abort();
     }
@@ -122,8 +122,8 @@ async fn serve_until_stopped(
     listeners: server::Listeners,
     dispatcher: Arc<Dispatcher>,
     store: &dyn Store,
+    asked: impl Future<Output = ()>,
 ) -> Result<(), CliError> {
-    let asked = server::stop_signal();
     let mut ended = Ok(());
     let stop = async {
         ended = tokio::select! {

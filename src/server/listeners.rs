@@ -1,12 +1,17 @@
 //! Opens the listening sockets.
 
+use std::io;
 use std::net::SocketAddr;
 
-use tokio::net::TcpListener;
+use rustix::net::sockopt::set_ipv6_v6only;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_rustls::TlsAcceptor;
 
 use super::{ServerError, tls};
 use crate::config::Config;
+
+/// How many connections may wait to be accepted; the standard library uses the same number.
+const BACKLOG: u32 = 128;
 
 /// Open sockets that wait for [`serve`](super::serve). Clients can already connect.
 pub struct Listeners {
@@ -15,15 +20,31 @@ pub struct Listeners {
 }
 
 /// Opens every address of `server.listen` and reads the certificate, if one is configured. If any
-/// step fails, all sockets are closed.
-pub async fn bind(config: &Config) -> Result<Listeners, ServerError> {
+/// step fails, all sockets are closed. Needs the runtime of tokio around it.
+pub fn bind(config: &Config) -> Result<Listeners, ServerError> {
     let tls = config.server.tls.as_ref().map(tls::acceptor).transpose()?;
     let mut sockets = Vec::new();
     for &address in &config.server.listen {
-        let socket = TcpListener::bind(address).await;
-        sockets.push(socket.map_err(|source| ServerError::Listen { address, source })?);
+        let socket = open(address).map_err(|source| ServerError::Listen { address, source });
+        sockets.push(socket?);
     }
     Ok(Listeners { sockets, tls })
+}
+
+/// Opens one address. `[::]` includes IPv4 on every machine, whatever `net.ipv6.bindv6only` says:
+/// the configuration is checked on that assumption.
+fn open(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        let socket = TcpSocket::new_v6()?;
+        set_ipv6_v6only(&socket, false)?;
+        socket
+    };
+    // So that a restart does not wait for the connections of the process before.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 impl Listeners {

@@ -1,6 +1,7 @@
 //! Tests of malformed requests and badly behaved clients, over real sockets: each test writes the
 //! bytes of its requests and states the answers that it expects.
 
+mod check;
 mod crowd;
 mod damaged;
 mod garbage;

@@ -373,7 +373,7 @@ async fn open(
     world: World,
     announced: &Mutex<Option<String>>,
 ) -> (server::Listeners, Dispatcher, Arc<dyn Store>, Arc<Services>) {
-    let listeners = server::bind(config).await.unwrap();
+    let listeners = server::bind(config).unwrap();
     let opened = SledStore::open(
         &config.storage.path,
         StoreOptions::of(config, world.random_bytes(), WriteMeter::open()),

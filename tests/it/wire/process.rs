@@ -1,6 +1,7 @@
 //! Runs the real program, for tests that need a process of its own.
 
 use std::fs::{self, File, Permissions};
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -38,7 +39,7 @@ impl Process {
     #[track_caller]
     fn start_in(home: TempDir, settings: &str) -> Process {
         let settings = format!("server.listen = \"127.0.0.1:0\"\n{SETTINGS}{settings}");
-        let mut child = Killed(spawn(home.path(), "first", &settings));
+        let mut child = Killed(serve(home.path(), "first", &settings));
         let address = poll(|| {
             let said = said(home.path(), "first");
             if let Some(status) = child.0.try_wait().unwrap() {
@@ -80,8 +81,7 @@ impl Process {
 
     /// Sends SIGTERM to the process, without waiting.
     pub(super) fn terminate(&self) {
-        let id = rustix::process::Pid::from_child(&self.child.0);
-        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        terminate(&self.child.0);
     }
 
     /// Waits until the process ends, and returns its exit status.
@@ -91,6 +91,35 @@ impl Process {
     }
 }
 
+/// Starts a process and stops it as soon as its log holds `words`; the rest of the log is read only
+/// afterwards, through a pipe. Returns the exit status.
+#[track_caller]
+pub(super) fn stopped_at(words: &str, settings: &str) -> ExitStatus {
+    let home = tempfile::tempdir().unwrap();
+    let config = format!("{SETTINGS}{settings}");
+    let mut child = Killed(spawn(
+        home.path(),
+        "piped",
+        "serve",
+        &config,
+        Stdio::piped(),
+    ));
+    let mut log = BufReader::new(child.0.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains(words) {
+        line.clear();
+        assert_ne!(log.read_line(&mut line).unwrap(), 0, "the log has ended");
+    }
+    terminate(&child.0);
+    std::io::copy(&mut log, &mut std::io::sink()).unwrap();
+    child.0.wait().unwrap()
+}
+
+fn terminate(child: &Child) {
+    let id = rustix::process::Pid::from_child(child);
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+}
+
 /// Starts a process with settings with which it cannot serve: its exit code and its log.
 #[track_caller]
 pub(super) fn refuses(settings: &str) -> (Option<i32>, String) {
@@ -98,15 +127,41 @@ pub(super) fn refuses(settings: &str) -> (Option<i32>, String) {
     ended(home.path(), &format!("{SETTINGS}{settings}"))
 }
 
+/// Checks settings without serving: the exit code and what the program says.
+#[track_caller]
+pub(super) fn checks(settings: &str) -> (Option<i32>, String) {
+    let home = tempfile::tempdir().unwrap();
+    let config = format!("{SETTINGS}{settings}");
+    let log = File::create(home.path().join("check.log")).unwrap();
+    let mut child = Killed(spawn(
+        home.path(),
+        "check",
+        "check-config",
+        &config,
+        log.into(),
+    ));
+    let status = poll(|| child.0.try_wait().unwrap());
+    assert!(
+        !home.path().join("data").exists(),
+        "the check changes nothing"
+    );
+    (status.code(), said(home.path(), "check"))
+}
+
 #[track_caller]
 fn ended(home: &Path, config: &str) -> (Option<i32>, String) {
     let name = "second";
-    let mut child = Killed(spawn(home, name, config));
+    let mut child = Killed(serve(home, name, config));
     let status = poll(|| child.0.try_wait().unwrap());
     (status.code(), said(home, name))
 }
 
-fn spawn(home: &Path, name: &str, config: &str) -> Child {
+fn serve(home: &Path, name: &str, config: &str) -> Child {
+    let log = File::create(home.join(name).with_extension("log")).unwrap();
+    spawn(home, name, "serve", config, log.into())
+}
+
+fn spawn(home: &Path, name: &str, command: &str, config: &str, stderr: Stdio) -> Child {
     let file = home.join(name).with_extension("toml");
     fs::write(&file, config).unwrap();
     // The file contains a password, and the program logs a warning if others can read it.
@@ -115,10 +170,10 @@ fn spawn(home: &Path, name: &str, config: &str) -> Child {
     Command::new("sh")
         .args(["-c", r#"umask 022; exec "$0" "$@""#])
         .arg(env!("CARGO_BIN_EXE_doorward"))
-        .args(["serve", "--config"])
+        .args([command, "--config"])
         .arg(&file)
         .stdout(Stdio::null())
-        .stderr(File::create(home.join(name).with_extension("log")).unwrap())
+        .stderr(stderr)
         .spawn()
         .unwrap()
 }
