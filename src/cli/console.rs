@@ -8,8 +8,8 @@ use crate::config::{self, Config, Machine};
 use crate::world::{Clock, SystemClock};
 
 /// Reads the configuration file, finds every mistake that can be known before serving, and prints
-/// the warnings to standard error. Password files in `$CREDENTIALS_DIRECTORY` (systemd) may have any
-/// mode.
+/// the warnings to standard error. Password files in `$CREDENTIALS_DIRECTORY` (systemd) may have
+/// any mode.
 pub(super) fn read_config(path: &Path) -> Result<Config, CliError> {
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let machine = Machine {

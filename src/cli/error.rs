@@ -2,8 +2,10 @@
 
 use std::error::Error;
 use std::fmt;
+use std::path::Path;
 
 use crate::config::Complaints;
+use crate::store;
 
 /// Why a command failed. It prints as a sentence for the user, and gives the exit code.
 #[derive(Debug)]
@@ -34,6 +36,19 @@ impl CliError {
             what: what.to_owned(),
             cause: Some(cause.into()),
         }
+    }
+
+    /// The store in `path` could not be opened: why, and what its owner can do next.
+    pub fn cannot_open(error: &store::Error, path: &Path) -> CliError {
+        let next = match error {
+            store::Error::Damaged(_) | store::Error::Corrupt(_) => format!(
+                ".\nPut the newest backup back: move {} aside, copy the backup there, and start \
+                 again. docs/storage.md says more under \"What damage does\", and how to get help",
+                path.display()
+            ),
+            _ => String::new(),
+        };
+        CliError::new(format!("cannot open the store: {error}{next}"))
     }
 
     /// The exit code of the process.

@@ -45,8 +45,8 @@ enum Command {
     /// Check a configuration file without serving
     #[command(
         long_about = "Reads the configuration file as `serve` would and reports every mistake in it with its\n\
-                      line. Run it as the user that serves: a password file that this user cannot read is a\n\
-                      mistake too."
+                      line, and warnings of what works but is seldom meant. It changes nothing. Run it as\n\
+                      the user that serves: a file that this user cannot read is a mistake too."
     )]
     CheckConfig(ConfigFile),
     /// Hash a password for the configuration file

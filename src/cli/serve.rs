@@ -71,7 +71,7 @@ async fn serve(config: Arc<Config>, meter: WriteMeter) -> Result<(), CliError> {
         clock: Arc::new(SystemClock::start()),
         random: Arc::new(SystemRandom::default()),
     };
-    let cannot_open = |cause| CliError::because("cannot open the store", cause);
+    let cannot_open = |error| CliError::cannot_open(&error, &config.storage.path);
     let options = StoreOptions::of(&config, world.random_bytes(), meter);
     let opened = SledStore::open(&config.storage.path, options).await;
     let store: Arc<dyn Store> = Arc::new(opened.map_err(cannot_open)?);
@@ -131,7 +131,9 @@ async fn serve_until_stopped(
                 log::info!("stop signal received: finishing open requests");
                 Ok(())
             }
-            why = store.stopped() => Err(CliError::new(format!("the store has stopped: {why}"))),
+            why = store.stopped() => Err(CliError::new(format!(
+                "the store has stopped: {why}. Start again: every start checks the files"
+            ))),
             () = disk_hangs(store) => leave_hanging_disk(),
         };
     };

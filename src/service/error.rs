@@ -79,9 +79,10 @@ impl From<store::Error> for Error {
         match error {
             store::Error::Busy => Error::Busy { retry_after: SOON },
             store::Error::TooManyKeys => Error::Busy { retry_after: LATER },
-            store::Error::Full | store::Error::Stopped(_) | store::Error::Unusable(_) => {
-                Error::Unavailable(error)
-            }
+            store::Error::Full
+            | store::Error::Stopped(_)
+            | store::Error::Unusable(_)
+            | store::Error::Damaged(_) => Error::Unavailable(error),
             store::Error::Corrupt(_) => Error::Internal(Box::new(error)),
         }
     }

@@ -16,8 +16,11 @@ pub enum Error {
     Stopped(String),
     /// A stored record is damaged: the kind and length of its key, and the fault.
     Corrupt(String),
-    /// The database cannot be opened.
+    /// The database cannot be opened because of its surroundings: the directory, the disk, another
+    /// process, another version.
     Unusable(String),
+    /// The database cannot be opened because its files are damaged.
+    Damaged(String),
 }
 
 impl fmt::Display for Error {
@@ -30,6 +33,7 @@ impl fmt::Display for Error {
             Error::Full => f.write_str("the disk is full"),
             Error::Stopped(why) => write!(f, "the database has stopped: {why}"),
             Error::Corrupt(what) => write!(f, "a stored record is damaged: {what}"),
+            Error::Damaged(what) => write!(f, "the database is damaged: {what}"),
             Error::Unusable(why) => write!(f, "the database cannot be used: {why}"),
         }
     }

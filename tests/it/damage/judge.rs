@@ -33,7 +33,7 @@ pub(super) fn start(directory: &Path) -> Fate {
                 (health, missing) => Fate::Lost(format!("{health:?}, missing {missing:?}")),
             }
         }
-        Err(Error::Unusable(why)) => {
+        Err(Error::Damaged(why)) => {
             assert!(why.contains("Nothing has been changed"), "{why}");
             assert!(before == files::contents(directory), "{why}: a lie");
             Fate::Refused(why)

@@ -37,8 +37,10 @@ fn a_damaged_store_ends_the_start_with_a_sentence_until_its_owner_decides() {
     for part in [
         "the file `db` is damaged: it is empty",
         "0 records can be read",
-        "Nothing has been changed. Restore the newest backup",
+        "Nothing has been changed.",
+        "Put the newest backup back: move",
         "`storage.open_damaged = true`",
+        "how to get help",
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }

@@ -1,6 +1,6 @@
 //! Tests the permissions of the files that the program writes.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -23,6 +23,39 @@ fn modes(path: &Path, found: &mut Vec<(PathBuf, u32)>) {
             modes(&entry.unwrap().path(), found);
         }
     }
+}
+
+#[test]
+fn an_open_data_directory_is_closed_at_the_start_or_the_log_says_why_not() {
+    let mut process = Process::start("");
+    let data = process.home().join("data");
+    let open = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    let stop = |process: &mut Process| {
+        process.terminate();
+        assert_eq!(process.ends().code(), Some(0), "{}", process.said());
+    };
+    stop(&mut process);
+    open(&data, 0o755);
+    open(&data.join("db"), 0o644);
+    let mut process = process.again("");
+    let mut found = Vec::new();
+    modes(&data, &mut found);
+    for (path, mode) in &found {
+        assert_eq!(mode & 0o077, 0, "{} has {mode:o}", path.display());
+    }
+    let said = process.said();
+    assert!(said.contains("had mode 755 and has mode 700 now"), "{said}");
+
+    stop(&mut process);
+    open(&data, 0o755);
+    fs::write(data.join("notes.txt"), "of another program").unwrap();
+    let process = process.again("");
+    let said = process.said();
+    assert!(
+        said.contains("keeps it, because it also holds notes.txt"),
+        "{said}"
+    );
+    assert_eq!(data.metadata().unwrap().permissions().mode() & 0o777, 0o755);
 }
 
 #[test]

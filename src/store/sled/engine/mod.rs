@@ -4,6 +4,7 @@
 pub(crate) mod cache;
 pub(crate) mod commit_mark;
 pub(crate) mod committed;
+pub(crate) mod directory;
 pub(crate) mod disk_space;
 pub(crate) mod expiry;
 pub(crate) mod fdatasync;

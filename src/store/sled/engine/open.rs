@@ -1,9 +1,8 @@
 //! Opens the database so that no crash or power cut, not even one during an open, can keep it from
 //! opening again.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Duration;
@@ -14,11 +13,14 @@ use sled::{Db, Tree};
 
 use crate::store::sled::engine::commit_mark::{self, CommitMark, FoundMark, Mark, StoreId};
 use crate::store::sled::engine::committed::{COMMITTED, Committed};
+use crate::store::sled::engine::directory;
 use crate::store::sled::engine::keys::Key;
 use crate::store::sled::engine::ledger::Ledger;
 use crate::store::sled::engine::record;
 use crate::store::sled::engine::salvage;
-use crate::store::sled::engine::transaction::{GroupEntries, Read, Transaction, from_sled};
+use crate::store::sled::engine::transaction::{
+    GroupEntries, Read, Transaction, from_sled, in_words,
+};
 use crate::store::sled::engine::verify::{
     self, DAMAGE, Damage, FORMAT, FORMAT_VERSION, Findings, STORE_ID,
 };
@@ -27,7 +29,8 @@ use crate::store::{Error, Result};
 /// How long to wait for the lock: after a kill the kernel may take a moment to release it.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
-const IN_USE: &str = "another process has it open";
+const IN_USE: &str =
+    "another process has it open; stop that one first, or change `storage.path` of this one";
 
 /// How the database is opened.
 pub(crate) struct OpenOptions {
@@ -57,7 +60,7 @@ pub(crate) struct Opened {
 /// Its files are checked first. If something is damaged, nothing is changed and the database is not
 /// opened, unless that is allowed.
 pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<Opened> {
-    make_directory(path).map_err(|error| unusable(path, &error))?;
+    directory::make(path).map_err(|error| unusable(path, &error))?;
     let (findings, store) = prepare(path, options, LOCK_PATIENCE)?;
     let db = open_patiently(path, options.cache_bytes)?;
     sync_files(path).map_err(|error| unusable(path, &error))?;
@@ -91,16 +94,17 @@ fn prepare(
     if let Some(damage) = &findings.damage {
         let what = describe(damage, &findings);
         if !options.open_damaged {
-            return Err(unusable(path, &refusal(&what)));
+            let why = format!(
+                "{what}. Nothing has been changed. Without a backup, `storage.open_damaged = true` \
+                 goes on with what can be read"
+            );
+            return Err(damaged(path, &why));
         }
         log::error!("{what}. Going on with what can be read");
         salvage::rebuild(path, &findings, options.new_id, &what)?;
         findings = verify::examine(path, options.checked_bytes).map_err(failed)?;
         if let Some(damage) = &findings.damage {
-            return Err(unusable(
-                path,
-                &format!("it cannot be built anew: {damage}"),
-            ));
+            return Err(damaged(path, &format!("it cannot be built anew: {damage}")));
         }
     }
     for file in &findings.replaceable {
@@ -123,13 +127,15 @@ fn prepare(
 fn refuse_other_formats(findings: &Findings) -> Result<()> {
     match findings.format {
         Some(other) if other != FORMAT_VERSION => {
-            let why =
-                format!("the data has format {other}; this version reads format {FORMAT_VERSION}");
+            let why = format!(
+                "the data has format {other}; this version reads format {FORMAT_VERSION}. Start \
+                 the version that wrote it, or put a backup of this version back"
+            );
             Err(Error::Unusable(why))
         }
-        None if findings.damage.is_none() && !findings.is_empty => Err(Error::Unusable(
-            "the data is damaged: its format is missing".into(),
-        )),
+        None if findings.damage.is_none() && !findings.is_empty => {
+            Err(Error::Damaged("its format is missing".into()))
+        }
         _ => Ok(()),
     }
 }
@@ -146,19 +152,12 @@ fn describe(damage: &Damage, findings: &Findings) -> String {
     }
 }
 
-fn refusal(what: &str) -> String {
-    format!(
-        "{what}. Nothing has been changed. Restore the newest backup, or set \
-         `storage.open_damaged = true` to go on with what can be read"
-    )
+fn damaged(path: &Path, what: &str) -> Error {
+    Error::Damaged(format!("{}: {what}", path.display()))
 }
 
 fn unusable(path: &Path, error: &dyn std::fmt::Display) -> Error {
     Error::Unusable(format!("{}: {error}", path.display()))
-}
-
-fn make_directory(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// Takes the lock that sled takes too; none if there is no database yet. Dropping the returned file
@@ -192,7 +191,8 @@ fn open_patiently(path: &Path, cache_bytes: u64) -> Result<Db> {
             Err(error) if is_locked(&error) => {
                 return Err(unusable(path, &IN_USE));
             }
-            opened => return opened.map_err(|error| unusable(path, &error)),
+            Err(sled::Error::Io(error)) => return Err(unusable(path, &error)),
+            opened => return opened.map_err(|error| damaged(path, &in_words(&error))),
         }
     }
 }
@@ -210,7 +210,7 @@ fn open_once(path: &Path, cache_bytes: u64) -> sled::Result<Db> {
     // Opening damaged files can panic.
     catch_unwind(AssertUnwindSafe(|| config.open())).unwrap_or_else(|_| {
         Err(sled::Error::ReportableBug(
-            "the files are too damaged to open".into(),
+            "it cannot be opened; the lines before this one say where".into(),
         ))
     })
 }
@@ -249,7 +249,7 @@ fn complete(
     };
     if findings.expected.is_some() && tree.fetch(&COMMITTED)? != Some(committed) {
         let why = "sled has opened another state than was checked";
-        return Err(Error::Unusable(why.into()));
+        return Err(Error::Damaged(why.into()));
     }
     let is_accepted = findings.unsettled.is_some() && !open_damaged;
     if findings.expected.is_some() && findings.store.is_some() && !is_accepted {
@@ -284,8 +284,6 @@ fn complete(
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     impl Default for OpenOptions {
@@ -297,16 +295,6 @@ mod tests {
                 new_id: [7; 16],
             }
         }
-    }
-
-    #[test]
-    fn the_directory_is_for_its_owner_alone() {
-        let directory = tempfile::tempdir().unwrap();
-        // The umask of the test process can only remove permissions.
-        let path = directory.path().join("data");
-        drop(open(&path, &OpenOptions::default()).unwrap());
-        let mode = path.metadata().unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o700);
     }
 
     #[test]

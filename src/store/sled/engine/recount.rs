@@ -111,7 +111,10 @@ impl RecountThread {
                 .name("doorward-recount".into())
                 .spawn(move || {
                     if let Err(damage) = count(&recount, &tree, &stop) {
-                        log::error!("{damage}. Restore the newest backup");
+                        log::error!(
+                            "{damage}. Stop the server and put the newest backup back; \
+                             docs/storage.md says how, under \"What damage does\""
+                        );
                         // An earlier damage stays what is told.
                         let _ = loss.set(damage);
                     }

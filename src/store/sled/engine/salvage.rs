@@ -21,7 +21,9 @@ use crate::store::sled::engine::verify::{self, DAMAGE, FORMAT, Findings, STORE_I
 use crate::store::{Error, Result};
 
 /// Where the new database is made.
-const WORKPLACE: &str = "salvage";
+pub(crate) const WORKPLACE: &str = "salvage";
+/// How the names of the directories with the damaged files begin.
+pub(crate) const DAMAGED: &str = "damaged-";
 /// There once the new database is whole; it names the directory for the damaged files.
 const READY: &str = "ready";
 /// Records that are written at once.
@@ -178,7 +180,7 @@ fn sync(directory: &Path, workplace: &Path) -> io::Result<()> {
 }
 
 fn kept(number: u32) -> String {
-    format!("damaged-{number}")
+    format!("{DAMAGED}{number}")
 }
 
 /// Puts a new database that is whole in the place of the damaged one; removes one that is not.

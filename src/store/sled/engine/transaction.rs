@@ -53,8 +53,22 @@ pub(crate) trait Read {
 /// The store's error for an error of sled.
 pub(crate) fn from_sled(error: &sled::Error) -> Error {
     match error {
-        sled::Error::Corruption { .. } => Error::Corrupt(error.to_string()),
-        other => Error::Stopped(other.to_string()),
+        sled::Error::Corruption { .. } => Error::Corrupt(in_words(error)),
+        other => Error::Stopped(in_words(other)),
+    }
+}
+
+/// An error of sled in words for the owner of a store. sled's own ask for a report to its authors,
+/// or print a backtrace; neither helps an owner.
+pub(crate) fn in_words(error: &sled::Error) -> String {
+    match error {
+        sled::Error::Io(error) => error.to_string(),
+        sled::Error::Corruption { at: Some(at), .. } => {
+            format!("the database is damaged at {at:?}")
+        }
+        sled::Error::Corruption { at: None, .. } => "the database is damaged".to_owned(),
+        sled::Error::ReportableBug(what) => what.clone(),
+        other => other.to_string(),
     }
 }
 

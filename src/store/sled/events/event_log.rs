@@ -71,16 +71,14 @@ impl EventLog {
     /// Opens the log in `tree`; `sequence` is the number of the last group.
     ///
     /// The number and all other changes of a group are one batch. A block of a later group means
-    /// that sled's recovery skipped a part of sled's own log: error `Unusable`.
+    /// that sled's recovery skipped a part of sled's own log: error `Damaged`.
     pub(crate) fn open(tree: &Tree, sequence: u64, parts: LogParts) -> Result<EventLog> {
         let totals = Totals::counted(tree)?;
         let newest = newest_block(tree)?;
         if let Some(block) = newest.as_ref().filter(|it| it.sequence > sequence) {
             let group = block.sequence;
-            let why = format!(
-                "the data is damaged: there are blocks of group {group}, but the group was not committed"
-            );
-            return Err(Error::Unusable(why));
+            let why = format!("there are blocks of group {group}, but the group was not committed");
+            return Err(Error::Damaged(why));
         }
         Ok(EventLog {
             counters: Counters::default(),
@@ -337,8 +335,7 @@ mod tests {
         put_block(7);
         assert_eq!(log(7), Ok(()));
         put_block(8);
-        let why =
-            "the data is damaged: there are blocks of group 8, but the group was not committed";
-        assert_eq!(log(7), Err(Error::Unusable(why.into())));
+        let why = "there are blocks of group 8, but the group was not committed";
+        assert_eq!(log(7), Err(Error::Damaged(why.into())));
     }
 }
