@@ -270,3 +270,18 @@ impl Read for Transaction<'_> {
         Ok(merged.into_iter().take(limit).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_owner_is_not_asked_to_report_to_the_authors_of_sled() {
+        let bug = sled::Error::ReportableBug("the log has a gap".into());
+        assert!(bug.to_string().contains("REPORT"));
+        assert_eq!(from_sled(&bug), Error::Stopped("the log has a gap".into()));
+        let damage = sled::Error::Corruption { at: None, bt: () };
+        let expected = Error::Corrupt("the database is damaged".into());
+        assert_eq!(from_sled(&damage), expected);
+    }
+}
