@@ -4,6 +4,7 @@
 mod check;
 mod crowd;
 mod damaged;
+mod dual;
 mod garbage;
 mod gone;
 mod line;
