@@ -86,33 +86,23 @@ fn check_directory(
     }
 }
 
-/// Whether the program can write into a directory, which need not exist yet.
+/// Whether the program can write into a directory or, if there is none yet, make it.
 fn writable(path: &Path) -> Result<(), Wrong> {
-    let shown = path.display();
     let whole = absolute(path).unwrap_or_else(|_| path.to_owned());
     let Some(existing) = whole.ancestors().find(|it| it.exists()) else {
         return Ok(());
     };
-    let place = if existing == whole {
-        String::new()
-    } else {
-        format!(
-            r#", which would have to be made in "{}""#,
-            existing.display()
-        )
-    };
+    let (named, existing_shown) = (path.display(), existing.display());
     if !existing.is_dir() {
-        let what = if place.is_empty() {
-            ", which"
-        } else {
-            ", and that"
-        };
         return because(format!(
-            r#"names "{shown}"{place}{what} is not a directory"#
+            r#"names "{named}", but "{existing_shown}" is not a directory"#
         ));
     }
-    access(existing, Access::WRITE_OK | Access::EXEC_OK)
-        .or_else(|cause| because(format!(r#"names "{shown}"{place}: {cause}"#)))
+    access(existing, Access::WRITE_OK | Access::EXEC_OK).or_else(|cause| {
+        because(format!(
+            r#"names "{named}", but this user cannot write into "{existing_shown}": {cause}"#
+        ))
+    })
 }
 
 /// Warns of addresses that this machine does not have now: they may still come with a network.
