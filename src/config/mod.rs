@@ -13,6 +13,7 @@ mod host;
 mod invite;
 mod kind;
 mod machine;
+mod origin;
 mod reader;
 mod render;
 mod secret;

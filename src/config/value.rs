@@ -155,20 +155,6 @@ pub(super) fn reset_link(text: &str) -> Result<String, Wrong> {
     Ok(text.to_owned())
 }
 
-/// An origin as browsers send it (RFC 6454, section 7), or `*`.
-pub(super) fn origin(text: &str) -> Result<String, Wrong> {
-    let host = text
-        .split_once("://")
-        .map(|(_, host)| host)
-        .unwrap_or_default();
-    if text == "*" || (is_web_address(text) && !host.contains(['/', '?', '#', '@'])) {
-        return Ok(text.to_ascii_lowercase());
-    }
-    must_be(
-        r#""*" or an origin without a path or a slash at its end, such as "https://app.example.org""#,
-    )
-}
-
 fn is_web_address(text: &str) -> bool {
     let rest = text
         .strip_prefix("https://")
@@ -279,23 +265,6 @@ mod tests {
         assert_eq!(network("10.0.0.1"), Ok("10.0.0.1/32".parse().unwrap()));
         assert_eq!(network("fd00::/8"), Ok("fd00::/8".parse().unwrap()));
         assert!(network("10.0.0.0/33").is_err() && network("localhost").is_err());
-    }
-
-    #[test]
-    fn origins_have_no_path() {
-        assert_eq!(
-            origin("https://App.example.org:8443"),
-            Ok("https://app.example.org:8443".into())
-        );
-        for text in [
-            "https://app.example.org/",
-            "app.example.org",
-            "https://",
-            "null",
-            "https://a@b",
-        ] {
-            assert!(origin(text).is_err(), "{text:?}");
-        }
     }
 
     #[test]

@@ -142,7 +142,7 @@ from = "nobody"
 line 2: `server.listen` must be a text in quotes, not 80
 line 3: unknown key `server.nam`; did you mean `server.name`?
 line 4: `server.name` must be a text in quotes, not 7
-line 5: `server.allowed_origins` must be "*" or an origin without a path or a slash at its end, such as "https://app.example.org", not "https://app.example.org/"
+line 5: `server.allowed_origins` must be "*" or an origin without a path or a slash at its end, such as "https://app.example.org" or "tauri://localhost", not "https://app.example.org/"
 line 6: not TOML at column 14: string values must be quoted, expected literal string
 line 8: unknown section `tokenz`; did you mean `tokens`?
 line 12: unknown key `tokens.admin_lifetme`; did you mean `tokens.admin_lifetime`?

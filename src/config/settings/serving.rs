@@ -5,7 +5,7 @@ use Preset::{Default, Example};
 
 use crate::config::kind::Kind;
 use crate::config::setting::{Preset, Setting};
-use crate::config::{certificate, value};
+use crate::config::{certificate, origin, value};
 
 /// The sections `server`, `storage`.
 pub(super) const SETTINGS: &[Setting] = &[
@@ -41,9 +41,9 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "server.allowed_origins",
-        kind: List(|to, it| value::origin(it).map(|it| to.server.allowed_origins.push(it))),
+        kind: List(|to, it| origin::parse(it).map(|it| to.server.allowed_origins.push(it))),
         preset: Default("[]"),
-        about: r#"Web origins whose scripts may call this server (CORS); "*" allows any."#,
+        about: r#"Origins whose scripts may call this server (CORS), also those of apps such as "tauri://localhost"; "*" allows any."#,
     },
     Setting {
         key: "server.tls.cert",
