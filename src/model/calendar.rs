@@ -12,8 +12,8 @@ use tz::TimeZoneRef;
 use super::Timestamp;
 
 const MILLIS_PER_HOUR: i64 = 3_600_000;
-/// The years that are accepted: those of RFC 3339, with one year of margin at each end.
-const YEARS: std::ops::RangeInclusive<i32> = 1..=9998;
+/// The years of UTC that are accepted: RFC 3339 writes a year in four digits.
+const YEARS: std::ops::RangeInclusive<i32> = 1..=9999;
 
 /// A time zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Zone {
     }
 
     /// Reads a moment (RFC 3339), or a date, which means its first moment in this zone. None for
-    /// years outside 1 to 9998.
+    /// moments before the year 1 or after the year 9999 of UTC.
     pub fn read(self, text: &str) -> Option<Timestamp> {
         let moment = match NaiveDate::parse_from_str(text, "%Y-%m-%d") {
             Ok(date) if YEARS.contains(&date.year()) => self.begin(date),
@@ -52,9 +52,14 @@ impl Zone {
         YEARS.contains(&moment_utc.year()).then_some(moment)
     }
 
-    /// RFC 3339 with this zone's offset, in whole seconds; `Z` if the offset is zero.
+    /// RFC 3339 with this zone's offset, in whole seconds; `Z` if the offset is zero. A moment
+    /// whose local year has more than four digits is shown in UTC.
     pub fn rfc3339(self, at: Timestamp) -> String {
-        self.local(at).to_rfc3339_opts(SecondsFormat::Secs, true)
+        let local = self.local(at);
+        if local.year() > *YEARS.end() {
+            return at.rfc3339();
+        }
+        local.to_rfc3339_opts(SecondsFormat::Secs, true)
     }
 
     fn local(self, at: Timestamp) -> DateTime<FixedOffset> {
@@ -273,8 +278,27 @@ mod tests {
         ] {
             assert_eq!(begin(place, date), first, "{place}");
         }
-        for text in ["+12026-11-20", "9999-01-01", "0000-01-01", "2026-02-30", ""] {
+        for text in ["+12026-11-20", "0000-01-01", "2026-02-30", ""] {
             assert_eq!(zone("-12:00").read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn years_have_four_digits_in_questions_and_in_answers() {
+        let late = zone("-02:00").read("9999-12-31").unwrap();
+        assert_eq!(late.rfc3339(), "9999-12-31T02:00:00Z");
+        let last = Zone::default().read("9999-12-31T23:59:59Z").unwrap();
+        assert_eq!(zone("-02:00").rfc3339(last), "9999-12-31T21:59:59-02:00");
+        assert_eq!(zone("+02:00").rfc3339(last), "9999-12-31T23:59:59Z");
+        for text in ["9999-12-31T23:59:59-00:01", "10000-01-01", "+10000-01-01"] {
+            assert_eq!(Zone::default().read(text), None, "{text}");
+        }
+        for granularity in Granularity::ALL {
+            let from = granularity.usual_from(zone("+02:00"), last);
+            let begins = granularity
+                .buckets(zone("+02:00"), from, last, 100)
+                .unwrap();
+            assert!(begins.len() >= 12, "{granularity:?}");
         }
     }
 
