@@ -2,12 +2,14 @@
 
 use std::future::ready;
 
+use hyper::header::{CACHE_CONTROL, HeaderValue};
 use serde::Serialize;
 
 use crate::crypto::PublicKey;
 use crate::http::{
     Api, BodySchema, Error, ErrorCode, Field, Handler, JsonKind, Method, RenderedError, Reply,
-    RequestBody, RequestContext, ResponseSpec, Route, UserBearer, json_request, json_response,
+    RequestBody, RequestContext, RequestQuery, ResponseSpec, Route, UserBearer, json_request,
+    json_response,
 };
 use crate::model::{Secret, TokenKind};
 use crate::service::{Login, Redemption};
@@ -25,6 +27,7 @@ const ROUTES: &[Route] = &[
         name: "create_access_token",
         method: Method::Post,
         path: "/api/auth",
+        query: RequestQuery::NONE,
         body: RequestBody::Json(Credentials::FIELDS),
         responses: &[ResponseSpec::json(200, Access::FIELDS, "The access token.").secret()],
         errors: &[ErrorCode::BadCredentials],
@@ -35,6 +38,7 @@ const ROUTES: &[Route] = &[
         name: "refresh_access_token",
         method: Method::Post,
         path: "/api/auth/refresh",
+        query: RequestQuery::NONE,
         body: RequestBody::Anything,
         responses: &[ResponseSpec::json(200, Access::FIELDS, "The successor.").secret()],
         errors: &[ErrorCode::NoToken, ErrorCode::BadToken],
@@ -45,6 +49,7 @@ const ROUTES: &[Route] = &[
         name: "revoke_access_token",
         method: Method::Delete,
         path: "/api/auth",
+        query: RequestQuery::NONE,
         body: RequestBody::Nothing,
         responses: &[ResponseSpec::empty(
             204,
@@ -58,6 +63,7 @@ const ROUTES: &[Route] = &[
         name: "ask_reset",
         method: Method::Post,
         path: "/api/password",
+        query: RequestQuery::NONE,
         body: RequestBody::Anything,
         responses: &[ResponseSpec::empty(
             201,
@@ -71,6 +77,7 @@ const ROUTES: &[Route] = &[
         name: "redeem_reset",
         method: Method::Patch,
         path: "/api/password",
+        query: RequestQuery::NONE,
         body: RequestBody::Json(NewPassword::FIELDS),
         responses: &[ResponseSpec::empty(
             200,
@@ -84,6 +91,7 @@ const ROUTES: &[Route] = &[
         name: "graphql",
         method: Method::Post,
         path: "/api/graphql",
+        query: RequestQuery::NONE,
         body: RequestBody::Anything,
         responses: &[],
         errors: &[ErrorCode::NotImplemented],
@@ -94,12 +102,17 @@ const ROUTES: &[Route] = &[
         name: "jwks",
         method: Method::Get,
         path: "/.well-known/jwks.json",
+        query: RequestQuery::NONE,
         body: RequestBody::Nothing,
-        responses: &[ResponseSpec::new(
-            200,
-            BodySchema::Json(KEY_SET),
-            "The key that signs access tokens.",
-        )],
+        responses: &[
+            ResponseSpec::new(
+                200,
+                BodySchema::Json(KEY_SET),
+                "The key that signs access tokens.",
+            )
+            .public(),
+            ResponseSpec::empty(304, "It is still the key of this `If-None-Match`.").public(),
+        ],
         errors: &[],
         run: Handler::Open(|request| Box::pin(ready(Ok(key_set(&request))))),
         about: "Lets others verify access tokens (RFC 7517).",
@@ -138,6 +151,9 @@ json_request! {
     }
 }
 
+/// An hour, as long as an access token lives by default. Every answer is the same for everybody.
+const KEY_SET_CACHING: HeaderValue = HeaderValue::from_static("public, max-age=3600");
+
 const KEY_SET: &[Field] = &[Field {
     name: "keys",
     kind: JsonKind::List,
@@ -166,7 +182,7 @@ fn render(error: &Error) -> RenderedError {
         | ErrorCode::BadToken
         | ErrorCode::BadCredentials
         | ErrorCode::BadResetCode => "Not authorized",
-        ErrorCode::TokenExpired => "Token has expired",
+        ErrorCode::TokenExpired => ErrorCode::AccessTokenExpired.message(),
         ErrorCode::Unprocessable => {
             return RenderedError::json(
                 error.status(),
@@ -281,11 +297,10 @@ fn graphql() -> Result<Reply, Error> {
     ))
 }
 
+/// The key set, with the headers by which caches keep it and ask for it again.
 fn key_set(request: &RequestContext) -> Reply {
-    Reply::json(
-        200,
-        &KeySet {
-            keys: [request.services.public_key()],
-        },
-    )
+    let keys = [request.services.public_key()];
+    Reply::json(200, &KeySet { keys })
+        .header(CACHE_CONTROL, KEY_SET_CACHING)
+        .unless_known(request.headers())
 }

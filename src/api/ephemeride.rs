@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::http::{
     Api, BodySchema, Error, ErrorCode, Handler, Method, RenderedError, Reply, RequestBody,
-    RequestContext, ResponseSpec, Route, UserBearer, json_request, json_response,
+    RequestContext, RequestQuery, ResponseSpec, Route, UserBearer, json_request, json_response,
 };
 use crate::model::{Email, Name, Secret, Timestamp, Token, TokenId, TokenKind, UserId};
 use crate::service::{Issued, Login, Signup};
@@ -34,6 +34,7 @@ const ROOT_ROUTES: &[Route] = &[Route {
     name: "about",
     method: Method::Get,
     path: "/api",
+    query: RequestQuery::NONE,
     body: RequestBody::Nothing,
     responses: &[ResponseSpec::json(
         200,
@@ -50,6 +51,7 @@ const ROUTES: &[Route] = &[
         name: "sign_up",
         method: Method::Post,
         path: "/v1/user",
+        query: RequestQuery::NONE,
         body: RequestBody::Json(NewAccount::FIELDS),
         responses: &[
             ResponseSpec::json(201, Session::FIELDS, "The account's first session.").secret(),
@@ -66,6 +68,7 @@ const ROUTES: &[Route] = &[
         name: "read_user",
         method: Method::Get,
         path: "/v1/user",
+        query: RequestQuery::NONE,
         body: RequestBody::Nothing,
         responses: &[ResponseSpec::json(200, Account::FIELDS, "The account.")],
         errors: &[],
@@ -76,6 +79,7 @@ const ROUTES: &[Route] = &[
         name: "update_user",
         method: Method::Patch,
         path: "/v1/user",
+        query: RequestQuery::NONE,
         body: RequestBody::Json(Profile::FIELDS),
         responses: &[ResponseSpec::empty(204, "The account is changed.")],
         errors: &[ErrorCode::EmailTaken],
@@ -86,6 +90,7 @@ const ROUTES: &[Route] = &[
         name: "delete_user",
         method: Method::Delete,
         path: "/v1/user",
+        query: RequestQuery::NONE,
         body: RequestBody::Nothing,
         responses: &[ResponseSpec::empty(
             204,
@@ -99,6 +104,7 @@ const ROUTES: &[Route] = &[
         name: "change_password",
         method: Method::Patch,
         path: "/v1/user/password",
+        query: RequestQuery::NONE,
         body: RequestBody::Json(NewPassword::FIELDS),
         responses: &[ResponseSpec::empty(
             204,
@@ -112,6 +118,7 @@ const ROUTES: &[Route] = &[
         name: "log_in",
         method: Method::Post,
         path: "/v1/auth",
+        query: RequestQuery::NONE,
         body: RequestBody::Json(Credentials::FIELDS),
         responses: &[ResponseSpec::json(201, Session::FIELDS, "A session.").secret()],
         errors: &[ErrorCode::BadCredentials],
@@ -122,6 +129,7 @@ const ROUTES: &[Route] = &[
         name: "auth_config",
         method: Method::Get,
         path: "/v1/auth/config",
+        query: RequestQuery::NONE,
         body: RequestBody::Nothing,
         responses: &[ResponseSpec::json(
             200,
@@ -136,6 +144,7 @@ const ROUTES: &[Route] = &[
         name: "list_sessions",
         method: Method::Get,
         path: "/v1/sessions",
+        query: RequestQuery::NONE,
         body: RequestBody::Nothing,
         responses: &[ResponseSpec::new(
             200,
@@ -150,6 +159,7 @@ const ROUTES: &[Route] = &[
         name: "end_session",
         method: Method::Delete,
         path: "/v1/session/{id}",
+        query: RequestQuery::NONE,
         body: RequestBody::Nothing,
         responses: &[ResponseSpec::empty(204, "The session is over.")],
         errors: &[ErrorCode::SessionNotFound],
@@ -235,6 +245,7 @@ json_response! {
     /// A session in the list. Its id is public and grants no access.
     struct Listed<'a> {
         id: TokenId,
+        user_id: String,
         kind: &'a str,
         created_at: Timestamp,
         accessed_at: Timestamp,
@@ -257,7 +268,7 @@ fn render(error: &Error) -> RenderedError {
     let mut message = error.message();
     let code = match error.code() {
         ErrorCode::Invalid => "BadRequest",
-        ErrorCode::NoToken => "Unauthorized",
+        ErrorCode::NoToken | ErrorCode::AccessTokenExpired => "Unauthorized",
         // For this API, a token that is not valid is a session that does not exist.
         ErrorCode::BadToken | ErrorCode::TokenExpired | ErrorCode::SessionNotFound => {
             (status, message) = (StatusCode::NOT_FOUND, ErrorCode::SessionNotFound.message());
@@ -411,6 +422,7 @@ async fn list_sessions(request: RequestContext, own: UserBearer) -> Result<Reply
 fn listed(token: &Token, current: TokenId) -> Listed<'_> {
     Listed {
         id: token.id,
+        user_id: token.holder.to_string(),
         kind: match token.kind {
             TokenKind::Admin => "admin",
             TokenKind::Hub => "hub",

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::http::{
     Api, Error, ErrorCode, Handler, Method, RenderedError, Reply, RequestBody, RequestContext,
-    ResponseSpec, Route, json_request, json_response,
+    RequestQuery, ResponseSpec, Route, json_request, json_response,
 };
 use crate::model::Secret;
 use crate::service::{Bearer, Issued};
@@ -24,6 +24,7 @@ const ROUTES: &[Route] = &[
         name: "hub_root",
         method: Method::Get,
         path: "/",
+        query: RequestQuery::NONE,
         body: RequestBody::Nothing,
         responses: &[ResponseSpec::json(
             200,
@@ -38,6 +39,7 @@ const ROUTES: &[Route] = &[
         name: "hub_login",
         method: Method::Post,
         path: "/login",
+        query: RequestQuery::NONE,
         body: RequestBody::Json(Login::FIELDS),
         responses: &[ResponseSpec::json(200, Granted::FIELDS, "A token and its end.").secret()],
         errors: &[ErrorCode::BadCredentials],
@@ -48,6 +50,7 @@ const ROUTES: &[Route] = &[
         name: "hub_renew",
         method: Method::UnsafeGet,
         path: "/renew",
+        query: RequestQuery::NONE,
         body: RequestBody::Nothing,
         responses: &[
             ResponseSpec::json(200, Granted::FIELDS, "A further token and its end.").secret(),

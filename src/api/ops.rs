@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::http::{
     Api, Error, ErrorCode, Handler, Method, RenderedError, Reply, RequestBody, RequestContext,
-    ResponseSpec, Route, json_response,
+    RequestQuery, ResponseSpec, Route, json_response,
 };
 use crate::store::Health;
 
@@ -22,6 +22,7 @@ const ROUTES: &[Route] = &[Route {
     name: "health",
     method: Method::Get,
     path: "/healthz",
+    query: RequestQuery::NONE,
     body: RequestBody::Nothing,
     responses: &[ResponseSpec::json(
         200,

@@ -2,7 +2,7 @@
 
 use crate::http::{
     Api, BodySchema, Error, ErrorCode, Handler, Method, RenderedError, Reply, RequestBody,
-    RequestContext, ResponseSpec, Route, json_request, json_response,
+    RequestContext, RequestQuery, ResponseSpec, Route, json_request, json_response,
 };
 use crate::model::{Secret, Timestamp};
 
@@ -19,6 +19,7 @@ const ROUTES: &[Route] = &[
         name: "create_token",
         method: Method::Post,
         path: "/api/token",
+        query: RequestQuery::NONE,
         body: RequestBody::Json(Credentials::FIELDS),
         responses: &[ResponseSpec::json(200, Created::FIELDS, "The token and its end.").secret()],
         errors: &[ErrorCode::BadCredentials],
@@ -29,6 +30,7 @@ const ROUTES: &[Route] = &[
         name: "validate_token",
         method: Method::Get,
         path: "/api/token",
+        query: RequestQuery::Open(&["token"]),
         body: RequestBody::Nothing,
         responses: &[ResponseSpec::json(
             200,
@@ -43,6 +45,7 @@ const ROUTES: &[Route] = &[
         name: "delete_token",
         method: Method::Delete,
         path: "/api/token",
+        query: RequestQuery::NONE,
         body: RequestBody::Anything,
         responses: &[ResponseSpec::new(
             200,
@@ -117,14 +120,11 @@ async fn create(request: RequestContext) -> Result<Reply, Error> {
 }
 
 async fn validate(request: RequestContext) -> Result<Reply, Error> {
-    let token = request
-        .query()
-        .get("token")
-        .filter(|token| !token.is_empty());
+    let token = request.query.get("token");
     let token = token.ok_or_else(|| Error::invalid("token: is missing in the query"))?;
     let end = request
         .services
-        .admin_token_expiry(&token, request.now)
+        .admin_token_expiry(token, request.now)
         .await?;
     let expiry_time = end.map(Timestamp::seconds);
     Ok(Reply::json(
@@ -138,7 +138,7 @@ async fn validate(request: RequestContext) -> Result<Reply, Error> {
 
 async fn delete(request: RequestContext) -> Result<Reply, Error> {
     let in_body = request
-        .json_forgiving::<Ended>()
+        .json_with_last_comma::<Ended>()
         .ok()
         .map(|ended| ended.token);
     let in_header = || {

@@ -9,11 +9,16 @@ use hyper::header::{
 
 use super::Reply;
 
-/// The headers a script may send.
-const REQUEST_HEADERS: HeaderValue =
-    HeaderValue::from_static("Authorization, Content-Type, Idempotency-Key, Token, X-Token");
+/// The headers a script may send. `Cache-Control` and `Last-Event-ID` are what clients of event
+/// streams send.
+const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
+    "Authorization, Cache-Control, Content-Encoding, Content-Type, Idempotency-Key, Last-Event-ID, \
+     Token, X-Token",
+);
 /// The response headers that a script may read.
-const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static("Retry-After, X-Request-Id");
+const EXPOSED_HEADERS: HeaderValue =
+    HeaderValue::from_static("Content-Disposition, Retry-After, X-Request-Id");
+const ANY_ORIGIN: HeaderValue = HeaderValue::from_static("*");
 /// How long a browser may cache a preflight answer, in seconds.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
@@ -37,14 +42,13 @@ impl Cors {
         }
     }
 
-    /// The value of `Access-Control-Allow-Origin` for a request with these headers. `None` if the
-    /// request has no `Origin` or its origin is not allowed.
+    /// The value of `Access-Control-Allow-Origin` for a request with these headers. `None` if its
+    /// origin is not allowed. `*` does not depend on the request: a cache may give the answer to
+    /// others.
     pub(super) fn allows(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         match self {
             Cors::Nobody => None,
-            Cors::Anybody => headers
-                .contains_key(ORIGIN)
-                .then(|| HeaderValue::from_static("*")),
+            Cors::Anybody => Some(ANY_ORIGIN),
             Cors::These(origins) => {
                 let asked = headers.get(ORIGIN)?;
                 let is_it =
@@ -99,6 +103,7 @@ mod tests {
             Cors::of(&["*".to_owned()]).allows(&from("null")).unwrap(),
             "*"
         );
+        assert_eq!(Cors::Anybody.allows(&HeaderMap::new()).unwrap(), "*");
         assert_eq!(Cors::of(&[]).allows(&from("https://a.example")), None);
     }
 }

@@ -27,8 +27,8 @@ use super::request_id::RequestIds;
 use super::request_validation::{self, Rejection};
 use super::{
     Api, BodySchema, Error, ErrorCode, ErrorRenderer, Handler, HandlerFuture, Method, Params,
-    Reply, RequestBody, RequestContext, ResponseBody, Route, RouteMatch, Router, UserBearer,
-    client_ip,
+    QueryString, Reply, RequestBody, RequestContext, ResponseBody, Route, RouteMatch, Router,
+    UserBearer, client_ip,
 };
 use crate::config::Config;
 use crate::model::Principal;
@@ -112,16 +112,21 @@ impl Dispatcher {
     ) -> Response<ResponseBody> {
         let (parts, body) = request.into_parts();
         let info = self.info(&parts, peer);
-        let allowed_origin = self.cors.allows(&parts.headers);
         let mut body = IncomingBody::new(body, &parts.headers);
         let matched = self.router.find(parts.uri.path());
         let render_error = matched.render_error;
+        let cors = if matched.is_public() {
+            &Cors::Anybody
+        } else {
+            &self.cors
+        };
+        let allowed_origin = cors.allows(&parts.headers);
 
         let validated = request_validation::judge(&parts);
         let malformed = matches!(validated, Err(Rejection::Malformed(_)));
         let outcome = match target(validated, &parts, &matched) {
             Err(error) => Err(error),
-            Ok(Target::Options(allow)) => Ok((self.cors.options(&parts.headers, &allow), None)),
+            Ok(Target::Options(allow)) => Ok((cors.options(&parts.headers, &allow), None)),
             Ok(Target::Run(route, params)) => {
                 let request = self.request(&info, parts, route, params);
                 let reply = caught(self.run(route, request, &mut body)).await;
@@ -141,7 +146,7 @@ impl Dispatcher {
         if must_close {
             headers.insert(CONNECTION, CLOSE);
         }
-        self.cors.mark(allowed_origin, headers);
+        cors.mark(allowed_origin, headers);
         if self.config().log.requests {
             AccessLog::request(
                 &info,
@@ -183,6 +188,7 @@ impl Dispatcher {
             now: self.services.now_at(info.started),
             request_id: info.id,
             address: info.address,
+            query: QueryString::default(),
             body: Bytes::new(),
             parts,
             pattern: route.path,
@@ -219,6 +225,9 @@ impl Dispatcher {
             }
         }
         let authorized = self.admit(route, &request).await?;
+        if let Some(query) = request.parts.uri.query() {
+            request.query = QueryString::parse(query, route.query)?;
+        }
         if !matches!(route.body, RequestBody::Nothing) {
             let share = self.bodies.share(request.address);
             request.body = match body.read(&BodyLimits::new(limit, limits), share).await {
@@ -341,22 +350,23 @@ fn target(
     matched: &RouteMatch<'_>,
 ) -> Result<Target, Error> {
     let resource = matched.resource.as_ref();
+    let allow = || {
+        resource.map_or(request_validation::EVERY_METHOD.into(), |(resource, _)| {
+            Arc::clone(resource.allow())
+        })
+    };
     match validated {
         Err(Rejection::Malformed(why)) => return Err(Error::invalid(why)),
-        Err(Rejection::UnknownMethod) => {
-            let allow = resource.map(|(resource, _)| Arc::clone(resource.allow()));
-            return Err(Error::wrong_method(
-                allow.unwrap_or(request_validation::EVERY_METHOD.into()),
-            ));
-        }
+        Err(Rejection::UnknownMethod) => return Err(Error::wrong_method(allow())),
         Ok(()) => {}
+    }
+    if parts.method == hyper::Method::OPTIONS {
+        // A preflight of an unknown path succeeds, so that the script can read the 404 after it.
+        return Ok(Target::Options(allow()));
     }
     let Some((resource, params)) = resource else {
         return Err(Error::new(ErrorCode::PathNotFound));
     };
-    if parts.method == hyper::Method::OPTIONS {
-        return Ok(Target::Options(Arc::clone(resource.allow())));
-    }
     let mut methods = Method::answering(&parts.method).iter();
     let route = methods.find_map(|method| resource.route(*method));
     let route = route.ok_or_else(|| Error::wrong_method(Arc::clone(resource.allow())))?;

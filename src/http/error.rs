@@ -24,7 +24,10 @@ pub enum ErrorCode {
     NoToken,
     /// The token is unknown or was revoked.
     BadToken,
-    /// The token has expired.
+    /// The access token has expired. Every API says so in the same words, because clients refresh
+    /// the token when they read them.
+    AccessTokenExpired,
+    /// A token of another kind has expired.
     TokenExpired,
     /// The account is unknown or the password is wrong. Deliberately one code for both.
     BadCredentials,
@@ -73,6 +76,7 @@ impl ErrorCode {
             ErrorCode::Invalid => StatusCode::BAD_REQUEST,
             ErrorCode::NoToken
             | ErrorCode::BadToken
+            | ErrorCode::AccessTokenExpired
             | ErrorCode::TokenExpired
             | ErrorCode::BadCredentials
             | ErrorCode::BadResetCode => StatusCode::UNAUTHORIZED,
@@ -101,6 +105,7 @@ impl ErrorCode {
             ErrorCode::Invalid => "Bad request",
             ErrorCode::NoToken => "A token is needed",
             ErrorCode::BadToken => "The token is not valid",
+            ErrorCode::AccessTokenExpired => "Token has expired",
             ErrorCode::TokenExpired => "The token has expired",
             ErrorCode::BadCredentials => "Unknown account or wrong password",
             ErrorCode::BadResetCode => "The reset code is not valid",
@@ -281,6 +286,7 @@ impl From<service::Error> for Error {
             }
             service::Error::NoToken => Error::new(ErrorCode::NoToken),
             service::Error::BadToken => Error::new(ErrorCode::BadToken),
+            service::Error::AccessTokenExpired => Error::new(ErrorCode::AccessTokenExpired),
             service::Error::TokenExpired => Error::new(ErrorCode::TokenExpired),
             service::Error::NotPermitted => Error::new(ErrorCode::NotPermitted),
             service::Error::BadCredentials => Error::new(ErrorCode::BadCredentials),

@@ -1,6 +1,6 @@
-//! Checks JSON text for two faults that `serde_json` does not detect: duplicate keys, and deep
-//! nesting in values that are kept as raw text. It validates nothing else and never recurses; the
-//! parser that runs afterwards rejects text that is not JSON.
+//! Checks JSON text for faults that `serde_json` does not detect: duplicate keys, and, in values
+//! that are kept as raw text, deep nesting and escapes of half a character. It validates nothing
+//! else and never recurses; the parser that runs afterwards rejects text that is not JSON.
 
 use std::fmt;
 use std::ops::Range;
@@ -27,9 +27,14 @@ pub enum Fault {
     TooDeep,
     /// Its open objects have more than `OPEN_KEYS` keys at one time.
     TooManyKeys,
+    /// A string escapes one half of a surrogate pair without the other (RFC 8259, 8.2). Strict
+    /// readers reject such text. With the key before it, if there is one.
+    LoneSurrogate(Option<String>),
     /// It is not an object.
     NotAnObject,
 }
+
+const LONE_SURROGATE: &str = "a string has half of a surrogate pair (\\ud800 to \\udfff)";
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -37,6 +42,8 @@ impl fmt::Display for Fault {
             Fault::DuplicateKey(key) => write!(f, "the key `{key}` is there twice"),
             Fault::TooDeep => write!(f, "is nested deeper than {JSON_DEPTH} levels"),
             Fault::TooManyKeys => write!(f, "has too many keys"),
+            Fault::LoneSurrogate(None) => write!(f, "{LONE_SURROGATE}"),
+            Fault::LoneSurrogate(Some(key)) => write!(f, "{LONE_SURROGATE}, near the key `{key}`"),
             Fault::NotAnObject => write!(f, "must be a JSON object"),
         }
     }
@@ -90,7 +97,10 @@ impl Scanner {
             at += 1;
             match byte {
                 b'"' => {
-                    let end = end_of_string(bytes, at);
+                    let (end, is_text) = skip_string(bytes, at);
+                    if !is_text {
+                        return Err(Fault::LoneSurrogate(self.last_key(bytes)));
+                    }
                     if std::mem::take(&mut key_is_next) {
                         self.note_key(bytes, at..end)?;
                     }
@@ -145,6 +155,12 @@ impl Scanner {
         Ok(())
     }
 
+    /// The last key before the end of the scan, if its object is still open.
+    fn last_key(&self, bytes: &[u8]) -> Option<String> {
+        let text = key_text(bytes, &self.unescaped, self.keys.last()?);
+        Some(String::from_utf8_lossy(text).into_owned())
+    }
+
     /// Closes the innermost container and checks its keys for duplicates.
     fn close(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         let Some(start) = self.starts.pop() else {
@@ -152,10 +168,7 @@ impl Scanner {
         };
         self.objects >>= 1;
         let unescaped = &self.unescaped;
-        let text = |key: &Range<usize>| match key.start.checked_sub(bytes.len()) {
-            Some(from) => unescaped.get(from..from + key.len()).unwrap_or_default(),
-            None => bytes.get(key.clone()).unwrap_or_default(),
-        };
+        let text = |key: &Range<usize>| key_text(bytes, unescaped, key);
         let keys = self.keys.get_mut(start..).unwrap_or_default();
         let twice = if keys.len() <= FEW_KEYS {
             let mut rest = keys.iter();
@@ -182,45 +195,43 @@ impl Scanner {
     }
 }
 
+/// The text of a key, from the scanned bytes or from the unescaped keys.
+fn key_text<'a>(bytes: &'a [u8], unescaped: &'a [u8], key: &Range<usize>) -> &'a [u8] {
+    let found = match key.start.checked_sub(bytes.len()) {
+        Some(from) => unescaped.get(from..from + key.len()),
+        None => bytes.get(key.clone()),
+    };
+    found.unwrap_or_default()
+}
+
 /// Where the string that starts at `at` ends: the index of its closing quote, or the end of the
-/// text.
-fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
+/// text. False if it escapes half of a surrogate pair; then it is not read to its end.
+pub(super) fn skip_string(bytes: &[u8], mut at: usize) -> (usize, bool) {
     while let Some(&byte) = bytes.get(at) {
         match byte {
-            b'"' => return at,
-            b'\\' => at += 2,
+            b'"' => return (at, true),
+            b'\\' => match escaped_unit(bytes, at) {
+                Some(0xD800..=0xDBFF) => match escaped_unit(bytes, at + 6) {
+                    Some(0xDC00..=0xDFFF) => at += 12,
+                    _ => return (at, false),
+                },
+                Some(0xDC00..=0xDFFF) => return (at, false),
+                _ => at += 2,
+            },
             _ => at += 1,
         }
     }
-    bytes.len()
+    (bytes.len(), true)
 }
 
-/// Repairs two mistakes that published examples contain: a comma before a closing bracket, with
-/// only white space between them, and a `%` directly before `{`. `None` if there is nothing to
-/// repair.
-pub fn forgive(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut mended: Option<Vec<u8>> = None;
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let next = bytes.get(at + 1..).unwrap_or_default();
-        let slip = match byte {
-            b',' => matches!(next.trim_ascii_start().first(), Some(b'}' | b']')),
-            b'%' => next.first() == Some(&b'{'),
-            _ => false,
-        };
-        let end = if byte == b'"' {
-            end_of_string(bytes, at + 1) + 1
-        } else {
-            at + 1
-        };
-        if slip {
-            mended.get_or_insert_with(|| bytes.get(..at).unwrap_or_default().to_vec());
-        } else if let Some(mended) = &mut mended {
-            mended.extend_from_slice(bytes.get(at..end.min(bytes.len())).unwrap_or_default());
-        }
-        at = end;
+/// The UTF-16 unit of the escape at `at`, if it is `\u` with four hexadecimal digits.
+fn escaped_unit(bytes: &[u8], at: usize) -> Option<u16> {
+    let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
+    let mut unit = 0;
+    for digit in digits {
+        unit = unit << 4 | char::from(*digit).to_digit(16)?;
     }
-    mended
+    u16::try_from(unit).ok()
 }
 
 #[cfg(test)]
@@ -291,34 +302,35 @@ mod tests {
 
     #[test]
     fn broken_text_neither_panics_nor_hangs() {
-        for text in [
-            r#"{"a"#,
-            r#"{"a\"#,
-            "}}]]",
-            r#"{"\ud800":1,"\ud800":2}"#,
-            "\"\\",
-            "{,\"",
-            ",\"a\"",
-        ] {
+        for text in [r#"{"a"#, r#"{"a\"#, "}}]]", "\"\\", "{,\"", ",\"a\""] {
             assert!(scan(text.as_bytes()).is_ok(), "{text}");
         }
         assert_eq!(scan(br#"{"a":1,"a":2"#), twice("a"));
     }
 
     #[test]
-    fn only_the_two_known_slips_are_forgiven() {
-        let mended = |text: &str| forgive(text.as_bytes()).map(|it| String::from_utf8(it).unwrap());
-        assert_eq!(
-            mended("{\"a\":\"1\",\n}").as_deref(),
-            Some("{\"a\":\"1\"\n}")
-        );
-        assert_eq!(
-            mended(r#"[%{"a":[1, ]}, ]"#).as_deref(),
-            Some(r#"[{"a":[1 ]} ]"#)
-        );
-        for text in [r#"{"a":",}%{"}"#, "[1,2]", "{,,1}", "% {", r#"{"a\",}"#, ""] {
-            assert_eq!(mended(text), None, "{text}");
+    fn half_of_a_surrogate_pair_is_no_text() {
+        let lone = |key: &str| Err(Fault::LoneSurrogate(Some(key.to_owned())));
+        for text in [
+            r#"{"a":"\ud83d\ude00","b":"\\ud800","c":"\ud7ff\ue000","d":"ud800"}"#,
+            r#"["\uD83D\uDE00\uD83D\uDE00"]"#,
+            r#"["\u12"#,
+        ] {
+            assert_eq!(scan(text.as_bytes()), Ok(()), "{text}");
         }
-        assert_eq!(mended(r#"{"a":1,} "%{"#).as_deref(), Some(r#"{"a":1} "%{"#));
+        for (text, key) in [
+            (r#"{"a":"\ud800"}"#, "a"),
+            (r#"{"a":"\uDFFF"}"#, "a"),
+            (r#"{"a":"\ude00\ud83d"}"#, "a"),
+            (r#"{"a":"\ud83d\ud83d\ude00"}"#, "a"),
+            (r#"{"a":"\ud83dx\ude00"}"#, "a"),
+            (r#"{"a":"\ud83d\\ude00"}"#, "a"),
+            (r#"{"a":{"b":1,"\u0063":["x",{},"\ud83d"]}}"#, "c"),
+            (r#"{"a":1,"\udc00":2}"#, "a"),
+        ] {
+            assert_eq!(scan(text.as_bytes()), lone(key), "{text}");
+        }
+        let first = scan(br#"["\ud800"]"#);
+        assert_eq!(first, Err(Fault::LoneSurrogate(None)));
     }
 }

@@ -1,11 +1,14 @@
 //! The successful answer of a handler.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use hyper::StatusCode;
 use hyper::body::Bytes;
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::{ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH};
 use serde::Serialize;
 
 use super::BodySender;
+use crate::crypto;
 
 /// Starts to produce the body of a stream, once it is certain that the body will be sent.
 type Start = Box<dyn FnOnce(BodySender) + Send>;
@@ -76,6 +79,29 @@ impl Reply {
         self
     }
 
+    /// Adds the digest of the body as a strong `ETag`. If the request has it in `If-None-Match`,
+    /// the reply becomes a 304 without a body (RFC 9110, 13.1.2).
+    #[must_use]
+    pub fn unless_known(mut self, asked: &HeaderMap) -> Reply {
+        let ReplyBody::Whole(Ok(body)) = &self.body else {
+            return self;
+        };
+        let tag = format!("\"{}\"", BASE64.encode(crypto::digest(body).0));
+        if asked
+            .get_all(IF_NONE_MATCH)
+            .iter()
+            .any(|it| lists(it, &tag))
+        {
+            self.status = StatusCode::NOT_MODIFIED;
+            self.content_type = None;
+            self.body = ReplyBody::Whole(Ok(Bytes::new()));
+        }
+        match HeaderValue::from_str(&tag) {
+            Ok(tag) => self.header(ETAG, tag),
+            Err(_) => self,
+        }
+    }
+
     /// Its status.
     pub fn status(&self) -> u16 {
         self.status.as_u16()
@@ -95,4 +121,12 @@ impl Reply {
             no_store: false,
         }
     }
+}
+
+/// Whether a list of entity tags is `*` or has this one. The comparison is weak: `W/` before a tag
+/// does not matter.
+fn lists(value: &HeaderValue, tag: &str) -> bool {
+    let listed = value.as_bytes().split(|&byte| byte == b',');
+    let mut listed = listed.map(<[u8]>::trim_ascii);
+    listed.any(|it| it == b"*" || it.strip_prefix(b"W/").unwrap_or(it) == tag.as_bytes())
 }

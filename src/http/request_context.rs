@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use hyper::Method;
 use hyper::body::Bytes;
-use hyper::header::{HeaderMap, USER_AGENT};
+use hyper::header::{HeaderMap, HeaderValue, USER_AGENT};
 use hyper::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::path_params::Params;
-use super::{BearerToken, Error, QueryString, RequestId, bearer_token, json};
-use crate::model::{Client, Timestamp};
+use super::{BearerToken, Error, QueryString, RequestId, bearer_token, json, json_repair};
+use crate::model::{Client, Invalid, Timestamp};
 use crate::service::Services;
 
 /// One request.
@@ -27,6 +27,8 @@ pub struct RequestContext {
     pub request_id: RequestId,
     /// The client's address; behind trusted proxies, the one they report.
     pub address: IpAddr,
+    /// The query parameters that the route knows.
+    pub query: QueryString,
     /// The request body; empty if the route accepts none.
     pub body: Bytes,
     pub(super) parts: Parts,
@@ -42,15 +44,10 @@ impl RequestContext {
         read_object(&self.body)
     }
 
-    /// As `json`, for an API whose published examples contain mistakes: see [`json::forgive`].
-    pub fn json_forgiving<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        let mended = json::forgive(&self.body);
-        read_object(mended.as_deref().unwrap_or(&self.body))
-    }
-
-    /// The parameters of the query string.
-    pub fn query(&self) -> QueryString<'_> {
-        QueryString::new(self.parts.uri.query().unwrap_or_default())
+    /// As `json`, for a route whose published example has a comma before the last brace.
+    pub fn json_with_last_comma<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        let repaired = json_repair::without_last_comma(&self.body);
+        read_object(repaired.as_deref().unwrap_or(&self.body))
     }
 
     /// The part of the path that matches `{name}` in the route; empty if the route has no such
@@ -61,9 +58,14 @@ impl RequestContext {
             .unwrap_or_default()
     }
 
-    /// The first header called `name` (in lower case), if it is ASCII.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.parts.headers.get(name)?.to_str().ok()
+    /// The header called `name`, which may come once. Two of them are an error (400): to take one
+    /// would ignore what the other says.
+    pub fn header_once(&self, name: &'static str) -> Result<Option<&HeaderValue>, Invalid> {
+        let mut values = self.parts.headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (value, None) => Ok(value),
+            _ => Err(Invalid::new(name, "is there twice")),
+        }
     }
 
     /// All headers.
@@ -103,6 +105,7 @@ impl RequestContext {
 /// Reads a JSON object as `T`. Rejects a list: serde would otherwise read a struct from a list,
 /// field by field.
 pub fn read_object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {
+    refuse_byte_order_mark(body)?;
     if !body.trim_ascii_start().starts_with(b"{") {
         return Err(Error::invalid("The body must be a JSON object"));
     }
@@ -111,16 +114,32 @@ pub fn read_object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {
 
 /// Reads any JSON value as `T`. Errors (400) name the wrong field.
 pub fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {
-    json::scan(body).map_err(|fault| Error::invalid(format!("The body is refused: {fault}")))?;
+    json::scan(body).map_err(|fault| refused(&fault))?;
     read_scanning(body)
+}
+
+fn refused(fault: &json::Fault) -> Error {
+    Error::invalid(format!("The body is refused: {fault}"))
 }
 
 /// As `read`, for a `T` whose `Deserialize` rejects duplicate keys and deep nesting itself. This
 /// saves a pass over large bodies.
 pub fn read_scanning<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {
+    refuse_byte_order_mark(body)?;
     // Checking the whole body for UTF-8 once spares serde a check of each string.
     let text = str::from_utf8(body).map_err(|_| Error::invalid("The body is not UTF-8"))?;
     serde_json::from_str(text).map_err(|error| explain::<T>(body, &error))
+}
+
+/// RFC 8259, 8.1: JSON is UTF-8 without a byte order mark. Some editors and shells add one that
+/// nobody sees, so the error names it.
+fn refuse_byte_order_mark(body: &[u8]) -> Result<(), Error> {
+    const MARKS: [&[u8]; 3] = [b"\xEF\xBB\xBF", b"\xFE\xFF", b"\xFF\xFE"];
+    if MARKS.iter().any(|mark| body.starts_with(mark)) {
+        let why = "The body begins with a byte order mark: JSON is UTF-8 without one";
+        return Err(Error::invalid(why));
+    }
+    Ok(())
 }
 
 /// Parses again to find the field that failed. The message never repeats values from the body: they
@@ -129,7 +148,13 @@ fn explain<'a, T: Deserialize<'a>>(body: &'a [u8], error: &serde_json::Error) ->
     let mut again = serde_json::Deserializer::from_slice(body);
     let path = match serde_path_to_error::deserialize::<_, T>(&mut again) {
         Err(located) if error.is_data() => located.path().to_string(),
-        _ => return Error::invalid(format!("The body is not JSON: {error}")),
+        _ => {
+            // serde_json takes half of a surrogate pair for a fault of syntax; a scan says where.
+            return match json::scan(body) {
+                Err(fault @ json::Fault::LoneSurrogate(_)) => refused(&fault),
+                _ => Error::invalid(format!("The body is not JSON: {error}")),
+            };
+        }
     };
     let text = error.to_string();
     let text = text
@@ -234,6 +259,10 @@ mod tests {
             (
                 r#"{"x":1,"x":2}"#,
                 "The body is refused: the key `x` is there twice",
+            ),
+            (
+                "\u{feff}{\"password\":\"p\"}",
+                "The body begins with a byte order mark: JSON is UTF-8 without one",
             ),
         ] {
             assert_eq!(complaint(body), expected, "{body}");

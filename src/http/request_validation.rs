@@ -8,7 +8,7 @@ use hyper::header::{HOST, HeaderMap, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
 use hyper::{Method, Version};
 
-/// All supported methods, for the `Allow` header of a 405 on an unknown path.
+/// All supported methods, for the `Allow` header on an unknown path.
 pub(super) const EVERY_METHOD: &str = "GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS";
 
 /// Why a request is rejected before its path is routed.

@@ -4,7 +4,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::{Error, ErrorCode, Field, RenderedError, Reply, RequestContext};
+use super::{Error, ErrorCode, Field, RenderedError, Reply, RequestContext, RequestQuery};
 use crate::model::User;
 use crate::service::Bearer;
 
@@ -104,6 +104,8 @@ pub struct ResponseSpec {
     pub body: BodySchema,
     /// Whether it contains a secret: then the response has `Cache-Control: no-store`.
     pub secret: bool,
+    /// Whether scripts of every origin may read it; then they may read every answer at its path.
+    pub public: bool,
     /// The meaning of the response, as a sentence.
     pub about: &'static str,
 }
@@ -115,6 +117,7 @@ impl ResponseSpec {
             status,
             body,
             secret: false,
+            public: false,
             about,
         }
     }
@@ -143,6 +146,15 @@ impl ResponseSpec {
     pub const fn secret(self) -> ResponseSpec {
         ResponseSpec {
             secret: true,
+            ..self
+        }
+    }
+
+    /// Marks the response as readable for scripts of every origin.
+    #[must_use]
+    pub const fn public(self) -> ResponseSpec {
+        ResponseSpec {
+            public: true,
             ..self
         }
     }
@@ -183,6 +195,8 @@ pub struct Route {
     pub method: Method,
     /// Its path: ASCII, starts with `/`; a segment written `{name}` is a parameter.
     pub path: &'static str,
+    /// The query parameters that it knows.
+    pub query: RequestQuery,
     /// The request body that it accepts.
     pub body: RequestBody,
     /// Its successful responses.
@@ -211,11 +225,13 @@ impl Route {
             Handler::Authenticated(_) => &[
                 ErrorCode::NoToken,
                 ErrorCode::BadToken,
+                ErrorCode::AccessTokenExpired,
                 ErrorCode::TokenExpired,
             ],
             Handler::Admin(_) | Handler::User(_) => &[
                 ErrorCode::NoToken,
                 ErrorCode::BadToken,
+                ErrorCode::AccessTokenExpired,
                 ErrorCode::TokenExpired,
                 ErrorCode::NotPermitted,
             ],

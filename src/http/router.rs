@@ -37,6 +37,13 @@ pub struct RouteMatch<'a> {
     pub resource: Option<(&'a Resource, Params)>,
 }
 
+impl RouteMatch<'_> {
+    /// Whether scripts of every origin may read the answers at this path.
+    pub fn is_public(&self) -> bool {
+        self.resource.as_ref().is_some_and(|(it, _)| it.is_public())
+    }
+}
+
 impl Router {
     /// A router for these APIs. No two routes may have the same method and path: debug builds
     /// panic, release builds serve the first.
@@ -203,6 +210,11 @@ impl Resource {
         self.routes.get(method as usize).copied().flatten()
     }
 
+    fn is_public(&self) -> bool {
+        let mut routes = self.routes.iter().flatten();
+        routes.any(|route| route.responses.iter().any(|it| it.public))
+    }
+
     /// The supported methods, in the format of the `Allow` header.
     pub fn allow(&self) -> &Arc<str> {
         &self.allow
@@ -242,7 +254,7 @@ mod tests {
     use hyper::StatusCode;
 
     use super::*;
-    use crate::http::{ErrorCode, Handler, Reply, RequestBody, ResponseSpec};
+    use crate::http::{ErrorCode, Handler, Reply, RequestBody, RequestQuery, ResponseSpec};
 
     const fn route(method: Method, path: &'static str) -> Route {
         let run = Handler::Open(|_| Box::pin(async { Ok(Reply::empty(204)) }));
@@ -251,6 +263,7 @@ mod tests {
             name: path,
             method,
             path,
+            query: RequestQuery::NONE,
             body: RequestBody::Nothing,
             responses,
             errors: &[],

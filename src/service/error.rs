@@ -27,7 +27,9 @@ pub enum Error {
     NoToken,
     /// The token is unknown or was ended.
     BadToken,
-    /// The token has expired.
+    /// The access token has expired; until the end of its window it can be refreshed.
+    AccessTokenExpired,
+    /// A token of another kind has expired.
     TokenExpired,
     /// The token is live, but its holder may not do this.
     NotPermitted,

@@ -54,8 +54,8 @@ impl Issued {
 }
 
 impl Services {
-    /// Checks a token that was shown, and records that it was used. Errors: `TokenExpired`,
-    /// `BadToken` if it is unknown or ended.
+    /// Checks a token that was shown, and records that it was used. Errors: `AccessTokenExpired`,
+    /// `TokenExpired`, `BadToken` if it is unknown or ended.
     pub async fn authenticate(&self, shown: &str, now: Timestamp) -> Result<Bearer, Error> {
         self.token_checks.add();
         let digest = crypto::digest(shown.as_bytes());
@@ -66,6 +66,9 @@ impl Services {
             .ok_or(Error::BadToken)?;
         match self.status(&found, now) {
             TokenStatus::Live => {}
+            TokenStatus::Expired if found.token.kind == TokenKind::Access => {
+                return Err(Error::AccessTokenExpired);
+            }
             TokenStatus::Expired => return Err(Error::TokenExpired),
             TokenStatus::Revoked => return Err(Error::BadToken),
         }
@@ -132,7 +135,9 @@ impl Services {
             Ok(bearer) if bearer.token.holder == Principal::Admin => {
                 Ok(Some(bearer.token.expires_at))
             }
-            Ok(_) | Err(Error::BadToken | Error::TokenExpired) => Ok(None),
+            Ok(_) | Err(Error::BadToken | Error::TokenExpired | Error::AccessTokenExpired) => {
+                Ok(None)
+            }
             Err(other) => Err(other),
         }
     }

@@ -31,11 +31,11 @@ fn list(admin: &Actor, query: &str) -> Value {
 fn pages(admin: &Actor, query: &str) -> (Vec<String>, usize) {
     let (mut all, mut count, mut cursor) = (Vec::new(), 0, String::new());
     loop {
-        let page = list(admin, &format!("{query}&cursor={cursor}"));
+        let page = list(admin, &format!("{query}{cursor}"));
         all.extend(ids(&page));
         count += 1;
         match page["next"].as_str() {
-            Some(next) => next.clone_into(&mut cursor),
+            Some(next) => cursor = format!("&cursor={next}"),
             None => return (all, count),
         }
     }

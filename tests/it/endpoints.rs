@@ -41,7 +41,14 @@ fn index() -> String {
 }
 
 fn endpoint(mount: &str, route: &Route) -> String {
-    format!("`{} {mount}{}`", route.method.as_str(), route.path)
+    let endpoint = format!("`{} {mount}{}`", route.method.as_str(), route.path);
+    let parameters = route.query.names().iter().map(|name| format!("`{name}`"));
+    let parameters = parameters.collect::<Vec<_>>().join(", ");
+    if parameters.is_empty() {
+        endpoint
+    } else {
+        format!("{endpoint}<br>with {parameters}")
+    }
 }
 
 fn who(route: &Route) -> &'static str {

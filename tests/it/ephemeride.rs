@@ -286,6 +286,8 @@ fn sessions_are_listed_without_secrets_the_latest_used_first() {
         .collect();
     assert_eq!(agents(&json), ["phone", "laptop", "unknown"]);
     assert_eq!(current, [true, false, false]);
+    let rows = json.as_array().unwrap();
+    assert!(rows.iter().all(|it| it["user_id"] == ana.id.as_str()));
     for secret in [&phone.token, &laptop.token] {
         assert!(!list.text().contains(secret));
         assert!(

@@ -5,7 +5,11 @@ mod admin;
 #[cfg(test)]
 mod angen;
 #[cfg(test)]
+mod bodies;
+#[cfg(test)]
 mod bounds;
+#[cfg(test)]
+mod browsers;
 #[cfg(test)]
 mod clock;
 #[cfg(test)]
@@ -38,6 +42,8 @@ mod live;
 mod lockouts;
 #[cfg(test)]
 mod paths;
+#[cfg(test)]
+mod queries;
 #[cfg(test)]
 mod races;
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! Rules for tokens of every kind, whichever API issued them.
 
+use doorward::http::Handler;
 use serde_json::json;
 
-use crate::harness::{PASSWORD, Server, seconds};
+use crate::harness::{PASSWORD, Request, Server, days, hours, seconds};
+use crate::routes::path_of;
 
 #[test]
 fn a_token_is_found_in_any_of_the_four_headers() {
@@ -37,6 +39,29 @@ fn a_token_is_found_in_any_of_the_four_headers() {
     anyone
         .get(&format!("/v1/user?token={session}"))
         .fails(401, "Unauthorized");
+}
+
+#[test]
+fn an_expired_access_token_says_so_on_every_endpoint_that_takes_it() {
+    let server = Server::start();
+    let access = server.user("ana@example.org").access();
+    server.pass(hours(1));
+    let mut taken = 0;
+    for served in &server.served().routes {
+        if matches!(served.route.run, Handler::Open(_)) {
+            continue;
+        }
+        taken += 1;
+        let request = Request::new(served.route.method.as_str(), &path_of(served));
+        access.send(request).fails(401, "Token has expired");
+    }
+    assert!(taken > 20);
+    // Tokens of other kinds cannot be refreshed, and keep the words of each API.
+    let ana = server.user("ben@example.org");
+    let (session, angen) = (ana.session(), ana.angen());
+    server.pass(days(31));
+    session.get("/v1/user").fails(404, "SessionNotFound");
+    angen.report(&["a"]).fails(401, "Unauthorised");
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub(super) fn chars(position: Position) -> [u8; CHARS] {
 }
 
 /// Parses the output of `text`. The error names `field`.
-pub(super) fn parse(field: &'static str, text: &str) -> Result<Position, Invalid> {
+pub(super) fn parse(field: &'static str, text: &[u8]) -> Result<Position, Invalid> {
     let bytes = BASE64.decode(text).ok();
     let position = bytes.and_then(|bytes| Position::from_bytes(&bytes));
     position.ok_or_else(|| Invalid::new(field, "must be the id of an event or the next of a page"))
@@ -41,10 +41,10 @@ mod tests {
             index: 2,
             place: 9,
         };
-        assert_eq!(parse("cursor", &text(position)), Ok(position));
+        assert_eq!(parse("cursor", text(position).as_bytes()), Ok(position));
         assert_eq!(chars(position), text(position).as_bytes());
         for wrong in ["", "x", "AAAA", &text(position)[1..]] {
-            assert!(parse("cursor", wrong).is_err(), "{wrong}");
+            assert!(parse("cursor", wrong.as_bytes()).is_err(), "{wrong}");
         }
     }
 }

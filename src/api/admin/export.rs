@@ -13,7 +13,7 @@ use super::query;
 use super::row::{CSV_HEAD, RowWriter};
 use crate::http::{
     BodySender, Error, ErrorCode, Handler, Method, Reply, RequestBody, RequestContext,
-    ResponseSpec, Route,
+    RequestQuery, ResponseSpec, Route,
 };
 use crate::model::limits::EXPORT_CHUNK_BYTES;
 use crate::model::{EventRow, Invalid, Order};
@@ -25,10 +25,25 @@ const CSV: &str = "text/csv; charset=utf-8";
 /// The content types of an export.
 const CONTENT_TYPES: &[&str] = &[NDJSON, CSV];
 
+/// Those of the list, and the format. `limit` is accepted, so that a query of the list can be
+/// exported as it is, but has no effect.
+const PARAMETERS: &[&str] = &[
+    "format",
+    "name",
+    "user_id",
+    "reporter_id",
+    "from",
+    "to",
+    "order",
+    "limit",
+    "cursor",
+];
+
 pub(super) const ROUTE: Route = Route {
     name: "export_events",
     method: Method::Get,
     path: "/events/export",
+    query: RequestQuery::Closed(PARAMETERS),
     body: RequestBody::Nothing,
     responses: &[ResponseSpec::stream(
         200,
@@ -103,9 +118,9 @@ impl Format {
 type Produced = store::Result<Option<Vec<u8>>>;
 
 async fn export(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
-    let asked = request.query();
-    let format = Format::parse(asked.get("format").as_deref())?;
-    let query = query::events(&asked, Order::Ascending)?;
+    let asked = &request.query;
+    let format = Format::parse(asked.get("format"))?;
+    let query = query::events(asked, Order::Ascending)?;
     let services = Arc::clone(&request.services);
     let (scan, permit) = services.export_events(query, &bearer).await?;
     let start = move |sender| {

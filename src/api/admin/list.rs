@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::{cursor, query};
 use crate::http::{
     BodySchema, Error, Field, Handler, JsonKind, Method, Reply, RequestBody, RequestContext,
-    ResponseSpec, Route,
+    RequestQuery, ResponseSpec, Route,
 };
 use crate::model::{Event, EventQuery, Order, Position, UserId};
 
@@ -14,6 +14,7 @@ pub(super) const ROUTE: Route = Route {
     name: "list_events",
     method: Method::Get,
     path: "/events",
+    query: RequestQuery::Closed(query::LISTED),
     body: RequestBody::Nothing,
     responses: &[ResponseSpec::new(
         200,
@@ -50,10 +51,10 @@ struct ListedEvent {
 }
 
 async fn list(request: RequestContext) -> Result<Reply, Error> {
-    let asked = request.query();
+    let asked = &request.query;
     let query = EventQuery {
-        limit: query::limit(&asked)?,
-        ..query::events(&asked, Order::Descending)?
+        limit: query::limit(asked)?,
+        ..query::events(asked, Order::Descending)?
     };
     let page = request.services.read_events(query).await?;
     let events = page

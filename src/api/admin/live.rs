@@ -1,7 +1,6 @@
 //! `GET /api/admin/events/live`: streams events as they are stored, as server-sent events (WHATWG
 //! HTML, 9.2).
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use hyper::header::{HeaderName, HeaderValue};
@@ -11,7 +10,7 @@ use super::row::RowWriter;
 use super::{cursor, query};
 use crate::http::{
     BodySender, Error, ErrorCode, Handler, Method, QueryString, Reply, RequestBody, RequestContext,
-    ResponseSpec, Route,
+    RequestQuery, ResponseSpec, Route,
 };
 use crate::model::{EventRow, Invalid, LiveQuery};
 use crate::service::Bearer;
@@ -24,6 +23,7 @@ const CONTENT_TYPES: &[&str] = &[EVENT_STREAM];
 /// Asks nginx, which is often used as a proxy, not to buffer small chunks.
 const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const NO: HeaderValue = HeaderValue::from_static("no");
+const LAST_EVENT_ID: &str = "Last-Event-ID";
 /// A comment, which clients ignore. It keeps the connection open and shows that it is alive.
 const HEARTBEAT: &[u8] = b":\n\n";
 
@@ -31,6 +31,7 @@ pub(super) const ROUTE: Route = Route {
     name: "listen_to_events",
     method: Method::Get,
     path: "/events/live",
+    query: RequestQuery::Closed(&["name", "user_id"]),
     body: RequestBody::Nothing,
     responses: &[ResponseSpec::stream(
         200,
@@ -43,7 +44,7 @@ pub(super) const ROUTE: Route = Route {
 };
 
 async fn live(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
-    let query = query_of(&request.query(), request.header("last-event-id"))?;
+    let query = query_of(&request.query, request.header_once(LAST_EVENT_ID)?)?;
     let services = Arc::clone(&request.services);
     let (listener, permit) = services.listen(query, &bearer).await?;
     let stream = move |sender: BodySender| {
@@ -67,14 +68,17 @@ async fn live(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
         .header(BUFFERING, NO))
 }
 
-/// The events that a request subscribes to.
-fn query_of(query: &QueryString<'_>, last_event_id: Option<&str>) -> Result<LiveQuery, Invalid> {
-    let last_heard = last_event_id.filter(|text| !text.is_empty());
+/// The events that a request subscribes to. An empty `Last-Event-ID` means that none was received.
+fn query_of(
+    query: &QueryString,
+    last_event_id: Option<&HeaderValue>,
+) -> Result<LiveQuery, Invalid> {
+    let last_heard = last_event_id.filter(|value| !value.is_empty());
     Ok(LiveQuery {
-        name: query::given(query, "name").map(Cow::into_owned),
+        name: query.get("name").map(str::to_owned),
         subject: query::user(query, "user_id")?,
         after: last_heard
-            .map(|text| cursor::parse("Last-Event-ID", text))
+            .map(|value| cursor::parse(LAST_EVENT_ID, value.as_bytes()))
             .transpose()?,
     })
 }

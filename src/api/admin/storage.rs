@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::http::{
     BodySchema, Error, Field, Handler, JsonKind, Method, Reply, RequestBody, RequestContext,
-    ResponseSpec, Route,
+    RequestQuery, ResponseSpec, Route,
 };
 use crate::model::{DiskDay, Timestamp};
 
@@ -12,6 +12,7 @@ pub(super) const ROUTE: Route = Route {
     name: "storage",
     method: Method::Get,
     path: "/storage",
+    query: RequestQuery::Closed(&[]),
     body: RequestBody::Nothing,
     responses: &[ResponseSpec::new(
         200,

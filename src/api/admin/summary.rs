@@ -1,14 +1,12 @@
 //! `GET /api/admin/events/summary`: event counts in buckets of time.
 
-use std::borrow::Cow;
-
 use serde::Serialize;
 use serde::ser::Serializer;
 
 use super::query;
 use crate::http::{
-    Error, Handler, Method, QueryString, Reply, RequestBody, RequestContext, ResponseSpec, Route,
-    json_response,
+    Error, Handler, Method, QueryString, Reply, RequestBody, RequestContext, RequestQuery,
+    ResponseSpec, Route, json_response,
 };
 use crate::model::{self, Bucket, Granularity, Invalid, SummaryQuery, Timestamp};
 
@@ -17,6 +15,7 @@ pub(super) const ROUTE: Route = Route {
     name: "summarize_events",
     method: Method::Get,
     path: "/events/summary",
+    query: RequestQuery::Closed(&["by", "name", "from", "to", "tz"]),
     body: RequestBody::Nothing,
     responses: &[ResponseSpec::json(200, Summary::FIELDS, "The counts.")],
     errors: &[],
@@ -59,14 +58,14 @@ fn as_object<S: Serializer>(pairs: &Vec<(&str, u64)>, to: S) -> Result<S::Ok, S:
 }
 
 async fn summarize_events(request: RequestContext) -> Result<Reply, Error> {
-    let query = query_of(&request.query(), request.now)?;
+    let query = query_of(&request.query, request.now)?;
     let summary = request.services.summarize_events(&query).await?;
     Ok(Reply::json(200, &shown(&query, &summary)))
 }
 
 /// The query of a request. Defaults: by day, up to `now`, and over the usual range.
-fn query_of(query: &QueryString<'_>, now: Timestamp) -> Result<SummaryQuery, Invalid> {
-    let by = query::given(query, "by").map_or(Ok(Granularity::Day), |text| parse_by(&text))?;
+fn query_of(query: &QueryString, now: Timestamp) -> Result<SummaryQuery, Invalid> {
+    let by = query.get("by").map_or(Ok(Granularity::Day), parse_by)?;
     let zone = query::zone(query)?;
     let given = query::moment(query, "to", zone)?;
     let to = given.unwrap_or(now);
@@ -81,7 +80,7 @@ fn query_of(query: &QueryString<'_>, now: Timestamp) -> Result<SummaryQuery, Inv
     Ok(SummaryQuery {
         by,
         zone,
-        name: query::given(query, "name").map(Cow::into_owned),
+        name: query.get("name").map(str::to_owned),
         from,
         to,
     })
@@ -132,7 +131,9 @@ mod tests {
     /// The query as text, with the number of its buckets.
     fn ask(text: &str) -> Result<String, String> {
         let now = Timestamp::parse("2026-11-20T12:30:00Z").unwrap();
-        let query = query_of(&QueryString::new(text), now).map_err(|it| it.to_string())?;
+        let query = QueryString::parse(text, ROUTE.query)
+            .and_then(|query| query_of(&query, now))
+            .map_err(|it| it.to_string())?;
         let shown = |at| query.zone.rfc3339(at);
         let (from, to) = (shown(query.from), shown(query.to));
         let buckets = query.by.buckets(query.zone, query.from, query.to, 1_000);
@@ -144,7 +145,7 @@ mod tests {
         for (text, expected) in [
             ("", "30 from 2026-10-22T00:00:00Z to 2026-11-20T12:30:00Z"),
             (
-                "by=hour&from=&to=&tz=",
+                "by=hour",
                 "48 from 2026-11-18T13:00:00Z to 2026-11-20T12:30:00Z",
             ),
             (

@@ -6,7 +6,7 @@ use super::report::{self, WireEvent};
 use crate::crypto;
 use crate::http::{
     Error, ErrorCode, Field, Handler, JsonKind, Method, Reply, RequestBody, RequestContext,
-    ResponseSpec, Route, json, json_response,
+    RequestQuery, ResponseSpec, Route, json_repair, json_response,
 };
 use crate::model::{EventId, Idempotency, Invalid, UserId, limits};
 use crate::service::{Bearer, ReportedEvent};
@@ -22,6 +22,7 @@ pub(super) const SIMPLE: Route = Route {
     name: "simple_events",
     method: Method::Post,
     path: "/api/events/simple_clientapp",
+    query: RequestQuery::NONE,
     body: RequestBody::Events(SIMPLE_EVENT),
     responses: STORED,
     errors: ERRORS,
@@ -35,6 +36,7 @@ pub(super) const COMPLEX: Route = Route {
     name: "complex_events",
     method: Method::Post,
     path: "/api/events/complex_clientapp",
+    query: RequestQuery::NONE,
     body: RequestBody::Events(COMPLEX_EVENT),
     responses: STORED,
     errors: ERRORS,
@@ -68,13 +70,13 @@ enum Details {
 }
 
 async fn report(request: RequestContext, bearer: Bearer, details: Details) -> Result<Reply, Error> {
-    let mended;
+    let repaired;
     let events = match report::read(&request.body) {
         Ok(events) => events,
-        // The API's own example contains Elixir's `%{`: repair such mistakes and parse again.
+        // The API's own examples contain Elixir's `%{`: repair it and parse again.
         Err(error) => {
-            mended = json::forgive(&request.body).ok_or(error)?;
-            report::read(&mended)?
+            repaired = json_repair::without_percent(&request.body).ok_or(error)?;
+            report::read(&repaired)?
         }
     };
     let reported = events
@@ -98,7 +100,7 @@ async fn report(request: RequestContext, bearer: Bearer, details: Details) -> Re
 
 /// The digests that let the store recognize a repeated request; none without an `Idempotency-Key`.
 fn idempotency(request: &RequestContext) -> Result<Option<Idempotency>, Invalid> {
-    let Some(key) = request.headers().get("idempotency-key") else {
+    let Some(key) = request.header_once("Idempotency-Key")? else {
         return Ok(None);
     };
     let most = limits::IDEMPOTENCY_KEY_BYTES;

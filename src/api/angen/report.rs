@@ -165,7 +165,7 @@ impl<'de> Visitor<'de> for EventVisitor {
             }
         }
         let details = details.flatten();
-        details.map_or(Ok(()), scan::<M::Error>)?;
+        details.map_or(Ok(()), |value| scan("details", value))?;
         Ok(WireEvent {
             id: id.flatten().map(|Text(text)| text),
             name: name.ok_or_else(|| M::Error::missing_field("name"))?,
@@ -185,7 +185,7 @@ const OTHER_KEYS: usize = 64;
 
 impl<'de> Others<'de> {
     fn pass<M: MapAccess<'de>>(&mut self, key: Cow<'de, str>, map: &mut M) -> Result<(), M::Error> {
-        scan(map.next_value::<&RawValue>()?)?;
+        scan(&key, map.next_value::<&RawValue>()?)?;
         if self.0.contains(&key) {
             return Err(M::Error::custom(format_args!(
                 "the key `{key}` is there twice"
@@ -206,9 +206,9 @@ fn once<T, E: Error>(slot: &mut Option<T>, name: &'static str, value: T) -> Resu
     Ok(())
 }
 
-fn scan<E: Error>(value: &RawValue) -> Result<(), E> {
+fn scan<E: Error>(key: &str, value: &RawValue) -> Result<(), E> {
     let scanned = json::scan(value.get().as_bytes());
-    scanned.map_err(|fault| E::custom(format_args!("is refused: {fault}")))
+    scanned.map_err(|fault| E::custom(format_args!("`{key}` is refused: {fault}")))
 }
 
 #[cfg(test)]

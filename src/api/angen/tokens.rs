@@ -2,7 +2,7 @@
 
 use crate::http::{
     Error, ErrorCode, Handler, JsonKind, JsonType, Method, Reply, RequestBody, RequestContext,
-    ResponseSpec, Route, json_request, json_response,
+    RequestQuery, ResponseSpec, Route, json_request, json_response,
 };
 use crate::model::{Client, Secret, TokenKind};
 use crate::service::{Issued, Login};
@@ -11,6 +11,7 @@ pub(super) const REQUEST: Route = Route {
     name: "request_token",
     method: Method::Post,
     path: "/api/request_token",
+    query: RequestQuery::NONE,
     body: RequestBody::Json(TokenRequest::FIELDS),
     responses: &[ResponseSpec::json(201, TokenAnswer::FIELDS, "The pair of codes.").secret()],
     errors: &[ErrorCode::BadCredentials],
@@ -22,6 +23,7 @@ pub(super) const RENEW: Route = Route {
     name: "renew_token",
     method: Method::Post,
     path: "/api/renew_token",
+    query: RequestQuery::NONE,
     body: RequestBody::Json(Renewal::FIELDS),
     responses: &[ResponseSpec::json(
         201,
