@@ -1,6 +1,7 @@
 //! Upkeep of the store: single values, the sweep over all records, health, and closing.
 
 use async_trait::async_trait;
+use tokio::sync::{MutexGuard, RwLockWriteGuard};
 
 use crate::model::{DiskUse, Retention, Timestamp};
 use crate::store::sled::SledStore;
@@ -46,6 +47,44 @@ fn sweep_expired(tx: &mut Transaction<'_>, log: &mut EventLog, now: Timestamp) -
     })
 }
 
+/// The parts of a sweep.
+impl SledStore {
+    /// Waits until no merge and no erasure runs, and locks readers of blocks out.
+    async fn lock_blocks(&self) -> (MutexGuard<'_, ()>, RwLockWriteGuard<'_, ()>) {
+        let one_at_a_time = self.compaction_lock.lock().await;
+        (one_at_a_time, self.block_lock.write().await)
+    }
+
+    /// Counts what was written today and saves the counts of all days. With `expire`, it removes
+    /// those of days that are too old: `now` must be of a trusted clock.
+    async fn save_days(&self, now: Timestamp, expire: bool) -> Result<()> {
+        let meter = self.meter.clone();
+        let save = move |tx: &mut Transaction<'_>, log: &mut EventLog| {
+            log.daily_writes.sample(&meter, Some(now.day()));
+            if expire {
+                log.daily_writes.expire(now.day());
+            }
+            log.save_days(tx, false)
+        };
+        self.change_events(WriteClass::Reclaim, save).await
+    }
+
+    /// Removes some of the oldest blocks while all together take too much.
+    async fn trim_blocks(&self, max_bytes: u64) -> Result<Swept> {
+        let trim =
+            move |tx: &mut Transaction<'_>, log: &mut EventLog| retention::trim(tx, log, max_bytes);
+        self.change_events(WriteClass::Reclaim, trim).await
+    }
+
+    /// Removes the names that nothing refers to after these sweeps of events and counts.
+    async fn after_removal<const N: usize>(&self, sweeps: [&Swept; N]) -> Result<()> {
+        if sweeps.iter().any(|it| it.removed > 0) {
+            self.names.note_removal();
+        }
+        self.remove_unused_names().await
+    }
+}
+
 #[async_trait]
 impl Maintenance for SledStore {
     async fn keep_system_value(&self, which: SystemValue, value: Vec<u8>) -> Result<Vec<u8>> {
@@ -78,24 +117,16 @@ impl Maintenance for SledStore {
     }
 
     async fn sweep(&self, now: Timestamp, keep: Retention) -> Result<Swept> {
-        let one_at_a_time = self.compaction_lock.lock().await;
-        let exclusive = self.block_lock.write().await;
-        let meter = self.meter.clone();
+        let exclusive = self.lock_blocks().await;
         let reclaim = WriteClass::Reclaim;
         // A step of each kind, so that none is too large for the last of a nearly full disk. They
         // are handed over together and share a flush.
         let from = lock(&self.retention_pass).next(now);
         let (days, ids, expired, large, old, counts) = tokio::join!(
-            self.change_events(reclaim, move |tx, log| {
-                log.daily_writes.sample(&meter, Some(now.day()));
-                log.daily_writes.expire(now.day());
-                log.save_days(tx, false)
-            }),
+            self.save_days(now, true),
             self.change_events(reclaim, move |tx, log| sweep_ids(tx, log, now)),
             self.change_events(reclaim, move |tx, log| sweep_expired(tx, log, now)),
-            self.change_events(reclaim, move |tx, log| {
-                retention::trim(tx, log, keep.max_bytes)
-            }),
+            self.trim_blocks(keep.max_bytes),
             self.change_events(reclaim, move |tx, log| {
                 retention::sweep(tx, log, from, now.before(keep.events))
             }),
@@ -107,13 +138,9 @@ impl Maintenance for SledStore {
         let (old, next) = old?;
         lock(&self.retention_pass).continue_at(next);
         drop(exclusive);
-        drop(one_at_a_time);
         let sweeps = [ids?, expired?, large?, old, counts?];
         let [_, _, large, old, counts] = &sweeps;
-        if large.removed + old.removed + counts.removed > 0 {
-            self.names.note_removal();
-        }
-        self.remove_unused_names().await?;
+        self.after_removal([large, old, counts]).await?;
         Ok(Swept {
             removed: sweeps.iter().map(|it| it.removed).sum(),
             more: sweeps.iter().any(|it| it.more),
@@ -121,25 +148,12 @@ impl Maintenance for SledStore {
     }
 
     async fn trim(&self, now: Timestamp, max_bytes: u64) -> Result<Swept> {
-        let one_at_a_time = self.compaction_lock.lock().await;
-        let exclusive = self.block_lock.write().await;
-        let meter = self.meter.clone();
-        let reclaim = WriteClass::Reclaim;
-        let (days, large) = tokio::join!(
-            self.change_events(reclaim, move |tx, log| {
-                log.daily_writes.sample(&meter, Some(now.day()));
-                log.save_days(tx, false)
-            }),
-            self.change_events(reclaim, move |tx, log| retention::trim(tx, log, max_bytes)),
-        );
+        let exclusive = self.lock_blocks().await;
+        let (days, large) = tokio::join!(self.save_days(now, false), self.trim_blocks(max_bytes));
         days?;
         let large = large?;
         drop(exclusive);
-        drop(one_at_a_time);
-        if large.removed > 0 {
-            self.names.note_removal();
-        }
-        self.remove_unused_names().await?;
+        self.after_removal([&large]).await?;
         Ok(large)
     }
 
