@@ -184,6 +184,9 @@ impl<V: Record> Key for MetaKey<V> {
     }
 }
 
+/// Is behind every key: kinds are letters.
+pub(crate) const AFTER_ALL_KEYS: [u8; 1] = [u8::MAX];
+
 /// The prefix that all keys of kind `K` have.
 pub(crate) fn first<K: Key>() -> Vec<u8> {
     vec![K::KIND.byte()]

@@ -5,7 +5,6 @@
 //! what is counted already while it holds the lock, so that the count is that of one moment when it
 //! comes to the end.
 
-use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
@@ -14,8 +13,8 @@ use std::thread::JoinHandle;
 use sled::{IVec, Tree};
 
 use crate::store::sled::engine::committed::{COMMITTED, Contents};
-use crate::store::sled::engine::keys::Key;
-use crate::store::sled::engine::transaction::{Read, from_sled};
+use crate::store::sled::engine::keys::{self, AFTER_ALL_KEYS, Key};
+use crate::store::sled::engine::transaction::Read;
 use crate::store::{Error, Result};
 use crate::sync::lock;
 
@@ -52,16 +51,16 @@ impl Recount {
     fn advance(&self, tree: &Tree) -> Result<bool> {
         // The pages are read from the disk before the writer has to wait.
         let from = self.pause().counted_to.clone();
-        records(tree, &from)?;
+        let read = || tree.raw_range(&from, &AFTER_ALL_KEYS, RECORDS_AT_ONCE);
+        read()?;
         let mut counted = self.pause();
-        let some = records(tree, &from)?;
+        let some = read()?;
         let own = COMMITTED.bytes();
-        for (key, stored) in some.iter().filter(|(key, _)| **key != own) {
+        for (key, stored) in some.iter().filter(|(key, _)| *key != own) {
             counted.contents.add(key, stored);
         }
         if let Some((last, _)) = some.last() {
-            counted.counted_to = last.to_vec();
-            counted.counted_to.push(0);
+            counted.counted_to = keys::after(last);
             return Ok(true);
         }
         let expected = tree.fetch(&COMMITTED)?.unwrap_or_default().contents;
@@ -73,12 +72,6 @@ impl Recount {
             "{there} of {all} records are there"
         )))
     }
-}
-
-fn records(tree: &Tree, from: &[u8]) -> Result<Vec<(IVec, IVec)>> {
-    let range = tree.range::<&[u8], _>((Bound::Included(from), Bound::Unbounded));
-    let records: sled::Result<_> = range.take(RECORDS_AT_ONCE).collect();
-    records.map_err(|error| from_sled(&error))
 }
 
 /// The thread that counts. It ends when this is dropped.
@@ -120,7 +113,8 @@ impl RecountThread {
                     }
                 })
         };
-        let thread = thread.map_err(|error| Error::Unusable(format!("no thread: {error}")))?;
+        let thread =
+            thread.map_err(|error| Error::Unusable(format!("cannot start a thread: {error}")))?;
         let thread = Some(thread);
         Ok(RecountThread { stop, thread })
     }

@@ -14,6 +14,9 @@ use crate::store::{Error, Result};
 /// A key and its value as they are stored.
 pub(crate) type RawEntry = (Vec<u8>, IVec);
 
+/// Records that [`Read::visit`] reads at once.
+const VISITED_AT_ONCE: usize = 256;
+
 /// Typed reading, from the tree alone or through a transaction.
 pub(crate) trait Read {
     /// The stored value under a key.
@@ -37,6 +40,23 @@ pub(crate) trait Read {
             Ok((parsed, record::open(&key, &stored)?))
         });
         typed.collect()
+    }
+
+    /// Calls `visit` with every key of kind `K` and its stored record, in order, without reading
+    /// many of them at once.
+    fn visit<K: Key>(&self, mut visit: impl FnMut(K, &[u8]) -> Result<()>) -> Result<()> {
+        let (mut from, to) = (keys::first::<K>(), keys::end::<K>());
+        loop {
+            let some = self.raw_range(&from, &to, VISITED_AT_ONCE)?;
+            for (key, stored) in &some {
+                let parsed = K::parse(key).ok_or_else(|| record::corrupt(key, "not a key"))?;
+                visit(parsed, stored)?;
+            }
+            match some.last() {
+                Some((last, _)) => from = keys::after(last),
+                None => return Ok(()),
+            }
+        }
     }
 
     /// All keys of kind `K` that begin with `prefix`, which names the kind too, with their records.

@@ -7,16 +7,13 @@ use crate::store::sled::SledStore;
 use crate::store::sled::engine::disk_space::{WriteClass, WriteCost};
 use crate::store::sled::engine::transaction::{ENTRY_BYTES, Transaction};
 use crate::store::sled::events::counts::counters;
-use crate::store::sled::events::counts::names::{NameKey, Numbered};
+use crate::store::sled::events::counts::names::{Numbered, STEP_NAMES};
 use crate::store::sled::events::dedup::{self, Deduplicated};
 use crate::store::sled::events::event_log::EventLog;
 use crate::store::sled::events::format::columns::Reporter;
 use crate::store::sled::events::remembered::{EventIdGroup, Remember};
 use crate::store::sled::events::{idempotency, report};
 use crate::store::{Appended, Report, Result};
-
-/// New names that one step stores: a step must fit into the last of a nearly full disk.
-const STEP_NAMES: usize = 256;
 
 impl SledStore {
     /// Stores a report. None: another request stored one of its ids meanwhile, or names were
@@ -152,8 +149,7 @@ fn intern(
     reporter: Reporter,
 ) -> Result<()> {
     for (id, record) in log.names().plan(unknown, reporter) {
-        tx.put(&NameKey { id }, &record)?;
-        log.learn_name(id, record);
+        log.learn_name(tx, id, record)?;
     }
     Ok(())
 }

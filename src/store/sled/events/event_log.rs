@@ -15,7 +15,7 @@ use crate::store::sled::engine::transaction::{GroupEntries, RawEntry, Transactio
 use crate::store::sled::events::block_iter::newest_block;
 use crate::store::sled::events::counts::count_by_name::NameCount;
 use crate::store::sled::events::counts::counters::{self, Counters};
-use crate::store::sled::events::counts::names::{NameRecord, Names};
+use crate::store::sled::events::counts::names::{NameKey, NameRecord, Names};
 use crate::store::sled::events::disk_writes::DailyWrites;
 use crate::store::sled::events::format::block::{self, BODY_BYTES};
 use crate::store::sled::events::format::block_stats::BlockKey;
@@ -141,13 +141,21 @@ impl EventLog {
         Ok(())
     }
 
-    /// Adds a name that the current step stores.
-    pub(crate) fn learn_name(&mut self, id: u32, record: NameRecord) {
+    /// Stores a name in the current step.
+    pub(crate) fn learn_name(
+        &mut self,
+        tx: &mut Transaction<'_>,
+        id: u32,
+        record: NameRecord,
+    ) -> Result<()> {
+        tx.put(&NameKey { id }, &record)?;
         self.step.learned.push((id, record));
+        Ok(())
     }
 
-    /// Removes a name that the current step removes from the database.
-    pub(crate) fn forget_name(&mut self, id: u32) {
+    /// Removes a name in the current step.
+    pub(crate) fn forget_name(&mut self, tx: &mut Transaction<'_>, id: u32) {
+        tx.remove(&NameKey { id });
         self.step.forgotten.push(id);
     }
 

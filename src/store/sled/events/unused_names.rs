@@ -10,24 +10,20 @@ use crate::store::Result;
 use crate::store::sled::SledStore;
 use crate::store::sled::engine::disk_space::WriteClass;
 use crate::store::sled::engine::keys::{self, Key};
+use crate::store::sled::engine::record;
 use crate::store::sled::engine::transaction::{Read, Transaction};
 use crate::store::sled::events::block_access::BACKGROUND_NICE;
 use crate::store::sled::events::block_iter::{
     BlockIter, MergedBlockIter, RawBlock, first_loose, newest_merged,
 };
 use crate::store::sled::events::counts::counters::{CountKey, CountRow, ROW_NAMES};
-use crate::store::sled::events::counts::names::{NameKey, NameRecord};
+use crate::store::sled::events::counts::names::{NameRecord, STEP_NAMES};
 use crate::store::sled::events::counts::sketches::SketchKey;
 use crate::store::sled::events::event_log::EventLog;
 use crate::store::sled::events::format::block_stats::{BlockKey, BlockStats};
 use crate::store::sled::events::format::columns::BlockEvent;
 use crate::store::sled::events::format::parts::BlockPartKey;
 use crate::store::sled::events::reader::Reader;
-
-/// Rows of counters that are read at once.
-const ROWS_AT_ONCE: usize = 256;
-/// Names that one step removes: a step must fit into the last of a nearly full disk.
-const STEP_NAMES: usize = 256;
 
 impl SledStore {
     /// Removes names that nothing refers to, if names were refused a number and events or counters
@@ -53,8 +49,7 @@ impl SledStore {
             let remove = move |tx: &mut Transaction<'_>, log: &mut EventLog| {
                 for id in some {
                     if !log.was_used(id) {
-                        tx.remove(&NameKey { id });
-                        log.forget_name(id);
+                        log.forget_name(tx, id);
                     }
                 }
                 Ok(())
@@ -79,8 +74,7 @@ impl SledStore {
             let some = some.to_vec();
             let name = move |tx: &mut Transaction<'_>, log: &mut EventLog| {
                 for (id, record) in some {
-                    tx.put(&NameKey { id }, &record)?;
-                    log.learn_name(id, record);
+                    log.learn_name(tx, id, record)?;
                 }
                 Ok(())
             };
@@ -107,20 +101,14 @@ fn unused(tree: &Tree, mut numbers: Vec<u32>) -> Result<Vec<u32>> {
 
 /// Leaves out the names that are counted in some hour.
 fn without_counted(tree: &Tree, numbers: &mut Vec<u32>) -> Result<()> {
-    let mut counted = Vec::new();
-    let (mut from, to) = (keys::first::<CountKey>(), keys::end::<CountKey>());
-    loop {
-        let rows = tree.entries::<CountKey>(&from, &to, ROWS_AT_ONCE)?;
-        let Some((last, _)) = rows.last() else { break };
-        from = keys::after(&last.bytes());
-        for (key, CountRow(counts)) in rows {
-            let names = (key.row * ROW_NAMES..).zip(counts);
-            counted.extend(names.filter(|(_, count)| *count > 0).map(|(name, _)| name));
-        }
-        counted.sort_unstable();
-        counted.dedup();
-    }
-    numbers.retain(|name| counted.binary_search(name).is_err());
+    let mut counted = HashSet::new();
+    tree.visit(|key: CountKey, stored| {
+        let CountRow(counts) = record::open(&key.bytes(), stored)?;
+        let names = (key.row * ROW_NAMES..).zip(counts);
+        counted.extend(names.filter(|(_, count)| *count > 0).map(|(name, _)| name));
+        Ok(())
+    })?;
+    numbers.retain(|name| !counted.contains(name));
     Ok(())
 }
 

@@ -22,6 +22,9 @@ use crate::sync::recover;
 /// the database.
 const NAME_BYTES: u64 = 200;
 
+/// Names that one step stores or removes: a step must fit into the last of a nearly full disk.
+pub(crate) const STEP_NAMES: usize = 256;
+
 key! {
     /// The name of events that a number stands for.
     NameKey { id: u32 } EventName => NameRecord
