@@ -6,11 +6,13 @@
 //! not forced there: it is a lower bound, exact after a kill, and some seconds old after a power
 //! cut.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::store::sled::engine::files;
 
 /// The name of the file.
 pub(crate) const FILE: &str = "commits";
@@ -85,16 +87,9 @@ pub(crate) fn read(directory: &Path) -> io::Result<FoundMark> {
 
 /// Makes the file anew, all of it or nothing.
 pub(crate) fn create(directory: &Path, mark: Mark) -> io::Result<()> {
-    let made = directory.join(format!("{FILE}.made"));
-    let mut options = File::options();
-    options.create(true).truncate(true).write(true).mode(0o600);
-    let file = options.open(&made)?;
-    for slot in 0..2 {
-        file.write_all_at(&mark.to_bytes(), slot * SLOT_BYTES)?;
-    }
-    file.sync_all()?;
-    fs::rename(made, directory.join(FILE))?;
-    File::open(directory)?.sync_all()
+    files::replace(directory, FILE, |file| {
+        (0..2).try_for_each(|slot| file.write_all_at(&mark.to_bytes(), slot * SLOT_BYTES))
+    })
 }
 
 /// The open file, for the writer.

@@ -7,7 +7,7 @@ use sled::IVec;
 
 use crate::store::Result;
 use crate::store::sled::engine::keys::{MetaKey, meta};
-use crate::store::sled::engine::record::Record;
+use crate::store::sled::engine::record::{self, Record};
 use crate::store::sled::engine::registry::MetaSlot;
 
 /// Where the last group is recorded.
@@ -47,8 +47,7 @@ impl Contents {
 /// A number for a record under its key. The record's own checksum stands for its body, so that no
 /// body is read for this; that the two agree is checked wherever the record is used.
 fn fingerprint(key: &[u8], stored: &[u8]) -> u64 {
-    let checksum = stored.get(1..5).and_then(|it| it.try_into().ok());
-    let body = u64::from(checksum.map_or(0, u32::from_le_bytes));
+    let body = u64::from(record::checksum_of(stored).unwrap_or(0));
     let mut mixed = (u64::from(crc32fast::hash(key)) << 32 | body) ^ stored.len() as u64;
     // The finalizer of SplitMix64 (Steele and others, 2014).
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -82,11 +81,6 @@ impl Record for Committed {
         };
         (version == 1).then(|| postcard::from_bytes(body).map(number))
     }
-}
-
-/// Whether a stored record says what was left: the first version did not.
-pub(crate) fn has_contents(stored: &[u8]) -> bool {
-    stored.first() != Some(&1)
 }
 
 #[cfg(test)]

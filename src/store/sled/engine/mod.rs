@@ -8,6 +8,7 @@ pub(crate) mod directory;
 pub(crate) mod disk_space;
 pub(crate) mod expiry;
 pub(crate) mod fdatasync;
+mod files;
 pub(crate) mod group_commit;
 pub(crate) mod group_state;
 pub(crate) mod keys;

@@ -14,6 +14,7 @@ use sled::{Db, Tree};
 use crate::store::sled::engine::commit_mark::{self, CommitMark, FoundMark, Mark, StoreId};
 use crate::store::sled::engine::committed::{COMMITTED, Committed};
 use crate::store::sled::engine::directory;
+use crate::store::sled::engine::files;
 use crate::store::sled::engine::keys::Key;
 use crate::store::sled::engine::ledger::Ledger;
 use crate::store::sled::engine::record;
@@ -62,8 +63,8 @@ pub(crate) struct Opened {
 pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<Opened> {
     directory::make(path).map_err(|error| unusable(path, &error))?;
     let (findings, store) = prepare(path, options, LOCK_PATIENCE)?;
-    let db = open_patiently(path, options.cache_bytes)?;
-    sync_files(path).map_err(|error| unusable(path, &error))?;
+    let db = retry(path, LOCK_PATIENCE, || open_once(path, options.cache_bytes))?;
+    sync_created(path).map_err(|error| unusable(path, &error))?;
     let tree = Tree::clone(&db);
     let is_counted = findings.is_complete;
     let (committed, damage) = complete(&tree, findings, store, options.open_damaged)?;
@@ -81,13 +82,9 @@ pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<Opened> {
 /// Returns what was found and the id of the store.
 ///
 /// The lock is held meanwhile: what another process is just writing is no leftover.
-fn prepare(
-    path: &Path,
-    options: &OpenOptions,
-    wait_policy: Duration,
-) -> Result<(Findings, StoreId)> {
+fn prepare(path: &Path, options: &OpenOptions, patience: Duration) -> Result<(Findings, StoreId)> {
     let failed = |error: io::Error| unusable(path, &error);
-    let _lock = lock(path, wait_policy)?;
+    let _lock = lock(path, patience)?;
     salvage::finish(path).map_err(failed)?;
     let mut findings = verify::examine(path, options.checked_bytes).map_err(failed)?;
     refuse_other_formats(&findings)?;
@@ -134,7 +131,7 @@ fn refuse_other_formats(findings: &Findings) -> Result<()> {
             Err(Error::Unusable(why))
         }
         None if findings.damage.is_none() && !findings.is_empty => {
-            Err(Error::Damaged("its format is missing".into()))
+            Err(Error::Damaged("its format number is missing".into()))
         }
         _ => Ok(()),
     }
@@ -162,37 +159,36 @@ fn unusable(path: &Path, error: &dyn std::fmt::Display) -> Error {
 
 /// Takes the lock that sled takes too; none if there is no database yet. Dropping the returned file
 /// releases the lock.
-fn lock(path: &Path, mut wait_policy: Duration) -> Result<Option<File>> {
+fn lock(path: &Path, patience: Duration) -> Result<Option<File>> {
     let file = match File::open(path.join("db")) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(|error| unusable(path, &error))?,
     };
-    while let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        if error != Errno::WOULDBLOCK {
-            return Err(unusable(path, &error));
+    retry(path, patience, || {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(())),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(unusable(path, &error)),
         }
-        if wait_policy.is_zero() {
-            return Err(unusable(path, &IN_USE));
-        }
-        wait_policy = wait_policy.saturating_sub(LOCK_PAUSE);
-        pause();
-    }
+    })?;
     Ok(Some(file))
 }
 
-fn open_patiently(path: &Path, cache_bytes: u64) -> Result<Db> {
-    let mut wait_policy = LOCK_PATIENCE;
+/// Repeats an attempt while it returns none, because another process holds the lock, for as long as
+/// `patience`.
+fn retry<T>(
+    path: &Path,
+    mut patience: Duration,
+    attempt: impl Fn() -> Result<Option<T>>,
+) -> Result<T> {
     loop {
-        match open_once(path, cache_bytes) {
-            Err(error) if is_locked(&error) && !wait_policy.is_zero() => {
-                wait_policy = wait_policy.saturating_sub(LOCK_PAUSE);
+        match attempt()? {
+            Some(done) => return Ok(done),
+            None if patience.is_zero() => return Err(unusable(path, &IN_USE)),
+            None => {
+                patience = patience.saturating_sub(LOCK_PAUSE);
                 pause();
             }
-            Err(error) if is_locked(&error) => {
-                return Err(unusable(path, &IN_USE));
-            }
-            Err(sled::Error::Io(error)) => return Err(unusable(path, &error)),
-            opened => return opened.map_err(|error| damaged(path, &in_words(&error))),
         }
     }
 }
@@ -205,14 +201,21 @@ fn pause() {
     std::thread::sleep(LOCK_PAUSE);
 }
 
-fn open_once(path: &Path, cache_bytes: u64) -> sled::Result<Db> {
+/// Opens the database; none if another process holds the lock.
+fn open_once(path: &Path, cache_bytes: u64) -> Result<Option<Db>> {
     let config = sled::Config::new().path(path).cache_capacity(cache_bytes);
     // Opening damaged files can panic.
-    catch_unwind(AssertUnwindSafe(|| config.open())).unwrap_or_else(|_| {
+    let opened = catch_unwind(AssertUnwindSafe(|| config.open())).unwrap_or_else(|_| {
         Err(sled::Error::ReportableBug(
             "it cannot be opened; the lines before this one say where".into(),
         ))
-    })
+    });
+    match opened {
+        Ok(db) => Ok(Some(db)),
+        Err(error) if is_locked(&error) => Ok(None),
+        Err(sled::Error::Io(error)) => Err(unusable(path, &error)),
+        Err(error) => Err(damaged(path, &in_words(&error))),
+    }
 }
 
 fn is_locked(error: &sled::Error) -> bool {
@@ -220,17 +223,11 @@ fn is_locked(error: &sled::Error) -> bool {
 }
 
 /// Forces to the disk everything that opening has created: the files, their names, and the name of
-/// the directory. sled does not do this.
-fn sync_files(path: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(path)? {
-        let file = entry?.path();
-        if file.is_file() {
-            File::open(file)?.sync_all()?;
-        }
-    }
-    File::open(path)?.sync_all()?;
+/// the directory.
+fn sync_created(path: &Path) -> io::Result<()> {
+    files::sync_files(path)?;
     match path.canonicalize()?.parent() {
-        Some(parent) => File::open(parent)?.sync_all(),
+        Some(parent) => files::sync_directory(parent),
         None => Ok(()),
     }
 }

@@ -77,6 +77,18 @@ pub(crate) fn body_of(stored: &[u8]) -> &[u8] {
     stored.get(HEAD_BYTES..).unwrap_or_default()
 }
 
+/// The version of a stored record; none if it is empty.
+pub(crate) fn version_of(stored: &[u8]) -> Option<u8> {
+    stored.first().copied()
+}
+
+/// The checksum that a stored record carries, not compared with its body.
+pub(crate) fn checksum_of(stored: &[u8]) -> Option<u32> {
+    let (head, _) = stored.split_first_chunk::<HEAD_BYTES>()?;
+    let [_, checksum @ ..] = *head;
+    Some(u32::from_le_bytes(checksum))
+}
+
 /// The error for a damaged record under `key`. It shows only the kind and the length of the key,
 /// which may hold an address.
 pub(crate) fn corrupt(key: &[u8], why: &str) -> Error {

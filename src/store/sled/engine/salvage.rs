@@ -5,8 +5,8 @@
 //! damaged ones go to a directory of their own, `damaged-<n>`, where they stay until the owner
 //! removes them. A crash in between is caught up with at the next start.
 
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, ErrorKind};
+use std::fs::{self, DirBuilder};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,7 @@ use sled::{Batch, Tree};
 
 use crate::store::sled::engine::commit_mark::{self, FoundMark, Mark, StoreId};
 use crate::store::sled::engine::committed::{COMMITTED, Committed, Contents};
+use crate::store::sled::engine::files;
 use crate::store::sled::engine::keys::Key;
 use crate::store::sled::engine::record::{self, Record};
 use crate::store::sled::engine::transaction::from_sled;
@@ -97,15 +98,7 @@ fn copy(directory: &Path, to: &Tree, mark: Mark, damage: &str) -> Result<()> {
         waiting: 0,
         contents: Contents::default(),
     };
-    let (own, mut outcome) = (
-        [
-            COMMITTED.bytes(),
-            STORE_ID.bytes(),
-            FORMAT.bytes(),
-            DAMAGE.bytes(),
-        ],
-        Ok(()),
-    );
+    let (own, mut outcome) = (verify::own_keys(), Ok(()));
     let read = verify::salvage(directory, &mut |key, stored| {
         if outcome.is_ok() && !own.iter().any(|it| it == key) {
             outcome = copy.put(key, stored);
@@ -163,20 +156,13 @@ impl Copy<'_> {
 
 /// Forces the new database to the disk, and says that it is whole.
 fn sync(directory: &Path, workplace: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(workplace)? {
-        let file = entry?.path();
-        if file.is_file() {
-            File::open(file)?.sync_all()?;
-        }
-    }
+    files::sync_files(workplace)?;
     let free = |number: &u32| !directory.join(kept(*number)).exists();
     let number = (1..=u32::MAX).find(free).unwrap_or(u32::MAX);
-    let being_made = workplace.join("ready.made");
-    fs::write(&being_made, kept(number))?;
-    File::open(&being_made)?.sync_all()?;
-    fs::rename(being_made, workplace.join(READY))?;
-    File::open(workplace)?.sync_all()?;
-    File::open(directory)?.sync_all()
+    files::replace(workplace, READY, |mut file| {
+        file.write_all(kept(number).as_bytes())
+    })?;
+    files::sync_directory(directory)
 }
 
 fn kept(number: u32) -> String {
@@ -198,7 +184,7 @@ pub(crate) fn finish(directory: &Path) -> io::Result<()> {
         log::warn!("the damaged files are kept in {}", kept.display());
     }
     fs::remove_dir_all(workplace)?;
-    File::open(directory)?.sync_all()
+    files::sync_directory(directory)
 }
 
 /// A file that is still in `workplace` has its damaged counterpart in `directory`, or nowhere. A
@@ -211,13 +197,13 @@ fn change_places(directory: &Path, workplace: &Path, kept: &Path) -> io::Result<
             fs::rename(directory.join(&name), kept.join(&name))?;
         }
     }
-    File::open(kept)?.sync_all()?;
+    files::sync_directory(kept)?;
     for name in names(workplace)? {
         if name != READY {
             fs::rename(workplace.join(&name), directory.join(&name))?;
         }
     }
-    File::open(directory)?.sync_all()
+    files::sync_directory(directory)
 }
 
 fn names(directory: &Path) -> io::Result<Vec<String>> {

@@ -22,4 +22,4 @@ mod verdict;
 
 pub(crate) use damage::Damage;
 pub(crate) use database::salvage;
-pub(crate) use verdict::{DAMAGE, FORMAT, FORMAT_VERSION, Findings, STORE_ID, examine};
+pub(crate) use verdict::{DAMAGE, FORMAT, FORMAT_VERSION, Findings, STORE_ID, examine, own_keys};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::store::Result;
 use crate::store::sled::engine::commit_mark::{self, FoundMark, StoreId};
-use crate::store::sled::engine::committed::{self, COMMITTED, Committed, Contents};
+use crate::store::sled::engine::committed::{COMMITTED, Committed, Contents};
 use crate::store::sled::engine::keys::{Key, MetaKey, meta};
 use crate::store::sled::engine::record;
 use crate::store::sled::engine::registry::{KeyKind, MetaSlot};
@@ -20,6 +20,16 @@ pub(crate) const FORMAT: MetaKey<u32> = meta(MetaSlot::Format);
 pub(crate) const STORE_ID: MetaKey<Vec<u8>> = meta(MetaSlot::StoreId);
 /// What was found damaged when the store was opened in spite of it.
 pub(crate) const DAMAGE: MetaKey<String> = meta(MetaSlot::Damage);
+
+/// The keys of the values that say what the database should be.
+pub(crate) fn own_keys() -> [Vec<u8>; 4] {
+    [
+        FORMAT.bytes(),
+        COMMITTED.bytes(),
+        STORE_ID.bytes(),
+        DAMAGE.bytes(),
+    ]
+}
 
 /// What was found in the files.
 #[derive(Debug, Default)]
@@ -167,13 +177,7 @@ struct SingleValues {
 impl SingleValues {
     /// Looks them up one by one.
     fn find(&mut self, database: &Database) -> Result<(), Damage> {
-        let keys = [
-            FORMAT.bytes(),
-            COMMITTED.bytes(),
-            STORE_ID.bytes(),
-            DAMAGE.bytes(),
-        ];
-        for key in keys {
+        for key in own_keys() {
             if let Some(stored) = database.tree().find(&key)? {
                 self.take(&key, &stored);
             }
@@ -205,12 +209,11 @@ impl SingleValues {
     }
 }
 
+/// The number of the last group and what it left, which version 1 did not say.
 fn last_group(key: &[u8], stored: &[u8]) -> Result<(u64, Option<Contents>)> {
     let Committed { sequence, contents } = record::open(key, stored)?;
-    Ok((
-        sequence,
-        committed::has_contents(stored).then_some(contents),
-    ))
+    let has_contents = record::version_of(stored) != Some(1);
+    Ok((sequence, has_contents.then_some(contents)))
 }
 
 #[cfg(test)]
