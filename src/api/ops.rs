@@ -39,6 +39,7 @@ json_response! {
     struct Healthy<'a> {
         status: &'a str,
         damaged_blocks: usize,
+        damaged_records: usize,
         clock: &'a str,
     }
 }
@@ -62,11 +63,13 @@ fn health(request: &RequestContext) -> Result<Reply, Error> {
     match request.services.health() {
         health @ (Health::Fine | Health::Damaged) => {
             let damaged_blocks = request.services.damaged_blocks();
-            let is_whole = damaged_blocks == 0 && health == Health::Fine;
+            let damaged_records = request.services.damaged_records();
+            let is_whole = damaged_blocks + damaged_records == 0 && health == Health::Fine;
             let status = if is_whole { "ok" } else { "damaged" };
             let status = Healthy {
                 status,
                 damaged_blocks,
+                damaged_records,
                 clock: if request.services.clock_is_suspect() {
                     "suspect"
                 } else {

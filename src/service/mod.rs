@@ -115,4 +115,9 @@ impl Services {
     pub fn damaged_blocks(&self) -> usize {
         self.store.damaged_blocks()
     }
+
+    /// How many other damaged records were found since the start.
+    pub fn damaged_records(&self) -> usize {
+        self.store.damaged_records()
+    }
 }

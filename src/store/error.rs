@@ -14,7 +14,7 @@ pub enum Error {
     Full,
     /// The database failed or was closed, and refuses every change; only a restart can help.
     Stopped(String),
-    /// A stored record is damaged: the kind and length of its key, and the fault.
+    /// A stored record is damaged: its kind, a fingerprint of its key, and the fault.
     Corrupt(String),
     /// The database cannot be opened because of its surroundings: the directory, the disk, another
     /// process, another version.

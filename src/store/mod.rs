@@ -198,6 +198,9 @@ pub trait Maintenance: Send + Sync + 'static {
     fn note_moment(&self, moment: Timestamp);
     /// How many damaged blocks of events were found since the start.
     fn damaged_blocks(&self) -> usize;
+    /// How many other damaged records were found since the start. Lists, sweeps and starts leave
+    /// them out.
+    fn damaged_records(&self) -> usize;
     /// The number of the group of changes that is being written, if there is one. The same answer
     /// for a long time means that the disk hangs.
     fn under_way(&self) -> Option<u64>;

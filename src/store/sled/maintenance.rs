@@ -89,7 +89,8 @@ impl SledStore {
 impl Maintenance for SledStore {
     async fn keep_system_value(&self, which: SystemValue, value: Vec<u8>) -> Result<Vec<u8>> {
         let key = slot_of(which);
-        let step = move |tx: &mut Transaction<'_>| match tx.fetch(&key)? {
+        // A damaged value is of no use to anyone: the new one takes its place.
+        let step = move |tx: &mut Transaction<'_>| match tx.fetch_readable(&key)? {
             Some(kept) => Ok(kept),
             None => tx.put(&key, &value).map(|()| value),
         };
@@ -97,7 +98,7 @@ impl Maintenance for SledStore {
     }
 
     async fn find_system_value(&self, which: SystemValue) -> Result<Option<Vec<u8>>> {
-        self.tree.fetch(&slot_of(which))
+        self.tree.fetch_readable(&slot_of(which))
     }
 
     async fn disk_use(&self, now: Timestamp) -> Result<DiskUse> {
@@ -169,7 +170,11 @@ impl Maintenance for SledStore {
     }
 
     fn damaged_blocks(&self) -> usize {
-        self.damage.blocks()
+        self.damage.count()
+    }
+
+    fn damaged_records(&self) -> usize {
+        self.tree.damaged().count()
     }
 
     fn under_way(&self) -> Option<u64> {

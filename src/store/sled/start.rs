@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use sled::Tree;
+use crate::store::sled::engine::tree::Tree;
 
 use crate::model::{Principal, UserId, UserNumber};
 use crate::store::sled::accounts::tokens::{self, TokenKey};
@@ -35,6 +35,8 @@ use crate::sync::lock;
 const SLED_CACHE_SHARE: u64 = 4;
 /// A log up to this size is read whole before it is opened, within about half a second.
 const CHECKED_BYTES: u64 = 256 << 20;
+/// No token is of this epoch. A holder whose epoch is damaged has it until the next reconciliation.
+const NO_EPOCH: u32 = u32::MAX;
 /// How often the store was opened.
 const STARTS: MetaKey<u64> = meta(MetaSlot::Starts);
 
@@ -82,7 +84,10 @@ impl SledStore {
             group_commit: GroupCommit::new(options.commit_delay),
             changed: forget_changed(Arc::clone(&caches)),
         })?;
-        let epoch = |holder| tokens::epoch_of(&tree, holder).map(|it| it.unwrap_or(0));
+        let epoch = |holder| -> Result<u32> {
+            let epoch = tree.skip_damaged(tokens::epoch_of(&tree, holder))?;
+            Ok(epoch.map_or(NO_EPOCH, |epoch| epoch.unwrap_or(0)))
+        };
         let store = SledStore {
             admin_epoch: AtomicU32::new(epoch(Principal::Admin)?),
             hub_epoch: AtomicU32::new(epoch(Principal::Hub)?),
@@ -124,7 +129,7 @@ impl SledStore {
     /// fails here. On a full disk it proves nothing, but the writer checks every later flush too.
     async fn prove_durability(&self) -> Result<()> {
         let proof = |tx: &mut Transaction<'_>| {
-            let starts = tx.fetch(&STARTS)?.unwrap_or(0);
+            let starts = tx.fetch_readable(&STARTS)?.unwrap_or(0);
             tx.put(&STARTS, &(starts + 1))
         };
         match self.change(WriteClass::Reclaim, proof).await {

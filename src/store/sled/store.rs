@@ -4,20 +4,20 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, OnceLock};
 
-use sled::Tree;
+use crate::store::sled::engine::tree::Tree;
 use tokio::sync::{Mutex, RwLock};
 
 use crate::model::{Digest, Token, User, UserId};
 use crate::store::Result;
 use crate::store::sled::accounts::exchanges::Exchanges;
 use crate::store::sled::engine::cache::Cache;
+use crate::store::sled::engine::damaged::Damaged;
 use crate::store::sled::engine::disk_space::{STEP_BYTES, WriteClass, WriteCost};
 use crate::store::sled::engine::newest_moment::NotedMoment;
 use crate::store::sled::engine::recount::RecountThread;
 use crate::store::sled::engine::transaction::Transaction;
 use crate::store::sled::engine::writer::Writer;
 use crate::store::sled::events::counts::names::Names;
-use crate::store::sled::events::damage::Damage;
 use crate::store::sled::events::disk_writes::WriteMeter;
 use crate::store::sled::events::event_log::EventLog;
 use crate::store::sled::events::live::Live;
@@ -46,7 +46,7 @@ pub struct SledStore {
     /// Counts the records of a large database.
     pub(crate) recount_thread: std::sync::Mutex<Option<RecountThread>>,
     /// The damaged blocks that were found.
-    pub(crate) damage: Arc<Damage>,
+    pub(crate) damage: Arc<Damaged>,
     /// The listeners of live events.
     pub(crate) live: Arc<Live>,
     /// The newest moment that was noted.

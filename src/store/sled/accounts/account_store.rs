@@ -73,12 +73,11 @@ fn redeem(
     Ok(Redeemed::Done(id))
 }
 
-/// Removes an account with its tokens and codes.
+/// Removes an account with its codes, which ends its tokens. False: it does not exist.
 fn delete(tx: &mut Transaction<'_>, id: UserId) -> Result<bool> {
     let Some(user) = tx.fetch(&users::UserKey { id })? else {
         return Ok(false);
     };
-    tokens::end_all(tx, Principal::User(id))?;
     users::remove(tx, &user)?;
     Ok(true)
 }
@@ -142,8 +141,16 @@ impl AccountStore for SledStore {
     }
 
     async fn delete_user(&self, id: UserId) -> Result<bool> {
-        let step = move |tx: &mut Transaction<'_>| delete(tx, id);
-        self.change(WriteClass::Reclaim, step).await
+        let step = move |tx: &mut Transaction<'_>| {
+            let is_there = delete(tx, id)?;
+            Ok((is_there, tokens::remove_some(tx, Principal::User(id))?))
+        };
+        let (is_there, mut more) = self.change(WriteClass::Reclaim, step).await?;
+        while more {
+            let step = move |tx: &mut Transaction<'_>| tokens::remove_some(tx, Principal::User(id));
+            more = self.change(WriteClass::Reclaim, step).await?;
+        }
+        Ok(is_there)
     }
 
     async fn offer_invites(&self, invites: Vec<(Digest, InviteTerms)>) -> Result<()> {

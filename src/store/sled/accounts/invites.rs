@@ -16,7 +16,10 @@ postcard_records!(Invite);
 /// Stores an invite, or gives a stored one new terms; the count of its uses stays.
 pub(crate) fn offer(tx: &mut Transaction<'_>, digest: Digest, terms: &InviteTerms) -> Result<()> {
     let key = InviteKey { digest };
-    let known = tx.fetch(&key)?;
+    // A damaged invite stays as it is, and refused: how often it was used is not known.
+    let Some(known) = tx.skip_damaged(tx.fetch(&key))? else {
+        return Ok(());
+    };
     let used = known.as_ref().map_or(0, |invite| invite.used);
     let invite = Invite {
         uses: terms.uses,

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use crate::model::{DueMail, MailId, Timestamp, limits};
 use crate::store::sled::SledStore;
 use crate::store::sled::engine::disk_space::WriteClass;
-use crate::store::sled::engine::keys::{self, MetaKey, key, meta};
+use crate::store::sled::engine::keys::{self, Key, MetaKey, key, meta};
 use crate::store::sled::engine::record::postcard_records;
 use crate::store::sled::engine::registry::MetaSlot;
 use crate::store::sled::engine::transaction::{Read, Transaction};
@@ -43,18 +43,23 @@ fn enqueue(tx: &mut Transaction<'_>, mut mail: DueMail) -> Result<bool> {
 }
 
 fn waiting_for(tx: &Transaction<'_>, address: &str) -> Result<Option<DueMail>> {
-    match tx.fetch(&to(address))? {
-        Some((due_at, id)) => tx.fetch(&MailKey { due_at, id }),
+    match tx.fetch_readable(&to(address))? {
+        Some((due_at, id)) => tx.fetch_readable(&MailKey { due_at, id }),
         None => Ok(None),
     }
 }
 
 fn waiting(tx: &Transaction<'_>) -> Result<u64> {
-    match tx.fetch(&WAITING)? {
-        Some(waiting) => Ok(waiting),
-        // No mail was ever due, or the number was lost with damaged files.
-        None => Ok(tx.all::<MailKey>()?.len() as u64),
+    if let Some(waiting) = tx.fetch_readable(&WAITING)? {
+        return Ok(waiting);
     }
+    // No mail was ever due, or the number is lost or damaged.
+    let mut waiting = 0;
+    tx.visit(|_: MailKey, _| {
+        waiting += 1;
+        Ok(())
+    })?;
+    Ok(waiting)
 }
 
 /// The mails that are due, and when the next one is due. A mail that is due later than any wait
@@ -75,24 +80,27 @@ fn due(from: &impl Read, now: Timestamp) -> Result<(Vec<DueMail>, Option<Timesta
     Ok((due.into_iter().map(|(_, mail)| mail).collect(), next))
 }
 
-/// Whether a mail is still the one that waits for its address.
+/// Whether a mail still waits: it is the one of its address, or the record that says so is damaged.
 fn still_waits(tx: &Transaction<'_>, mail: &DueMail) -> Result<bool> {
-    let waiting = tx.fetch(&to(&mail.email_key))?;
-    Ok(waiting.is_some_and(|(_, id)| id == mail.id))
+    let (due_at, id) = (mail.due_at, mail.id);
+    let is_there = tx.raw(&MailKey { due_at, id }.bytes())?.is_some();
+    let waiting = tx.fetch_readable(&to(&mail.email_key))?;
+    Ok(is_there && waiting.is_none_or(|(_, waiting)| waiting == id))
 }
 
 /// Removes a mail, unless it was replaced meanwhile.
 fn remove(tx: &mut Transaction<'_>, mail: &DueMail) -> Result<()> {
     if still_waits(tx, mail)? {
-        take_out(tx, &mail.email_key)?;
+        tx.remove(&to(&mail.email_key));
     }
-    Ok(())
+    remove_entry(tx, mail.due_at, mail.id)
 }
 
 /// Postpones a mail and counts the attempt, unless it was removed or replaced meanwhile.
 fn postpone(tx: &mut Transaction<'_>, mut mail: DueMail, due_at: Timestamp) -> Result<()> {
-    if still_waits(tx, &mail)? {
-        take_out(tx, &mail.email_key)?;
+    let still_waits = still_waits(tx, &mail)?;
+    remove(tx, &mail)?;
+    if still_waits {
         (mail.due_at, mail.attempts) = (due_at, mail.attempts + 1);
         put_in(tx, &mail)?;
     }
@@ -108,9 +116,18 @@ fn put_in(tx: &mut Transaction<'_>, mail: &DueMail) -> Result<()> {
 
 fn take_out(tx: &mut Transaction<'_>, address: &str) -> Result<()> {
     let key = to(address);
-    if let Some((due_at, id)) = tx.fetch(&key)? {
+    if let Some((due_at, id)) = tx.fetch_readable(&key)? {
+        remove_entry(tx, due_at, id)?;
+        tx.remove(&key);
+    }
+    Ok(())
+}
+
+/// Removes the entry of a mail, if it is there: whatever its address says, it is not sent again.
+fn remove_entry(tx: &mut Transaction<'_>, due_at: Timestamp, id: MailId) -> Result<()> {
+    let key = MailKey { due_at, id };
+    if tx.raw(&key.bytes())?.is_some() {
         tx.put(&WAITING, &waiting(tx)?.saturating_sub(1))?;
-        tx.remove(&MailKey { due_at, id });
         tx.remove(&key);
     }
     Ok(())

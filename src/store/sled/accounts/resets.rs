@@ -45,7 +45,7 @@ pub(crate) fn remove_of(tx: &mut Transaction<'_>, user: UserId) -> Result<()> {
         return Ok(());
     };
     let key = ResetKey { digest };
-    if let Some(code) = tx.fetch(&key)? {
+    if let Some(code) = tx.fetch_readable(&key)? {
         expiry::cancel(tx, code.expires_at, &key);
     }
     tx.remove(&key);

@@ -13,7 +13,7 @@ use crate::store::sled::accounts::exchanges::Exchanges;
 use crate::store::sled::accounts::users;
 use crate::store::sled::engine::expiry;
 use crate::store::sled::engine::keys::{self, Field, Key, key};
-use crate::store::sled::engine::record::postcard_records;
+use crate::store::sled::engine::record::{self, postcard_records};
 use crate::store::sled::engine::transaction::{Read, Transaction};
 use crate::store::{Refreshed, Result};
 
@@ -29,6 +29,9 @@ key! {
     /// The epoch of a holder that is not an account.
     EpochKey { holder: Principal } Epoch => Epoch
 }
+
+/// Tokens of a deleted account that one step removes: it must not delay the steps behind it.
+const STEP_TOKENS: usize = 256;
 
 /// The epoch of the administrator or the hub.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,13 +76,27 @@ pub(crate) fn reconcile(
     fingerprint: String,
 ) -> Result<u32> {
     let key = EpochKey { holder };
-    let epoch = match tx.fetch(&key)? {
-        Some(known) if known.fingerprint == fingerprint => return Ok(known.epoch),
-        Some(known) => known.epoch + 1,
-        None => 0,
+    let epoch = match tx.skip_damaged(tx.fetch(&key))? {
+        Some(Some(known)) if known.fingerprint == fingerprint => return Ok(known.epoch),
+        Some(Some(known)) => known.epoch + 1,
+        Some(None) => 0,
+        None => after_all_epochs(tx, holder)?,
     };
     tx.put(&key, &Epoch { epoch, fingerprint })?;
     Ok(epoch)
+}
+
+/// An epoch after those of all tokens of a holder whose epoch is damaged: none of them is live.
+fn after_all_epochs(from: &impl Read, holder: Principal) -> Result<u32> {
+    let mut next = 0;
+    from.visit(|key: TokenKey, stored| {
+        let token: Option<Token> = from.skip_damaged(record::open(&key.bytes(), stored))?;
+        if let Some(token) = token.filter(|token| token.holder == holder) {
+            next = next.max(token.epoch + 1);
+        }
+        Ok(())
+    })?;
+    Ok(next)
 }
 
 /// The live tokens of a holder.
@@ -87,7 +104,7 @@ pub(crate) fn live(from: &impl Read, holder: Principal, now: Timestamp) -> Resul
     let epoch = epoch_of(from, holder)?;
     let mut live = Vec::new();
     for (_, digest) in from.under::<HeldKey>(&held_by(holder))? {
-        let token = from.fetch(&TokenKey { digest })?;
+        let token = from.fetch_readable(&TokenKey { digest })?;
         let counts = |it: &Token| it.status(epoch, now, false) == TokenStatus::Live;
         live.extend(token.filter(counts));
     }
@@ -124,7 +141,11 @@ fn make_room(
     let epoch = epoch_of(tx, holder)?;
     let mut room = Vec::new();
     for (key, digest) in held {
-        let Some(token) = tx.fetch(&TokenKey { digest })? else {
+        // A damaged token is not live and takes no room.
+        let Some(token) = tx.skip_damaged(tx.fetch(&TokenKey { digest }))? else {
+            continue;
+        };
+        let Some(token) = token else {
             tx.remove(&key);
             continue;
         };
@@ -249,7 +270,7 @@ pub(crate) fn refresh(
 fn remove_oldest_retired(tx: &mut Transaction<'_>, member: &Token) -> Result<()> {
     let mut retired = Vec::new();
     for (_, digest) in tx.under::<HeldKey>(&family_of(member))? {
-        let token = tx.fetch(&TokenKey { digest })?;
+        let token = tx.fetch_readable(&TokenKey { digest })?;
         retired.extend(
             token
                 .filter(|it| it.retired.is_some())
@@ -294,22 +315,37 @@ pub(crate) fn end_family(tx: &mut Transaction<'_>, digest: Digest) -> Result<boo
     Ok(true)
 }
 
+/// Error: `Corrupt` if it cannot be said which token is a member, so that none stays live unseen.
 fn end_family_of(tx: &mut Transaction<'_>, token: &Token) -> Result<()> {
-    for (key, digest) in tx.under::<HeldKey>(&family_of(token))? {
-        match tx.fetch(&TokenKey { digest })? {
-            Some(member) => remove(tx, digest, &member),
-            None => tx.remove(&key),
-        }
+    for key in tx.keys_under::<HeldKey>(&family_of(token), usize::MAX)? {
+        let digest = tx.fetch(&key)?;
+        remove_held(tx, &key, digest)?;
     }
     Ok(())
 }
 
-/// Ends every token of a holder.
-pub(crate) fn end_all(tx: &mut Transaction<'_>, holder: Principal) -> Result<()> {
-    for (_, digest) in tx.under::<HeldKey>(&held_by(holder))? {
-        end_family(tx, digest)?;
+/// Removes an entry of a holder's list with its token, if `digest` says which that is. A token that
+/// is damaged is removed too; the sweep removes the note of its expiry.
+fn remove_held(tx: &mut Transaction<'_>, key: &HeldKey, digest: Option<Digest>) -> Result<()> {
+    if let Some(digest) = digest {
+        match tx.fetch_readable(&TokenKey { digest })? {
+            Some(token) => remove(tx, digest, &token),
+            None => tx.remove(&TokenKey { digest }),
+        }
     }
+    tx.remove(key);
     Ok(())
+}
+
+/// Removes some of the tokens of a holder whose account is gone: none of them is live any more.
+/// True: there may be more.
+pub(crate) fn remove_some(tx: &mut Transaction<'_>, holder: Principal) -> Result<bool> {
+    let held = tx.keys_under::<HeldKey>(&held_by(holder), STEP_TOKENS)?;
+    for key in &held {
+        let digest = tx.fetch_readable(key)?;
+        remove_held(tx, key, digest)?;
+    }
+    Ok(held.len() == STEP_TOKENS)
 }
 
 /// Moves a token, and those that it was exchanged for, to another epoch of its holder: they stay
@@ -345,10 +381,12 @@ pub(crate) fn remove_expired(tx: &mut Transaction<'_>, key: &[u8]) -> Result<boo
 
 /// Ends the token of a holder that has this public id. False: the holder has none.
 pub(crate) fn end_named(tx: &mut Transaction<'_>, holder: Principal, id: TokenId) -> Result<bool> {
-    for (key, digest) in tx.under::<HeldKey>(&held_by(holder))? {
-        if key.id == id {
-            return end_family(tx, digest);
-        }
+    let held = tx.keys_under::<HeldKey>(&held_by(holder), usize::MAX)?;
+    let Some(key) = held.into_iter().find(|key| key.id == id) else {
+        return Ok(false);
+    };
+    match tx.fetch(&key)? {
+        Some(digest) => end_family(tx, digest),
+        None => Ok(false),
     }
-    Ok(false)
 }

@@ -63,9 +63,9 @@ pub(crate) fn number_of(from: &impl Read, id: UserId) -> Result<Option<UserNumbe
     }
 }
 
-/// The account of a number, also of one that was deleted.
+/// The account of a number, also of one that was deleted; none if the record is damaged.
 pub(crate) fn id_of(from: &impl Read, number: UserNumber) -> Result<Option<UserId>> {
-    from.fetch(&NumberKey { number })
+    from.fetch_readable(&NumberKey { number })
 }
 
 /// The number of the next account. Where it was lost with damaged files, numbers are left out, so
@@ -74,12 +74,14 @@ fn next_number(from: &impl Read) -> Result<u32> {
     if let Some(number) = from.fetch(&NEXT_NUMBER)? {
         return Ok(number);
     }
-    let live = from.all::<NumberKey>()?.into_iter();
-    let former = from.all::<FormerKey>()?.into_iter();
-    let numbers = live
-        .map(|(key, _)| key.number)
-        .chain(former.map(|(_, number)| number));
-    let last = numbers.map(|number| number.0).max();
+    let mut last = None;
+    from.visit(|key: NumberKey, _| {
+        last = last.max(Some(key.number.0));
+        Ok(())
+    })?;
+    for (_, number) in from.all::<FormerKey>()? {
+        last = last.max(Some(number.0));
+    }
     Ok(last.map_or(0, |last| last.saturating_add(LEFT_OUT)))
 }
 
@@ -189,7 +191,9 @@ pub(crate) fn set_disabled(
 /// Removes an account. Its number stays reserved: events may still refer to it.
 pub(crate) fn remove(tx: &mut Transaction<'_>, user: &User) -> Result<()> {
     let id = user.id;
-    resets::remove_of(tx, id)?;
+    // A code that cannot be read any more opens nothing without the account.
+    let removed = resets::remove_of(tx, id);
+    tx.skip_damaged(removed)?;
     tx.remove(&EmailKey {
         key: user.email.key(),
     });

@@ -4,7 +4,7 @@
 use crate::model::Timestamp;
 use crate::store::sled::engine::keys::{self, Key, key};
 use crate::store::sled::engine::transaction::{Change, Read, Transaction};
-use crate::store::{Error, Result, Swept};
+use crate::store::{Result, Swept};
 
 /// Records of one sweep: it must not delay the requests that wait behind it.
 const SWEEP_RECORDS: usize = 256;
@@ -27,7 +27,9 @@ pub(crate) fn cancel<K: Key>(tx: &mut Transaction<'_>, at: Timestamp, key: &K) {
 }
 
 /// Removes a bounded number of the notes that were due before `now`, and calls `remove` with the
-/// key of each record. A damaged record stays in the database and does not stop the sweep.
+/// key of each record. A damaged record stays in the database, where it is refused, and does not stop
+/// the sweep. Its note is removed all the same: notes that stay would be read by every sweep, and in
+/// the end nothing but them.
 pub(crate) fn sweep(
     tx: &mut Transaction<'_>,
     now: Timestamp,
@@ -41,10 +43,8 @@ pub(crate) fn sweep(
         let Some(note) = ExpiryKey::parse(key) else {
             continue;
         };
-        match remove(tx, &note.target) {
-            Err(Error::Corrupt(what)) => log::error!("an expired record is damaged: {what}"),
-            removed => removed?,
-        }
+        let removed = remove(tx, &note.target);
+        tx.skip_damaged(removed)?;
     }
     Ok(Swept {
         removed: notes.len(),

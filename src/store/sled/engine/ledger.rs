@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use sled::Tree;
+use crate::store::sled::engine::tree::Tree;
 
 use crate::store::Result;
 use crate::store::sled::engine::commit_mark::CommitMark;

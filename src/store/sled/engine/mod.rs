@@ -4,6 +4,7 @@
 pub(crate) mod cache;
 pub(crate) mod commit_mark;
 pub(crate) mod committed;
+pub(crate) mod damaged;
 pub(crate) mod directory;
 pub(crate) mod disk_space;
 pub(crate) mod expiry;
@@ -21,5 +22,6 @@ pub(crate) mod recount;
 pub(crate) mod registry;
 pub(crate) mod salvage;
 pub(crate) mod transaction;
+pub(crate) mod tree;
 pub(crate) mod verify;
 pub(crate) mod writer;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use sled::Tree;
+use crate::store::sled::engine::tree::Tree;
 
 use crate::model::Timestamp;
 use crate::store::Result;
@@ -74,9 +74,9 @@ impl NewestMoment {
     }
 }
 
-/// The moment on the disk; none if none was ever kept.
+/// The moment on the disk; none if none was ever kept, or if it is damaged.
 pub(crate) fn stored(from: &impl Read) -> Result<Option<Timestamp>> {
-    from.fetch(&NEWEST)
+    from.fetch_readable(&NEWEST)
 }
 
 #[cfg(test)]
@@ -86,14 +86,15 @@ mod tests {
     #[test]
     fn a_group_keeps_the_moment_at_most_once_a_minute_also_if_it_goes_back() {
         let db = sled::Config::new().temporary(true).open().unwrap();
-        let mut newest = NewestMoment::load(&db).unwrap();
+        let tree = Tree::of(&db);
+        let mut newest = NewestMoment::load(&tree).unwrap();
         let mut is_kept = |seconds: i64| {
             newest.noted.note(Timestamp::from_millis(seconds * 1000));
             let entry = newest.entry().unwrap();
             if let Some((key, value)) = entry {
                 db.insert(key, value).unwrap();
             }
-            stored(&*db).unwrap().map(Timestamp::seconds) == Some(seconds)
+            stored(&tree).unwrap().map(Timestamp::seconds) == Some(seconds)
         };
         assert!(is_kept(1_000) && !is_kept(1_059) && is_kept(1_060));
         assert!(!is_kept(1_001) && is_kept(1_000));

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
-use sled::{Db, Tree};
+use sled::Db;
+
+use crate::store::sled::engine::tree::Tree;
 
 use crate::store::sled::engine::commit_mark::{self, CommitMark, FoundMark, Mark, StoreId};
 use crate::store::sled::engine::committed::{COMMITTED, Committed};
@@ -65,7 +67,7 @@ pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<Opened> {
     let (findings, store) = prepare(path, options, LOCK_PATIENCE)?;
     let db = retry(path, LOCK_PATIENCE, || open_once(path, options.cache_bytes))?;
     sync_created(path).map_err(|error| unusable(path, &error))?;
-    let tree = Tree::clone(&db);
+    let tree = Tree::of(&db);
     let is_counted = findings.is_complete;
     let (committed, damage) = complete(&tree, findings, store, options.open_damaged)?;
     let commit_mark = CommitMark::open(path, store).map_err(|error| unusable(path, &error))?;

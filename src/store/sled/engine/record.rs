@@ -5,6 +5,7 @@
 
 use sled::IVec;
 
+use crate::crypto;
 use crate::model::Digest;
 use crate::store::{Error, Result};
 
@@ -89,11 +90,13 @@ pub(crate) fn checksum_of(stored: &[u8]) -> Option<u32> {
     Some(u32::from_le_bytes(checksum))
 }
 
-/// The error for a damaged record under `key`. It shows only the kind and the length of the key,
-/// which may hold an address.
+/// The error for a damaged record under `key`. The key may hold an address, so the error shows only
+/// its kind and the beginning of its SHA-256.
 pub(crate) fn corrupt(key: &[u8], why: &str) -> Error {
     let kind = key.first().map_or('?', |kind| char::from(*kind));
-    Error::Corrupt(format!("kind {kind}, key of {} bytes: {why}", key.len()))
+    let Digest([a, b, c, d, ..]) = crypto::digest(key);
+    let fingerprint = u32::from_be_bytes([a, b, c, d]);
+    Error::Corrupt(format!("kind {kind}, key {fingerprint:08x}: {why}"))
 }
 
 fn checksum(key: &[u8], version: u8, body: &[u8]) -> u32 {

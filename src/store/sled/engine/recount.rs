@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::thread::JoinHandle;
 
-use sled::{IVec, Tree};
+use sled::IVec;
+
+use crate::store::sled::engine::tree::Tree;
 
 use crate::store::sled::engine::committed::{COMMITTED, Contents};
 use crate::store::sled::engine::keys::{self, AFTER_ALL_KEYS, Key};

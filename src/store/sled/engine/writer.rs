@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
-use sled::{Db, Tree};
+use sled::Db;
+
+use crate::store::sled::engine::tree::Tree;
 use tokio::sync::{Notify, oneshot};
 
 use crate::store::sled::engine::disk_space::{

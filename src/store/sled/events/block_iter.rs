@@ -2,7 +2,7 @@
 //! each merged block says what it holds ([`BlockStats`]). Blocks after the newest merged one are
 //! *loose*: they are still as the writer stored them.
 
-use sled::Tree;
+use crate::store::sled::engine::tree::Tree;
 
 use crate::model::{Order, Position};
 use crate::store::Result;

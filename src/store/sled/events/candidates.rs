@@ -1,7 +1,7 @@
 //! Finds the blocks that may hold events of a query: merged blocks by their statistics, loose
 //! blocks by their keys.
 
-use sled::Tree;
+use crate::store::sled::engine::tree::Tree;
 
 use crate::model::{EventQuery, Order, Position, Timestamp};
 use crate::store::Result;

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sled::Tree;
+use crate::store::sled::engine::tree::Tree;
 
 use crate::model::{Order, Position, Sketch, Timestamp};
 use crate::store::Result;

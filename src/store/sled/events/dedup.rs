@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::Range;
 
-use sled::Tree;
+use crate::store::sled::engine::tree::Tree;
 
 use crate::model::{EventId, NewEvent, Timestamp};
 use crate::store::sled::engine::keys::{self, Field, Key, key, prefix};

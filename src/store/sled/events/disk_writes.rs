@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use sled::Tree;
+use crate::store::sled::engine::tree::Tree;
 
 use crate::model::{DISK_DAYS, DiskDay, Timestamp};
 use crate::store::Result;
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn counts_are_removed_only_by_a_day_of_a_trusted_clock() {
         let db = sled::Config::new().temporary(true).open().unwrap();
-        let tree = Tree::clone(&db);
+        let tree = Tree::of(&db);
         let mut daily_writes = DailyWrites::default();
         let mut days_left = |day: u32, expired: Option<u32>| {
             daily_writes.store(Timestamp::of_day(day), 1);

@@ -14,6 +14,8 @@ use crate::store::sled::events::reader::Reader;
 
 /// Blocks that one step rewrites.
 const STEP_BLOCKS: usize = 8;
+/// Blocks that one step looks at. No merge and no sweep runs meanwhile.
+const STEP_SEEN_BLOCKS: usize = 10_000;
 
 /// The changes of one step, and where the next step begins.
 #[derive(Default)]
@@ -38,13 +40,14 @@ pub(crate) fn plan(reader: &Reader, what: &Erasure, from: &[u8]) -> Result<Erasu
     let Some(filter) = reader.resolve(&query)? else {
         return Ok(plan);
     };
-    let end = keys::end::<BlockKey>();
+    let (end, mut seen) = (keys::end::<BlockKey>(), 0);
     let mut merged = MergedBlockIter::new(reader.tree(), from, &end, Order::Ascending);
     while let Some((key, stats)) = merged.next()? {
-        if plan.merge.replacements.len() == STEP_BLOCKS {
+        if plan.merge.replacements.len() == STEP_BLOCKS || seen == STEP_SEEN_BLOCKS {
             plan.next = Some(key.bytes());
             break;
         }
+        seen += 1;
         if stats.is_some_and(|stats| !filter.may_match(&stats)) {
             continue;
         }

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use sled::Tree;
+use crate::store::sled::engine::tree::Tree;
 
 use crate::model::{Position, Timestamp};
 use crate::store::sled::engine::group_state::GroupState;
@@ -15,7 +15,8 @@ use crate::store::sled::engine::transaction::{GroupEntries, RawEntry, Transactio
 use crate::store::sled::events::block_iter::newest_block;
 use crate::store::sled::events::counts::count_by_name::NameCount;
 use crate::store::sled::events::counts::counters::{self, Counters};
-use crate::store::sled::events::counts::names::{NameKey, NameRecord, Names};
+use crate::store::sled::events::counts::name_record::{NameKey, NameRecord};
+use crate::store::sled::events::counts::names::Names;
 use crate::store::sled::events::disk_writes::DailyWrites;
 use crate::store::sled::events::format::block::{self, BODY_BYTES};
 use crate::store::sled::events::format::block_stats::BlockKey;
@@ -171,8 +172,8 @@ impl EventLog {
 
     /// Whether a report has used this name since `note_used_names`.
     pub(crate) fn was_used(&self, name: u32) -> bool {
-        let used = self.used_names.as_ref();
-        used.is_none_or(|used| used.contains(&name))
+        let is_used = |used: &HashSet<u32>| used.contains(&name);
+        self.used_names.as_ref().is_none_or(is_used)
     }
 
     /// Stores the counts of bytes written in the current step, if that is worth a write.

@@ -1,6 +1,6 @@
 //! Translates a query into the terms of blocks: names and users are numbers.
 
-use sled::Tree;
+use crate::store::sled::engine::tree::Tree;
 
 use crate::model::{EventQuery, Order, Position, Principal, Timestamp, UserNumber};
 use crate::store::Result;

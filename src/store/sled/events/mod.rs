@@ -6,7 +6,6 @@ pub(crate) mod block_iter;
 mod candidates;
 mod compaction;
 pub(crate) mod counts;
-pub(crate) mod damage;
 pub(crate) mod dedup;
 pub(crate) mod disk_writes;
 mod erase;

@@ -5,14 +5,14 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use sled::Tree;
+use crate::store::sled::engine::tree::Tree;
 
 use crate::model::{EventPage, EventQuery, EventRow, Order, Position, Timestamp};
 use crate::store::Result;
+use crate::store::sled::engine::damaged::Damaged;
 use crate::store::sled::engine::keys::from_moment;
 use crate::store::sled::events::block_iter::{BlockIter, RawBlock, first_loose, newest_merged};
 use crate::store::sled::events::candidates::{Candidate, CandidateBlocks};
-use crate::store::sled::events::damage::Damage;
 use crate::store::sled::events::filter::EventFilter;
 use crate::store::sled::events::format::columns::BlockEvent;
 use crate::store::sled::events::format::parts::BlockPartKey;
@@ -42,12 +42,12 @@ pub(crate) struct WalkProgress {
 /// Reads events block by block.
 pub(crate) struct Reader {
     resolver: Resolver,
-    damage: Arc<Damage>,
+    damage: Arc<Damaged>,
 }
 
 impl Reader {
     /// A reader that has resolved nothing yet.
-    pub(crate) fn new(resolver: Resolver, damage: Arc<Damage>) -> Reader {
+    pub(crate) fn new(resolver: Resolver, damage: Arc<Damaged>) -> Reader {
         Reader { resolver, damage }
     }
 
@@ -67,6 +67,12 @@ impl Reader {
         EventFilter::resolve(query, resolver.tree(), resolver.names(), resolver.users())
     }
 
+    fn note_damage(&self, block: &RawBlock) {
+        let key = &block.key;
+        let what = format!("the block of events {key} is damaged: its events are skipped");
+        self.damage.note(what);
+    }
+
     /// Like [`RawBlock::decode`]; also records a damaged block.
     pub(crate) fn decode<T>(
         &self,
@@ -76,7 +82,7 @@ impl Reader {
     ) -> Option<T> {
         let seen = block.decode(wants, see);
         if seen.is_none() {
-            self.damage.note(&block.key);
+            self.note_damage(block);
         }
         seen
     }
@@ -170,7 +176,7 @@ impl Reader {
             progress.spent += BLOCK_COST + block.events();
             return has_more;
         }
-        self.damage.note(&block.key);
+        self.note_damage(block);
         progress.damaged_blocks += 1;
         progress.next = Some(block.key.edge(query.order));
         Ok(false)

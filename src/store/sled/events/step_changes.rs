@@ -2,7 +2,7 @@
 //! step which fails, or for which the disk has no room, leaves nothing behind.
 
 use crate::store::sled::events::counts::counters::{CountKey, CountRow, ROW_BYTES};
-use crate::store::sled::events::counts::names::NameRecord;
+use crate::store::sled::events::counts::name_record::NameRecord;
 use crate::store::sled::events::remembered::Remember;
 use crate::store::sled::events::report::EncodedReport;
 use crate::store::sled::events::totals::TOTALS_BYTES;

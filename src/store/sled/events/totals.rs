@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::store::sled::engine::tree::Tree;
 use serde::{Deserialize, Serialize};
-use sled::Tree;
 
 use crate::model::Order;
 use crate::store::Result;
@@ -39,15 +39,14 @@ impl Totals {
     /// How far the moment of a block may be ahead of those of its events, by the totals on the
     /// disk.
     pub(crate) fn stored_ahead(from: &impl Read) -> Result<Duration> {
-        let totals: Option<Totals> = from.fetch(&TOTALS)?;
+        let totals: Option<Totals> = from.fetch_readable(&TOTALS)?;
         let millis = totals.map_or(UNKNOWN_AHEAD_MILLIS, |totals| totals.ahead_millis);
         Ok(Duration::from_millis(millis))
     }
 
-    /// The totals on the disk. Where the record was lost with damaged files, the blocks are
-    /// counted.
+    /// The totals on the disk. Where the record is lost or damaged, the blocks are counted.
     pub(crate) fn counted(tree: &Tree) -> Result<Totals> {
-        match tree.fetch(&TOTALS)? {
+        match tree.fetch_readable(&TOTALS)? {
             Some(totals) => Ok(totals),
             None => Totals::of_blocks(tree),
         }

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use sled::Tree;
+use crate::store::sled::engine::tree::Tree;
 
 use crate::model::Order;
 use crate::store::Result;
@@ -17,7 +17,7 @@ use crate::store::sled::events::block_iter::{
     BlockIter, MergedBlockIter, RawBlock, first_loose, newest_merged,
 };
 use crate::store::sled::events::counts::counters::{CountKey, CountRow, ROW_NAMES};
-use crate::store::sled::events::counts::names::{NameRecord, STEP_NAMES};
+use crate::store::sled::events::counts::name_record::{NameRecord, STEP_NAMES};
 use crate::store::sled::events::counts::sketches::SketchKey;
 use crate::store::sled::events::event_log::EventLog;
 use crate::store::sled::events::format::block_stats::{BlockKey, BlockStats};
@@ -103,9 +103,15 @@ fn unused(tree: &Tree, mut numbers: Vec<u32>) -> Result<Vec<u32>> {
 fn without_counted(tree: &Tree, numbers: &mut Vec<u32>) -> Result<()> {
     let mut counted = HashSet::new();
     tree.visit(|key: CountKey, stored| {
-        let CountRow(counts) = record::open(&key.bytes(), stored)?;
-        let names = (key.row * ROW_NAMES..).zip(counts);
-        counted.extend(names.filter(|(_, count)| *count > 0).map(|(name, _)| name));
+        let first = key.row * ROW_NAMES;
+        match tree.skip_damaged(record::open(&key.bytes(), stored))? {
+            Some(CountRow(counts)) => {
+                let names = (first..).zip(counts).filter(|(_, count)| *count > 0);
+                counted.extend(names.map(|(name, _)| name));
+            }
+            // It may count any of them.
+            None => counted.extend(first..first + ROW_NAMES),
+        }
         Ok(())
     })?;
     numbers.retain(|name| !counted.contains(name));

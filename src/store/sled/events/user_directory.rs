@@ -1,7 +1,7 @@
 //! Users as events name them: by number. The store implements this trait with the accounts, so that
 //! neither `accounts` nor `events` imports the other.
 
-use sled::Tree;
+use crate::store::sled::engine::tree::Tree;
 
 use crate::model::{UserId, UserNumber};
 use crate::store::Result;

@@ -3,12 +3,11 @@
 
 use std::ops::Range;
 
-use sled::Tree;
+use crate::store::sled::engine::tree::Tree;
 
 use crate::model::{EventCounts, HourCounts, Mark, NameCount};
 use crate::store::Result;
 use crate::store::sled::engine::keys::Key;
-use crate::store::sled::engine::record;
 use crate::store::sled::engine::transaction::Read;
 use crate::store::sled::events::counts::counters::{CountKey, CountRow, ROW_NAMES, hour_begins};
 use crate::store::sled::events::counts::sketches::{self, ALL_NAMES};
@@ -79,14 +78,13 @@ fn rows_of(tree: &Tree, hours: Range<u32>, row: u32) -> Result<Vec<(CountKey, Co
     };
     let mut rows = Vec::new();
     while next.hour < hours.end {
-        let Some((bytes, stored)) = tree.raw_range(&next.bytes(), &end, 1)?.pop() else {
+        let Some((found, counts)) = tree.entries(&next.bytes(), &end, 1)?.pop() else {
             break;
         };
-        let found = CountKey::parse(&bytes).ok_or_else(|| record::corrupt(&bytes, "not a key"))?;
-        let is_it = found.row == row;
-        next.hour = found.hour + u32::from(found.row >= row);
-        if is_it {
-            rows.push((found, record::open(&bytes, &stored)?));
+        let CountKey { hour, row: found } = found;
+        next.hour = hour + u32::from(found >= row);
+        if found == row {
+            rows.push((CountKey { hour, row }, counts));
         }
     }
     Ok(rows)

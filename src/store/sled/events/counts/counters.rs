@@ -116,16 +116,15 @@ impl Counters {
         self.rows.extend(rows);
     }
 
-    /// All rows of an hour: those in memory are newer than the stored ones.
-    fn rows_of(&self, from: &impl Read, hour: u32) -> Result<BTreeMap<u32, CountRow>> {
-        let stored =
-            from.entries::<CountKey>(&hour_begins(hour), &hour_begins(hour + 1), usize::MAX)?;
-        let mut rows: BTreeMap<u32, CountRow> = stored
-            .into_iter()
-            .map(|(key, row)| (key.row, row))
-            .collect();
+    /// All rows of an hour: those in memory are newer than the stored ones. None: a row is damaged.
+    fn rows_of(&self, from: &impl Read, hour: u32) -> Result<BTreeMap<u32, Option<CountRow>>> {
+        let mut rows = BTreeMap::new();
+        for key in from.keys_under::<CountKey>(&hour_begins(hour), usize::MAX)? {
+            let stored = from.skip_damaged(from.fetch(&key))?;
+            rows.insert(key.row, stored.map(Option::unwrap_or_default));
+        }
         let in_memory = self.rows.iter().filter(|((it, _), _)| *it == hour);
-        rows.extend(in_memory.map(|((_, number), (row, _))| (*number, row.clone())));
+        rows.extend(in_memory.map(|((_, number), (row, _))| (*number, Some(row.clone()))));
         Ok(rows)
     }
 
@@ -165,7 +164,7 @@ pub(crate) fn load(
 /// once. A name without events in the hour loses its sketch; an hour without events loses the
 /// sketch of all names. The other sketches still include users whose events are removed.
 ///
-/// Returns the rows that change, for [`Counters::set`].
+/// A damaged row stays as it is. Returns the rows that change, for [`Counters::set`].
 pub(crate) fn subtract(
     tx: &mut Transaction<'_>,
     counters: &Counters,
@@ -175,19 +174,24 @@ pub(crate) fn subtract(
     let mut rows = counters.rows_of(tx, hour)?;
     let mut gone = Vec::new();
     for NameCount { name, count } in counts {
-        let row = rows.entry(row_of(*name)).or_default();
-        if row.take(slot_of(*name), *count) {
+        let row = rows
+            .entry(row_of(*name))
+            .or_insert_with(|| Some(CountRow::default()));
+        if let Some(row) = row
+            && row.take(slot_of(*name), *count)
+        {
             gone.push(*name);
         }
     }
-    if rows.values().all(|row| row.0.is_empty()) {
+    let is_empty = |row: &Option<CountRow>| row.as_ref().is_some_and(|row| row.0.is_empty());
+    if rows.values().all(is_empty) {
         gone.push(ALL_NAMES);
     }
     for name in gone {
         tx.remove(&SketchKey { name, hour });
     }
     let changed = rows_in(counts).into_iter();
-    let changed = changed.filter_map(|row| Some((CountKey { hour, row }, rows.remove(&row)?)));
+    let changed = changed.filter_map(|row| Some((CountKey { hour, row }, rows.remove(&row)??)));
     Ok(changed.collect())
 }
 
@@ -227,7 +231,7 @@ pub(crate) fn hour_begins(hour: u32) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use sled::Tree;
+    use crate::store::sled::engine::tree::Tree;
 
     use super::*;
     use crate::model::{Sketch, Timestamp, UserNumber};
@@ -245,7 +249,7 @@ mod tests {
     impl Counted {
         fn new() -> Counted {
             let db = sled::Config::new().temporary(true).open().unwrap();
-            let tree = Tree::clone(&db);
+            let tree = Tree::of(&db);
             let counters = Counters::default();
             Counted { tree, counters }
         }

@@ -4,5 +4,6 @@
 pub(crate) mod count_by_name;
 pub(crate) mod count_query;
 pub(crate) mod counters;
+pub(crate) mod name_record;
 pub(crate) mod names;
 pub(crate) mod sketches;

@@ -7,67 +7,20 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
-use serde::{Deserialize, Serialize};
-use sled::Tree;
+use crate::store::sled::engine::tree::Tree;
 
 use crate::model::{NewEvent, limits};
 use crate::store::Result;
-use crate::store::sled::engine::keys::key;
-use crate::store::sled::engine::record::Record;
+use crate::store::sled::engine::keys::Key;
+use crate::store::sled::engine::record;
 use crate::store::sled::engine::transaction::Read;
+use crate::store::sled::events::counts::name_record::{NameKey, NameRecord};
 use crate::store::sled::events::format::columns::{OTHER, Reporter};
 use crate::sync::recover;
 
 /// Bytes of a name beyond its text: its entries in two tables in memory, and its record and key in
 /// the database.
 const NAME_BYTES: u64 = 200;
-
-/// Names that one step stores or removes: a step must fit into the last of a nearly full disk.
-pub(crate) const STEP_NAMES: usize = 256;
-
-key! {
-    /// The name of events that a number stands for.
-    NameKey { id: u32 } EventName => NameRecord
-}
-
-/// A name that has a number.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct NameRecord {
-    pub(crate) name: String,
-    /// Who brought it; none if it was stored before that was recorded.
-    pub(crate) reporter: Option<Reporter>,
-}
-
-impl NameRecord {
-    /// In the place of a name that was lost with damaged files.
-    pub(crate) fn lost(id: u32) -> NameRecord {
-        NameRecord {
-            name: format!("(lost {id})"),
-            reporter: None,
-        }
-    }
-}
-
-impl Record for NameRecord {
-    const VERSION: u8 = 2;
-
-    fn to_body(&self) -> Result<Vec<u8>, postcard::Error> {
-        postcard::to_stdvec(self)
-    }
-
-    fn from_body(body: &[u8]) -> Result<NameRecord, postcard::Error> {
-        postcard::from_bytes(body)
-    }
-
-    /// Version 1 was the name alone.
-    fn from_earlier(version: u8, body: &[u8]) -> Option<Result<NameRecord, postcard::Error>> {
-        let name = |name| NameRecord {
-            name,
-            reporter: None,
-        };
-        (version == 1).then(|| postcard::from_bytes(body).map(name))
-    }
-}
 
 /// How many names get a number.
 #[derive(Debug, Clone, Copy)]
@@ -119,7 +72,7 @@ pub(crate) struct Numbered {
 }
 
 impl Names {
-    /// Reads the names that are stored.
+    /// Reads the names that are stored. A damaged one is like a lost one.
     pub(crate) fn load(tree: &Tree, limits: NameLimits) -> Result<Names> {
         let mut table = NameTable::default();
         table.learn(
@@ -129,9 +82,12 @@ impl Names {
                 reporter: None,
             },
         );
-        for (key, record) in tree.all::<NameKey>()? {
-            table.learn(key.id, &record);
-        }
+        tree.visit(|key: NameKey, stored| {
+            let known = tree.skip_damaged(record::open(&key.bytes(), stored))?;
+            // The number stays taken, so that its events do not get another name.
+            table.learn(key.id, &known.unwrap_or_else(|| NameRecord::lost(key.id)));
+            Ok(())
+        })?;
         Ok(Names {
             table: RwLock::new(table),
             limits,

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use crate::model::{Mark, Sketch};
+use crate::store::Result;
 use crate::store::sled::engine::keys::{Key, key};
-use crate::store::sled::engine::record::{self, Record};
+use crate::store::sled::engine::record::Record;
 use crate::store::sled::engine::transaction::Read;
 use crate::store::sled::events::format::columns::BlockEvent;
-use crate::store::{Error, Result};
 
 /// Stands for all names together; no name has this number.
 pub(crate) const ALL_NAMES: u32 = u32::MAX;
@@ -59,7 +59,7 @@ impl Sketches {
     pub(crate) fn changed(self, stored: &impl Read) -> Result<Vec<(SketchKey, Sketch)>> {
         let mut changed = Vec::new();
         for (key, mut sketch) in self.0 {
-            let known = readable(stored.fetch(&key))?.unwrap_or_default();
+            let known = stored.fetch_readable(&key)?.unwrap_or_default();
             sketch.unite(&known);
             if sketch != known {
                 changed.push((key, sketch));
@@ -77,20 +77,8 @@ pub(crate) fn range(
     hours: Range<u32>,
 ) -> Result<HashMap<u32, Sketch>> {
     let key = |hour| SketchKey { name, hour }.bytes();
-    let mut sketches = HashMap::new();
-    for (key, stored) in from.raw_range(&key(hours.start), &key(hours.end), usize::MAX)? {
-        let found = SketchKey::parse(&key).zip(readable(record::open(&key, &stored).map(Some))?);
-        sketches.extend(found.map(|(key, sketch)| (key.hour, sketch)));
-    }
-    Ok(sketches)
-}
-
-fn readable(read: Result<Option<Sketch>>) -> Result<Option<Sketch>> {
-    match read {
-        Err(Error::Corrupt(what)) => {
-            log::error!("a sketch is damaged, the users of its hour are counted too low: {what}");
-            Ok(None)
-        }
-        read => read,
-    }
+    let sketches: Vec<(SketchKey, _)> =
+        from.entries(&key(hours.start), &key(hours.end), usize::MAX)?;
+    let by_hour = sketches.into_iter().map(|(key, sketch)| (key.hour, sketch));
+    Ok(by_hour.collect())
 }
