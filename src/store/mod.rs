@@ -2,9 +2,9 @@
 //!
 //! The contract consists of verbs of the domain, never of get and put: one trait for each noun,
 //! and [`Store`] for all of them together. Each verb is atomic and returns its decision as a
-//! value; only [`EventStore::erase_events`] is a series of atomic steps. When a verb that
-//! changes something has returned `Ok`, the change is on the disk and survives a power cut. A
-//! verb whose future is dropped half-way still happens wholly or not at all.
+//! value; only [`EventStore::erase_events`] and [`AccountStore::delete_user`] are series of atomic
+//! steps. When a verb that changes something has returned `Ok`, the change is on the disk and
+//! survives a power cut. A verb whose future is dropped half-way still happens wholly or not at all.
 //!
 //! No verb reads a clock or draws random values: moments and secrets are arguments.
 
@@ -71,7 +71,8 @@ pub trait AccountStore: Send + Sync + 'static {
     async fn rehash_password(&self, id: UserId, old: String, new: String) -> Result<()>;
     /// Disables an account, which ends its tokens, or enables it again. False: it does not exist.
     async fn set_disabled(&self, id: UserId, disabled: bool, now: Timestamp) -> Result<bool>;
-    /// Removes an account with its tokens and codes. False: it does not exist.
+    /// Removes an account with its codes in one step, which ends its tokens, and then the records
+    /// of its tokens in steps of bounded size. False: it does not exist.
     async fn delete_user(&self, id: UserId) -> Result<bool>;
 
     /// Stores the invites of the configuration. An invite that is stored already gets the new terms

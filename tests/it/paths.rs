@@ -82,7 +82,7 @@ fn the_health_check_answers() {
     let answer = server.anyone().get("/healthz").gives(200);
     assert_eq!(
         answer.json(),
-        json!({"status": "ok", "damaged_blocks": 0, "clock": "trusted"})
+        json!({"status": "ok", "damaged_blocks": 0, "damaged_records": 0, "clock": "trusted"})
     );
     assert_eq!(answer.header("cache-control"), Some("no-store"));
 }

@@ -134,7 +134,7 @@ fn a_damaged_block_is_left_out_and_said_and_stops_nothing() {
         ana(&fixture);
         report(&fixture, &["before"], at(0));
         report(&fixture, &["lost"], at(1));
-        fixture.damage(b'B');
+        fixture.damage(b"B");
         report(&fixture, &["behind"], at(2));
         // First as loose blocks, then merged.
         for now in [at(3), at(5 * HOUR)] {

@@ -337,7 +337,7 @@ fn a_damaged_record_does_not_keep_others_from_being_swept() {
             let token = new_token(number, TokenKind::Session, ana, 0, at(0));
             assert!(fixture.run(fixture.store().issue_token(token, 10_000, at(0))));
         }
-        fixture.damage(b'T');
+        fixture.damage(b"T");
         let later = at(2 * 3_600_000);
         let swept = fixture.run(fixture.store().sweep(later, RETENTION));
         assert_eq!((swept.removed, swept.more), (11, false));

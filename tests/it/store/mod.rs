@@ -1,9 +1,11 @@
 //! Tests the contract of the store with every backend: single promises in `contract`, `events`,
-//! `blocks` and `tokens`, random operations in `random`, compared with plain maps in `reference`.
+//! `blocks`, `tokens` and `damaged`, random operations in `random`, compared with plain maps in
+//! `reference`.
 
 mod blocks;
 mod compare;
 mod contract;
+mod damaged;
 mod events;
 mod random;
 mod reference;
@@ -113,13 +115,20 @@ impl StoreFixture {
         found
     }
 
-    /// Flips a bit in the last record whose key begins with this byte.
-    fn damage(&mut self, kind: u8) {
+    /// Flips a bit in the last record whose key begins like this.
+    fn damage(&mut self, prefix: &[u8]) {
         self.past_the_store(|db| {
-            let (key, value) = db.scan_prefix([kind]).next_back().unwrap().unwrap();
-            let mut bent = value.to_vec();
-            *bent.last_mut().unwrap() ^= 1;
-            db.insert(key, bent).unwrap();
+            let record = db.scan_prefix(prefix).next_back().unwrap().unwrap();
+            flip(db, &record);
+        });
+    }
+
+    /// Flips a bit in each of the first records whose keys begin like this.
+    fn damage_first(&mut self, prefix: &[u8], records: usize) {
+        self.past_the_store(|db| {
+            for record in db.scan_prefix(prefix).take(records) {
+                flip(db, &record.unwrap());
+            }
         });
     }
 
@@ -148,6 +157,12 @@ impl StoreFixture {
     pub(crate) fn run<T>(&self, verb: impl Future<Output = doorward::store::Result<T>>) -> T {
         self.runtime.block_on(verb).unwrap()
     }
+}
+
+fn flip(db: &sled::Db, (key, value): &(sled::IVec, sled::IVec)) {
+    let mut bent = value.to_vec();
+    *bent.last_mut().unwrap() ^= 1;
+    db.insert(key, bent).unwrap();
 }
 
 /// Runs a test with every backend, each time on an empty store.

@@ -58,3 +58,23 @@ fn a_damaged_store_ends_the_start_with_a_sentence_until_its_owner_decides() {
     assert_eq!(health(&process), "ok");
     assert!(process.said().contains("the loss is accepted"));
 }
+
+#[test]
+fn a_damaged_record_is_counted_and_named_and_ends_no_start() {
+    const STARTS: [u8; 2] = [b'M', 4];
+    let mut process = Process::start("");
+    stop(&mut process);
+    {
+        let db = sled::open(process.home().join("data")).unwrap();
+        let mut record = db.get(STARTS).unwrap().unwrap().to_vec();
+        *record.last_mut().unwrap() ^= 1;
+        db.insert(STARTS, record).unwrap();
+    }
+    let process = process.again("");
+    assert_eq!(health(&process), "damaged");
+    let said = process.said();
+    assert!(
+        said.contains("kind M, key ") && said.contains(": wrong checksum"),
+        "{said}"
+    );
+}

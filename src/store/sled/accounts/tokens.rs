@@ -390,3 +390,41 @@ pub(crate) fn end_named(tx: &mut Transaction<'_>, holder: Principal, id: TokenId
         None => Ok(false),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Client, UserId};
+    use crate::store::sled::engine::tree::Tree;
+
+    #[test]
+    fn the_tokens_of_a_deleted_account_are_removed_some_at_a_time() {
+        let db = sled::Config::new().temporary(true).open().unwrap();
+        let tree = Tree::of(&db);
+        let mut tx = Transaction::new(&tree);
+        let holder = Principal::User(UserId::from_random([7; 16]));
+        for number in 0..=STEP_TOKENS {
+            let name = u128::try_from(number).unwrap().to_be_bytes();
+            let id = TokenId::from_random(name);
+            let token = Token {
+                id,
+                family: id,
+                kind: TokenKind::Session,
+                holder,
+                epoch: 0,
+                issued_at: Timestamp::default(),
+                expires_at: Timestamp::default(),
+                refreshable_until: Timestamp::default(),
+                last_used_at: Timestamp::default(),
+                client: Client::new([192, 0, 2, 1].into(), None),
+                renewal: None,
+                retired: None,
+            };
+            insert(&mut tx, crate::crypto::digest(&name), &token).unwrap();
+        }
+        assert_eq!(remove_some(&mut tx, holder), Ok(true));
+        assert_eq!(tx.all::<TokenKey>().unwrap().len(), 1);
+        assert_eq!(remove_some(&mut tx, holder), Ok(false));
+        assert_eq!(tx.all::<HeldKey>().unwrap().len(), 0);
+    }
+}

@@ -27,9 +27,9 @@ pub(crate) fn cancel<K: Key>(tx: &mut Transaction<'_>, at: Timestamp, key: &K) {
 }
 
 /// Removes a bounded number of the notes that were due before `now`, and calls `remove` with the
-/// key of each record. A damaged record stays in the database, where it is refused, and does not stop
-/// the sweep. Its note is removed all the same: notes that stay would be read by every sweep, and in
-/// the end nothing but them.
+/// key of each record. A damaged record stays in the database, where it is refused, and does not
+/// stop the sweep. Its note is removed all the same: every later sweep would read it again, and in
+/// the end nothing but such notes.
 pub(crate) fn sweep(
     tx: &mut Transaction<'_>,
     now: Timestamp,

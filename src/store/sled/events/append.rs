@@ -150,7 +150,7 @@ fn intern(
     reporter: Reporter,
 ) -> Result<()> {
     for (id, record) in log.names().plan(unknown, reporter) {
-        log.learn_name(tx, id, record)?;
+        log.step.learn_name(tx, id, record)?;
     }
     Ok(())
 }

@@ -97,3 +97,42 @@ pub(crate) fn leaves_nothing_of(what: &Erasure) -> Option<UserId> {
     what.subject
         .filter(|_| what.name.is_none() && what.before.is_none())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::Timestamp;
+    use crate::store::sled::engine::record;
+    use crate::store::sled::events::format::block_stats::BlockStats;
+    use crate::store::sled::options::StoreOptions;
+    use crate::store::sled::store::SledStore;
+
+    #[tokio::test]
+    async fn a_step_looks_at_so_many_blocks_and_the_next_one_goes_on_behind_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let opened = SledStore::open(directory.path(), StoreOptions::default());
+        let store = opened.await.unwrap();
+        let key = |index| {
+            let at = Timestamp::default();
+            BlockKey {
+                at,
+                sequence: 0,
+                index,
+            }
+            .bytes()
+        };
+        let last = u32::try_from(STEP_SEEN_BLOCKS).unwrap();
+        for index in 0..=last {
+            let key = key(index);
+            let stats = record::seal(&key, &BlockStats::Damaged).unwrap();
+            store.tree.insert(key, stats).unwrap();
+        }
+        let everything = Arc::new(Erasure::default());
+        let first = store.erase_some(&everything, key(0)).await;
+        assert_eq!(first, Ok((0, Some(key(last)))));
+        let second = store.erase_some(&everything, key(last)).await;
+        assert_eq!(second, Ok((0, None)));
+    }
+}

@@ -15,7 +15,6 @@ use crate::store::sled::engine::transaction::{GroupEntries, RawEntry, Transactio
 use crate::store::sled::events::block_iter::newest_block;
 use crate::store::sled::events::counts::count_by_name::NameCount;
 use crate::store::sled::events::counts::counters::{self, Counters};
-use crate::store::sled::events::counts::name_record::{NameKey, NameRecord};
 use crate::store::sled::events::counts::names::Names;
 use crate::store::sled::events::disk_writes::DailyWrites;
 use crate::store::sled::events::format::block::{self, BODY_BYTES};
@@ -54,7 +53,8 @@ pub(crate) struct EventLog {
     pub(crate) newest_moment: NewestMoment,
     names: Arc<Names>,
     remembered: Remembered,
-    step: StepChanges,
+    /// The changes of the current step.
+    pub(crate) step: StepChanges,
     /// The numbers of names that were used since a search for unused ones began.
     used_names: Option<HashSet<u32>>,
     /// The full blocks of the group, and the small reports that may share a block.
@@ -140,24 +140,6 @@ impl EventLog {
         }
         self.step.remembered.push(change);
         Ok(())
-    }
-
-    /// Stores a name in the current step.
-    pub(crate) fn learn_name(
-        &mut self,
-        tx: &mut Transaction<'_>,
-        id: u32,
-        record: NameRecord,
-    ) -> Result<()> {
-        tx.put(&NameKey { id }, &record)?;
-        self.step.learned.push((id, record));
-        Ok(())
-    }
-
-    /// Removes a name in the current step.
-    pub(crate) fn forget_name(&mut self, tx: &mut Transaction<'_>, id: u32) {
-        tx.remove(&NameKey { id });
-        self.step.forgotten.push(id);
     }
 
     /// Starts to note which names reports use.

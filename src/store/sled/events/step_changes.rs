@@ -1,8 +1,10 @@
 //! What a step changes of the event log. The log takes it over when the step is kept, so that a
 //! step which fails, or for which the disk has no room, leaves nothing behind.
 
+use crate::store::Result;
+use crate::store::sled::engine::transaction::Transaction;
 use crate::store::sled::events::counts::counters::{CountKey, CountRow, ROW_BYTES};
-use crate::store::sled::events::counts::name_record::NameRecord;
+use crate::store::sled::events::counts::name_record::{NameKey, NameRecord};
 use crate::store::sled::events::remembered::Remember;
 use crate::store::sled::events::report::EncodedReport;
 use crate::store::sled::events::totals::TOTALS_BYTES;
@@ -29,5 +31,23 @@ impl StepChanges {
         let totals = if changes_totals { TOTALS_BYTES } else { 0 };
         let reports = self.reports.iter().map(EncodedReport::bytes).sum::<u64>();
         totals + reports + self.rows.len() as u64 * ROW_BYTES
+    }
+
+    /// Stores a name.
+    pub(crate) fn learn_name(
+        &mut self,
+        tx: &mut Transaction<'_>,
+        id: u32,
+        record: NameRecord,
+    ) -> Result<()> {
+        tx.put(&NameKey { id }, &record)?;
+        self.learned.push((id, record));
+        Ok(())
+    }
+
+    /// Removes a name.
+    pub(crate) fn forget_name(&mut self, tx: &mut Transaction<'_>, id: u32) {
+        tx.remove(&NameKey { id });
+        self.forgotten.push(id);
     }
 }

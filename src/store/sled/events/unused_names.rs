@@ -49,7 +49,7 @@ impl SledStore {
             let remove = move |tx: &mut Transaction<'_>, log: &mut EventLog| {
                 for id in some {
                     if !log.was_used(id) {
-                        log.forget_name(tx, id);
+                        log.step.forget_name(tx, id);
                     }
                 }
                 Ok(())
@@ -74,7 +74,7 @@ impl SledStore {
             let some = some.to_vec();
             let name = move |tx: &mut Transaction<'_>, log: &mut EventLog| {
                 for (id, record) in some {
-                    log.learn_name(tx, id, record)?;
+                    log.step.learn_name(tx, id, record)?;
                 }
                 Ok(())
             };
