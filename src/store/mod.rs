@@ -4,7 +4,8 @@
 //! and [`Store`] for all of them together. Each verb is atomic and returns its decision as a
 //! value; only [`EventStore::erase_events`] and [`AccountStore::delete_user`] are series of atomic
 //! steps. When a verb that changes something has returned `Ok`, the change is on the disk and
-//! survives a power cut. A verb whose future is dropped half-way still happens wholly or not at all.
+//! survives a power cut. A verb whose future is dropped half-way still happens wholly or not at
+//! all.
 //!
 //! No verb reads a clock or draws random values: moments and secrets are arguments.
 

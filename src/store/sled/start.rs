@@ -5,8 +5,6 @@ use std::path::Path;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use crate::store::sled::engine::tree::Tree;
-
 use crate::model::{Principal, UserId, UserNumber};
 use crate::store::sled::accounts::tokens::{self, TokenKey};
 use crate::store::sled::accounts::users::{self, UserKey};
@@ -15,9 +13,11 @@ use crate::store::sled::engine::group_commit::GroupCommit;
 use crate::store::sled::engine::keys::{Key, MetaKey, meta};
 use crate::store::sled::engine::newest_moment::NewestMoment;
 use crate::store::sled::engine::open::{self, OpenOptions};
+use crate::store::sled::engine::read::Read;
 use crate::store::sled::engine::recount::{Recount, RecountThread};
 use crate::store::sled::engine::registry::MetaSlot;
-use crate::store::sled::engine::transaction::{Read, Transaction};
+use crate::store::sled::engine::transaction::Transaction;
+use crate::store::sled::engine::tree::Tree;
 use crate::store::sled::engine::writer::{OnChange, Writer, WriterThread};
 use crate::store::sled::events::counts::names::Names;
 use crate::store::sled::events::disk_writes::DailyWrites;

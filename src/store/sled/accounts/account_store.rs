@@ -12,7 +12,8 @@ use crate::model::{
 use crate::store::sled::SledStore;
 use crate::store::sled::accounts::{invites, resets, tokens, users};
 use crate::store::sled::engine::disk_space::WriteClass;
-use crate::store::sled::engine::transaction::{Read, Transaction};
+use crate::store::sled::engine::read::Read;
+use crate::store::sled::engine::transaction::Transaction;
 use crate::store::{AccountStore, Created, Redeemed, Result, Updated};
 
 /// Creates an account and its first session, and counts one use of its invite.

@@ -3,8 +3,9 @@
 use crate::model::{Digest, Invite, InviteTerms, Timestamp};
 use crate::store::Result;
 use crate::store::sled::engine::keys::key;
+use crate::store::sled::engine::read::Read;
 use crate::store::sled::engine::record::postcard_records;
-use crate::store::sled::engine::transaction::{Read, Transaction};
+use crate::store::sled::engine::transaction::Transaction;
 
 key! {
     /// An invite.

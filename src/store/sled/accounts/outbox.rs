@@ -6,9 +6,10 @@ use crate::model::{DueMail, MailId, Timestamp, limits};
 use crate::store::sled::SledStore;
 use crate::store::sled::engine::disk_space::WriteClass;
 use crate::store::sled::engine::keys::{self, Key, MetaKey, key, meta};
+use crate::store::sled::engine::read::Read;
 use crate::store::sled::engine::record::postcard_records;
 use crate::store::sled::engine::registry::MetaSlot;
-use crate::store::sled::engine::transaction::{Read, Transaction};
+use crate::store::sled::engine::transaction::Transaction;
 use crate::store::{OutboxStore, Result};
 
 key! {

@@ -4,8 +4,9 @@ use crate::model::{Digest, ResetCode, Timestamp, UserId};
 use crate::store::Result;
 use crate::store::sled::engine::expiry;
 use crate::store::sled::engine::keys::{Key, key};
+use crate::store::sled::engine::read::Read;
 use crate::store::sled::engine::record::postcard_records;
-use crate::store::sled::engine::transaction::{Read, Transaction};
+use crate::store::sled::engine::transaction::Transaction;
 
 key! {
     /// A reset code.

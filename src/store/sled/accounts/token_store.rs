@@ -10,7 +10,8 @@ use crate::model::{Digest, NewToken, Principal, Timestamp, Token, TokenId};
 use crate::store::sled::SledStore;
 use crate::store::sled::accounts::tokens::{self, TokenKey};
 use crate::store::sled::engine::disk_space::WriteClass;
-use crate::store::sled::engine::transaction::{Read, Transaction};
+use crate::store::sled::engine::read::Read;
+use crate::store::sled::engine::transaction::Transaction;
 use crate::store::{FoundToken, Refreshed, Result, TokenStore};
 
 impl SledStore {

@@ -13,8 +13,9 @@ use crate::store::sled::accounts::exchanges::Exchanges;
 use crate::store::sled::accounts::users;
 use crate::store::sled::engine::expiry;
 use crate::store::sled::engine::keys::{self, Field, Key, key};
+use crate::store::sled::engine::read::Read;
 use crate::store::sled::engine::record::{self, postcard_records};
-use crate::store::sled::engine::transaction::{Read, Transaction};
+use crate::store::sled::engine::transaction::Transaction;
 use crate::store::{Refreshed, Result};
 
 key! {

@@ -6,9 +6,10 @@ use crate::model::{Email, Name, NewUser, Timestamp, User, UserId, UserNumber};
 use crate::store::sled::SledStore;
 use crate::store::sled::accounts::resets;
 use crate::store::sled::engine::keys::{MetaKey, key, meta};
+use crate::store::sled::engine::read::Read;
 use crate::store::sled::engine::record::postcard_records;
 use crate::store::sled::engine::registry::MetaSlot;
-use crate::store::sled::engine::transaction::{Read, Transaction};
+use crate::store::sled::engine::transaction::Transaction;
 use crate::store::{Result, Updated};
 
 key! {

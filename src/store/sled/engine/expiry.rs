@@ -3,7 +3,8 @@
 
 use crate::model::Timestamp;
 use crate::store::sled::engine::keys::{self, Key, key};
-use crate::store::sled::engine::transaction::{Change, Read, Transaction};
+use crate::store::sled::engine::read::Read;
+use crate::store::sled::engine::transaction::{Change, Transaction};
 use crate::store::{Result, Swept};
 
 /// Records of one sweep: it must not delay the requests that wait behind it.

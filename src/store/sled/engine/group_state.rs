@@ -1,7 +1,8 @@
 //! How the writer's state takes part in the groups that the writer commits.
 
 use crate::store::Result;
-use crate::store::sled::engine::transaction::{GroupEntries, RawEntry};
+use crate::store::sled::engine::read::RawEntry;
+use crate::store::sled::engine::transaction::GroupEntries;
 
 /// State that the writer keeps from group to group, and that adds its own entries to a commit.
 /// Steps change it beside the transaction; each step is kept or rolled back in both.

@@ -3,15 +3,15 @@
 
 use std::sync::Arc;
 
-use crate::store::sled::engine::tree::Tree;
-
 use crate::store::Result;
 use crate::store::sled::engine::commit_mark::CommitMark;
 use crate::store::sled::engine::committed::{COMMITTED, Committed};
 use crate::store::sled::engine::keys::Key;
+use crate::store::sled::engine::read::from_sled;
 use crate::store::sled::engine::record;
 use crate::store::sled::engine::recount::Recount;
-use crate::store::sled::engine::transaction::{CommitBatch, GroupEntries, Transaction, from_sled};
+use crate::store::sled::engine::transaction::{CommitBatch, GroupEntries, Transaction};
+use crate::store::sled::engine::tree::Tree;
 
 /// What is known of the last group.
 pub(crate) struct Ledger {

@@ -17,6 +17,7 @@ pub(crate) mod ledger;
 pub(crate) mod newest_moment;
 pub(crate) mod open;
 pub(crate) mod queue;
+pub(crate) mod read;
 pub(crate) mod record;
 pub(crate) mod recount;
 pub(crate) mod registry;

@@ -5,14 +5,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use crate::store::sled::engine::tree::Tree;
-
 use crate::model::Timestamp;
 use crate::store::Result;
 use crate::store::sled::engine::keys::{Key, MetaKey, meta};
+use crate::store::sled::engine::read::{RawEntry, Read};
 use crate::store::sled::engine::record::{self, postcard_records};
 use crate::store::sled::engine::registry::MetaSlot;
-use crate::store::sled::engine::transaction::{RawEntry, Read, Transaction};
+use crate::store::sled::engine::transaction::Transaction;
+use crate::store::sled::engine::tree::Tree;
 
 postcard_records!(Timestamp);
 

@@ -11,19 +11,17 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use sled::Db;
 
-use crate::store::sled::engine::tree::Tree;
-
 use crate::store::sled::engine::commit_mark::{self, CommitMark, FoundMark, Mark, StoreId};
 use crate::store::sled::engine::committed::{COMMITTED, Committed};
 use crate::store::sled::engine::directory;
 use crate::store::sled::engine::files;
 use crate::store::sled::engine::keys::Key;
 use crate::store::sled::engine::ledger::Ledger;
+use crate::store::sled::engine::read::{Read, from_sled, in_words};
 use crate::store::sled::engine::record;
 use crate::store::sled::engine::salvage;
-use crate::store::sled::engine::transaction::{
-    GroupEntries, Read, Transaction, from_sled, in_words,
-};
+use crate::store::sled::engine::transaction::{GroupEntries, Transaction};
+use crate::store::sled::engine::tree::Tree;
 use crate::store::sled::engine::verify::{
     self, DAMAGE, Damage, FORMAT, FORMAT_VERSION, Findings, STORE_ID,
 };

@@ -12,11 +12,10 @@ use std::thread::JoinHandle;
 
 use sled::IVec;
 
-use crate::store::sled::engine::tree::Tree;
-
 use crate::store::sled::engine::committed::{COMMITTED, Contents};
 use crate::store::sled::engine::keys::{self, AFTER_ALL_KEYS, Key};
-use crate::store::sled::engine::transaction::Read;
+use crate::store::sled::engine::read::Read;
+use crate::store::sled::engine::tree::Tree;
 use crate::store::{Error, Result};
 use crate::sync::lock;
 

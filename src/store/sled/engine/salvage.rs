@@ -16,8 +16,8 @@ use crate::store::sled::engine::commit_mark::{self, FoundMark, Mark, StoreId};
 use crate::store::sled::engine::committed::{COMMITTED, Committed, Contents};
 use crate::store::sled::engine::files;
 use crate::store::sled::engine::keys::Key;
+use crate::store::sled::engine::read::from_sled;
 use crate::store::sled::engine::record::{self, Record};
-use crate::store::sled::engine::transaction::from_sled;
 use crate::store::sled::engine::verify::{self, DAMAGE, FORMAT, Findings, STORE_ID};
 use crate::store::{Error, Result};
 
@@ -220,8 +220,9 @@ mod tests {
     use super::*;
     use crate::store::sled::engine::keys::meta;
     use crate::store::sled::engine::open::{self, OpenOptions};
+    use crate::store::sled::engine::read::Read;
     use crate::store::sled::engine::registry::MetaSlot;
-    use crate::store::sled::engine::transaction::{GroupEntries, Read, Transaction};
+    use crate::store::sled::engine::transaction::{GroupEntries, Transaction};
 
     const STARTS: crate::store::sled::engine::keys::MetaKey<u64> = meta(MetaSlot::Starts);
 

@@ -25,7 +25,8 @@ use crate::store::sled::engine::group_commit::GroupCommit;
 use crate::store::sled::engine::group_state::GroupState;
 use crate::store::sled::engine::ledger::{Applied, Ledger};
 use crate::store::sled::engine::queue::{Group, Queue, QueuedStep};
-use crate::store::sled::engine::transaction::{Transaction, entry_bytes, from_sled};
+use crate::store::sled::engine::read::from_sled;
+use crate::store::sled::engine::transaction::{Transaction, entry_bytes};
 use crate::store::{Error, Result};
 use crate::sync::lock;
 
@@ -329,8 +330,9 @@ mod tests {
     use super::*;
     use crate::store::sled::engine::keys::meta;
     use crate::store::sled::engine::open::{self, OpenOptions};
+    use crate::store::sled::engine::read::Read;
     use crate::store::sled::engine::registry::MetaSlot;
-    use crate::store::sled::engine::transaction::{GroupEntries, Read};
+    use crate::store::sled::engine::transaction::GroupEntries;
 
     const COST: WriteCost = WriteCost {
         class: WriteClass::Change,

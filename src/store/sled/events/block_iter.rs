@@ -2,13 +2,12 @@
 //! each merged block says what it holds ([`BlockStats`]). Blocks after the newest merged one are
 //! *loose*: they are still as the writer stored them.
 
-use crate::store::sled::engine::tree::Tree;
-
 use crate::model::{Order, Position};
 use crate::store::Result;
 use crate::store::sled::engine::keys::{self, Key};
+use crate::store::sled::engine::read::{Read, from_sled};
 use crate::store::sled::engine::record;
-use crate::store::sled::engine::transaction::{Read, from_sled};
+use crate::store::sled::engine::tree::Tree;
 use crate::store::sled::events::format::block::{Block, events_in};
 use crate::store::sled::events::format::block_stats::{BlockKey, BlockStats};
 use crate::store::sled::events::format::columns::{BlockEvent, DetailsBuffer};

@@ -1,11 +1,10 @@
 //! Finds the blocks that may hold events of a query: merged blocks by their statistics, loose
 //! blocks by their keys.
 
-use crate::store::sled::engine::tree::Tree;
-
 use crate::model::{EventQuery, Order, Position, Timestamp};
 use crate::store::Result;
 use crate::store::sled::engine::keys::{self, Key, from_moment};
+use crate::store::sled::engine::tree::Tree;
 use crate::store::sled::events::block_iter::{
     BlockIter, MergedBlockIter, RawBlock, first_loose, merged_at_or_before, newest_merged,
 };

@@ -9,13 +9,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::store::sled::engine::tree::Tree;
-
 use crate::model::{Order, Position, Sketch, Timestamp};
 use crate::store::Result;
 use crate::store::sled::engine::keys::{self, Key};
 use crate::store::sled::engine::record::corrupt;
 use crate::store::sled::engine::transaction::{Change, Transaction};
+use crate::store::sled::engine::tree::Tree;
 use crate::store::sled::events::block_iter::{BlockIter, RawBlock, first_loose, newest_merged};
 use crate::store::sled::events::counts::count_by_name::NameCount;
 use crate::store::sled::events::counts::sketches::{SketchKey, Sketches};

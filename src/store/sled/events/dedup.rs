@@ -9,11 +9,11 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::Range;
 
-use crate::store::sled::engine::tree::Tree;
-
 use crate::model::{EventId, NewEvent, Timestamp};
 use crate::store::sled::engine::keys::{self, Field, Key, key, prefix};
-use crate::store::sled::engine::transaction::{Change, Read, Transaction};
+use crate::store::sled::engine::read::Read;
+use crate::store::sled::engine::transaction::{Change, Transaction};
+use crate::store::sled::engine::tree::Tree;
 use crate::store::sled::events::format::columns::Reporter;
 use crate::store::{Result, Swept};
 

@@ -9,13 +9,13 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::store::sled::engine::tree::Tree;
-
 use crate::model::{DISK_DAYS, DiskDay, Timestamp};
 use crate::store::Result;
 use crate::store::sled::engine::keys::key;
+use crate::store::sled::engine::read::Read;
 use crate::store::sled::engine::record::postcard_records;
-use crate::store::sled::engine::transaction::{Read, Transaction};
+use crate::store::sled::engine::transaction::Transaction;
+use crate::store::sled::engine::tree::Tree;
 
 /// Without new events, the counts are saved only after this many bytes: saving writes too, and an
 /// idle appliance must not write to its disk.

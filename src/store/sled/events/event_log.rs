@@ -4,14 +4,14 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::store::sled::engine::tree::Tree;
-
 use crate::model::{Position, Timestamp};
 use crate::store::sled::engine::group_state::GroupState;
 use crate::store::sled::engine::keys::Key;
 use crate::store::sled::engine::newest_moment::NewestMoment;
+use crate::store::sled::engine::read::RawEntry;
 use crate::store::sled::engine::record;
-use crate::store::sled::engine::transaction::{GroupEntries, RawEntry, Transaction};
+use crate::store::sled::engine::transaction::{GroupEntries, Transaction};
+use crate::store::sled::engine::tree::Tree;
 use crate::store::sled::events::block_iter::newest_block;
 use crate::store::sled::events::counts::count_by_name::NameCount;
 use crate::store::sled::events::counts::counters::{self, Counters};

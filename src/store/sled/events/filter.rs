@@ -1,9 +1,8 @@
 //! Translates a query into the terms of blocks: names and users are numbers.
 
-use crate::store::sled::engine::tree::Tree;
-
 use crate::model::{EventQuery, Order, Position, Principal, Timestamp, UserNumber};
 use crate::store::Result;
+use crate::store::sled::engine::tree::Tree;
 use crate::store::sled::events::counts::names::Names;
 use crate::store::sled::events::format::block_stats::BlockStats;
 use crate::store::sled::events::format::columns::{BlockEvent, OTHER, Reporter};

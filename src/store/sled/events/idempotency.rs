@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Digest, Idempotency, Principal, Timestamp, limits};
 use crate::store::sled::engine::expiry;
 use crate::store::sled::engine::keys::{Key, key};
+use crate::store::sled::engine::read::Read;
 use crate::store::sled::engine::record::postcard_records;
-use crate::store::sled::engine::transaction::{Read, Transaction};
+use crate::store::sled::engine::transaction::Transaction;
 use crate::store::{Appended, Result};
 
 key! {

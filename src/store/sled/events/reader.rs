@@ -5,12 +5,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::store::sled::engine::tree::Tree;
-
 use crate::model::{EventPage, EventQuery, EventRow, Order, Position, Timestamp};
 use crate::store::Result;
 use crate::store::sled::engine::damaged::Damaged;
 use crate::store::sled::engine::keys::from_moment;
+use crate::store::sled::engine::tree::Tree;
 use crate::store::sled::events::block_iter::{BlockIter, RawBlock, first_loose, newest_merged};
 use crate::store::sled::events::candidates::{Candidate, CandidateBlocks};
 use crate::store::sled::events::filter::EventFilter;

@@ -8,7 +8,7 @@ use std::hash::Hash;
 use crate::model::Principal;
 use crate::store::Result;
 use crate::store::sled::engine::keys::{self, Key};
-use crate::store::sled::engine::transaction::Read;
+use crate::store::sled::engine::read::Read;
 use crate::store::sled::events::dedup::EventIdKey;
 use crate::store::sled::events::idempotency::IdempotencyKey;
 

@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::store::sled::engine::tree::Tree;
-
 use crate::model::{EventRow, Position, Principal, UserId, UserNumber};
 use crate::store::Result;
+use crate::store::sled::engine::tree::Tree;
 use crate::store::sled::events::counts::names::Names;
 use crate::store::sled::events::format::columns::{BlockEvent, Reporter};
 use crate::store::sled::events::user_directory::UserDirectory;

@@ -11,8 +11,9 @@ use sled::IVec;
 
 use crate::model::Timestamp;
 use crate::store::sled::engine::keys::{self, Key};
+use crate::store::sled::engine::read::Read;
 use crate::store::sled::engine::record;
-use crate::store::sled::engine::transaction::{Change, Read, Transaction};
+use crate::store::sled::engine::transaction::{Change, Transaction};
 use crate::store::sled::events::event_log::EventLog;
 use crate::store::sled::events::format::block_stats::{BlockKey, BlockStats};
 use crate::store::{Result, Swept};

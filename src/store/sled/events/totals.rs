@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::model::Order;
 use crate::store::Result;
 use crate::store::sled::engine::keys::{self, MetaKey, meta};
+use crate::store::sled::engine::read::Read;
 use crate::store::sled::engine::record::postcard_records;
 use crate::store::sled::engine::registry::MetaSlot;
-use crate::store::sled::engine::transaction::{ENTRY_BYTES, Read};
+use crate::store::sled::engine::transaction::ENTRY_BYTES;
 use crate::store::sled::events::block_iter::BlockIter;
 use crate::store::sled::events::format::parts::BlockPartKey;
 

@@ -3,15 +3,15 @@
 
 use std::collections::HashSet;
 
-use crate::store::sled::engine::tree::Tree;
-
 use crate::model::Order;
 use crate::store::Result;
 use crate::store::sled::SledStore;
 use crate::store::sled::engine::disk_space::WriteClass;
 use crate::store::sled::engine::keys::{self, Key};
+use crate::store::sled::engine::read::Read;
 use crate::store::sled::engine::record;
-use crate::store::sled::engine::transaction::{Read, Transaction};
+use crate::store::sled::engine::transaction::Transaction;
+use crate::store::sled::engine::tree::Tree;
 use crate::store::sled::events::block_access::BACKGROUND_NICE;
 use crate::store::sled::events::block_iter::{
     BlockIter, MergedBlockIter, RawBlock, first_loose, newest_merged,

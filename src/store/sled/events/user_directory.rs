@@ -1,11 +1,10 @@
 //! Users as events name them: by number. The store implements this trait with the accounts, so that
 //! neither `accounts` nor `events` imports the other.
 
-use crate::store::sled::engine::tree::Tree;
-
 use crate::model::{UserId, UserNumber};
 use crate::store::Result;
 use crate::store::sled::engine::transaction::Transaction;
+use crate::store::sled::engine::tree::Tree;
 
 /// Which user has which number.
 pub(crate) trait UserDirectory: Send + Sync {

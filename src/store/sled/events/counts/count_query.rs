@@ -3,12 +3,11 @@
 
 use std::ops::Range;
 
-use crate::store::sled::engine::tree::Tree;
-
 use crate::model::{EventCounts, HourCounts, Mark, NameCount};
 use crate::store::Result;
 use crate::store::sled::engine::keys::Key;
-use crate::store::sled::engine::transaction::Read;
+use crate::store::sled::engine::read::Read;
+use crate::store::sled::engine::tree::Tree;
 use crate::store::sled::events::counts::counters::{CountKey, CountRow, ROW_NAMES, hour_begins};
 use crate::store::sled::events::counts::sketches::{self, ALL_NAMES};
 use crate::store::sled::events::reader::Reader;

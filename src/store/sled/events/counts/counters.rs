@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use sled::IVec;
 
 use crate::store::sled::engine::keys::{self, Field, Key, key, prefix};
+use crate::store::sled::engine::read::Read;
 use crate::store::sled::engine::record::{self, postcard_records};
-use crate::store::sled::engine::transaction::{ENTRY_BYTES, Read, Transaction};
+use crate::store::sled::engine::transaction::{ENTRY_BYTES, Transaction};
 use crate::store::sled::events::counts::count_by_name::NameCount;
 use crate::store::sled::events::counts::sketches::{ALL_NAMES, SketchKey};
 use crate::store::{Result, Swept};

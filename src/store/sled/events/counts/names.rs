@@ -7,13 +7,12 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
-use crate::store::sled::engine::tree::Tree;
-
 use crate::model::{NewEvent, limits};
 use crate::store::Result;
 use crate::store::sled::engine::keys::Key;
+use crate::store::sled::engine::read::Read;
 use crate::store::sled::engine::record;
-use crate::store::sled::engine::transaction::Read;
+use crate::store::sled::engine::tree::Tree;
 use crate::store::sled::events::counts::name_record::{NameKey, NameRecord};
 use crate::store::sled::events::format::columns::{OTHER, Reporter};
 use crate::sync::recover;

@@ -10,8 +10,8 @@ use std::ops::Range;
 use crate::model::{Mark, Sketch};
 use crate::store::Result;
 use crate::store::sled::engine::keys::{Key, key};
+use crate::store::sled::engine::read::Read;
 use crate::store::sled::engine::record::Record;
-use crate::store::sled::engine::transaction::Read;
 use crate::store::sled::events::format::columns::BlockEvent;
 
 /// Stands for all names together; no name has this number.

@@ -4,8 +4,9 @@
 use crate::model::Timestamp;
 use crate::store::Result;
 use crate::store::sled::engine::keys::{self, Key, key};
+use crate::store::sled::engine::read::RawEntry;
 use crate::store::sled::engine::record::{self, Record};
-use crate::store::sled::engine::transaction::{ENTRY_BYTES, RawEntry};
+use crate::store::sled::engine::transaction::ENTRY_BYTES;
 use crate::store::sled::events::format::block_stats::BlockKey;
 
 /// The size of a part in bytes. A page of sled holds 17 parts; sled writes it and keeps it in
