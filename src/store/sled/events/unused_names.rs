@@ -152,3 +152,18 @@ fn without_names_of(block: &RawBlock, numbers: &mut Vec<u32>) {
         numbers.retain(|number| !held.contains(number));
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_a_damaged_row_may_count_are_used() {
+        let db = sled::Config::new().temporary(true).open().unwrap();
+        let tree = Tree::of(&db);
+        let key = CountKey { hour: 7, row: 0 };
+        tree.insert(key.bytes(), b"damaged").unwrap();
+        let behind = ROW_NAMES;
+        assert_eq!(unused(&tree, vec![1, 63, behind]), Ok(vec![behind]));
+    }
+}
