@@ -9,8 +9,8 @@ use std::task::Poll;
 
 use hyper::body::{Body, Bytes};
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
-    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue,
+    RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode, Version};
@@ -19,16 +19,16 @@ use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use super::access_log::{AccessLog, RequestInfo};
-use super::body_budget::BodyBudget;
+use super::body_reader::BodyReader;
 use super::cors::Cors;
-use super::incoming_body::{BodyLimits, IncomingBody};
+use super::incoming_body::IncomingBody;
 use super::reply::ReplyBody;
 use super::request_id::RequestIds;
 use super::request_validation::{self, Rejection};
 use super::{
     Api, BodySchema, Error, ErrorCode, ErrorRenderer, Handler, HandlerFuture, Method, Params,
-    QueryString, Reply, RequestBody, RequestContext, ResponseBody, Route, RouteMatch, Router,
-    UserBearer, client_ip,
+    QueryString, Reply, RequestContext, ResponseBody, Route, RouteMatch, Router, UserBearer,
+    client_ip,
 };
 use crate::config::Config;
 use crate::model::Principal;
@@ -48,8 +48,7 @@ pub struct Dispatcher {
     ids: RequestIds,
     cors: Cors,
     access_log: AccessLog,
-    /// The memory for request bodies.
-    bodies: Arc<BodyBudget>,
+    bodies: BodyReader,
     /// Becomes true when streams that run for as long as the client listens must end.
     stopping: watch::Sender<bool>,
 }
@@ -78,7 +77,7 @@ impl Dispatcher {
             ids: RequestIds::of_process(services.world.random_bytes()),
             cors: Cors::of(&services.config.server.allowed_origins),
             access_log: AccessLog::default(),
-            bodies: BodyBudget::of(&services.config),
+            bodies: BodyReader::new(&services.config),
             stopping: watch::Sender::new(false),
             services,
         }
@@ -196,7 +195,7 @@ impl Dispatcher {
         }
     }
 
-    /// Runs a route. Checks the body's type and announced size and the token before it asks the
+    /// Runs a route. Checks the head of the body and the token before it asks the
     /// client for the body (`Expect: 100-continue`).
     async fn run<B: Body<Data = Bytes> + Unpin>(
         &self,
@@ -209,33 +208,16 @@ impl Dispatcher {
                 "This answer needs HTTP/1.1: in older versions a client cannot detect a truncated answer",
             ));
         }
-        let limits = &self.config().limits;
-        let (limit, is_json) = match route.body {
-            RequestBody::Nothing => (0, false),
-            RequestBody::Anything => (limits.body, false),
-            RequestBody::Json(_) => (limits.body, true),
-            RequestBody::Events(_) => (limits.event_body, true),
-        };
-        if is_json && !body.is_empty() {
-            if !says_json(&request) {
-                return Err(Error::new(ErrorCode::UnsupportedMediaType));
-            }
-            if body.is_announced_above(limit) {
-                return Err(Error::new(ErrorCode::BodyTooLarge));
-            }
-        }
+        let accepted = self.bodies.accept(&route.body, request.headers(), body)?;
         let authorized = self.admit(route, &request).await?;
         if let Some(query) = request.parts.uri.query() {
             request.query = QueryString::parse(query, route.query)?;
         }
-        if !matches!(route.body, RequestBody::Nothing) {
-            let share = self.bodies.share(request.address);
-            request.body = match body.read(&BodyLimits::new(limit, limits), share).await {
-                Err(error) if !is_json && error.code() != ErrorCode::Busy => Bytes::new(),
-                read => read?,
-            };
+        if let Some(accepted) = accepted {
+            request.body = self.bodies.read(accepted, body, request.address).await?;
         }
-        let answer = timeout(limits.request_timeout, authorized.run(request)).await;
+        let request_timeout = self.config().limits.request_timeout;
+        let answer = timeout(request_timeout, authorized.run(request)).await;
         answer.unwrap_or_else(too_late)
     }
 
@@ -328,6 +310,9 @@ impl Dispatcher {
         if let Some(Ok(allow)) = error.allow().map(HeaderValue::from_str) {
             headers.insert(ALLOW, allow);
         }
+        if let Some(codings) = error.accept_encoding() {
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(codings));
+        }
         response
     }
 }
@@ -383,24 +368,6 @@ fn streams(route: &Route) -> bool {
 /// leaves every change complete or not made.
 fn too_late<T>(_: Elapsed) -> Result<T, Error> {
     Err(Error::new(ErrorCode::Busy))
-}
-
-/// Whether `Content-Type` says JSON (`application/json` or `application/*+json`). A missing or
-/// empty header passes too: the parser rejects a body that is not JSON.
-fn says_json(request: &RequestContext) -> bool {
-    let Some(value) = request.headers().get(CONTENT_TYPE) else {
-        return true;
-    };
-    let essence = value
-        .as_bytes()
-        .split(|&byte| byte == b';')
-        .next()
-        .unwrap_or_default();
-    let essence = essence.trim_ascii().to_ascii_lowercase();
-    let Some(subtype) = essence.strip_prefix(b"application/") else {
-        return essence.is_empty();
-    };
-    subtype == b"json" || subtype.ends_with(b"+json")
 }
 
 /// The future's result, or `Internal` if it panics. The panic message goes to standard error, never

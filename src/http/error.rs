@@ -51,7 +51,8 @@ pub enum ErrorCode {
     EmailTaken,
     /// The body is longer than the route accepts.
     BodyTooLarge,
-    /// The `Content-Type` of the body is not JSON.
+    /// The `Content-Type` of the body is not JSON, or the route does not accept its
+    /// `Content-Encoding`.
     UnsupportedMediaType,
     /// The request is well formed but cannot be carried out; `errors` lists the reasons.
     Unprocessable,
@@ -141,6 +142,7 @@ pub struct Error {
     errors: Vec<String>,
     retry_after: Option<Duration>,
     allow: Option<Arc<str>>,
+    accept_encoding: Option<&'static str>,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -159,6 +161,7 @@ impl Error {
             errors: Vec::new(),
             retry_after: passes.then_some(RETRY_SOON),
             allow: None,
+            accept_encoding: None,
             cause: None,
         }
     }
@@ -223,6 +226,15 @@ impl Error {
         }
     }
 
+    /// `UnsupportedMediaType` for a body with a coding other than these.
+    pub(super) fn wrong_coding(accepted: &'static str) -> Error {
+        let why = format!("Content-Encoding must be {accepted} or absent");
+        Error {
+            accept_encoding: Some(accepted),
+            ..Error::with_message(ErrorCode::UnsupportedMediaType, why)
+        }
+    }
+
     /// The kind of the error.
     pub fn code(&self) -> ErrorCode {
         self.code
@@ -261,6 +273,11 @@ impl Error {
     /// For `MethodNotAllowed`: the methods that the path supports.
     pub(super) fn allow(&self) -> Option<&str> {
         self.allow.as_deref()
+    }
+
+    /// For a body with a wrong coding: the codings that the route accepts.
+    pub(super) fn accept_encoding(&self) -> Option<&'static str> {
+        self.accept_encoding
     }
 
     /// The `Retry-After` value: whole seconds, rounded up, at least one.

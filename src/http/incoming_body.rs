@@ -74,13 +74,13 @@ impl<B: Body<Data = Bytes> + Unpin> IncomingBody<B> {
         usize::try_from(self.body.size_hint().lower()).unwrap_or(usize::MAX) > limit
     }
 
-    /// Reads the whole body and charges it to `share`. Errors: `BodyTooLarge`, `RequestTimeout` if
+    /// Reads the whole body, which `share` then covers. Errors: `BodyTooLarge`, `RequestTimeout` if
     /// it takes too long or arrives too slowly, `Busy` if the budget is used up, `Invalid` if the
     /// transfer fails.
     pub(super) async fn read(
         &mut self,
         limits: &BodyLimits,
-        mut share: BodyShare,
+        share: &mut BodyShare,
     ) -> Result<Bytes, Error> {
         if self.over {
             return Ok(Bytes::new());
@@ -96,12 +96,12 @@ impl<B: Body<Data = Bytes> + Unpin> IncomingBody<B> {
             share.cover(first.len())?;
             first
         } else {
-            self.gather(first, limits, &mut pace, &mut share).await?
+            self.gather(first, limits, &mut pace, share).await?
         };
         if whole.len() > limits.bytes {
             return Err(Error::new(ErrorCode::BodyTooLarge));
         }
-        Ok(share.attach(whole))
+        Ok(whole)
     }
 
     /// Copies the pieces into one. It reserves memory as pieces arrive, at most as much again as
@@ -271,9 +271,9 @@ mod tests {
     /// Reads at most five bytes.
     async fn read(body: &mut IncomingBody<Pieces>) -> Result<Bytes, ErrorCode> {
         let config = config::parse("", Path::new(".")).unwrap();
-        let share = BodyBudget::of(&config).share([192, 0, 2, 1].into());
+        let mut share = BodyBudget::of(&config).share([192, 0, 2, 1].into());
         let limits = BodyLimits::new(5, &config.limits);
-        body.read(&limits, share).await.map_err(|it| it.code())
+        body.read(&limits, &mut share).await.map_err(|it| it.code())
     }
 
     #[tokio::test]

@@ -4,7 +4,9 @@
 mod access_log;
 mod bearer_token;
 mod body_budget;
+mod body_reader;
 mod client_ip;
+mod content_coding;
 mod cors;
 mod dispatch;
 mod error;

@@ -77,6 +77,22 @@ pub enum RequestBody {
     Anything,
 }
 
+impl RequestBody {
+    /// Whether the body may be compressed. Only reports of events are long enough to gain by it.
+    pub const fn may_be_coded(&self) -> bool {
+        matches!(self, RequestBody::Events(_))
+    }
+
+    /// The codings that the body may have, as `Accept-Encoding` lists them (RFC 9110, 12.5.3).
+    pub const fn accept_encoding(&self) -> &'static str {
+        if self.may_be_coded() {
+            "gzip, zstd"
+        } else {
+            "identity"
+        }
+    }
+}
+
 /// The shape of a response body.
 #[derive(Debug, Clone, Copy)]
 pub enum BodySchema {
@@ -212,6 +228,7 @@ pub struct Route {
 /// Errors that every route may answer. Internal errors are never listed.
 const COMMON_ERRORS: &[ErrorCode] = &[
     ErrorCode::Invalid,
+    ErrorCode::UnsupportedMediaType,
     ErrorCode::TooManyRequests,
     ErrorCode::Busy,
     ErrorCode::Unavailable,
@@ -243,11 +260,9 @@ impl Route {
     pub fn possible_errors(&self) -> Vec<ErrorCode> {
         let of_body: &[ErrorCode] = match self.body {
             RequestBody::Nothing | RequestBody::Anything => &[],
-            RequestBody::Json(_) | RequestBody::Events(_) => &[
-                ErrorCode::RequestTimeout,
-                ErrorCode::BodyTooLarge,
-                ErrorCode::UnsupportedMediaType,
-            ],
+            RequestBody::Json(_) | RequestBody::Events(_) => {
+                &[ErrorCode::RequestTimeout, ErrorCode::BodyTooLarge]
+            }
         };
         [self.errors, self.access_errors(), of_body, COMMON_ERRORS].concat()
     }

@@ -1,0 +1,113 @@
+//! Decides which bodies a route accepts, and reads them.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use hyper::body::{Body, Bytes};
+use hyper::header::{CONTENT_TYPE, HeaderMap};
+use tokio::time::timeout;
+
+use super::body_budget::BodyBudget;
+use super::content_coding::{self, BodyDecoder, ContentCoding};
+use super::incoming_body::{BodyLimits, IncomingBody};
+use super::{Error, ErrorCode, RequestBody};
+use crate::config::Config;
+
+/// Reads the bodies of all requests.
+pub(super) struct BodyReader {
+    config: Arc<Config>,
+    budget: Arc<BodyBudget>,
+    decoder: BodyDecoder,
+}
+
+/// A body that a route accepts, as far as the head of the request tells.
+pub(super) struct Accepted {
+    /// Its greatest length, before and after it is decoded.
+    limit: usize,
+    coding: Option<ContentCoding>,
+    /// A body that cannot be read counts as empty.
+    optional: bool,
+}
+
+impl BodyReader {
+    pub(super) fn new(config: &Arc<Config>) -> BodyReader {
+        BodyReader {
+            config: Arc::clone(config),
+            budget: BodyBudget::of(config),
+            decoder: BodyDecoder::new(),
+        }
+    }
+
+    /// Checks coding, type and announced length of a body. `None` if there is no body to read.
+    /// Errors: `UnsupportedMediaType`, `BodyTooLarge`.
+    pub(super) fn accept<B: Body<Data = Bytes> + Unpin>(
+        &self,
+        expected: &RequestBody,
+        headers: &HeaderMap,
+        body: &IncomingBody<B>,
+    ) -> Result<Option<Accepted>, Error> {
+        if body.is_empty() {
+            return Ok(None);
+        }
+        let coding = content_coding::find(headers, expected)?;
+        let limits = &self.config.limits;
+        let (limit, optional) = match expected {
+            RequestBody::Nothing => return Ok(None),
+            RequestBody::Anything => (limits.body, true),
+            RequestBody::Json(_) => (limits.body, false),
+            RequestBody::Events(_) => (limits.event_body, false),
+        };
+        if !optional && !says_json(headers) {
+            return Err(Error::new(ErrorCode::UnsupportedMediaType));
+        }
+        if !optional && body.is_announced_above(limit) {
+            return Err(Error::new(ErrorCode::BodyTooLarge));
+        }
+        Ok(Some(Accepted {
+            limit,
+            coding,
+            optional,
+        }))
+    }
+
+    /// Reads a body from `client`, and decodes it. Errors as for `IncomingBody::read` and
+    /// `BodyDecoder::decode`; for an optional body only `Busy`.
+    pub(super) async fn read<B: Body<Data = Bytes> + Unpin>(
+        &self,
+        accepted: Accepted,
+        body: &mut IncomingBody<B>,
+        client: IpAddr,
+    ) -> Result<Bytes, Error> {
+        let limits = &self.config.limits;
+        let mut share = self.budget.share(client);
+        let body_limits = BodyLimits::new(accepted.limit, limits);
+        let whole = match body.read(&body_limits, &mut share).await {
+            Err(error) if accepted.optional && error.code() != ErrorCode::Busy => Bytes::new(),
+            read => read?,
+        };
+        let Some(coding) = accepted.coding else {
+            return Ok(share.attach(whole));
+        };
+        let decoded = self.decoder.decode(coding, whole, accepted.limit, share);
+        let decoded = timeout(limits.request_timeout, decoded).await;
+        decoded.unwrap_or_else(|_| Err(Error::new(ErrorCode::Busy)))
+    }
+}
+
+/// Whether `Content-Type` says JSON (`application/json` or `application/*+json`). A missing or
+/// empty header passes too: the parser rejects a body that is not JSON.
+fn says_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(CONTENT_TYPE) else {
+        return true;
+    };
+    let essence = value
+        .as_bytes()
+        .split(|&byte| byte == b';')
+        .next()
+        .unwrap_or_default();
+    let essence = essence.trim_ascii().to_ascii_lowercase();
+    let Some(subtype) = essence.strip_prefix(b"application/") else {
+        return essence.is_empty();
+    };
+    subtype == b"json" || subtype.ends_with(b"+json")
+}
