@@ -15,6 +15,8 @@ mod clock;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod content_coding;
+#[cfg(test)]
 mod core;
 #[cfg(test)]
 mod damage;

@@ -225,6 +225,23 @@ fn a_body_of_another_type_is_415() {
 }
 
 #[test]
+fn a_compressed_body_is_415_where_none_is_read() {
+    let fixture = Fixture::new();
+    for served in &fixture.routes {
+        if served.route.body.may_be_coded() {
+            continue;
+        }
+        let coded = request(served)
+            .body("{}")
+            .header("Content-Encoding", "gzip");
+        let answer = fixture.sender(served).send(coded).gives(415);
+        assert_eq!(answer.header("accept-encoding"), Some("identity"));
+        let empty = request(served).header("Content-Encoding", "gzip");
+        assert_ne!(fixture.sender(served).send(empty).status(), 415);
+    }
+}
+
+#[test]
 fn garbage_is_refused() {
     let fixture = Fixture::new();
     let deep = [vec![b'['; 10_000], vec![b']'; 10_000]].concat();
