@@ -51,6 +51,12 @@ impl AccessLog {
         log::info!("{}", request_line(info, status, ended));
     }
 
+    /// Writes the line for a request whose head could not be parsed, so that hyper has answered it:
+    /// its method and path are unknown.
+    pub(super) fn unparsed(id: RequestId, peer: IpAddr, status: StatusCode) {
+        log::info!("- - {} 0 ms {peer} {id}", status.as_u16());
+    }
+
     /// Writes a line with the error and its cause, for every 429 and 5xx except 501. Lines about
     /// 429 and 503 are limited by `FLOOD_INTERVAL`.
     pub(super) fn error(&self, info: &RequestInfo, status: StatusCode, error: &Error) {

@@ -156,6 +156,14 @@ impl Dispatcher {
         response
     }
 
+    /// Logs that a head from `peer` could not be parsed and was answered with `status`. A proxy in
+    /// front stays unnamed: only the head would say for which client it speaks.
+    pub fn log_unparsed(&self, peer: SocketAddr, status: StatusCode) {
+        if self.config().log.requests {
+            AccessLog::unparsed(self.ids.next(), peer.ip().to_canonical(), status);
+        }
+    }
+
     fn info(&self, parts: &Parts, peer: SocketAddr) -> RequestInfo {
         let peer = peer.ip().to_canonical();
         let server = &self.config().server;

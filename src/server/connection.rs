@@ -6,10 +6,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
+use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -160,5 +160,21 @@ async fn http(
     };
     if let Err(error) = ended {
         log::debug!("a connection ended early: {error}");
+        if let Some(status) = status_of(&error) {
+            context.dispatcher.log_unparsed(peer, status);
+        }
+    }
+}
+
+/// The status with which hyper itself has answered a head that it could not parse; `None` for other
+/// errors, and for the preface of HTTP/2, which it does not answer. hyper's 414 is for targets of 64
+/// KiB, and a whole head has at most `HEAD_BYTES`.
+fn status_of(error: &hyper::Error) -> Option<StatusCode> {
+    if error.is_parse_too_large() {
+        Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+    } else if error.is_parse() && !error.is_parse_version_h2() {
+        Some(StatusCode::BAD_REQUEST)
+    } else {
+        None
     }
 }
