@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::error::CliError;
+use super::stderr;
 use crate::config::{self, Config, Machine};
 use crate::world::{Clock, SystemClock};
 
@@ -18,14 +19,19 @@ pub(super) fn read_config(path: &Path) -> Result<Config, CliError> {
     };
     let loaded = config::load(path, &machine).map_err(CliError::Configuration)?;
     for warning in loaded.warnings {
-        // A warning that cannot be printed must not stop the command.
-        let _ = writeln!(std::io::stderr(), "doorward: warning: {warning}");
+        stderr::write(&format!("doorward: warning: {warning}\n"));
     }
     Ok(loaded.config)
 }
 
-/// Prints a line to standard output; an error if that is closed.
+/// Prints a line to standard output; an error if it cannot be written.
 pub(super) fn print_line(line: &str) -> Result<(), CliError> {
-    let written = writeln!(std::io::stdout(), "{line}");
+    print(&format!("{line}\n"))
+}
+
+/// Prints a text to standard output; an error if it cannot be written.
+pub(super) fn print(text: &str) -> Result<(), CliError> {
+    let mut out = std::io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     written.map_err(|cause| CliError::because("cannot write to standard output", cause))
 }

@@ -10,6 +10,8 @@ use crate::store;
 /// Why a command failed. It prints as a sentence for the user, and gives the exit code.
 #[derive(Debug)]
 pub enum CliError {
+    /// The command line is wrong: exit code 2.
+    Usage(clap::Error),
     /// The configuration is wrong: exit code 2.
     Configuration(Complaints),
     /// Something could not be done: exit code 1.
@@ -54,7 +56,7 @@ impl CliError {
     /// The exit code of the process.
     pub fn exit_code(&self) -> u8 {
         match self {
-            CliError::Configuration(_) => 2,
+            CliError::Usage(_) | CliError::Configuration(_) => 2,
             CliError::Failed { .. } => 1,
         }
     }
@@ -63,6 +65,7 @@ impl CliError {
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            CliError::Usage(wrong) => wrong.render().fmt(f),
             CliError::Configuration(complaints) => {
                 let count = complaints.list().len();
                 let mistakes = if count == 1 { "mistake" } else { "mistakes" };
@@ -76,7 +79,9 @@ impl fmt::Display for CliError {
 impl Error for CliError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            CliError::Configuration(_) | CliError::Failed { cause: None, .. } => None,
+            CliError::Usage(_)
+            | CliError::Configuration(_)
+            | CliError::Failed { cause: None, .. } => None,
             CliError::Failed {
                 cause: Some(cause), ..
             } => Some(cause.as_ref()),

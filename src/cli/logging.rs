@@ -1,14 +1,21 @@
-//! Starts logging, as text for people or as one JSON object a line. Log lines go to standard error,
-//! where systemd collects them.
+//! Logging, as text for people or as one JSON object a line. Log lines go to standard error, where
+//! systemd collects them, and never make a request wait.
 
-use std::io::Write;
-
-use env_logger::{Builder, Target, fmt::Formatter};
-use log::Record;
+use log::{Level, LevelFilter, Log, Metadata, Record};
 use serde::Serialize;
 
-use crate::config;
+use super::stderr;
+use crate::config::{self, LogFormat};
 use crate::world::{Clock, SystemClock};
+
+/// The target of the program's own lines, before `::` and the rest of a module's path.
+const OWN_TARGET: &str = env!("CARGO_PKG_NAME");
+
+/// Writes the records of `log` to standard error.
+struct Logger {
+    level: LevelFilter,
+    render: fn(Level, &str, String) -> String,
+}
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -20,33 +27,97 @@ struct Line<'a> {
 
 /// Starts logging. A second call changes nothing.
 pub(super) fn start(config: &config::Log) {
-    let write = match config.format {
-        config::LogFormat::Text => write_text,
-        config::LogFormat::Json => write_json,
-    };
-    let mut builder = Builder::new();
-    // Libraries log only warnings and errors; the program itself logs at the configured level.
-    builder.filter_level(config.level.min(log::LevelFilter::Warn));
-    builder.filter_module(env!("CARGO_PKG_NAME"), config.level);
-    builder.target(Target::Stderr).format(write);
-    let _ = builder.try_init();
+    let level = config.level;
+    let (render, notice): (fn(Level, &str, String) -> String, fn(u64) -> String) =
+        match config.format {
+            LogFormat::Text => (text, |count| notice(text, count)),
+            LogFormat::Json => (json, |count| notice(json, count)),
+        };
+    if log::set_boxed_logger(Box::new(Logger { level, render })).is_ok() {
+        log::set_max_level(level);
+        stderr::set_notice(notice);
+    }
+}
+
+/// Logs why the process must end now, and ends it with exit code 1.
+pub(super) fn exit(why: &str) -> ! {
+    log::error!("{why}");
+    stderr::flush();
+    std::process::exit(1)
+}
+
+impl Log for Logger {
+    /// Libraries log only warnings and errors; the program itself logs at the configured level.
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        let is_own = metadata.target().split("::").next() == Some(OWN_TARGET);
+        let most = if is_own {
+            self.level
+        } else {
+            self.level.min(LevelFilter::Warn)
+        };
+        metadata.level() <= most
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            let message = record.args().to_string();
+            stderr::write(&(self.render)(record.level(), record.target(), message));
+        }
+    }
+
+    fn flush(&self) {
+        stderr::flush();
+    }
+}
+
+/// The line for this number of dropped lines.
+fn notice(render: fn(Level, &str, String) -> String, dropped: u64) -> String {
+    render(Level::Warn, OWN_TARGET, stderr::dropped_lines(dropped))
 }
 
 fn now() -> String {
     SystemClock::start().now().rfc3339()
 }
 
-fn write_text(to: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
-    writeln!(to, "{} {:5} {}", now(), record.level(), record.args())
+fn text(level: Level, _: &str, message: String) -> String {
+    format!("{} {level:5} {message}\n", now())
 }
 
-fn write_json(to: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
+fn json(level: Level, target: &str, message: String) -> String {
     let line = Line {
         time: now(),
-        level: record.level().as_str(),
-        target: record.target(),
-        message: record.args().to_string(),
+        level: level.as_str(),
+        target,
+        message,
     };
-    let line = serde_json::to_string(&line).map_err(std::io::Error::other)?;
-    writeln!(to, "{line}")
+    // A struct of strings always becomes JSON.
+    serde_json::to_string(&line).unwrap_or_default() + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_log_only_warnings_and_errors() {
+        let logs = |level, target: &str, of: Level| {
+            let metadata = Metadata::builder().target(target).level(of).build();
+            Logger {
+                level,
+                render: text,
+            }
+            .enabled(&metadata)
+        };
+        for (level, target, of, expected) in [
+            (LevelFilter::Debug, "doorward::server", Level::Debug, true),
+            (LevelFilter::Debug, "doorward", Level::Trace, false),
+            (LevelFilter::Debug, "sled::pagecache", Level::Info, false),
+            (LevelFilter::Debug, "doorwards", Level::Info, false),
+            (LevelFilter::Debug, "sled", Level::Warn, true),
+            (LevelFilter::Error, "sled", Level::Warn, false),
+            (LevelFilter::Off, "doorward", Level::Error, false),
+        ] {
+            assert_eq!(logs(level, target, of), expected, "{level} {target} {of}");
+        }
+    }
 }

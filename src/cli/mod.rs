@@ -7,7 +7,9 @@ mod error;
 mod hash_password;
 mod logging;
 mod serve;
+mod stderr;
 
+use std::error::Error;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -17,7 +19,7 @@ use crate::config;
 pub use error::CliError;
 
 /// The parsed command line.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(
     name = "doorward",
     version,
@@ -29,12 +31,12 @@ pub use error::CliError;
                   doorward serve --config config.toml",
     after_help = "Exit codes: 0 fine, 2 wrong command line or configuration, 1 anything else."
 )]
-pub struct Arguments {
+struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 enum Command {
     /// Serve the APIs until SIGTERM or SIGINT
     #[command(
@@ -58,7 +60,7 @@ enum Command {
     HashPassword,
 }
 
-#[derive(Debug, Args)]
+#[derive(Args)]
 struct ConfigFile {
     #[arg(
         long = "config",
@@ -75,11 +77,40 @@ impl ConfigFile {
     }
 }
 
-/// Runs one command to its end.
-pub fn run(arguments: Arguments) -> Result<(), CliError> {
+/// Runs the command of the command line to its end.
+pub fn run() -> Result<(), CliError> {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(wrong) if wrong.use_stderr() => return Err(CliError::Usage(wrong)),
+        // Help, or the version, was asked for.
+        Err(asked) => return console::print(&asked.render().to_string()),
+    };
     match arguments.command {
         Command::Serve(file) => serve::run(&file.path()),
         Command::CheckConfig(file) => check_config::run(&file.path()),
         Command::HashPassword => hash_password::run(),
     }
+}
+
+/// Prints an error and its causes, outermost first, to standard error.
+pub fn print_error(error: &CliError) {
+    let text = match error {
+        CliError::Usage(_) => error.to_string(),
+        _ => format!("doorward: {}\n", sentence(error)),
+    };
+    // The error must not be dropped because earlier lines wait.
+    stderr::flush();
+    stderr::write(&text);
+}
+
+/// Waits until standard error has taken all lines, but no longer than a second.
+pub fn flush_errors() {
+    stderr::flush();
+}
+
+fn sentence(error: &dyn Error) -> String {
+    error.source().map_or_else(
+        || error.to_string(),
+        |cause| format!("{error}: {}", sentence(cause)),
+    )
 }

@@ -52,15 +52,15 @@ fn harden() {
     if let Err(error) = rustix::process::set_dumpable_behavior(undumpable) {
         log::warn!("cannot disable core dumps: {error}");
     }
-    let usual = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        usual(panic);
-        if std::thread::current()
-            .name()
-            .is_some_and(|name| name.starts_with("sled"))
-        {
-            log::error!("a thread of the database has died: exiting for a restart");
-            std::process::exit(1);
+    std::panic::set_hook(Box::new(|panic| {
+        let current = std::thread::current();
+        let name = current.name().unwrap_or("without a name");
+        let message = panic.payload_as_str().unwrap_or("no message");
+        let place = panic.location().map(ToString::to_string);
+        let place = place.unwrap_or_default();
+        log::error!("thread {name} panicked at {place}: {message}");
+        if name.starts_with("sled") {
+            logging::exit("a thread of the database has died: exiting for a restart");
         }
     }));
 }
@@ -81,8 +81,9 @@ async fn serve(config: Arc<Config>, meter: WriteMeter) -> Result<(), CliError> {
             "No admin password is configured. One was made: {username} / {}\nIt is not shown again.",
             password.reveal()
         );
-        // If standard output is closed, the password is lost; the owner can configure one instead.
-        let _ = print_line(&line);
+        if let Err(error) = print_line(&line) {
+            log::error!("the generated admin password is lost; set admin.password: {error}");
+        }
     };
     let services = Services::start(Arc::clone(&config), world, Arc::clone(&store), announce)
         .await
@@ -102,8 +103,7 @@ async fn serve(config: Arc<Config>, meter: WriteMeter) -> Result<(), CliError> {
         .await
         .is_err()
     {
-        log::error!("the disk has not taken the last changes: leaving without it");
-        std::process::exit(1);
+        logging::exit("the disk has not taken the last changes: leaving without it");
     }
     log::info!("stopped");
     ended
@@ -159,6 +159,5 @@ async fn disk_hangs(store: &dyn Store) {
 /// Ends the process without waiting for the writer thread, which hangs. The service manager can
 /// then restart it.
 fn leave_hanging_disk() -> ! {
-    log::error!("the disk has not taken a change for a minute: exiting for a restart");
-    std::process::exit(1)
+    logging::exit("the disk has not taken a change for a minute: exiting for a restart")
 }

@@ -12,6 +12,7 @@ mod log;
 mod memory;
 mod modes;
 pub(crate) mod moment;
+mod output;
 mod pace;
 mod process;
 mod protocol;

@@ -1,5 +1,8 @@
 //! Tests what the program writes to standard error.
 
+use std::io::{BufReader, Read};
+use std::process::ChildStderr;
+
 use super::line::{HEALTH, Line};
 use super::moment::poll;
 use super::process::Process;
@@ -77,4 +80,75 @@ fn the_log_says_once_that_a_trusted_proxy_names_no_client() {
     let said = process.said();
     let warnings = said.matches("the trusted proxy 127.0.0.1 sent a request without");
     assert_eq!(warnings.count(), 1, "{said}");
+}
+
+/// Asks for this path of 16 KiB, whose answer leaves a line as long in the log of requests.
+fn ask(line: &mut Line, number: usize) {
+    let path = format!("/{number}/{}", "x".repeat(16 << 10));
+    line.say(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"))
+        .hears(404);
+}
+
+/// More requests than the pipe and the buffer together have room for lines.
+const FLOOD: usize = 100;
+
+/// The number of lines that were dropped, according to all that is left in the pipe.
+fn dropped(said: &str) -> usize {
+    let notices = said.lines().filter_map(|line| line.strip_suffix(DROPPED));
+    notices
+        .map(|line| line.rsplit_once(' ').unwrap().1.parse::<usize>().unwrap())
+        .sum()
+}
+
+const DROPPED: &str = " log lines were dropped: the log is not read fast enough";
+
+#[test]
+fn requests_do_not_wait_for_a_log_that_nobody_reads() {
+    let (mut process, mut pipe) = Process::start_with_pipe("log.requests = true\n");
+    let mut line = Line::to_address(process.address);
+    (0..FLOOD).for_each(|number| ask(&mut line, number));
+    process.terminate();
+    let mut said = String::new();
+    pipe.read_to_string(&mut said).unwrap();
+    assert_eq!(process.ends().code(), Some(0));
+    let lines = said.matches("INFO  GET /").count();
+    assert!(lines > 16, "{lines}");
+    assert_eq!(lines + dropped(&said), FLOOD);
+    assert!(
+        said.trim_end().ends_with(" stopped"),
+        "the last line is not dropped"
+    );
+}
+
+#[test]
+fn the_log_goes_on_behind_the_number_of_dropped_lines_when_it_is_read_again() {
+    let (process, mut pipe) = Process::start_with_pipe("log.requests = true\n");
+    let mut line = Line::to_address(process.address);
+    (0..FLOOD).for_each(|number| ask(&mut line, number));
+    let mut said = read_until(&mut pipe, DROPPED);
+    ask(&mut line, FLOOD);
+    said += &read_until(&mut pipe, "INFO  GET /100/");
+    let lines = said.matches("INFO  GET /").count();
+    assert_eq!(lines + dropped(&said), FLOOD + 1);
+}
+
+/// Reads the pipe until this text has come.
+fn read_until(pipe: &mut BufReader<ChildStderr>, end: &str) -> String {
+    let mut said = Vec::new();
+    while !said.ends_with(end.as_bytes()) {
+        let mut byte = [0];
+        pipe.read_exact(&mut byte).unwrap();
+        said.extend(byte);
+    }
+    String::from_utf8(said).unwrap()
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_does_not_keep_the_program_from_ending() {
+    let (mut process, pipe) = Process::start_with_pipe("log.requests = true\n");
+    let mut line = Line::to_address(process.address);
+    (0..FLOOD).for_each(|number| ask(&mut line, number));
+    process.terminate();
+    assert_eq!(process.ends().code(), Some(0));
+    drop(pipe);
 }

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 
 use tempfile::TempDir;
 
@@ -54,6 +54,35 @@ impl Process {
             child,
             address,
         }
+    }
+
+    /// Starts the program with a pipe as its standard error. Nobody reads the pipe beyond the line
+    /// that says that it serves.
+    #[track_caller]
+    pub(super) fn start_with_pipe(settings: &str) -> (Process, BufReader<ChildStderr>) {
+        let home = tempfile::tempdir().unwrap();
+        let settings = format!("server.listen = \"127.0.0.1:0\"\n{SETTINGS}{settings}");
+        let mut child = Killed(spawn(
+            home.path(),
+            "first",
+            "serve",
+            &settings,
+            Stdio::piped(),
+        ));
+        let mut pipe = BufReader::new(child.0.stderr.take().unwrap());
+        let mut said = String::new();
+        let address = loop {
+            assert!(pipe.read_line(&mut said).unwrap() > 0, "{said}");
+            if let Some((_, address)) = said.split_once("serving on ") {
+                break address.trim_end().parse().unwrap();
+            }
+        };
+        let process = Process {
+            home,
+            child,
+            address,
+        };
+        (process, pipe)
     }
 
     /// The directory with its configuration, its log and its data.
