@@ -1,5 +1,5 @@
-//! Runs the command, prints its error and chooses the exit code: 0 for success, 2 for a wrong command
-//! line or configuration, 1 for any other error.
+//! Runs the command, prints its error and chooses the exit code: 0 for success, 2 for a wrong
+//! command line or configuration, 1 for any other error.
 
 use std::process::ExitCode;
 
