@@ -11,10 +11,13 @@ use crate::world::{Clock, SystemClock};
 /// The target of the program's own lines, before `::` and the rest of a module's path.
 const OWN_TARGET: &str = env!("CARGO_PKG_NAME");
 
+/// Makes a line of a level, a target and a message.
+type Render = fn(Level, &str, &str) -> String;
+
 /// Writes the records of `log` to standard error.
 struct Logger {
     level: LevelFilter,
-    render: fn(Level, &str, String) -> String,
+    render: Render,
 }
 
 #[derive(Serialize)]
@@ -22,17 +25,20 @@ struct Line<'a> {
     time: String,
     level: &'a str,
     target: &'a str,
-    message: String,
+    message: &'a str,
 }
 
 /// Starts logging. A second call changes nothing.
 pub(super) fn start(config: &config::Log) {
     let level = config.level;
-    let (render, notice): (fn(Level, &str, String) -> String, fn(u64) -> String) =
-        match config.format {
-            LogFormat::Text => (text, |count| notice(text, count)),
-            LogFormat::Json => (json, |count| notice(json, count)),
-        };
+    let render: Render = match config.format {
+        LogFormat::Text => text,
+        LogFormat::Json => json,
+    };
+    let notice: fn(u64) -> String = match config.format {
+        LogFormat::Text => |dropped| notice(text, dropped),
+        LogFormat::Json => |dropped| notice(json, dropped),
+    };
     if log::set_boxed_logger(Box::new(Logger { level, render })).is_ok() {
         log::set_max_level(level);
         stderr::set_notice(notice);
@@ -61,7 +67,7 @@ impl Log for Logger {
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
             let message = record.args().to_string();
-            stderr::write(&(self.render)(record.level(), record.target(), message));
+            stderr::write(&(self.render)(record.level(), record.target(), &message));
         }
     }
 
@@ -71,19 +77,19 @@ impl Log for Logger {
 }
 
 /// The line for this number of dropped lines.
-fn notice(render: fn(Level, &str, String) -> String, dropped: u64) -> String {
-    render(Level::Warn, OWN_TARGET, stderr::dropped_lines(dropped))
+fn notice(render: Render, dropped: u64) -> String {
+    render(Level::Warn, OWN_TARGET, &stderr::dropped_lines(dropped))
 }
 
 fn now() -> String {
     SystemClock::start().now().rfc3339()
 }
 
-fn text(level: Level, _: &str, message: String) -> String {
+fn text(level: Level, _: &str, message: &str) -> String {
     format!("{} {level:5} {message}\n", now())
 }
 
-fn json(level: Level, target: &str, message: String) -> String {
+fn json(level: Level, target: &str, message: &str) -> String {
     let line = Line {
         time: now(),
         level: level.as_str(),

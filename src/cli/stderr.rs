@@ -129,7 +129,7 @@ impl LineBuffer {
         loop {
             self.take(&mut taken);
             let unwritten = write_out(&mut out, &taken);
-            let lines = unwritten.iter().filter(|&&byte| byte == b'\n').count();
+            let lines = unwritten.split(|&byte| byte == b'\n').count() - 1;
             taken.clear();
             let mut state = self.state();
             state.dropped += lines as u64;

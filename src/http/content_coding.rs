@@ -95,27 +95,27 @@ fn read_all(
 ) -> Result<Bytes, Error> {
     let expanded = coded.len().saturating_mul(MOST_EXPANSION);
     let most = limit.min(expanded.max(FREE_EXPANSION_BYTES));
-    let (mut decoded, mut length) = (Vec::new(), 0);
+    let (mut whole, mut length) = (Vec::new(), 0);
     loop {
         if length > most {
             return Err(too_large(limit, most));
         }
-        if length == decoded.len() {
+        if length == whole.len() {
             // One byte more than permitted shows that the body is too long.
             let capacity = (2 * length).max(FREE_BYTES).min(most + 1);
             share.cover(capacity.min(most))?;
-            decoded.reserve_exact(capacity - length);
-            decoded.resize(capacity, 0);
+            whole.reserve_exact(capacity - length);
+            whole.resize(capacity, 0);
         }
-        match decoder.read(decoded.get_mut(length..).unwrap_or_default()) {
+        match decoder.read(whole.get_mut(length..).unwrap_or_default()) {
             Ok(0) => break,
             Ok(bytes) => length += bytes,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(_) => return Err(Error::invalid("The body does not fit its Content-Encoding")),
         }
     }
-    decoded.truncate(length);
-    Ok(decoded.into())
+    whole.truncate(length);
+    Ok(whole.into())
 }
 
 fn too_large(limit: usize, most: usize) -> Error {

@@ -318,8 +318,8 @@ impl Dispatcher {
         if let Some(Ok(allow)) = error.allow().map(HeaderValue::from_str) {
             headers.insert(ALLOW, allow);
         }
-        if let Some(codings) = error.accept_encoding() {
-            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(codings));
+        if let Some(Ok(codings)) = error.accept_encoding().map(HeaderValue::from_str) {
+            headers.insert(ACCEPT_ENCODING, codings);
         }
         response
     }

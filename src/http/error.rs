@@ -141,8 +141,9 @@ pub struct Error {
     detail: Option<Box<str>>,
     errors: Vec<String>,
     retry_after: Option<Duration>,
-    allow: Option<Arc<str>>,
-    accept_encoding: Option<&'static str>,
+    /// What the server accepts instead: methods for `MethodNotAllowed`, codings for
+    /// `UnsupportedMediaType`.
+    accepted: Option<Arc<str>>,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -160,8 +161,7 @@ impl Error {
             detail: None,
             errors: Vec::new(),
             retry_after: passes.then_some(RETRY_SOON),
-            allow: None,
-            accept_encoding: None,
+            accepted: None,
             cause: None,
         }
     }
@@ -221,7 +221,7 @@ impl Error {
     /// `MethodNotAllowed`; `allow` lists the methods that the path supports.
     pub(super) fn wrong_method(allow: Arc<str>) -> Error {
         Error {
-            allow: Some(allow),
+            accepted: Some(allow),
             ..Error::new(ErrorCode::MethodNotAllowed)
         }
     }
@@ -230,7 +230,7 @@ impl Error {
     pub(super) fn wrong_coding(accepted: &'static str) -> Error {
         let why = format!("Content-Encoding must be {accepted} or absent");
         Error {
-            accept_encoding: Some(accepted),
+            accepted: Some(accepted.into()),
             ..Error::with_message(ErrorCode::UnsupportedMediaType, why)
         }
     }
@@ -272,12 +272,14 @@ impl Error {
 
     /// For `MethodNotAllowed`: the methods that the path supports.
     pub(super) fn allow(&self) -> Option<&str> {
-        self.allow.as_deref()
+        let is_method = self.code == ErrorCode::MethodNotAllowed;
+        self.accepted.as_deref().filter(|_| is_method)
     }
 
     /// For a body with a wrong coding: the codings that the route accepts.
-    pub(super) fn accept_encoding(&self) -> Option<&'static str> {
-        self.accept_encoding
+    pub(super) fn accept_encoding(&self) -> Option<&str> {
+        let is_coding = self.code == ErrorCode::UnsupportedMediaType;
+        self.accepted.as_deref().filter(|_| is_coding)
     }
 
     /// The `Retry-After` value: whole seconds, rounded up, at least one.

@@ -167,8 +167,8 @@ async fn http(
 }
 
 /// The status with which hyper itself has answered a head that it could not parse; `None` for other
-/// errors, and for the preface of HTTP/2, which it does not answer. hyper's 414 is for targets of 64
-/// KiB, and a whole head has at most `HEAD_BYTES`.
+/// errors, and for the preface of HTTP/2, which it does not answer. hyper's 414 is for targets of
+/// 64 KiB, and a whole head has at most `HEAD_BYTES`.
 fn status_of(error: &hyper::Error) -> Option<StatusCode> {
     if error.is_parse_too_large() {
         Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)

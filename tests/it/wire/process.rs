@@ -95,6 +95,14 @@ impl Process {
         said(self.home.path(), "first")
     }
 
+    /// Stops the process: all that it has logged.
+    #[track_caller]
+    pub(super) fn all_said(mut self) -> String {
+        self.terminate();
+        self.ends();
+        self.said()
+    }
+
     /// Starts a second process on the same data, which must end: its exit code and its log.
     pub(super) fn second(&self, settings: &str) -> (Option<i32>, String) {
         ended(self.home.path(), &format!("{SETTINGS}{settings}"))
