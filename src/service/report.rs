@@ -42,7 +42,8 @@ impl Services {
                 check(event, reporter).map_err(|invalid| Error::InvalidEvent { index, invalid })
             })
             .collect::<Result<_, _>>()?;
-        if checked.is_empty() {
+        // With a key, an empty list is remembered like any other.
+        if checked.is_empty() && idempotency.is_none() {
             return Ok(0);
         }
         let report = Report {

@@ -36,6 +36,43 @@ fn a_request_with_a_key_is_stored_once() {
 }
 
 #[test]
+fn an_empty_list_uses_a_key_like_any_other() {
+    let server = Server::start();
+    let pair = server.user("ana@example.org").angen();
+    let empty = |path: &str, key: &str, body: &str| {
+        let request = Request::new("POST", path).header("Idempotency-Key", key);
+        pair.send(request.body(body))
+    };
+    for kind in ["simple", "complex"] {
+        let path = format!("/api/events/{kind}_clientapp");
+        for body in ["[]", r#"{"events":[]}"#] {
+            let key = format!("{kind} {body}");
+            for _ in 0..2 {
+                let answer = empty(&path, &key, body).gives(201);
+                let expected = json!({"result": "No events created", "count": 0});
+                assert_eq!(answer.json(), expected);
+            }
+            keyed(&pair, &key, r#"[{"name":"a"}]"#).names(422, "Idempotency-Key");
+        }
+    }
+    keyed(&pair, "used", r#"[{"name":"a"}]"#).gives(201);
+    keyed(&pair, "used", "[]").names(422, "Idempotency-Key");
+    assert_eq!(counts(&server), [1, 0]);
+}
+
+#[test]
+fn a_list_whose_events_are_all_stored_already_uses_a_key_like_any_other() {
+    let server = Server::start();
+    let pair = server.user("ana@example.org").angen();
+    let body = r#"[{"name":"a","id":"00000000-0000-4000-8000-000000000001"}]"#;
+    for key in ["first", "second", "second"] {
+        keyed(&pair, key, body).gives(201);
+    }
+    keyed(&pair, "second", r#"[{"name":"b"}]"#).names(422, "Idempotency-Key");
+    assert_eq!(counts(&server), [1, 0]);
+}
+
+#[test]
 fn a_key_belongs_to_its_holder_whatever_the_token() {
     let server = Server::start();
     let (ana, ben) = (
