@@ -6,7 +6,7 @@ use super::{Digest, EventId, Invalid, Principal, Timestamp, UserId, limits};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewEvent<'a> {
     /// The reporter's id for it. An event with the same id from the same reporter on the same or
-    /// the previous UTC day is the same event.
+    /// the previous UTC day, or on a later one if the clock went back, is the same event.
     pub id: Option<EventId>,
     /// What happened.
     pub name: &'a str,

@@ -19,7 +19,7 @@ pub struct TokenId(pub Uuid);
 
 /// The id that a reporter gave to an event. It distinguishes a repetition from another event that
 /// looks the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EventId(pub Uuid);
 
 impl EventId {

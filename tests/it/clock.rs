@@ -130,6 +130,70 @@ fn a_login_while_the_clock_is_ahead_ends_one_token_at_most() {
     }
 }
 
+/// Reports one event, with an id of this number and, if there is one, an idempotency key.
+fn report_once(actor: &Actor, id: u32, key: Option<&str>) {
+    let id = format!("00000000-0000-4000-8000-{id:012}");
+    let mut request = Request::new("POST", "/api/events/simple_clientapp");
+    if let Some(key) = key {
+        request = request.header("Idempotency-Key", key);
+    }
+    let body = json!([{"name": "a", "id": id}]);
+    actor.send(request.body(body)).gives(201);
+}
+
+#[test]
+fn an_id_that_is_sent_again_when_moments_went_back_over_midnight_is_stored_once() {
+    let server = Server::start();
+    let ana = server.user("ana@example.org").session();
+    let day = 24 * 3600;
+    let to_midnight = day - u64::try_from(server.now().seconds()).unwrap() % day;
+    server.pass(seconds(to_midnight + 1800));
+    report_once(&ana, 1, None);
+    server.clock.set_back(hours(3));
+    // The clock is suspect at first, and moments go back when it has kept step for an hour.
+    sweep_for(&server, 3601);
+    assert_eq!(clock(&server), "trusted");
+    report_once(&ana, 1, None);
+    report_once(&ana, 2, None);
+    server.restart();
+    report_once(&ana, 1, None);
+    report_once(&ana, 2, None);
+    assert_eq!(server.events().len(), 2);
+    // The first day is over for a day: its ids are forgotten, those of the next are not.
+    server.pass(hours(26));
+    server.sweep();
+    report_once(&ana, 1, None);
+    assert_eq!(server.events().len(), 2);
+    server.pass(hours(24));
+    server.sweep();
+    report_once(&ana, 1, None);
+    assert_eq!(server.events().len(), 3);
+}
+
+#[test]
+fn ids_and_keys_that_were_sent_while_the_clock_was_ahead_are_known_when_it_is_right() {
+    let server = Server::start();
+    let ana = server.user("ana@example.org").session();
+    report_once(&ana, 1, None);
+    server.clock.set_ahead(days(3));
+    sweep_for(&server, 33);
+    // What was sent before is known too.
+    report_once(&ana, 1, None);
+    report_once(&ana, 2, None);
+    report_once(&ana, 3, Some("key"));
+    server.clock.set_right();
+    server.sweep();
+    for _ in 0..2 {
+        report_once(&ana, 2, None);
+        report_once(&ana, 3, Some("key"));
+        assert_eq!(server.events().len(), 3);
+        server.restart();
+    }
+    let other = json!([{"name": "b"}]);
+    let keyed = ana.with_header("Idempotency-Key", "key");
+    keyed.post("/api/events/simple_clientapp", other).gives(422);
+}
+
 #[test]
 fn a_promise_is_kept_across_a_wrong_clock() {
     let server = Server::start();

@@ -15,8 +15,8 @@ use crate::store::sled::engine::{expiry, newest_moment};
 use crate::store::sled::events::block_iter::newest_block;
 use crate::store::sled::events::counts::counters;
 use crate::store::sled::events::event_log::EventLog;
-use crate::store::sled::events::remembered::{EventIdGroup, Remember};
-use crate::store::sled::events::{dedup, disk_writes, idempotency, retention};
+use crate::store::sled::events::remembered::Remember;
+use crate::store::sled::events::{disk_writes, id_rows, idempotency, retention};
 use crate::store::{Health, Maintenance, Result, Swept, SystemValue};
 use crate::sync::lock;
 
@@ -31,9 +31,9 @@ fn slot_of(which: SystemValue) -> MetaKey<Vec<u8>> {
 
 /// Removes some of the ids of events that need not be remembered any longer.
 fn sweep_ids(tx: &mut Transaction<'_>, log: &mut EventLog, now: Timestamp) -> Result<Swept> {
-    dedup::sweep(tx, now, |key| {
-        log.remember(Remember::ForgetId(EventIdGroup::of(key)))
-    })
+    let yesterday = now.day().saturating_sub(1);
+    log.remember(Remember::ForgetIdsBefore(yesterday))?;
+    id_rows::sweep(tx, yesterday)
 }
 
 /// Removes some of the records that have expired.

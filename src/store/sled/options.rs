@@ -11,7 +11,7 @@ use crate::world::Random;
 /// Names may take this part of what events may take and of the memory budget; so may ids and
 /// idempotency keys.
 const SHARE: u64 = 4;
-/// Bytes of memory that sled needs for each byte of a small record with a random key.
+/// Bytes of memory for each byte of a remembered id or key in the database.
 const REMEMBERED_MEMORY: u64 = 2;
 
 /// The options with which the store is opened.

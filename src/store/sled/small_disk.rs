@@ -166,6 +166,26 @@ async fn left_by(details: Option<&str>, name: impl Fn(u64) -> String, has_ids: b
 }
 
 #[tokio::test]
+async fn a_report_that_is_refused_for_lack_of_space_leaves_no_id_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let free = Arc::new(AtomicU64::new(64 * MIB));
+    let store = store_on(&directory, &free).await;
+    sign_up(&store).await;
+    let events: Vec<NewEvent<'_>> = (0..10_000)
+        .map(|at| NewEvent {
+            id: Some(EventId(uuid::Uuid::from_u128(at))),
+            ..event("a")
+        })
+        .collect();
+    // Enough for the step to run, and too little for its ids.
+    free.store(16 * MIB + MIB / 8, Ordering::Relaxed);
+    assert_eq!(report(&store, &events).await, Err(Error::Full));
+    assert_eq!(report(&store, &events[..9]).await, Ok(Appended::Stored(9)));
+    let used = store.disk_use(Timestamp::default()).await.unwrap();
+    assert_eq!(used.events_stored, 9);
+}
+
+#[tokio::test]
 async fn every_step_is_charged_what_it_writes() {
     let one = |_: u64| "a".to_owned();
     let long = |at: u64| format!("{at:0200}");

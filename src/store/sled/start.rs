@@ -67,12 +67,14 @@ impl SledStore {
         let daily_writes = DailyWrites::load(&tree, &options.meter)?;
         let newest_moment = NewestMoment::load(&tree)?;
         let noted_moment = newest_moment.noted.clone();
+        let remembered = Remembered::load(&tree, options.remembered_bytes())?;
+        let known_ids = Arc::clone(remembered.known_ids());
         let parts = LogParts {
             daily_writes,
             newest_moment,
             live: Arc::clone(&live),
             names: Arc::clone(&names),
-            remembered: Remembered::load(&tree, options.remembered_bytes())?,
+            remembered,
         };
         let recount = opened.ledger.recount();
         let writer = Writer::start(WriterThread {
@@ -96,6 +98,7 @@ impl SledStore {
             caches,
             exchanges: Arc::default(),
             names,
+            known_ids,
             loss: Arc::new(opened.damage.map_or_else(OnceLock::new, OnceLock::from)),
             recount_thread: Mutex::default(),
             damage: Arc::default(),

@@ -20,6 +20,7 @@ use crate::store::sled::engine::writer::Writer;
 use crate::store::sled::events::counts::names::Names;
 use crate::store::sled::events::disk_writes::WriteMeter;
 use crate::store::sled::events::event_log::EventLog;
+use crate::store::sled::events::known_ids::KnownIds;
 use crate::store::sled::events::live::Live;
 use crate::store::sled::events::retention::RetentionPass;
 use crate::store::sled::events::user_directory::UserDirectory;
@@ -41,6 +42,8 @@ pub struct SledStore {
     pub(crate) hub_epoch: AtomicU32,
     /// The numbers of event names.
     pub(crate) names: Arc<Names>,
+    /// The ids of stored events.
+    pub(crate) known_ids: Arc<KnownIds>,
     /// What is lost: known when the store was opened in spite of it, or found since.
     pub(crate) loss: Arc<OnceLock<String>>,
     /// Counts the records of a large database.

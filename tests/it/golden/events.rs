@@ -10,7 +10,7 @@ use doorward::model::{
 use doorward::store::{Appended, Delivery};
 
 use crate::harness::by_hour_and_name;
-use crate::store::{StoreFixture, at, digest, user_id};
+use crate::store::{FOR_EVER, StoreFixture, at, digest, user_id};
 
 use super::story::{
     ANA, BEN, CLEO, CROWD_FROM, DISK_DAYS, DORA, EVER_STORED, HOUR, MINUTE, NOW, Sent,
@@ -284,10 +284,12 @@ fn an_event_that_was_stored_today_or_yesterday_is_not_stored_again() {
         assert_eq!(send(&fixture, report, NOW), Appended::Stored(1));
     }
     assert_eq!(ever_stored(&fixture), EVER_STORED);
+    fixture.sweep(at(NOW + 24 * HOUR), FOR_EVER);
     assert_eq!(
         send(&fixture, &joins, NOW + 24 * HOUR),
         Appended::UnknownUser(0)
     );
+    fixture.sweep(at(NOW + 48 * HOUR), FOR_EVER);
     assert_eq!(send(&fixture, &later, NOW + 48 * HOUR), Appended::Stored(1));
     assert_eq!(ever_stored(&fixture), EVER_STORED + 1);
     // Each reporter has its own ids.

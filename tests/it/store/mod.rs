@@ -43,7 +43,7 @@ const MAX_NAMES: usize = 1_000;
 
 const HOUR: i64 = 3_600_000;
 /// Keeps all events and their counts, so that a sweep removes only what has expired.
-const FOR_EVER: Retention = Retention {
+pub(crate) const FOR_EVER: Retention = Retention {
     events: Duration::from_hours(24 * 365),
     counts: Duration::from_hours(24 * 365),
     max_bytes: u64::MAX,
@@ -138,7 +138,7 @@ impl StoreFixture {
     }
 
     /// Sweeps until nothing is left to remove.
-    fn sweep(&self, now: Timestamp, keep: Retention) {
+    pub(crate) fn sweep(&self, now: Timestamp, keep: Retention) {
         while self.run(self.store().sweep(now, keep)).more {}
     }
 

@@ -20,8 +20,10 @@ pub(crate) enum KeyKind {
     HeldToken = b'H',
     /// An invite.
     Invite = b'I',
-    /// The id of an event that was stored, for deduplication.
+    /// The id of an event that was stored, for deduplication: read and removed, but not written.
     EventId = b'J',
+    /// Ids of events that were stored.
+    EventIds = b'j',
     /// A request that is stored once.
     Idempotency = b'K',
     /// A single value, by its [`MetaSlot`].
@@ -55,7 +57,7 @@ pub(crate) enum KeyKind {
 impl KeyKind {
     /// Every kind, in the order of the bytes.
     #[cfg(test)]
-    pub(crate) const ALL: [KeyKind; 22] = [
+    pub(crate) const ALL: [KeyKind; 23] = [
         KeyKind::Block,
         KeyKind::BlockPart,
         KeyKind::Count,
@@ -75,6 +77,7 @@ impl KeyKind {
         KeyKind::User,
         KeyKind::DiskDay,
         KeyKind::Expiry,
+        KeyKind::EventIds,
         KeyKind::FormerUser,
         KeyKind::MailTo,
         KeyKind::ResetOfUser,
@@ -153,7 +156,7 @@ mod tests {
     #[test]
     fn every_kind_and_every_slot_has_a_number_of_its_own_that_never_changes() {
         let kinds = KeyKind::ALL.map(KeyKind::byte);
-        assert_eq!(&kinds, b"ABCDEHIJKMNOPRSTUWXnor");
+        assert_eq!(&kinds, b"ABCDEHIJKMNOPRSTUWXjnor");
         let slots = MetaSlot::ALL.map(MetaSlot::byte);
         assert_eq!(slots, [0, 1, 2, 3, 4, 5, 6, 7, 8, 16, 17, 18]);
         assert!(are_distinct(&kinds) && are_distinct(&slots));

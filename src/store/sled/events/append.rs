@@ -2,18 +2,20 @@
 //! resolves subjects and names to numbers, encodes and compresses the rest, and gives the writer
 //! one step.
 
+use std::sync::Arc;
+
 use crate::model::{NewEvent, Principal, UserId, UserNumber};
 use crate::store::sled::SledStore;
 use crate::store::sled::engine::disk_space::{WriteClass, WriteCost};
-use crate::store::sled::engine::transaction::{ENTRY_BYTES, Transaction};
+use crate::store::sled::engine::transaction::Transaction;
 use crate::store::sled::events::counts::counters;
 use crate::store::sled::events::counts::name_record::STEP_NAMES;
 use crate::store::sled::events::counts::names::Numbered;
 use crate::store::sled::events::dedup::{self, Deduplicated};
 use crate::store::sled::events::event_log::EventLog;
 use crate::store::sled::events::format::columns::Reporter;
-use crate::store::sled::events::remembered::{EventIdGroup, Remember};
-use crate::store::sled::events::{idempotency, report};
+use crate::store::sled::events::remembered::Remember;
+use crate::store::sled::events::{id_rows, idempotency, report};
 use crate::store::{Appended, Report, Result};
 
 impl SledStore {
@@ -23,7 +25,7 @@ impl SledStore {
         let (holder, idempotency, at) = (report.reporter, report.idempotency, report.at);
         let reporter = self.reporter(holder)?;
         let deduplicated = match reporter {
-            Some(reporter) => dedup::deduplicate(&self.tree, reporter, report.events, at)?,
+            Some(reporter) => dedup::deduplicate(&self.known_ids, reporter, report.events, at),
             None => Deduplicated::whole(report.events),
         };
         let (reporter, subjects) = match (self.subjects(&deduplicated.events)?, reporter) {
@@ -47,23 +49,27 @@ impl SledStore {
         };
         let encoded = report::encode(at, reporter, &deduplicated.events, &numbers, &subjects);
         let answered = report.events.len();
-        let ids = deduplicated.keys;
+        let (ids, known_ids) = (deduplicated.ids, Arc::clone(&self.known_ids));
+        let id_bytes = ids
+            .as_ref()
+            .map_or(0, |it| id_rows::log_bytes(it.ids.len()));
         let cost = WriteCost {
             class: WriteClass::Events,
-            bytes: encoded.bytes() + ids.len() as u64 * ENTRY_BYTES,
+            bytes: encoded.bytes() + id_bytes,
         };
         let step = move |tx: &mut Transaction<'_>, log: &mut EventLog| {
             // A key that was used for another request refuses the report, and one that was used for
-            // this request answers it, so this comes before the ids are noted.
+            // this request answers it, so this comes before the ids are looked at.
             let answer = idempotency.map(|it| idempotency::find_answer(tx, holder, it, at));
             if let Some(answer) = answer.transpose()?.flatten() {
                 return Ok(Some(answer));
             }
-            if log.names().generation() != generation || !dedup::note(tx, &ids)? {
+            let is_known = ids.as_ref().is_some_and(|ids| known_ids.has_any_of(ids));
+            if log.names().generation() != generation || is_known {
                 return Ok(None);
             }
-            if let Some(id) = ids.first() {
-                log.remember(Remember::Ids(EventIdGroup::of(id), ids.len() as u64))?;
+            if let Some(ids) = ids {
+                log.remember(Remember::Ids(ids))?;
             }
             if let Some(promise) = idempotency
                 && idempotency::record(tx, holder, promise, answered, at)?

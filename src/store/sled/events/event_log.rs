@@ -133,9 +133,9 @@ impl EventLog {
         Ok(())
     }
 
-    /// Counts ids and idempotency keys that the current step stores. Error: `TooManyKeys`.
+    /// Remembers ids and idempotency keys that the current step stores. Error: `TooManyKeys`.
     pub(crate) fn remember(&mut self, change: Remember) -> Result<()> {
-        if !self.remembered.has_room(change) {
+        if !self.remembered.has_room(&change) {
             return Err(Error::TooManyKeys);
         }
         self.step.remembered.push(change);
@@ -262,7 +262,8 @@ impl GroupState for EventLog {
     }
 
     fn is_idle(&self) -> bool {
-        self.blocks.is_empty() && self.loose.is_empty() && self.totals == self.written
+        let has_no_blocks = self.blocks.is_empty() && self.loose.is_empty();
+        has_no_blocks && self.remembered.is_idle() && self.totals == self.written
     }
 
     fn entries(&mut self, sequence: u64) -> Result<GroupEntries> {
@@ -278,7 +279,9 @@ impl GroupState for EventLog {
             changed.push((key.clone(), record::seal(&key, &self.totals)?));
             self.written = self.totals;
         }
-        Ok(GroupEntries { changed, new })
+        let mut entries = GroupEntries { changed, new };
+        self.remembered.pack(sequence, &mut entries)?;
+        Ok(entries)
     }
 
     fn bookkeeping(&mut self) -> Result<Option<RawEntry>> {

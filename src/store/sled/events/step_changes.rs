@@ -30,7 +30,8 @@ impl StepChanges {
         let changes_totals = !self.reports.is_empty() || self.block_bytes != 0;
         let totals = if changes_totals { TOTALS_BYTES } else { 0 };
         let reports = self.reports.iter().map(EncodedReport::bytes).sum::<u64>();
-        totals + reports + self.rows.len() as u64 * ROW_BYTES
+        let remembered = self.remembered.iter().map(Remember::log_bytes).sum::<u64>();
+        totals + reports + remembered + self.rows.len() as u64 * ROW_BYTES
     }
 
     /// Stores a name.
