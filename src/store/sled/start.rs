@@ -86,13 +86,9 @@ impl SledStore {
             group_commit: GroupCommit::new(options.commit_delay),
             changed: forget_changed(Arc::clone(&caches)),
         })?;
-        let epoch = |holder| -> Result<u32> {
-            let epoch = tree.skip_damaged(tokens::epoch_of(&tree, holder))?;
-            Ok(epoch.map_or(NO_EPOCH, |epoch| epoch.unwrap_or(0)))
-        };
         let store = SledStore {
-            admin_epoch: AtomicU32::new(epoch(Principal::Admin)?),
-            hub_epoch: AtomicU32::new(epoch(Principal::Hub)?),
+            admin_epoch: AtomicU32::new(epoch_of(&tree, Principal::Admin)?),
+            hub_epoch: AtomicU32::new(epoch_of(&tree, Principal::Hub)?),
             tree,
             writer,
             caches,
@@ -140,6 +136,12 @@ impl SledStore {
             proved => proved,
         }
     }
+}
+
+/// The epoch of a holder.
+fn epoch_of(tree: &Tree, holder: Principal) -> Result<u32> {
+    let epoch = tree.skip_damaged(tokens::epoch_of(tree, holder))?;
+    Ok(epoch.map_or(NO_EPOCH, |epoch| epoch.unwrap_or(0)))
 }
 
 /// Removes the records that a group has changed from the caches.

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, OnceLock};
 
-use crate::store::sled::engine::tree::Tree;
 use tokio::sync::{Mutex, RwLock};
 
 use crate::model::{Digest, Token, User, UserId};
@@ -16,6 +15,7 @@ use crate::store::sled::engine::disk_space::{STEP_BYTES, WriteClass, WriteCost};
 use crate::store::sled::engine::newest_moment::NotedMoment;
 use crate::store::sled::engine::recount::RecountThread;
 use crate::store::sled::engine::transaction::Transaction;
+use crate::store::sled::engine::tree::Tree;
 use crate::store::sled::engine::writer::Writer;
 use crate::store::sled::events::counts::names::Names;
 use crate::store::sled::events::disk_writes::WriteMeter;
