@@ -396,7 +396,7 @@ async fn change_password(request: RequestContext, own: UserBearer) -> Result<Rep
             &own.bearer,
             &own.user,
             &current_password,
-            password,
+            &password,
             &from,
             request.now,
         )

@@ -25,7 +25,7 @@ pub(super) fn run() -> Result<(), CliError> {
     } else {
         from_pipe(&mut stdin.lock())?
     };
-    let password = Password::parse(secret, MIN_CHARS)
+    let password = Password::parse(&secret, MIN_CHARS)
         .map_err(|wrong| CliError::new(format!("this {wrong}")))?;
     let mut salt = [0; 16];
     SystemRandom::default().fill(&mut salt);
@@ -49,7 +49,7 @@ fn from_terminal() -> Result<Secret, CliError> {
         answer.map_err(|cause| CliError::because("cannot read from the terminal", cause))
     };
     let password = ask("Password: ")?;
-    if ask("Again: ")? != password {
+    if ask("Again: ")?.normalized() != password.normalized() {
         return Err(CliError::new(
             "the two passwords differ; nothing was hashed",
         ));
@@ -92,6 +92,6 @@ mod tests {
     fn an_endless_line_is_cut_and_too_long() {
         let endless = "a".repeat(1_000_000);
         let secret = from_pipe(&mut endless.as_bytes()).unwrap();
-        assert!(Password::parse(secret, MIN_CHARS).is_err());
+        assert!(Password::parse(&secret, MIN_CHARS).is_err());
     }
 }

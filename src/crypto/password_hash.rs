@@ -1,5 +1,6 @@
 //! Password hashes: Argon2id (RFC 9106), as PHC strings.
 
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use argon2::password_hash::phc::{Ident, Output, ParamsString, PasswordHash, Salt};
@@ -39,8 +40,8 @@ impl HashCost {
 pub enum Verdict {
     /// The password matches.
     Right,
-    /// The password matches, but its hash has other parameters than the current cost: hash it
-    /// again.
+    /// The password matches, but its hash has other parameters than the current cost or was made
+    /// from another form of the password: hash it again.
     RightButOld,
     /// The password does not match, or the hash cannot be used.
     Wrong,
@@ -106,16 +107,30 @@ impl PasswordHasher {
         self.memory = Vec::new();
     }
 
-    /// Hashes a password; returns a PHC string.
+    /// Hashes a password in its normal form; returns a PHC string.
     pub fn hash(&mut self, secret: &Secret, salt: [u8; 16]) -> Result<String, HashError> {
         let params = self.cost.params();
-        let hash = self.derive(secret, &salt, &params, OUTPUT_BYTES)?;
+        let hash = self.derive(&secret.normalized(), &salt, &params, OUTPUT_BYTES)?;
         phc_string(&params, &salt, &hash).ok_or(HashError::Phc)
     }
 
-    /// Compares a password with a PHC string. A string that `check_password_hash` rejects matches
-    /// no password.
+    /// Compares a password with a PHC string: its normal form, and then the password as it is, of
+    /// which earlier versions and other programs make hashes. A string that `check_password_hash`
+    /// rejects matches no password.
     pub fn verify(&mut self, secret: &Secret, phc: &str) -> Result<Verdict, HashError> {
+        let normal = match secret.normalized() {
+            Cow::Borrowed(secret) => return self.compare(secret, phc),
+            Cow::Owned(normal) => normal,
+        };
+        match self.compare(&normal, phc)? {
+            Verdict::Wrong if self.compare(secret, phc)? != Verdict::Wrong => {
+                Ok(Verdict::RightButOld)
+            }
+            verdict => Ok(verdict),
+        }
+    }
+
+    fn compare(&mut self, secret: &Secret, phc: &str) -> Result<Verdict, HashError> {
         let Ok((params, salt, expected)) = read_phc(phc) else {
             return Ok(Verdict::Wrong);
         };
@@ -277,6 +292,27 @@ mod tests {
                 .unwrap(),
             Verdict::Right
         );
+    }
+
+    #[test]
+    fn a_hash_of_another_form_of_the_password_opens_and_is_to_be_replaced() {
+        let (composed, decomposed) = ("caf\u{e9} 1234", "cafe\u{301} 1234");
+        let mut hasher = PasswordHasher::new(CHEAP);
+        let params = CHEAP.params();
+        let typed = Secret::new(decomposed);
+        let raw = hasher.derive(&typed, &[7; 16], &params, 32).unwrap();
+        let old = phc_string(&params, &[7; 16], &raw).unwrap();
+        let new = hasher.hash(&typed, [7; 16]).unwrap();
+        for (phc, password, expected) in [
+            (&old, decomposed, Verdict::RightButOld),
+            (&old, composed, Verdict::Wrong),
+            (&new, decomposed, Verdict::Right),
+            (&new, composed, Verdict::Right),
+            (&new, "cafe 1234", Verdict::Wrong),
+        ] {
+            let verdict = hasher.verify(&Secret::new(password), phc).unwrap();
+            assert_eq!(verdict, expected, "{password:?}");
+        }
     }
 
     #[test]

@@ -1,10 +1,10 @@
-//! Accounts with their names and passwords, and the invites that open accounts.
+//! Accounts with their names, and the invites that open accounts.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Email, Invalid, Secret, Timestamp, UserId, UserNumber, limits};
+use super::{Digest, Email, Invalid, Timestamp, UserId, UserNumber, limits};
 
 /// A display name of 1 to 255 characters, with no blanks around it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,33 +30,6 @@ impl Name {
     }
 }
 
-/// A new password that passed the checks.
-#[derive(Debug, Clone)]
-pub struct Password(Secret);
-
-impl Password {
-    /// Checks a new password: `min_chars` to 255 characters, at most 1024 bytes, and no composition
-    /// rules (NIST SP 800-63B, 3.1.1.2).
-    pub fn parse(secret: Secret, min_chars: usize) -> Result<Password, Invalid> {
-        let chars = secret.reveal().chars().count();
-        if chars < min_chars {
-            let why = format!("is too short (minimum is {min_chars} characters)");
-            return Err(Invalid::new("password", why));
-        }
-        if chars > limits::PASSWORD_CHARS || secret.reveal().len() > limits::PASSWORD_BYTES {
-            let most = limits::PASSWORD_CHARS;
-            let why = format!("is too long (maximum is {most} characters)");
-            return Err(Invalid::new("password", why));
-        }
-        Ok(Password(secret))
-    }
-
-    /// The password itself, for hashing.
-    pub fn secret(&self) -> &Secret {
-        &self.0
-    }
-}
-
 /// An account.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
@@ -64,7 +37,7 @@ pub struct User {
     pub id: UserId,
     /// Its number: a short id inside the store.
     pub number: UserNumber,
-    /// Its mail address; unique among accounts, ignoring ASCII case.
+    /// Its mail address; its key is unique among accounts.
     pub email: Email,
     /// Its display name.
     pub name: Name,
@@ -189,17 +162,6 @@ mod tests {
         for text in ["", "   ", &"a".repeat(256), "a\0b", "a\nb"] {
             assert!(Name::parse(text).is_err(), "{text:?}");
         }
-    }
-
-    #[test]
-    fn passwords_have_eight_to_255_characters() {
-        let try_it = |text: &str| Password::parse(Secret::new(text), 8);
-        assert!(try_it("12345678").is_ok() && try_it(&"ü".repeat(255)).is_ok());
-        assert_eq!(
-            try_it("1234567").unwrap_err().to_string(),
-            "password: is too short (minimum is 8 characters)"
-        );
-        assert!(try_it(&"a".repeat(256)).is_err());
     }
 
     #[test]

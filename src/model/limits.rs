@@ -6,6 +6,9 @@ use std::time::Duration;
 
 /// The longest e-mail address, in bytes: the longest that SMTP carries (RFC 5321, 4.5.3.1.3).
 pub const EMAIL_BYTES: usize = 254;
+/// The longest part of an e-mail address before the `@`, in bytes: the longest that SMTP carries
+/// (RFC 5321, 4.5.3.1.1).
+pub const EMAIL_LOCAL_BYTES: usize = 64;
 /// The longest display name, in characters: the APIs promise it.
 pub const NAME_CHARS: usize = 255;
 /// The longest password, in characters: the APIs promise it.

@@ -13,26 +13,29 @@ mod id;
 pub mod limits;
 mod mail;
 mod network;
+mod password;
 mod query;
 mod reset;
 mod secret;
 mod sketch;
 mod summary;
+mod text;
 mod time;
 mod token;
 
 use std::borrow::Cow;
 
-pub use account::{Invite, InviteTerms, Name, NewUser, Password, User};
+pub use account::{Invite, InviteTerms, Name, NewUser, User};
 pub use calendar::{Granularity, Zone};
 pub use clock_trust::{ClockReading, ClockTerms, ClockTrust, Trust};
 pub use counts::{EventCounts, HourCounts, NameCount, Retention};
 pub use disk::{DISK_DAYS, DiskDay, DiskUse};
-pub use email::Email;
+pub use email::{Email, MailAddress};
 pub use event::{Event, Idempotency, NewEvent};
 pub use id::{EventId, TokenId, UserId, UserNumber};
 pub use mail::{DueMail, MailId, Retry};
 pub use network::network;
+pub use password::Password;
 pub use query::{
     Erasure, EventPage, EventQuery, EventRow, LiveQuery, Order, Position, SummaryQuery,
 };

@@ -1,7 +1,11 @@
 //! Secrets, and the digests of secrets and requests. A secret prints as `***` and wipes its memory.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use zeroize::Zeroizing;
+
+use super::text;
 
 /// A password, token or code. It prints as `***`, and its memory is wiped when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
@@ -16,6 +20,12 @@ impl Secret {
     /// The secret itself: for hashing it, and for the one answer that hands it out.
     pub fn reveal(&self) -> &str {
         &self.0
+    }
+
+    /// The form in which passwords are counted, hashed and compared (RFC 8265, `OpaqueString`): one
+    /// for all ways to type the same text. ASCII is its own form.
+    pub fn normalized(&self) -> Cow<'_, Secret> {
+        text::opaque_string(&self.0).map_or(Cow::Borrowed(self), |it| Cow::Owned(Secret(it)))
     }
 }
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::limiter::Action;
 use super::tokens::{Bearer, Issued};
-use super::{Error, Services};
+use super::{Error, Services, message};
 use crate::model::{
-    Client, Email, Name, NewUser, Password, Secret, Timestamp, User, UserId, limits,
+    Client, Email, Invalid, Name, NewUser, Password, Secret, Timestamp, User, UserId, limits,
 };
 use crate::store::{Created, Updated};
 
@@ -38,7 +38,8 @@ impl Services {
         }
         let name = Name::parse(&signup.name)?;
         let email = Email::parse(&signup.email)?;
-        let password = Password::parse(signup.password, rules.password_min_length)?;
+        message::mailbox(&email)?;
+        let password = self.new_password(&signup.password)?;
         let invite = signup.invite.filter(|code| !code.is_empty());
         match &invite {
             None if rules.invite_required => return Err(Error::InviteNotFound),
@@ -72,7 +73,8 @@ impl Services {
         }
     }
 
-    /// Changes name and address of an account.
+    /// Changes name and address of an account. An address that stays may be one of an earlier
+    /// version, to which no mail can be sent.
     pub async fn update_user(
         &self,
         user: &User,
@@ -80,6 +82,9 @@ impl Services {
         email: Email,
         now: Timestamp,
     ) -> Result<(), Error> {
+        if email.key() != user.email.key() {
+            message::mailbox(&email)?;
+        }
         match self.store.update_user(user.id, name, email, now).await? {
             Updated::Done => Ok(()),
             Updated::EmailTaken => Err(Error::EmailTaken),
@@ -104,11 +109,11 @@ impl Services {
         bearer: &Bearer,
         user: &Arc<User>,
         current: &Secret,
-        new: Secret,
+        new: &Secret,
         from: &Client,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let new = Password::parse(new, self.config.accounts.password_min_length)?;
+        let new = self.new_password(new)?;
         self.confirm(bearer.token.family, user, current, from)
             .await?;
         let hash = self
@@ -124,6 +129,11 @@ impl Services {
             Updated::Done => Ok(()),
             Updated::Gone | Updated::EmailTaken => Err(Error::BadToken),
         }
+    }
+
+    /// Checks a new password.
+    pub(super) fn new_password(&self, secret: &Secret) -> Result<Password, Invalid> {
+        Password::parse(secret, self.config.accounts.password_min_length)
     }
 
     /// Whether signing up needs an invite.

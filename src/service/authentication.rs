@@ -11,6 +11,7 @@ use crate::crypto::{self, Verdict};
 use crate::model::{
     Client, Email, Principal, Secret, Timestamp, TokenId, User, UserId, limits, network,
 };
+use crate::store;
 
 /// How a login names its account.
 #[derive(Debug, Clone)]
@@ -162,7 +163,7 @@ impl Services {
         hashes: Vec<String>,
         mut attempt: Attempt,
     ) -> Result<(Verdict, Attempt), Error> {
-        if hashes.is_empty() || password.reveal().len() > limits::PASSWORD_BYTES {
+        if hashes.is_empty() || password.normalized().reveal().len() > limits::PASSWORD_BYTES {
             attempt.note_comparison();
             return Ok((Verdict::Wrong, attempt));
         }
@@ -173,11 +174,7 @@ impl Services {
         let (typed, user) = match login {
             // In its normal form: another spelling of an id must not be another target.
             Login::Id(id) => (id.to_string(), self.store.find_user(id).await?),
-            Login::Email(email) => {
-                let key = email.key();
-                let user = self.store.find_user_by_email(&key).await?;
-                (key, user)
-            }
+            Login::Email(email) => (email.key(), self.find_user_by_email(&email).await?),
             Login::Unknown(text) => (text, None),
         };
         let nobody = || LoginTarget::Nobody(crypto::digest(typed.as_bytes()));
@@ -185,6 +182,19 @@ impl Services {
             .as_ref()
             .map_or_else(nobody, |user| LoginTarget::Account(user.id));
         Ok((target, user))
+    }
+
+    /// The account of an address.
+    pub(super) async fn find_user_by_email(
+        &self,
+        email: &Email,
+    ) -> Result<Option<Arc<User>>, store::Error> {
+        for key in email.keys() {
+            if let Some(user) = self.store.find_user_by_email(&key).await? {
+                return Ok(Some(user));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether these are the administrator's name and password.
@@ -220,12 +230,13 @@ impl Services {
         let network = self.limited_network(from.address);
         let now = self.world.clock.monotonic();
         let attempt = self.attempts.admit(network, None, now)?;
+        let typed = crypto::digest_of(&password.normalized());
         let (mut is_right, mut hashes) = (false, Vec::new());
         for credential in credentials {
             match credential {
                 // Compares digests, so that the duration reveals nothing about the password.
                 Credential::Plain(secret) => {
-                    is_right |= crypto::digest_of(secret) == crypto::digest_of(password);
+                    is_right |= crypto::digest_of(&secret.normalized()) == typed;
                 }
                 Credential::Hash(phc) => hashes.push(phc.clone()),
             }

@@ -1,16 +1,19 @@
 //! The text of the reset mail. The link's host comes from the configuration and the address from
-//! the account, never from a request.
+//! the account, never from a request. The name of the account is not in it: whoever signs up with
+//! another person's address chooses that name, and could send a message with it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use lettre::Message;
 use lettre::message::{Mailbox, MultiPart};
+use lettre::{Address, Message};
 
 use crate::config::Config;
-use crate::model::{Secret, Timestamp, User};
+use crate::model::{Email, Invalid, MailAddress, Secret, Timestamp, User};
 
 /// The place in the configured link where the code goes.
 const PLACE: &str = "{token}";
+
+type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 /// A message that is ready to be sent.
 pub(super) struct Mail {
@@ -22,6 +25,24 @@ pub(super) struct Mail {
     pub(super) bytes: Vec<u8>,
 }
 
+/// The address as a recipient. The error says why no mail can be sent to it.
+pub(super) fn mailbox(email: &Email) -> Result<Mailbox, Invalid> {
+    let MailAddress { local, domain } = email.mailed()?;
+    let built = Address::new(local, domain).map(|address| Mailbox::new(None, address));
+    // Building a message reads the written form again.
+    built
+        .and_then(|mailbox| mailbox.to_string().parse())
+        .map_err(|_| Invalid::new("email", "must be an address that mail can be sent to"))
+}
+
+/// The configured sender, its domain in ASCII too.
+fn sender(config: &Config) -> Result<Mailbox, Fault> {
+    let Mailbox { name, email } = config.mail.from.parse()?;
+    let email = Email::parse(email.as_ref()).and_then(|email| mailbox(&email));
+    let email = email.map_err(|invalid| invalid.to_string())?.email;
+    Ok(Mailbox::new(name, email))
+}
+
 /// The mail that brings a reset code. `unique` makes its message id.
 pub(super) fn reset(
     config: &Config,
@@ -29,13 +50,13 @@ pub(super) fn reset(
     code: &Secret,
     unique: [u8; 16],
     now: Timestamp,
-) -> Result<Mail, Box<dyn std::error::Error + Send + Sync>> {
-    let from: Mailbox = config.mail.from.parse()?;
-    let to = Mailbox::new(None, user.email.shown().parse()?);
+) -> Result<Mail, Fault> {
+    let from = sender(config)?;
+    let to = mailbox(&user.email).map_err(|invalid| invalid.to_string())?;
+    let recipient = to.to_string();
     let subject = format!("Reset your {} password", config.server.name);
     let words = Words {
         service: &config.server.name,
-        name: user.name.as_str(),
         link: config.reset.reset_link.replace(PLACE, code.reveal()),
         minutes: config.reset.lifetime.as_secs().div_ceil(60),
     };
@@ -59,9 +80,8 @@ pub(super) fn reset(
             words.text(),
             words.html(),
         ))?;
-    let to = user.email.shown().to_owned();
     Ok(Mail {
-        to,
+        to: recipient,
         subject,
         bytes: message.formatted(),
     })
@@ -69,7 +89,6 @@ pub(super) fn reset(
 
 struct Words<'a> {
     service: &'a str,
-    name: &'a str,
     link: String,
     minutes: u64,
 }
@@ -77,19 +96,19 @@ struct Words<'a> {
 impl Words<'_> {
     fn text(&self) -> String {
         format!(
-            "Hello {},\n\n\
+            "Hello,\n\n\
              somebody, probably you, asked to reset your {} password. To choose a new one, open\n\n\
              {}\n\n\
              within {} minutes. The link works once. If it was not you, ignore this mail: nothing has changed.\n",
-            self.name, self.service, self.link, self.minutes
+            self.service, self.link, self.minutes
         )
     }
 
     fn html(&self) -> String {
-        let (name, service, link) = (escape(self.name), escape(self.service), escape(&self.link));
+        let (service, link) = (escape(self.service), escape(&self.link));
         format!(
             "<!doctype html>\n<html lang=\"en\"><body style=\"font-family: sans-serif\">\n\
-             <p>Hello {name},</p>\n\
+             <p>Hello,</p>\n\
              <p>somebody, probably you, asked to reset your {service} password. To choose a new one, open this link \
              within {} minutes:</p>\n\
              <p><a href=\"{link}\">Choose a new password</a></p>\n\
@@ -121,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_cannot_write_html() {
+    fn text_cannot_write_html() {
         assert_eq!(
             escape("<b onclick='x'>&\""),
             "&lt;b onclick=&#39;x&#39;&gt;&amp;&quot;"

@@ -1,13 +1,13 @@
-//! The sender of mail. It draws a code, stores its digest, then sends; if anything fails after
-//! that, the next attempt draws a new code. A mail server that is down, slow or hostile delays only
-//! the mail.
+//! The sender of mail. It draws a code, builds the mail, stores the code's digest, then sends; if
+//! anything fails after that, the next attempt draws a new code. A mail server that is down, slow
+//! or hostile delays only the mail.
 
 use std::time::Duration;
 
 use super::Services;
 use super::message;
 use crate::crypto;
-use crate::model::{DueMail, Retry, Timestamp, User};
+use crate::model::{DueMail, Email, Retry, Timestamp, User};
 
 /// The longest pause between two reads of the outbox.
 const PAUSE: Duration = Duration::from_mins(1);
@@ -71,12 +71,27 @@ impl Services {
         }
     }
 
-    /// Sends one reset mail. `Ok` without a mail: the address has no active account, or the account
-    /// got too many.
+    /// Sends one reset mail. `Ok` without a mail: the address has no active account, no mail can be
+    /// built for it, or the account got too many.
     async fn send_reset(&self, mail: &DueMail, now: Timestamp) -> Result<(), Fault> {
-        let user = self.store.find_user_by_email(&mail.email_key).await?;
+        let Ok(email) = Email::parse(&mail.email_key) else {
+            return Ok(());
+        };
+        let user = self.find_user_by_email(&email).await?;
         let Some(user) = user.filter(|user| !user.disabled) else {
             return Ok(());
+        };
+        let code = crypto::random_code(&self.world);
+        let unique = self.world.random_bytes();
+        let message = match message::reset(&self.config, &user, &code, unique, now) {
+            Ok(message) => message,
+            Err(fault) => {
+                let id = user.id;
+                log::error!(
+                    "a reset mail for account {id} cannot be built, it is dropped: {fault}"
+                );
+                return Ok(());
+            }
         };
         if mail.attempts == 0 && !self.may_have_mail(&user) {
             return Ok(());
@@ -88,7 +103,6 @@ impl Services {
         {
             return Err("the limit for all reset mails is reached (limits.all_reset_mails)".into());
         }
-        let code = crypto::random_code(&self.world);
         let expires_at = now.after(self.config.reset.lifetime);
         if !self
             .store
@@ -103,8 +117,6 @@ impl Services {
         if current.is_none_or(|current| current.email != user.email) {
             return Ok(());
         }
-        let unique = self.world.random_bytes();
-        let message = message::reset(&self.config, &user, &code, unique, now)?;
         Ok(self.mailer.send(message, &mail.id.0.to_string()).await?)
     }
 

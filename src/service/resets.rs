@@ -93,12 +93,16 @@ impl Services {
     }
 
     fn judge(&self, redemption: &Redemption) -> Result<Password, Error> {
+        let Redemption {
+            password,
+            confirmation,
+            ..
+        } = redemption;
         let mut wrong = Vec::new();
-        if redemption.password != redemption.confirmation {
+        if password.normalized() != confirmation.normalized() {
             wrong.push("Password confirmation doesn't match Password".to_owned());
         }
-        let least = self.config.accounts.password_min_length;
-        match Password::parse(redemption.password.clone(), least) {
+        match self.new_password(password) {
             Ok(password) if wrong.is_empty() => return Ok(password),
             Ok(_) => {}
             Err(invalid) => wrong.push(format!("Password {}", invalid.why)),

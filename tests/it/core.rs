@@ -258,7 +258,7 @@ fn a_reset_mail_has_all_that_a_mail_needs() {
         "{}",
         mail.link()
     );
-    assert!(mail.text.contains("within 30 minutes") && mail.text.contains("Hello Somebody"));
+    assert!(mail.text.contains("within 30 minutes") && mail.text.contains("Hello,"));
     assert!(mail.html.contains(&format!("href=\"{}\"", mail.link())));
     assert!(mail.html.contains("The &lt;Door&gt;") && !mail.html.contains("evil"));
 }

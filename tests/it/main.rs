@@ -43,6 +43,8 @@ mod live;
 #[cfg(test)]
 mod lockouts;
 #[cfg(test)]
+mod mails;
+#[cfg(test)]
 mod paths;
 #[cfg(test)]
 mod queries;
@@ -56,6 +58,8 @@ mod routes;
 mod store;
 #[cfg(test)]
 mod summary;
+#[cfg(test)]
+mod text;
 #[cfg(test)]
 mod tidy;
 #[cfg(test)]

@@ -108,6 +108,7 @@ impl SledStore {
             meter: options.meter,
         };
         store.prove_durability().await?;
+        store.move_addresses().await?;
         if store.loss.get().is_some() {
             store.name_lost_numbers().await?;
         }

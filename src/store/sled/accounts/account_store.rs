@@ -23,7 +23,7 @@ fn create(
     session: &NewToken,
     now: Timestamp,
 ) -> Result<Created> {
-    if users::by_email(tx, &new.email.key())?.is_some() {
+    if users::owner_of(tx, &new.email)?.is_some() {
         return Ok(Created::EmailTaken);
     }
     if let Some(code) = &new.invite

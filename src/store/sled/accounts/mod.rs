@@ -2,6 +2,7 @@
 //! keys of its noun, the steps that change them, and their part of the contract.
 
 mod account_store;
+mod address_move;
 pub(crate) mod exchanges;
 mod invites;
 mod outbox;

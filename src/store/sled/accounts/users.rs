@@ -44,11 +44,32 @@ impl SledStore {
     }
 }
 
-/// The account of an address.
+/// The account that stands under the key of an address.
 pub(crate) fn by_email(from: &impl Read, key: &str) -> Result<Option<UserId>> {
     from.fetch(&EmailKey {
         key: key.to_owned(),
     })
+}
+
+/// The account of an address.
+pub(crate) fn owner_of(from: &impl Read, email: &Email) -> Result<Option<UserId>> {
+    for key in email.keys() {
+        if let Some(owner) = by_email(from, &key)? {
+            return Ok(Some(owner));
+        }
+    }
+    Ok(None)
+}
+
+/// Frees the address of an account: removes its keys, but none of another account.
+fn free_address(tx: &mut Transaction<'_>, user: &User) {
+    for key in user.email.keys() {
+        let key = EmailKey { key };
+        let is_others = matches!(tx.fetch(&key), Ok(Some(owner)) if owner != user.id);
+        if !is_others {
+            tx.remove(&key);
+        }
+    }
 }
 
 /// The account with this id, if it is active: neither gone nor disabled.
@@ -121,13 +142,13 @@ pub(crate) fn update(
     let Some(mut user) = active(tx, id)? else {
         return Ok(Updated::Gone);
     };
-    let (old_key, new_key) = (user.email.key(), email.key());
-    if by_email(tx, &new_key)?.is_some_and(|owner| owner != id) {
+    if owner_of(tx, &email)?.is_some_and(|owner| owner != id) {
         return Ok(Updated::EmailTaken);
     }
-    if old_key != new_key {
-        tx.remove(&EmailKey { key: old_key });
-        tx.put(&EmailKey { key: new_key }, &id)?;
+    let key = email.key();
+    if user.email.key() != key {
+        free_address(tx, &user);
+        tx.put(&EmailKey { key }, &id)?;
         // A code that was mailed to the old address must not open the account any more.
         resets::remove_of(tx, id)?;
     }
@@ -195,9 +216,7 @@ pub(crate) fn remove(tx: &mut Transaction<'_>, user: &User) -> Result<()> {
     // A code that cannot be read any more opens nothing without the account.
     let removed = resets::remove_of(tx, id);
     tx.skip_damaged(removed)?;
-    tx.remove(&EmailKey {
-        key: user.email.key(),
-    });
+    free_address(tx, user);
     tx.remove(&UserKey { id });
     // Queries and erasures can still find its events by this number.
     tx.put(&FormerKey { id }, &user.number)

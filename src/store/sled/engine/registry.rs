@@ -111,6 +111,8 @@ pub(crate) enum MetaSlot {
     Damage = 7,
     /// The newest moment that has certainly passed.
     NewestMoment = 8,
+    /// Every account stands under the key of its address.
+    AddressesMoved = 9,
     /// The seed of the key that signs access tokens.
     SigningSeed = 16,
     /// The hash of the generated administrator password.
@@ -121,7 +123,7 @@ pub(crate) enum MetaSlot {
 
 impl MetaSlot {
     /// Every slot, in the order of the numbers.
-    pub(crate) const ALL: [MetaSlot; 12] = [
+    pub(crate) const ALL: [MetaSlot; 13] = [
         MetaSlot::Format,
         MetaSlot::Sequence,
         MetaSlot::NextUserNumber,
@@ -131,6 +133,7 @@ impl MetaSlot {
         MetaSlot::StoreId,
         MetaSlot::Damage,
         MetaSlot::NewestMoment,
+        MetaSlot::AddressesMoved,
         MetaSlot::SigningSeed,
         MetaSlot::AdminHash,
         MetaSlot::FingerprintSalt,
@@ -158,7 +161,7 @@ mod tests {
         let kinds = KeyKind::ALL.map(KeyKind::byte);
         assert_eq!(&kinds, b"ABCDEHIJKMNOPRSTUWXjnor");
         let slots = MetaSlot::ALL.map(MetaSlot::byte);
-        assert_eq!(slots, [0, 1, 2, 3, 4, 5, 6, 7, 8, 16, 17, 18]);
+        assert_eq!(slots, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 18]);
         assert!(are_distinct(&kinds) && are_distinct(&slots));
     }
 }
