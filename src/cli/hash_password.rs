@@ -11,11 +11,14 @@ use super::console::print_line;
 use super::error::CliError;
 use crate::config;
 use crate::crypto::{HashCost, PasswordHasher, SystemRandom};
-use crate::model::{Password, Secret, limits};
+use crate::model::{Password, PasswordRules, Secret, limits};
 use crate::world::Random;
 
-/// The shortest password that the command accepts, in characters.
-const MIN_CHARS: usize = 8;
+/// The rules for a password that the command accepts.
+const RULES: PasswordRules = PasswordRules {
+    min_chars: 8,
+    refuse_common: false,
+};
 
 /// Asks for a password and prints its hash.
 pub(super) fn run() -> Result<(), CliError> {
@@ -25,8 +28,8 @@ pub(super) fn run() -> Result<(), CliError> {
     } else {
         from_pipe(&mut stdin.lock())?
     };
-    let password = Password::parse(&secret, MIN_CHARS)
-        .map_err(|wrong| CliError::new(format!("this {wrong}")))?;
+    let password =
+        Password::parse(&secret, RULES).map_err(|wrong| CliError::new(format!("this {wrong}")))?;
     let mut salt = [0; 16];
     SystemRandom::default().fill(&mut salt);
     let hash = PasswordHasher::new(default_cost()?).hash(password.secret(), salt);
@@ -92,6 +95,6 @@ mod tests {
     fn an_endless_line_is_cut_and_too_long() {
         let endless = "a".repeat(1_000_000);
         let secret = from_pipe(&mut endless.as_bytes()).unwrap();
-        assert!(Password::parse(&secret, MIN_CHARS).is_err());
+        assert!(Password::parse(&secret, RULES).is_err());
     }
 }

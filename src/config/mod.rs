@@ -210,6 +210,8 @@ pub struct Accounts {
     pub invites: Vec<(String, InviteTerms)>,
     /// The shortest password, in characters.
     pub password_min_length: usize,
+    /// Whether the most common passwords are refused.
+    pub refuse_common_passwords: bool,
     /// Memory of one password hash, in bytes.
     pub hash_memory: u64,
     /// Passes over that memory.

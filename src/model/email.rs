@@ -108,6 +108,12 @@ impl Email {
         }
         Ok(MailAddress { local, domain })
     }
+
+    /// The address in its forms, and the part before the `@`.
+    pub(super) fn forms(&self) -> [String; 3] {
+        let local = self.0.rsplit_once('@').map_or("", |(local, _)| local);
+        [self.0.clone(), self.key(), local.to_owned()]
+    }
 }
 
 fn wrong<T>(why: &str) -> Result<T, Invalid> {

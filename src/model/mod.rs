@@ -5,6 +5,7 @@
 mod account;
 mod calendar;
 mod clock_trust;
+mod common_passwords;
 mod counts;
 mod disk;
 mod email;
@@ -28,6 +29,7 @@ use std::borrow::Cow;
 pub use account::{Invite, InviteTerms, Name, NewUser, User};
 pub use calendar::{Granularity, Zone};
 pub use clock_trust::{ClockReading, ClockTerms, ClockTrust, Trust};
+pub use common_passwords::is_common_password;
 pub use counts::{EventCounts, HourCounts, NameCount, Retention};
 pub use disk::{DISK_DAYS, DiskDay, DiskUse};
 pub use email::{Email, MailAddress};
@@ -35,7 +37,7 @@ pub use event::{Event, Idempotency, NewEvent};
 pub use id::{EventId, TokenId, UserId, UserNumber};
 pub use mail::{DueMail, MailId, Retry};
 pub use network::network;
-pub use password::Password;
+pub use password::{Password, PasswordRules};
 pub use query::{
     Erasure, EventPage, EventQuery, EventRow, LiveQuery, Order, Position, SummaryQuery,
 };

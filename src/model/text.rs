@@ -16,6 +16,11 @@ pub(super) fn nfc(text: &str) -> Cow<'_, str> {
     NFC.normalize(text)
 }
 
+/// The form for comparisons that ignore case: NFC, in lower case.
+pub(super) fn caseless(text: &str) -> Zeroizing<String> {
+    Zeroizing::new(nfc(text).to_lowercase())
+}
+
 /// The form of passwords, `OpaqueString` of RFC 8265, 4.2.2: other blanks become U+0020, then NFC.
 /// Controls and unassigned characters stay allowed, as the APIs allow them. None: `text` has this
 /// form already, like all ASCII.

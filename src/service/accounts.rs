@@ -6,7 +6,8 @@ use super::limiter::Action;
 use super::tokens::{Bearer, Issued};
 use super::{Error, Services, message};
 use crate::model::{
-    Client, Email, Invalid, Name, NewUser, Password, Secret, Timestamp, User, UserId, limits,
+    Client, Email, Invalid, Name, NewUser, Password, PasswordRules, Secret, Timestamp, User,
+    UserId, limits,
 };
 use crate::store::{Created, Updated};
 
@@ -39,7 +40,7 @@ impl Services {
         let name = Name::parse(&signup.name)?;
         let email = Email::parse(&signup.email)?;
         message::mailbox(&email)?;
-        let password = self.new_password(&signup.password)?;
+        let password = self.new_password(&signup.password, &email, &name)?;
         let invite = signup.invite.filter(|code| !code.is_empty());
         match &invite {
             None if rules.invite_required => return Err(Error::InviteNotFound),
@@ -113,7 +114,7 @@ impl Services {
         from: &Client,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let new = self.new_password(new)?;
+        let new = self.new_password(new, &user.email, &user.name)?;
         self.confirm(bearer.token.family, user, current, from)
             .await?;
         let hash = self
@@ -131,9 +132,18 @@ impl Services {
         }
     }
 
-    /// Checks a new password.
-    pub(super) fn new_password(&self, secret: &Secret) -> Result<Password, Invalid> {
-        Password::parse(secret, self.config.accounts.password_min_length)
+    /// Checks a new password of the account with this address and name.
+    pub(super) fn new_password(
+        &self,
+        secret: &Secret,
+        email: &Email,
+        name: &Name,
+    ) -> Result<Password, Invalid> {
+        let rules = PasswordRules {
+            min_chars: self.config.accounts.password_min_length,
+            refuse_common: self.config.accounts.refuse_common_passwords,
+        };
+        Password::parse(secret, rules)?.unlike(email, name)
     }
 
     /// Whether signing up needs an invite.

@@ -6,7 +6,7 @@ use uuid::Builder;
 use super::limiter::Action;
 use super::{Error, Services};
 use crate::crypto;
-use crate::model::{Client, DueMail, Email, MailId, Password, Secret, Timestamp};
+use crate::model::{Client, DueMail, Email, MailId, Password, Secret, Timestamp, User};
 use crate::store::Redeemed;
 
 /// The input of a redemption, not checked yet.
@@ -72,10 +72,13 @@ impl Services {
         self.limiter
             .admit(Action::TryReset, network, self.world.clock.monotonic())?;
         let code = crypto::digest_of(&redemption.code);
-        if self.store.find_reset(&code, now).await?.is_none() {
+        let Some(id) = self.store.find_reset(&code, now).await? else {
             return Err(Error::BadResetCode);
-        }
-        let password = self.judge(&redemption)?;
+        };
+        let Some(user) = self.store.find_user(id).await? else {
+            return Err(Error::BadResetCode);
+        };
+        let password = self.judge(&redemption, &user)?;
         let hash = self
             .passwords
             .hash(password.secret(), self.world.random_bytes())
@@ -92,7 +95,7 @@ impl Services {
         }
     }
 
-    fn judge(&self, redemption: &Redemption) -> Result<Password, Error> {
+    fn judge(&self, redemption: &Redemption, user: &User) -> Result<Password, Error> {
         let Redemption {
             password,
             confirmation,
@@ -102,7 +105,7 @@ impl Services {
         if password.normalized() != confirmation.normalized() {
             wrong.push("Password confirmation doesn't match Password".to_owned());
         }
-        match self.new_password(password) {
+        match self.new_password(password, &user.email, &user.name) {
             Ok(password) if wrong.is_empty() => return Ok(password),
             Ok(_) => {}
             Err(invalid) => wrong.push(format!("Password {}", invalid.why)),

@@ -45,6 +45,8 @@ mod lockouts;
 #[cfg(test)]
 mod mails;
 #[cfg(test)]
+mod passwords;
+#[cfg(test)]
 mod paths;
 #[cfg(test)]
 mod queries;

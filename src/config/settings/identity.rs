@@ -157,6 +157,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         about: "The fewest characters of a new password.",
     },
     Setting {
+        key: "accounts.refuse_common_passwords",
+        kind: Flag(|to| &mut to.accounts.refuse_common_passwords),
+        preset: Default("true"),
+        about: "Whether a new password must not be one of the 20,000 most common ones.",
+    },
+    Setting {
         key: "accounts.hash_memory",
         kind: Text(|to, it| value::hash_memory(it).map(|it| to.accounts.hash_memory = it)),
         preset: Default(r#""19MiB""#),
