@@ -125,7 +125,9 @@ mod tests {
             ])
             .map(|(number, address)| account(number, address))
             .collect();
-        users.iter().for_each(|user| put_as_typed(&mut tx, user));
+        for user in &users {
+            put_as_typed(&mut tx, user);
+        }
         assert!(!is_done(&tx));
         let mut from = Some(keys::first::<EmailKey>());
         while let Some(start) = from {
