@@ -80,8 +80,10 @@ fn move_one(tx: &mut Transaction<'_>, old: &EmailKey) -> Result<()> {
 mod tests {
     use super::*;
     use crate::model::{Email, Name, Timestamp, User, UserId, UserNumber};
+    use crate::store::sled::StoreOptions;
     use crate::store::sled::accounts::users;
     use crate::store::sled::engine::open::{self, OpenOptions};
+    use crate::store::{AccountStore, Maintenance};
 
     fn account(number: u8, address: &str) -> User {
         User {
@@ -107,6 +109,30 @@ mod tests {
 
     fn owner(tx: &Transaction<'_>, address: &str) -> Option<UserId> {
         users::owner_of(tx, &Email::parse(address).unwrap()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_store_of_an_earlier_version_is_moved_at_its_next_start() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || SledStore::open(directory.path(), StoreOptions::default());
+        let store = open().await.unwrap();
+        assert!(is_done(&store.tree));
+        let user = account(1, "ana@m\u{fc}nchen.example");
+        let (id, key) = (user.id, user.email.key());
+        let before = move |tx: &mut Transaction<'_>| {
+            put_as_typed(tx, &user);
+            tx.remove(&MOVED);
+            Ok(())
+        };
+        store.change(WriteClass::Change, before).await.unwrap();
+        assert_eq!(store.find_user_by_email(&key).await.unwrap(), None);
+        store.close().await;
+        drop(store);
+        let store = open().await.unwrap();
+        let found = store.find_user_by_email(&key).await.unwrap();
+        assert_eq!(found.map(|user| user.id), Some(id));
+        assert!(is_done(&store.tree));
+        store.close().await;
     }
 
     #[test]
