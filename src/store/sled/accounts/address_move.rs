@@ -5,8 +5,9 @@ use crate::store::sled::SledStore;
 use crate::store::sled::accounts::users::{EmailKey, UserKey};
 use crate::store::sled::engine::disk_space::WriteClass;
 use crate::store::sled::engine::keys::{self, Key, MetaKey, meta};
+use crate::store::sled::engine::read::Read;
 use crate::store::sled::engine::registry::MetaSlot;
-use crate::store::sled::engine::transaction::{Read, Transaction};
+use crate::store::sled::engine::transaction::Transaction;
 use crate::store::{Error, Result};
 
 /// Present when all addresses of the store were moved.
