@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::reader::{Reader, Value, integer};
 use super::value::{self, Wrong, because, must_be};
 use super::{Config, Credential, Rate, invite, secret};
+use crate::model::is_common_password;
 
 /// Stores a text in the configuration, or returns what is wrong with it.
 pub(super) type Take = fn(&mut Config, &str) -> Result<(), Wrong>;
@@ -164,11 +165,16 @@ impl Reader<'_> {
         outcome: Result<Credential, Wrong>,
         put: impl FnOnce(Credential),
     ) {
-        if let Ok(Credential::Plain(secret)) = &outcome
-            && secret.reveal().trim() != secret.reveal()
-        {
-            let sentence = format!("`{key}` holds a password with a blank at its beginning or end");
-            self.warn(&value.span(), sentence);
+        if let Ok(Credential::Plain(secret)) = &outcome {
+            let text = secret.reveal();
+            let doubts = [
+                (text.trim() != text, "with a blank at its beginning or end"),
+                (is_common_password(text), "that is among the most common"),
+            ];
+            for (_, doubt) in doubts.iter().filter(|(is_so, _)| *is_so) {
+                let sentence = format!("`{key}` holds a password {doubt}");
+                self.warn(&value.span(), sentence);
+            }
         }
         self.note(key, value, outcome.map(put));
     }

@@ -1,6 +1,8 @@
 //! Reads the query string of a request once, as strictly as a JSON body: each known parameter at
 //! most once, with a value, properly encoded (`application/x-www-form-urlencoded` in UTF-8).
 
+use std::borrow::Cow;
+
 use crate::model::Invalid;
 
 /// The most characters of an unknown name that an error repeats.
@@ -71,7 +73,7 @@ impl QueryString {
             return Err(Invalid::new(name, "must not be empty"));
         }
         let value = decode(value).map_err(|why| Invalid::new(name, why))?;
-        self.0.push((name, value));
+        self.0.push((name, value.into_owned()));
         Ok(())
     }
 }
@@ -86,7 +88,10 @@ fn unknown(name: &str, known: &[&str]) -> Invalid {
 }
 
 /// Decodes a name or a value: `+` is a space, `%41` is the byte 0x41.
-fn decode(text: &str) -> Result<String, &'static str> {
+fn decode(text: &str) -> Result<Cow<'_, str>, &'static str> {
+    if !text.contains(['+', '%']) {
+        return Ok(Cow::Borrowed(text));
+    }
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -99,7 +104,8 @@ fn decode(text: &str) -> Result<String, &'static str> {
             byte => byte,
         });
     }
-    String::from_utf8(bytes).map_err(|_| "is not UTF-8")
+    let decoded = String::from_utf8(bytes).map_err(|_| "is not UTF-8")?;
+    Ok(Cow::Owned(decoded))
 }
 
 fn hex_digit(byte: Option<u8>) -> Option<u8> {

@@ -178,10 +178,11 @@ fn a_byte_order_mark_is_no_part_of_a_password() {
 }
 
 #[test]
-fn a_blank_at_the_end_of_a_password_earns_a_warning() {
-    let (_directory, secrets) = file_with("one \ntwo\n\tthree\n", 0o600);
+fn a_blank_at_the_end_of_a_password_and_a_common_one_earn_a_warning() {
+    let (_directory, secrets) = file_with("one \ntwo\n\tthree\nPassw0rd\n", 0o600);
     let (_directory, path) = file_with(&format!("hub.passwords_file = {secrets:?}"), 0o600);
     let warnings = load(&path, None, NOW).unwrap().warnings;
-    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert_eq!(warnings.len(), 3, "{warnings:?}");
     assert!(warnings[0].contains(":1: `hub.passwords_file` holds a password with a blank"));
+    assert!(warnings[2].contains("holds a password that is among the most common"));
 }
