@@ -8,5 +8,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 list=src/model/common_passwords/list.zst
-gzip -dc "$1" | LC_ALL=C sort -u | zstd --ultra -22 -q -f -o "$list"
-echo "$(zstd -dc "$list" | wc -l) passwords in $(wc -c <"$list") bytes"
+sorted=$(mktemp)
+trap 'rm -f "$sorted"' EXIT
+# From a file, not from a pipe: the size is then in the head of the result. Without it every reader
+# reserves the largest window, 128 MiB.
+gzip -dc "$1" | LC_ALL=C sort -u >"$sorted"
+zstd --ultra -22 -q -f -o "$list" "$sorted"
+echo "$(wc -l <"$sorted") passwords in $(wc -c <"$list") bytes; unpacked $(wc -c <"$sorted") bytes"
