@@ -206,22 +206,33 @@ fn key_text<'a>(bytes: &'a [u8], unescaped: &'a [u8], key: &Range<usize>) -> &'a
 
 /// Where the string that starts at `at` ends: the index of its closing quote, or the end of the
 /// text. False if it escapes half of a surrogate pair; then it is not read to its end.
+#[inline]
 pub(super) fn skip_string(bytes: &[u8], mut at: usize) -> (usize, bool) {
     while let Some(&byte) = bytes.get(at) {
         match byte {
             b'"' => return (at, true),
-            b'\\' => match escaped_unit(bytes, at) {
-                Some(0xD800..=0xDBFF) => match escaped_unit(bytes, at + 6) {
-                    Some(0xDC00..=0xDFFF) => at += 12,
-                    _ => return (at, false),
-                },
-                Some(0xDC00..=0xDFFF) => return (at, false),
-                _ => at += 2,
+            b'\\' => match end_of_escape(bytes, at) {
+                Some(end) => at = end,
+                None => return (at, false),
             },
             _ => at += 1,
         }
     }
     (bytes.len(), true)
+}
+
+/// Where the escape at `at` ends, with the second half of its surrogate pair; none if that is
+/// missing. Escapes are rare: the loop over other bytes is shorter without this.
+#[inline(never)]
+fn end_of_escape(bytes: &[u8], at: usize) -> Option<usize> {
+    match escaped_unit(bytes, at) {
+        Some(0xD800..=0xDBFF) => match escaped_unit(bytes, at + 6) {
+            Some(0xDC00..=0xDFFF) => Some(at + 12),
+            _ => None,
+        },
+        Some(0xDC00..=0xDFFF) => None,
+        _ => Some(at + 2),
+    }
 }
 
 /// The UTF-16 unit of the escape at `at`, if it is `\u` with four hexadecimal digits.
