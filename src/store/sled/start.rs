@@ -14,7 +14,7 @@ use crate::store::sled::engine::keys::{Key, MetaKey, meta};
 use crate::store::sled::engine::newest_moment::NewestMoment;
 use crate::store::sled::engine::open::{self, OpenOptions};
 use crate::store::sled::engine::read::Read;
-use crate::store::sled::engine::recount::{Recount, RecountThread};
+use crate::store::sled::engine::recount::{self, Recount};
 use crate::store::sled::engine::registry::MetaSlot;
 use crate::store::sled::engine::transaction::Transaction;
 use crate::store::sled::engine::tree::Tree;
@@ -120,7 +120,7 @@ impl SledStore {
 
     fn start_recount(&self, recount: Arc<Recount>) -> Result<()> {
         let (tree, loss) = (self.tree.clone(), Arc::clone(&self.loss));
-        let thread = RecountThread::start(recount, tree, loss)?;
+        let thread = recount::start(recount, tree, loss)?;
         *lock(&self.recount_thread) = Some(thread);
         Ok(())
     }

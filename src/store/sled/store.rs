@@ -13,7 +13,7 @@ use crate::store::sled::engine::cache::Cache;
 use crate::store::sled::engine::damaged::Damaged;
 use crate::store::sled::engine::disk_space::{STEP_BYTES, WriteClass, WriteCost};
 use crate::store::sled::engine::newest_moment::NotedMoment;
-use crate::store::sled::engine::recount::RecountThread;
+use crate::store::sled::engine::stoppable_thread::StoppableThread;
 use crate::store::sled::engine::transaction::Transaction;
 use crate::store::sled::engine::tree::Tree;
 use crate::store::sled::engine::writer::Writer;
@@ -47,7 +47,7 @@ pub struct SledStore {
     /// What is lost: known when the store was opened in spite of it, or found since.
     pub(crate) loss: Arc<OnceLock<String>>,
     /// Counts the records of a large database.
-    pub(crate) recount_thread: std::sync::Mutex<Option<RecountThread>>,
+    pub(crate) recount_thread: std::sync::Mutex<Option<StoppableThread>>,
     /// The damaged blocks that were found.
     pub(crate) damage: Arc<Damaged>,
     /// The listeners of live events.

@@ -22,6 +22,7 @@ pub(crate) mod record;
 pub(crate) mod recount;
 pub(crate) mod registry;
 pub(crate) mod salvage;
+pub(crate) mod stoppable_thread;
 pub(crate) mod transaction;
 pub(crate) mod tree;
 pub(crate) mod verify;

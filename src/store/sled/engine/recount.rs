@@ -8,13 +8,13 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
-use std::thread::JoinHandle;
 
 use sled::IVec;
 
 use crate::store::sled::engine::committed::{COMMITTED, Contents};
 use crate::store::sled::engine::keys::{self, AFTER_ALL_KEYS, Key};
 use crate::store::sled::engine::read::Read;
+use crate::store::sled::engine::stoppable_thread::StoppableThread;
 use crate::store::sled::engine::tree::Tree;
 use crate::store::{Error, Result};
 use crate::sync::lock;
@@ -75,50 +75,24 @@ impl Recount {
     }
 }
 
-/// The thread that counts. It ends when this is dropped.
-pub(crate) struct RecountThread {
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Drop for RecountThread {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            // A panic was told when it happened.
-            let _ = thread.join();
+/// Starts the thread that counts. What it finds is put into `loss`.
+pub(crate) fn start(
+    recount: Arc<Recount>,
+    tree: Tree,
+    loss: Arc<OnceLock<String>>,
+) -> Result<StoppableThread> {
+    let work = move |stop: &AtomicBool| {
+        if let Err(damage) = count(&recount, &tree, stop) {
+            log::error!(
+                "{damage}. Stop the server and put the newest backup back; docs/storage.md says \
+                 how, under \"What damage does\""
+            );
+            // An earlier damage stays what is told.
+            let _ = loss.set(damage);
         }
-    }
-}
-
-impl RecountThread {
-    /// Starts it. What it finds is put into `loss`.
-    pub(crate) fn start(
-        recount: Arc<Recount>,
-        tree: Tree,
-        loss: Arc<OnceLock<String>>,
-    ) -> Result<RecountThread> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let thread = {
-            let stop = Arc::clone(&stop);
-            std::thread::Builder::new()
-                .name("doorward-recount".into())
-                .spawn(move || {
-                    if let Err(damage) = count(&recount, &tree, &stop) {
-                        log::error!(
-                            "{damage}. Stop the server and put the newest backup back; \
-                             docs/storage.md says how, under \"What damage does\""
-                        );
-                        // An earlier damage stays what is told.
-                        let _ = loss.set(damage);
-                    }
-                })
-        };
-        let thread =
-            thread.map_err(|error| Error::Unusable(format!("cannot start a thread: {error}")))?;
-        let thread = Some(thread);
-        Ok(RecountThread { stop, thread })
-    }
+    };
+    StoppableThread::start("doorward-recount", work)
+        .map_err(|error| Error::Unusable(format!("cannot start a thread: {error}")))
 }
 
 fn count(recount: &Recount, tree: &Tree, stop: &AtomicBool) -> std::result::Result<(), String> {

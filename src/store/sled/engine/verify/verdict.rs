@@ -11,7 +11,7 @@ use crate::store::sled::engine::record;
 use crate::store::sled::engine::registry::{KeyKind, MetaSlot};
 use crate::store::sled::engine::verify::damage::Damage;
 use crate::store::sled::engine::verify::database::{Absent, Database};
-use crate::store::sled::engine::verify::read_ahead::ReadAhead;
+use crate::store::sled::engine::verify::read_ahead;
 
 /// The on-disk format version. Any other value is rejected.
 pub(crate) const FORMAT_VERSION: u32 = 1;
@@ -62,7 +62,7 @@ pub(crate) struct Findings {
 /// what is needed to know that the log goes on to its end.
 pub(crate) fn examine(directory: &Path, most_bytes: u64) -> io::Result<Findings> {
     let mark = commit_mark::read(directory)?;
-    let _ahead = ReadAhead::start(&directory.join("db"), most_bytes);
+    let _ahead = read_ahead::start(&directory.join("db"), most_bytes);
     let mut findings = match Database::read(directory)? {
         Ok(database) => read(&database, most_bytes),
         Err(Absent::Empty(replaceable)) => Findings {
