@@ -56,10 +56,7 @@ fn waiting(tx: &Transaction<'_>) -> Result<u64> {
     }
     // No mail was ever due, or the number is lost or damaged.
     let mut waiting = 0;
-    tx.visit(|_: MailKey, _| {
-        waiting += 1;
-        Ok(())
-    })?;
+    tx.visit_keys(|_: MailKey| waiting += 1)?;
     Ok(waiting)
 }
 

@@ -14,7 +14,7 @@ use crate::store::sled::accounts::users;
 use crate::store::sled::engine::expiry;
 use crate::store::sled::engine::keys::{self, Field, Key, key};
 use crate::store::sled::engine::read::Read;
-use crate::store::sled::engine::record::{self, postcard_records};
+use crate::store::sled::engine::record::postcard_records;
 use crate::store::sled::engine::transaction::Transaction;
 use crate::store::{Refreshed, Result};
 
@@ -90,12 +90,10 @@ pub(crate) fn reconcile(
 /// An epoch after those of all tokens of a holder whose epoch is damaged: none of them is live.
 fn after_all_epochs(from: &impl Read, holder: Principal) -> Result<u32> {
     let mut next = 0;
-    from.visit(|key: TokenKey, stored| {
-        let token: Option<Token> = from.skip_damaged(record::open(&key.bytes(), stored))?;
+    from.visit(|_: TokenKey, token| {
         if let Some(token) = token.filter(|token| token.holder == holder) {
             next = next.max(token.epoch + 1);
         }
-        Ok(())
     })?;
     Ok(next)
 }

@@ -97,10 +97,7 @@ fn next_number(from: &impl Read) -> Result<u32> {
         return Ok(number);
     }
     let mut last = None;
-    from.visit(|key: NumberKey, _| {
-        last = last.max(Some(key.number.0));
-        Ok(())
-    })?;
+    from.visit_keys(|key: NumberKey| last = last.max(Some(key.number.0)))?;
     for (_, number) in from.all::<FormerKey>()? {
         last = last.max(Some(number.0));
     }

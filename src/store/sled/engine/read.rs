@@ -11,7 +11,7 @@ use crate::store::{Error, Result};
 /// A key and its value as they are stored.
 pub(crate) type RawEntry = (Vec<u8>, IVec);
 
-/// Records that [`Read::visit`] reads at once.
+/// Entries that [`Read::visit_entries`] reads at once.
 const VISITED_AT_ONCE: usize = 256;
 
 /// Typed reading, from the tree alone or through a transaction.
@@ -72,15 +72,35 @@ pub(crate) trait Read {
         }
     }
 
-    /// Calls `visit` with every key of kind `K` and its stored record, in order, without reading
-    /// many of them at once.
-    fn visit<K: Key>(&self, mut visit: impl FnMut(K, &[u8]) -> Result<()>) -> Result<()> {
+    /// Calls `visit` with every key of kind `K`, in order, and with its record; none if that is
+    /// damaged.
+    fn visit<K: Key>(&self, mut visit: impl FnMut(K, Option<K::Value>)) -> Result<()> {
+        self.visit_entries(|key, (bytes, stored)| {
+            let record = self.skip_damaged(record::open(bytes, stored))?;
+            visit(key, record);
+            Ok(())
+        })
+    }
+
+    /// Calls `visit` with every key of kind `K`, in order, also those of damaged records.
+    fn visit_keys<K: Key>(&self, mut visit: impl FnMut(K)) -> Result<()> {
+        self.visit_entries(|key, _| {
+            visit(key);
+            Ok(())
+        })
+    }
+
+    /// Calls `visit` with every entry of kind `K`, in order, without reading many of them at once.
+    fn visit_entries<K: Key>(
+        &self,
+        mut visit: impl FnMut(K, &RawEntry) -> Result<()>,
+    ) -> Result<()> {
         let (mut from, to) = (keys::first::<K>(), keys::end::<K>());
         loop {
             let some = self.raw_range(&from, &to, VISITED_AT_ONCE)?;
-            for (key, stored) in &some {
-                if let Some(key) = self.skip_damaged(parse(key))? {
-                    visit(key, stored)?;
+            for entry in &some {
+                if let Some(key) = self.skip_damaged(parse(&entry.0))? {
+                    visit(key, entry)?;
                 }
             }
             match some.last() {

@@ -142,17 +142,11 @@ fn put(filling: &Filling, sequence: u64, entries: &mut GroupEntries) -> Result<(
 /// Calls `see` with all ids that are stored. The ids of a damaged row are left out: their events
 /// would be stored again.
 pub(crate) fn for_each(from: &impl Read, mut see: impl FnMut(SentIds)) -> Result<()> {
-    from.visit(|key: EventIdKey, _| {
-        key.sent().into_iter().for_each(&mut see);
-        Ok(())
-    })?;
-    from.visit(|key: IdRowKey, stored| {
-        let row = from.skip_damaged(record::open(&key.bytes(), stored))?;
+    from.visit_keys(|key: EventIdKey| key.sent().into_iter().for_each(&mut see))?;
+    from.visit(|IdRowKey { day, .. }, row| {
         for (reporter, ids) in row.into_iter().flat_map(|IdRow(reporters)| reporters) {
-            let day = key.day;
             see(SentIds { day, reporter, ids });
         }
-        Ok(())
     })
 }
 

@@ -70,9 +70,8 @@ impl Remembered {
             most_bytes,
         };
         id_rows::for_each(from, |sent| remembered.learn(&sent))?;
-        from.visit(|key: IdempotencyKey, _| {
+        from.visit_keys(|key: IdempotencyKey| {
             remembered.apply(Remember::Promise(key.holder));
-            Ok(())
         })?;
         Ok(remembered)
     }

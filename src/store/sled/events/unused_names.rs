@@ -9,7 +9,6 @@ use crate::store::sled::SledStore;
 use crate::store::sled::engine::disk_space::WriteClass;
 use crate::store::sled::engine::keys::{self, Key};
 use crate::store::sled::engine::read::Read;
-use crate::store::sled::engine::record;
 use crate::store::sled::engine::transaction::Transaction;
 use crate::store::sled::engine::tree::Tree;
 use crate::store::sled::events::block_access::BACKGROUND_NICE;
@@ -102,9 +101,9 @@ fn unused(tree: &Tree, mut numbers: Vec<u32>) -> Result<Vec<u32>> {
 /// Leaves out the names that are counted in some hour.
 fn without_counted(tree: &Tree, numbers: &mut Vec<u32>) -> Result<()> {
     let mut counted = HashSet::new();
-    tree.visit(|key: CountKey, stored| {
+    tree.visit(|key: CountKey, counts| {
         let first = key.row * ROW_NAMES;
-        match tree.skip_damaged(record::open(&key.bytes(), stored))? {
+        match counts {
             Some(CountRow(counts)) => {
                 let names = (first..).zip(counts).filter(|(_, count)| *count > 0);
                 counted.extend(names.map(|(name, _)| name));
@@ -112,7 +111,6 @@ fn without_counted(tree: &Tree, numbers: &mut Vec<u32>) -> Result<()> {
             // It may count any of them.
             None => counted.extend(first..first + ROW_NAMES),
         }
-        Ok(())
     })?;
     numbers.retain(|name| !counted.contains(name));
     Ok(())

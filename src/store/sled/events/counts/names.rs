@@ -9,9 +9,7 @@ use std::sync::{Arc, RwLock};
 
 use crate::model::{NewEvent, limits};
 use crate::store::Result;
-use crate::store::sled::engine::keys::Key;
 use crate::store::sled::engine::read::Read;
-use crate::store::sled::engine::record;
 use crate::store::sled::engine::tree::Tree;
 use crate::store::sled::events::counts::name_record::{NameKey, NameRecord};
 use crate::store::sled::events::format::columns::{OTHER, Reporter};
@@ -81,11 +79,9 @@ impl Names {
                 reporter: None,
             },
         );
-        tree.visit(|key: NameKey, stored| {
-            let known = tree.skip_damaged(record::open(&key.bytes(), stored))?;
+        tree.visit(|NameKey { id }, known| {
             // The number stays taken, so that its events do not get another name.
-            table.learn(key.id, &known.unwrap_or_else(|| NameRecord::lost(key.id)));
-            Ok(())
+            table.learn(id, &known.unwrap_or_else(|| NameRecord::lost(id)));
         })?;
         Ok(Names {
             table: RwLock::new(table),
