@@ -171,9 +171,11 @@ impl Reader<'_> {
                 (text.trim() != text, "with a blank at its beginning or end"),
                 (is_common_password(text), "that is among the most common"),
             ];
-            for (_, doubt) in doubts.iter().filter(|(is_so, _)| *is_so) {
-                let sentence = format!("`{key}` holds a password {doubt}");
-                self.warn(&value.span(), sentence);
+            for (is_so, doubt) in doubts {
+                if is_so {
+                    let sentence = format!("`{key}` holds a password {doubt}");
+                    self.warn(&value.span(), sentence);
+                }
             }
         }
         self.note(key, value, outcome.map(put));

@@ -10,7 +10,6 @@ use toml::de::DeTable;
 
 use super::host::host;
 use super::reader::{Reader, texts};
-use super::value::{Wrong, because};
 use super::{Config, Tls, Transport, certificate, value};
 use crate::model::Timestamp;
 
@@ -81,27 +80,25 @@ fn check_directory(
     if path.as_os_str().is_empty() {
         return;
     }
-    if let Err(Wrong::Because(why) | Wrong::MustBe(why)) = writable(path) {
+    if let Err(why) = writable(path) {
         reader.complain_of(document, &[key], format!("`{key}` {why}"));
     }
 }
 
 /// Whether the program can write into a directory or, if there is none yet, make it.
-fn writable(path: &Path) -> Result<(), Wrong> {
+fn writable(path: &Path) -> Result<(), String> {
     let whole = absolute(path).unwrap_or_else(|_| path.to_owned());
     let Some(existing) = whole.ancestors().find(|it| it.exists()) else {
         return Ok(());
     };
     let (named, existing_shown) = (path.display(), existing.display());
     if !existing.is_dir() {
-        return because(format!(
+        return Err(format!(
             r#"names "{named}", but "{existing_shown}" is not a directory"#
         ));
     }
-    access(existing, Access::WRITE_OK | Access::EXEC_OK).or_else(|cause| {
-        because(format!(
-            r#"names "{named}", but this user cannot write into "{existing_shown}": {cause}"#
-        ))
+    access(existing, Access::WRITE_OK | Access::EXEC_OK).map_err(|cause| {
+        format!(r#"names "{named}", but this user cannot write into "{existing_shown}": {cause}"#)
     })
 }
 

@@ -214,6 +214,28 @@ pub struct AccessClaims<'a> {
 }
 
 #[cfg(test)]
+impl Token {
+    /// A session that was issued at the epoch, and expired then, for tests.
+    pub(crate) fn sample(id: TokenId, holder: Principal) -> Token {
+        let at = Timestamp::default();
+        Token {
+            id,
+            family: id,
+            kind: TokenKind::Session,
+            holder,
+            epoch: 0,
+            issued_at: at,
+            expires_at: at,
+            refreshable_until: at,
+            last_used_at: at,
+            client: Client::new([192, 0, 2, 1].into(), None),
+            renewal: None,
+            retired: None,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use uuid::Uuid;
@@ -221,18 +243,10 @@ mod tests {
     fn token() -> Token {
         let at = Timestamp::from_millis;
         Token {
-            id: TokenId(Uuid::nil()),
-            family: TokenId(Uuid::nil()),
-            kind: TokenKind::Session,
-            holder: Principal::Admin,
             epoch: 3,
-            issued_at: at(0),
             expires_at: at(100_000),
             refreshable_until: at(100_000),
-            last_used_at: at(0),
-            client: Client::new([127, 0, 0, 1].into(), None),
-            renewal: None,
-            retired: None,
+            ..Token::sample(TokenId(Uuid::nil()), Principal::Admin)
         }
     }
 

@@ -25,25 +25,11 @@ const CSV: &str = "text/csv; charset=utf-8";
 /// The content types of an export.
 const CONTENT_TYPES: &[&str] = &[NDJSON, CSV];
 
-/// Those of the list, and the format. `limit` is accepted, so that a query of the list can be
-/// exported as it is, but has no effect.
-const PARAMETERS: &[&str] = &[
-    "format",
-    "name",
-    "user_id",
-    "reporter_id",
-    "from",
-    "to",
-    "order",
-    "limit",
-    "cursor",
-];
-
 pub(super) const ROUTE: Route = Route {
     name: "export_events",
     method: Method::Get,
     path: "/events/export",
-    query: RequestQuery::Closed(PARAMETERS),
+    query: RequestQuery::Closed(query::EXPORTED),
     body: RequestBody::Nothing,
     responses: &[ResponseSpec::stream(
         200,

@@ -5,8 +5,10 @@ use super::cursor;
 use crate::http::QueryString;
 use crate::model::{EventQuery, Invalid, Order, Principal, Timestamp, UserId, Zone, limits};
 
-/// The parameters of the list of events.
-pub(super) const LISTED: &[&str] = &[
+/// The parameters of an export of events: its format, and those of the list. `limit` is accepted,
+/// so that a query of the list can be exported as it is, but has no effect.
+pub(super) const EXPORTED: &[&str] = &[
+    "format",
     "name",
     "user_id",
     "reporter_id",
@@ -16,6 +18,11 @@ pub(super) const LISTED: &[&str] = &[
     "limit",
     "cursor",
 ];
+/// The parameters of the list of events.
+pub(super) const LISTED: &[&str] = match EXPORTED {
+    [_format, listed @ ..] => listed,
+    [] => &[],
+};
 
 /// The user that a parameter names.
 pub(super) fn user(query: &QueryString, name: &'static str) -> Result<Option<UserId>, Invalid> {

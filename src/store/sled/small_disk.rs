@@ -8,8 +8,7 @@ use tempfile::TempDir;
 use super::SledStore;
 use super::options::StoreOptions;
 use crate::model::{
-    Client, Digest, Email, Erasure, EventId, Name, NewEvent, NewToken, NewUser, Timestamp, Token,
-    TokenId, TokenKind,
+    Digest, Email, Erasure, EventId, Name, NewEvent, NewToken, NewUser, Timestamp, Token, TokenId,
 };
 use crate::model::{Principal, UserId};
 use crate::store::sled::events::disk_writes;
@@ -50,20 +49,7 @@ fn event(name: &str) -> NewEvent<'_> {
 const ANA: UserId = UserId(uuid::Uuid::nil());
 
 async fn sign_up(store: &SledStore) {
-    let token = Token {
-        id: TokenId(uuid::Uuid::nil()),
-        family: TokenId(uuid::Uuid::nil()),
-        kind: TokenKind::Session,
-        holder: Principal::User(ANA),
-        epoch: 0,
-        issued_at: Timestamp::default(),
-        expires_at: Timestamp::default(),
-        refreshable_until: Timestamp::default(),
-        last_used_at: Timestamp::default(),
-        client: Client::new([192, 0, 2, 1].into(), None),
-        renewal: None,
-        retired: None,
-    };
+    let token = Token::sample(TokenId(uuid::Uuid::nil()), Principal::User(ANA));
     let user = NewUser {
         id: ANA,
         email: Email::parse("ana@example.org").unwrap(),

@@ -62,21 +62,10 @@ impl Process {
     pub(super) fn start_with_pipe(settings: &str) -> (Process, BufReader<ChildStderr>) {
         let home = tempfile::tempdir().unwrap();
         let settings = format!("server.listen = \"127.0.0.1:0\"\n{SETTINGS}{settings}");
-        let mut child = Killed(spawn(
-            home.path(),
-            "first",
-            "serve",
-            &settings,
-            Stdio::piped(),
-        ));
-        let mut pipe = BufReader::new(child.0.stderr.take().unwrap());
-        let mut said = String::new();
-        let address = loop {
-            assert!(pipe.read_line(&mut said).unwrap() > 0, "{said}");
-            if let Some((_, address)) = said.split_once("serving on ") {
-                break address.trim_end().parse().unwrap();
-            }
-        };
+        let (child, mut pipe) = piped(home.path(), &settings);
+        let line = line_with("serving on ", &mut pipe);
+        let (_, address) = line.split_once("serving on ").unwrap();
+        let address = address.trim_end().parse().unwrap();
         let process = Process {
             home,
             child,
@@ -128,25 +117,34 @@ impl Process {
     }
 }
 
+/// Starts a process with a pipe as its standard error.
+#[track_caller]
+fn piped(home: &Path, settings: &str) -> (Killed, BufReader<ChildStderr>) {
+    let mut child = Killed(spawn(home, "first", "serve", settings, Stdio::piped()));
+    let pipe = BufReader::new(child.0.stderr.take().unwrap());
+    (child, pipe)
+}
+
+/// Reads a log up to the first line that holds `words`, and returns that line.
+#[track_caller]
+fn line_with(words: &str, log: &mut BufReader<ChildStderr>) -> String {
+    let (mut said, mut line) = (String::new(), String::new());
+    while !line.contains(words) {
+        said += &line;
+        line.clear();
+        assert_ne!(log.read_line(&mut line).unwrap(), 0, "{said}");
+    }
+    line
+}
+
 /// Starts a process and stops it as soon as its log holds `words`; the rest of the log is read only
 /// afterwards, through a pipe. Returns the exit status.
 #[track_caller]
 pub(super) fn stopped_at(words: &str, settings: &str) -> ExitStatus {
     let home = tempfile::tempdir().unwrap();
     let config = format!("{SETTINGS}{settings}");
-    let mut child = Killed(spawn(
-        home.path(),
-        "piped",
-        "serve",
-        &config,
-        Stdio::piped(),
-    ));
-    let mut log = BufReader::new(child.0.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.contains(words) {
-        line.clear();
-        assert_ne!(log.read_line(&mut line).unwrap(), 0, "the log has ended");
-    }
+    let (mut child, mut log) = piped(home.path(), &config);
+    line_with(words, &mut log);
     terminate(&child.0);
     std::io::copy(&mut log, &mut std::io::sink()).unwrap();
     child.0.wait().unwrap()

@@ -393,7 +393,7 @@ pub(crate) fn end_named(tx: &mut Transaction<'_>, holder: Principal, id: TokenId
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Client, UserId};
+    use crate::model::UserId;
     use crate::store::sled::engine::tree::Tree;
 
     #[test]
@@ -404,21 +404,7 @@ mod tests {
         let holder = Principal::User(UserId::from_random([7; 16]));
         for number in 0..=STEP_TOKENS {
             let name = u128::try_from(number).unwrap().to_be_bytes();
-            let id = TokenId::from_random(name);
-            let token = Token {
-                id,
-                family: id,
-                kind: TokenKind::Session,
-                holder,
-                epoch: 0,
-                issued_at: Timestamp::default(),
-                expires_at: Timestamp::default(),
-                refreshable_until: Timestamp::default(),
-                last_used_at: Timestamp::default(),
-                client: Client::new([192, 0, 2, 1].into(), None),
-                renewal: None,
-                retired: None,
-            };
+            let token = Token::sample(TokenId::from_random(name), holder);
             insert(&mut tx, crate::crypto::digest(&name), &token).unwrap();
         }
         assert_eq!(remove_some(&mut tx, holder), Ok(true));
