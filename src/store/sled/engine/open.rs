@@ -301,7 +301,8 @@ mod tests {
         drop(open(path, &OpenOptions::default()).unwrap());
         let snapshot = path.join("snap.0000000000000001.generating");
         fs::write(&snapshot, "half of it").unwrap();
-        let other = lock(path, Duration::ZERO).unwrap();
+        // sled's threads may hold the file for a moment after its database is dropped.
+        let other = lock(path, LOCK_PATIENCE).unwrap();
         let refused = prepare(path, &OpenOptions::default(), Duration::ZERO);
         assert_eq!(refused.err(), Some(unusable(path, &IN_USE)));
         assert!(snapshot.exists());
