@@ -39,7 +39,7 @@ expect() {
   local status=$1 method=$2 path=$3 got
   shift 3
   got=$(curl --silent --output body.txt --dump-header head.txt --write-out '%{http_code}' \
-    -X "$method" "$base$path" "$@")
+    -X "$method" "$base$path" "$@") || got="$got and error $? of curl"
   if [ -n "${SHOW:-}" ]; then
     printf '%s %s -> %s %s\n' "$method" "$path" "$got" "$(cat body.txt)"
   fi
