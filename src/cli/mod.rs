@@ -12,7 +12,7 @@ mod stderr;
 use std::error::Error;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config;
 
@@ -75,6 +75,11 @@ impl ConfigFile {
         self.path
             .unwrap_or_else(|| config::default_path(std::env::var_os("DOORWARD_CONFIG")))
     }
+}
+
+/// The grammar of the command line, from which the manual pages and completions are made.
+pub fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// Runs the command of the command line to its end.

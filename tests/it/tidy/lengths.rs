@@ -23,7 +23,7 @@ fn rust_files() -> Vec<Source> {
         let named = move |(file, text)| (format!("{folder}/{file}"), text);
         sources(folder).into_iter().map(named)
     };
-    ["src", "tests", "benches"]
+    ["src", "tests", "benches", "packaging"]
         .into_iter()
         .flat_map(below)
         .collect()
