@@ -3,13 +3,14 @@
 #
 #   packaging/build.sh [--arch amd64|arm64|all] [--out DIR] [--binary]
 #
-#   doorward_VERSION-1_ARCH.deb          for Debian 12 or newer, Ubuntu 22.04 or newer
-#   doorward-VERSION-1.ARCH.rpm          for distributions with glibc 2.34 or newer
-#   doorward-VERSION-linux-ARCH.tar.gz   the same for any Linux, with install.sh and uninstall.sh
-#   doorward-VERSION-docker-ARCH.tar.gz  a directory for `docker build`
-#   doorward-VERSION-ARCH.cdx.json       the dependencies of the binary (SBOM, CycloneDX)
-#   SHA256SUMS                           the checksums of all files in DIR
+#   doorward_VERSION-1_ARCH.deb             for Debian 12 or newer, Ubuntu 22.04 or newer
+#   doorward-VERSION-1.MACHINE.rpm          for distributions with glibc 2.34 or newer
+#   doorward-VERSION-linux-MACHINE.tar.gz   the same for any Linux, with install.sh and uninstall.sh
+#   doorward-VERSION-docker-MACHINE.tar.gz  a directory for `docker build`
+#   doorward-VERSION-MACHINE.cdx.json       the dependencies of the binary (SBOM, CycloneDX)
+#   SHA256SUMS                              the checksums of all files in DIR
 #
+# MACHINE is what `uname -m` says of ARCH: x86_64 or aarch64.
 # --arch is the machine's own architecture if it is left out; DIR is dist. --binary builds only
 # target/package/ARCH/doorward, from which everything else is made.
 #
@@ -86,9 +87,9 @@ build() {
     fill_root "$one"
     make_deb "$one"
     make_rpm
-    make_tarball "$one"
+    make_tarball
     make_docker "$one"
-    make_sbom "$one"
+    make_sbom
   done
   (cd "$out" && rm -f SHA256SUMS && sha256sum -- * >SHA256SUMS && cat SHA256SUMS)
 }

@@ -5,7 +5,7 @@
 //! cargo run --example manual -- DIR
 //! ```
 //!
-//! It makes `DIR/man/*.1`, `DIR/man/doorward-config.5` and `DIR/completions/{bash,zsh,fish}/*`.
+//! It makes `DIR/man/*` and `DIR/completions/{bash,zsh,fish}/*`. With
 //! `SOURCE_DATE_EPOCH` set the pages carry that day.
 
 use std::error::Error;

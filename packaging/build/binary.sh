@@ -16,10 +16,16 @@ build_binary_of() {
   done
   (
     export CARGO_ENCODED_RUSTFLAGS=$rust "CFLAGS_${triple//-/_}=$c"
-    [ "$1" = "$(dpkg --print-architecture)" ] || use_cross_compiler
-    cargo build --release --locked --target "$triple"
+    if [ "$1" = "$(dpkg --print-architecture)" ]; then
+      # Without --target, where `cargo build --release` puts it too.
+      cargo build --release --locked
+    else
+      use_cross_compiler
+      cargo build --release --locked --target "$triple"
+      target_dir+=/$triple
+    fi
+    install -D -m 755 "$target_dir/release/doorward" "target/package/$1/doorward"
   )
-  install -D -m 755 "$target_dir/$triple/release/doorward" "target/package/$1/doorward"
   check_symbols "target/package/$1/doorward"
 }
 
@@ -49,15 +55,15 @@ use_cross_compiler() {
 install_cross_compiler() {
   local packages=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross libedit2 libxml2 libz3-4)
   dpkg-query -W "${packages[@]}" >/dev/null 2>&1 ||
-    { apt-get update -q && apt-get install -q -y --no-install-recommends "${packages[@]}"; }
+    { apt-get update -q && apt-get install -q -y --no-install-recommends "${packages[@]}"; } >&2
   [ -x "$rust_web/rustc" ] || unpack_rust_web
 }
 
 # The compiler with its standard libraries for amd64, which build scripts need, and for arm64.
 unpack_rust_web() {
   local std llvm
-  std=$(apt-cache depends libstd-rust-web-dev | grep -o -m 1 'libstd-rust-web-[0-9.]*')
-  llvm=$(apt-cache depends "$std" | grep -o -m 1 'libllvm[0-9.]*')
+  std=$(apt-cache depends libstd-rust-web-dev | grep -o 'libstd-rust-web-[0-9].*')
+  llvm=$(apt-cache depends "$std" | grep -o 'libllvm[0-9].*')
   rm -rf "$rust_web"
   fetch_debian amd64 "$rust_web" rustc-web libstd-rust-web-dev "$std" "$llvm"
   fetch_debian arm64 "$rust_web" libstd-rust-web-dev

@@ -22,7 +22,7 @@ make_rpm() {
 
 # The same files in two levels of folders, and two scripts.
 make_tarball() {
-  local root=target/package/root folder=doorward-$version-linux-$1
+  local root=target/package/root folder=doorward-$version-linux-$machine
   local tree=target/package/$folder
   rm -rf "$tree" && mkdir -p "$tree"
   cp packaging/tarball/install.sh packaging/tarball/uninstall.sh LICENSE-MIT LICENSE-APACHE "$tree"
@@ -39,7 +39,7 @@ make_tarball() {
 
 # A directory with a Dockerfile and the root of the image: the program, and Debian's newest glibc.
 make_docker() {
-  local folder=doorward-$version-docker-$1 debian=target/package/debian-$1
+  local folder=doorward-$version-docker-$machine debian=target/package/debian-$1
   local tree=target/package/$folder file library
   rm -rf "$tree" "$debian"
   fetch_debian "$1" "$debian" libc6 libgcc-s1 gcc-12-base
@@ -73,7 +73,7 @@ pack() {
 }
 
 make_sbom() {
-  local file=doorward-$version-$1.cdx
+  local file=doorward-$version-$machine.cdx
   cargo cyclonedx --quiet --format json --spec-version 1.5 --target "$triple" --no-build-deps \
     --override-filename "$file"
   # The name of this directory does not belong into it.

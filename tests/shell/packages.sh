@@ -27,7 +27,7 @@ same() {
 }
 need lintian lintian
 need man man-db
-need rpm2archive rpm
+need rpm rpm
 
 (cd "$out" && sha256sum --quiet --check SHA256SUMS)
 
@@ -64,9 +64,10 @@ grep -qx /etc/doorward/config.toml "$work/control/conffiles"
 # The program of all formats, and what it says of itself.
 dpkg-deb --extract "$deb" "$work/deb"
 mkdir "$work/tar" "$work/docker" "$work/rpm"
-tar -xzf "$out/doorward-$version-linux-$arch.tar.gz" -C "$work/tar" --strip-components 1
-tar -xzf "$out/doorward-$version-docker-$arch.tar.gz" -C "$work/docker" --strip-components 1
-rpm2archive - <"$out/doorward-$version-1.$machine.rpm" | tar -xz -C "$work/rpm"
+tar -xzf "$out/doorward-$version-linux-$machine.tar.gz" -C "$work/tar" --strip-components 1
+tar -xzf "$out/doorward-$version-docker-$machine.tar.gz" -C "$work/docker" --strip-components 1
+rpm --root "$work/rpm" --install --nodeps --noscripts "$out/doorward-$version-1.$machine.rpm"
+[ "$(rpm --root "$work/rpm" --query --configfiles doorward)" = /etc/doorward/config.toml ]
 same "the program" "$work"/{deb/usr/bin/doorward,tar/doorward,rpm/usr/bin/doorward,docker/root/usr/bin/doorward}
 [ "$("$work/deb/usr/bin/doorward" --version)" = "doorward $version" ]
 "$work/deb/usr/bin/doorward" check-config --config "$work/deb/etc/doorward/config.toml"
@@ -92,5 +93,5 @@ bash -n "$work/deb/usr/share/bash-completion/completions/doorward"
 for script in "$work"/control/{postinst,prerm,postrm} "$work"/tar/*.sh packaging/rpm/*.sh; do
   sh -n "$script"
 done
-python3 -c 'import json, sys; json.load(open(sys.argv[1]))' "$out/doorward-$version-$arch.cdx.json"
+python3 -c 'import json, sys; json.load(open(sys.argv[1]))' "$out/doorward-$version-$machine.cdx.json"
 echo "packages: fine"
