@@ -197,42 +197,43 @@ impl Services {
         Ok(None)
     }
 
-    /// Whether these are the administrator's name and password.
+    /// Checks the administrator's name and password; returns the epoch of their tokens.
     pub(super) async fn verify_admin(
         &self,
         username: &str,
         password: &Secret,
         from: &Client,
-    ) -> Result<(), Error> {
+    ) -> Result<u32, Error> {
         let is_named = crypto::digest(username.as_bytes())
             == crypto::digest(self.config.admin.username.as_bytes());
-        let credentials = std::slice::from_ref(&self.admin_password);
-        self.verify_configured(credentials, is_named, password, from)
+        self.verify_configured(Principal::Admin, is_named, password, from)
             .await
     }
 
-    /// Whether this is one of the hub's passwords.
-    pub(super) async fn verify_hub(&self, password: &Secret, from: &Client) -> Result<(), Error> {
-        self.verify_configured(&self.config.hub.passwords, true, password, from)
+    /// Checks one of the hub's passwords; returns the epoch of their tokens.
+    pub(super) async fn verify_hub(&self, password: &Secret, from: &Client) -> Result<u32, Error> {
+        self.verify_configured(Principal::Hub, true, password, from)
             .await
     }
 
-    /// Compares a password with the configured ones; without the right name it is wrong in any
-    /// case. Only the limit of the address applies: configured passwords have no owner whom it
-    /// could lock out.
+    /// Compares a password with the configured ones of a holder; without the right name it is wrong
+    /// in any case. Only the limit of the address applies: configured passwords have no owner whom
+    /// it could lock out.
     async fn verify_configured(
         &self,
-        credentials: &[Credential],
+        holder: Principal,
         is_named: bool,
         password: &Secret,
         from: &Client,
-    ) -> Result<(), Error> {
+    ) -> Result<u32, Error> {
         let network = self.limited_network(from.address);
         let now = self.world.clock.monotonic();
         let attempt = self.attempts.admit(network, None, now)?;
+        let login = self.login_in_force(holder).await?;
+        let (login, epoch) = login.ok_or(Error::BadCredentials)?;
         let typed = crypto::digest_of(&password.normalized());
         let (mut is_right, mut hashes) = (false, Vec::new());
-        for credential in credentials {
+        for credential in &login.credentials {
             match credential {
                 // Compares digests, so that the duration reveals nothing about the password.
                 Credential::Plain(secret) => {
@@ -244,7 +245,7 @@ impl Services {
         let (verdict, attempt) = self.verdict(password, hashes, attempt).await?;
         if is_named && (is_right || verdict != Verdict::Wrong) {
             attempt.succeed();
-            Ok(())
+            Ok(epoch)
         } else {
             Err(Error::BadCredentials)
         }

@@ -2,11 +2,13 @@
 //! nothing here knows HTTP or a database. A verb returns what was asked for, or an [`Error`].
 
 mod accounts;
+mod admin_password;
 mod attempt_counts;
 mod attempts;
 mod authentication;
 mod buckets;
 mod clock;
+mod configured_logins;
 mod error;
 mod events;
 mod hash_job;
@@ -15,6 +17,7 @@ mod limiter;
 mod mailer;
 mod message;
 mod outbox;
+mod password_epochs;
 mod passwords;
 mod permits;
 mod quotas;
@@ -31,13 +34,14 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::config::{Config, Credential};
+use crate::config::Config;
 use crate::crypto::{PublicKey, Signer};
 use crate::model::{DiskUse, Timestamp, Trust};
 use crate::store::{Health, Store};
 use crate::world::World;
 
 pub use accounts::Signup;
+pub use admin_password::generate as generate_admin_password;
 pub use authentication::Login;
 pub use error::Error;
 pub use permits::Permit;
@@ -47,6 +51,7 @@ pub use tokens::{Bearer, Issued};
 
 use attempts::AttemptLimiter;
 use clock::ServiceClock;
+use configured_logins::ConfiguredLogins;
 use limiter::Limiter;
 use mailer::Mailer;
 use passwords::PasswordPool;
@@ -69,8 +74,8 @@ pub struct Services {
     quotas: Quotas,
     signer: Signer,
     mailer: Mailer,
-    /// The administrator's password: the configured one, or the hash of the generated one.
-    admin_password: Credential,
+    /// The passwords of the administrator and the hub, with their epochs.
+    logins: ConfiguredLogins,
     /// Compared with the password if the account does not exist, so that the answer takes as long.
     dummy_hash: String,
     /// Notified when a mail is put into the outbox.

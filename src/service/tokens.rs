@@ -59,11 +59,7 @@ impl Services {
     pub async fn authenticate(&self, shown: &str, now: Timestamp) -> Result<Bearer, Error> {
         self.token_checks.add();
         let digest = crypto::digest(shown.as_bytes());
-        let found = self
-            .store
-            .find_token(&digest)
-            .await?
-            .ok_or(Error::BadToken)?;
+        let found = self.find_token(&digest).await?;
         match self.status(&found, now) {
             TokenStatus::Live => {}
             TokenStatus::Expired if found.token.kind == TokenKind::Access => {
@@ -104,8 +100,18 @@ impl Services {
 
     /// Whether the token is still live. False if the store cannot answer.
     async fn is_still_good(&self, bearer: &Bearer, now: Timestamp) -> bool {
-        let found = self.store.find_token(&bearer.digest).await;
-        matches!(found, Ok(Some(it)) if self.status(&it, now) == TokenStatus::Live)
+        let found = self.find_token(&bearer.digest).await;
+        matches!(found, Ok(it) if self.status(&it, now) == TokenStatus::Live)
+    }
+
+    /// The token with this digest, whatever its status. Error: `BadToken` if it is unknown.
+    async fn find_token(&self, digest: &Digest) -> Result<FoundToken, Error> {
+        let found = self.store.find_token(digest).await?;
+        let mut found = found.ok_or(Error::BadToken)?;
+        if let Some((_, epoch)) = self.login_in_force(found.token.holder).await? {
+            found.epoch = Some(epoch);
+        }
+        Ok(found)
     }
 
     fn status(&self, found: &FoundToken, now: Timestamp) -> TokenStatus {
@@ -120,9 +126,9 @@ impl Services {
         from: Client,
         now: Timestamp,
     ) -> Result<Issued, Error> {
-        self.verify_admin(username, password, &from).await?;
-        self.grant(TokenKind::Admin, Principal::Admin, from, now)
-            .await
+        let epoch = self.verify_admin(username, password, &from).await?;
+        let draft = self.draft(TokenKind::Admin, Principal::Admin, epoch, from, now);
+        self.issue(draft, now).await
     }
 
     /// Token API: when a token of the administrator expires; none if it is not live.
@@ -149,8 +155,9 @@ impl Services {
         from: Client,
         now: Timestamp,
     ) -> Result<Issued, Error> {
-        self.verify_hub(password, &from).await?;
-        self.grant(TokenKind::Hub, Principal::Hub, from, now).await
+        let epoch = self.verify_hub(password, &from).await?;
+        let draft = self.draft(TokenKind::Hub, Principal::Hub, epoch, from, now);
+        self.issue(draft, now).await
     }
 
     /// Hub API: a further token; the one that was shown stays live until it expires.
@@ -163,7 +170,9 @@ impl Services {
         if bearer.token.kind != TokenKind::Hub {
             return Err(Error::BadToken);
         }
-        self.grant(TokenKind::Hub, Principal::Hub, from, now).await
+        let epoch = bearer.token.epoch;
+        let draft = self.draft(TokenKind::Hub, Principal::Hub, epoch, from, now);
+        self.issue(draft, now).await
     }
 
     /// A token of `kind` for the account with this password.
@@ -191,8 +200,7 @@ impl Services {
         now: Timestamp,
     ) -> Result<Issued, Error> {
         let (old, code) = (crypto::digest_of(shown), crypto::digest_of(renewal));
-        let found = self.store.find_token(&old).await?.ok_or(Error::BadToken)?;
-        let FoundToken { token, .. } = found;
+        let FoundToken { token, .. } = self.find_token(&old).await?;
         let mut issued = self.draft(TokenKind::Angen, token.holder, token.epoch, from, now);
         let renewed = self
             .store
@@ -210,8 +218,7 @@ impl Services {
         now: Timestamp,
     ) -> Result<Secret, Error> {
         let old = crypto::digest_of(shown);
-        let found = self.store.find_token(&old).await?.ok_or(Error::BadToken)?;
-        let FoundToken { token, .. } = found;
+        let FoundToken { token, .. } = self.find_token(&old).await?;
         let draft = self.draft(TokenKind::Access, token.holder, token.epoch, from, now);
         let monotonic = self.world.clock.monotonic();
         let refreshed = self
@@ -258,20 +265,6 @@ impl Services {
         } else {
             Err(Error::SessionNotFound)
         }
-    }
-
-    /// Issues a token to the administrator or the hub, after the password or a live token was
-    /// checked.
-    async fn grant(
-        &self,
-        kind: TokenKind,
-        holder: Principal,
-        from: Client,
-        now: Timestamp,
-    ) -> Result<Issued, Error> {
-        let epoch = self.store.epoch_of(holder).await?;
-        self.issue(self.draft(kind, holder, epoch, from, now), now)
-            .await
     }
 
     /// Stores a draft. Error: `BadCredentials` if the holder's epoch has passed meanwhile.

@@ -133,6 +133,12 @@ pub trait TokenStore: Send + Sync + 'static {
     /// fingerprint that differs from the last one raises the epoch, which ends all of the holder's
     /// tokens.
     async fn reconcile(&self, holder: Principal, fingerprint: String) -> Result<u32>;
+    /// The fingerprint that `reconcile` recorded last; none if there is none or it is damaged.
+    async fn find_fingerprint(&self, holder: Principal) -> Result<Option<String>>;
+    /// Replaces the stored hash of the administrator's password (`SystemValue::AdminHash`), which
+    /// is its own fingerprint, and ends all tokens of the administrator, in one step. Returns the
+    /// new epoch.
+    async fn replace_admin_hash(&self, hash: String) -> Result<u32>;
 }
 
 /// Mail that is due.

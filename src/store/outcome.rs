@@ -106,12 +106,13 @@ pub struct Report<'a> {
     pub at: Timestamp,
 }
 
-/// A single value that the service stores for itself. The first value that is stored stays.
+/// A single value that the service stores for itself. The first value that is stored stays, but
+/// for the hash of the administrator's password, which has a verb to replace it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SystemValue {
     /// The seed of the key that signs access tokens.
     SigningSeed,
-    /// The hash of the administrator's password that was made at the first start.
+    /// The hash of the administrator's password that doorward generated.
     AdminHash,
     /// The salt of the fingerprints of configured passwords.
     FingerprintSalt,

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod admin_password;
+#[cfg(test)]
 mod angen;
 #[cfg(test)]
 mod bodies;

@@ -138,35 +138,3 @@ fn the_token_in_the_body_goes_before_the_one_in_the_header() {
     shown.send(request).gives(200);
     assert!(!is_valid(&server, &named.token) && is_valid(&server, &shown.token));
 }
-
-#[test]
-fn another_admin_password_ends_the_tokens_of_the_old_one() {
-    let server = Server::start();
-    let (admin, hub) = (server.admin(), server.hub());
-    server.restart();
-    assert!(is_valid(&server, &admin.token));
-    server.restart_with(r#"admin.password = "a new password""#);
-    assert!(!is_valid(&server, &admin.token) && hub.is_let_in());
-    server.restart();
-    assert!(
-        !is_valid(&server, &admin.token),
-        "going back does not bring them back"
-    );
-}
-
-#[test]
-fn without_a_password_the_first_start_makes_one_that_stays() {
-    let settings = "# admin.password";
-    let server = Server::with(settings);
-    let made = server.announced().unwrap();
-    let log_in = |password: &str| {
-        let login = json!({"username": "admin", "password": password});
-        server.anyone().post("/api/token", login)
-    };
-    let token = log_in(&made).gives(200).string("/token");
-    log_in("").fails(401, "invalid credentials");
-    server.restart_with(settings);
-    assert_eq!(server.announced(), None);
-    log_in(&made).gives(200);
-    assert!(is_valid(&server, &token));
-}

@@ -6,6 +6,7 @@
 mod actor;
 mod answer;
 mod client;
+mod inside;
 mod mail;
 mod response_checker;
 mod shape;

@@ -10,15 +10,29 @@ use crate::model::{Digest, NewToken, Principal, Timestamp, Token, TokenId};
 use crate::store::sled::SledStore;
 use crate::store::sled::accounts::tokens::{self, TokenKey};
 use crate::store::sled::engine::disk_space::WriteClass;
+use crate::store::sled::engine::keys::{MetaKey, meta};
 use crate::store::sled::engine::read::Read;
+use crate::store::sled::engine::registry::MetaSlot;
 use crate::store::sled::engine::transaction::Transaction;
 use crate::store::{FoundToken, Refreshed, Result, TokenStore};
+
+/// The hash of the administrator's password that doorward generated.
+const ADMIN_HASH: MetaKey<Vec<u8>> = meta(MetaSlot::AdminHash);
 
 impl SledStore {
     /// The token with this digest, through the cache.
     fn token(&self, digest: Digest) -> Result<Option<Arc<Token>>> {
         let read = || self.tree.fetch(&TokenKey { digest });
         self.caches.tokens.read_through(&digest, read)
+    }
+
+    /// Keeps the epoch of a holder that is not an account in memory.
+    fn note_epoch(&self, holder: Principal, epoch: u32) {
+        match holder {
+            Principal::Admin => self.admin_epoch.store(epoch, Ordering::Release),
+            Principal::Hub => self.hub_epoch.store(epoch, Ordering::Release),
+            Principal::User(_) => {}
+        }
     }
 }
 
@@ -101,11 +115,22 @@ impl TokenStore for SledStore {
     async fn reconcile(&self, holder: Principal, fingerprint: String) -> Result<u32> {
         let step = move |tx: &mut Transaction<'_>| tokens::reconcile(tx, holder, fingerprint);
         let epoch = self.change(WriteClass::Reclaim, step).await?;
-        match holder {
-            Principal::Admin => self.admin_epoch.store(epoch, Ordering::Release),
-            Principal::Hub => self.hub_epoch.store(epoch, Ordering::Release),
-            Principal::User(_) => {}
-        }
+        self.note_epoch(holder, epoch);
+        Ok(epoch)
+    }
+
+    async fn find_fingerprint(&self, holder: Principal) -> Result<Option<String>> {
+        tokens::fingerprint(&self.tree, holder)
+    }
+
+    async fn replace_admin_hash(&self, hash: String) -> Result<u32> {
+        let holder = Principal::Admin;
+        let step = move |tx: &mut Transaction<'_>| {
+            tx.put(&ADMIN_HASH, &hash.clone().into_bytes())?;
+            tokens::reconcile(tx, holder, hash)
+        };
+        let epoch = self.change(WriteClass::Reclaim, step).await?;
+        self.note_epoch(holder, epoch);
         Ok(epoch)
     }
 }

@@ -39,7 +39,7 @@ const STEP_TOKENS: usize = 256;
 pub(crate) struct Epoch {
     /// Tokens of another epoch are not live.
     epoch: u32,
-    /// The fingerprint of the configured password at the last start.
+    /// The fingerprint of the password under which tokens of this epoch were issued.
     fingerprint: String,
 }
 
@@ -85,6 +85,12 @@ pub(crate) fn reconcile(
     };
     tx.put(&key, &Epoch { epoch, fingerprint })?;
     Ok(epoch)
+}
+
+/// The last fingerprint of a holder; none if there is none or it is damaged.
+pub(crate) fn fingerprint(from: &impl Read, holder: Principal) -> Result<Option<String>> {
+    let stored = from.fetch_readable(&EpochKey { holder })?;
+    Ok(stored.map(|it| it.fingerprint))
 }
 
 /// An epoch after those of all tokens of a holder whose epoch is damaged: none of them is live.
