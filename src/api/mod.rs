@@ -3,6 +3,7 @@
 
 pub mod admin;
 pub mod angen;
+pub mod control;
 pub mod core;
 pub mod ephemeride;
 pub mod hub;
@@ -12,8 +13,8 @@ pub mod token;
 use crate::config::Apis;
 use crate::http::Api;
 
-/// The APIs to serve: those that the configuration enables. The admin API follows the switch of the
-/// Token API; the ops API is always served.
+/// The APIs to serve to the network: those that the configuration enables. The admin API follows
+/// the switch of the Token API; the ops API is always served.
 pub fn served(apis: &Apis) -> Vec<&'static Api> {
     let switches = [
         (apis.hub, &hub::API),

@@ -8,6 +8,7 @@ use crate::http::{
     Api, Error, ErrorCode, Handler, Method, RenderedError, Reply, RequestBody, RequestContext,
     RequestQuery, ResponseSpec, Route, json_response,
 };
+use crate::service::Services;
 use crate::store::Health;
 
 /// The API.
@@ -36,11 +37,11 @@ const ROUTES: &[Route] = &[Route {
 
 json_response! {
     /// `GET /healthz`
-    struct Healthy<'a> {
-        status: &'a str,
-        damaged_blocks: usize,
-        damaged_records: usize,
-        clock: &'a str,
+    pub(super) struct Healthy<'a> {
+        pub(super) status: &'a str,
+        pub(super) damaged_blocks: usize,
+        pub(super) damaged_records: usize,
+        pub(super) clock: &'a str,
     }
 }
 
@@ -49,7 +50,7 @@ struct Complaint<'a> {
     error: &'a str,
 }
 
-/// The error format of the ops and admin APIs: `{"error":"…"}`.
+/// The error format of the ops, admin and control APIs: `{"error":"…"}`.
 pub(super) fn render(error: &Error) -> RenderedError {
     RenderedError::json(
         error.status(),
@@ -60,35 +61,29 @@ pub(super) fn render(error: &Error) -> RenderedError {
 }
 
 fn health(request: &RequestContext) -> Result<Reply, Error> {
-    match request.services.health() {
+    Ok(Reply::json(200, &healthy(&request.services)?).no_store())
+}
+
+/// The state of a server that keeps changes. Error: `Unavailable`, with the reason, if it does not.
+pub(super) fn healthy(services: &Services) -> Result<Healthy<'static>, Error> {
+    let unavailable = |why| Err(Error::with_message(ErrorCode::Unavailable, why));
+    match services.health() {
         health @ (Health::Fine | Health::Damaged) => {
-            let damaged_blocks = request.services.damaged_blocks();
-            let damaged_records = request.services.damaged_records();
+            let damaged_blocks = services.damaged_blocks();
+            let damaged_records = services.damaged_records();
             let is_whole = damaged_blocks + damaged_records == 0 && health == Health::Fine;
-            let status = if is_whole { "ok" } else { "damaged" };
-            let status = Healthy {
-                status,
+            let is_suspect = services.clock_is_suspect();
+            Ok(Healthy {
+                status: if is_whole { "ok" } else { "damaged" },
                 damaged_blocks,
                 damaged_records,
-                clock: if request.services.clock_is_suspect() {
-                    "suspect"
-                } else {
-                    "trusted"
-                },
-            };
-            Ok(Reply::json(200, &status).no_store())
+                clock: if is_suspect { "suspect" } else { "trusted" },
+            })
         }
-        Health::NoEvents => Err(Error::with_message(
-            ErrorCode::Unavailable,
-            "The disk is nearly full: events are refused, other changes are kept",
-        )),
-        Health::Full => Err(Error::with_message(
-            ErrorCode::Unavailable,
-            "The disk is full: every change is refused",
-        )),
-        Health::Stopped(_) => Err(Error::with_message(
-            ErrorCode::Unavailable,
-            "The database has stopped",
-        )),
+        Health::NoEvents => {
+            unavailable("The disk is nearly full: events are refused, other changes are kept")
+        }
+        Health::Full => unavailable("The disk is full: every change is refused"),
+        Health::Stopped(_) => unavailable("The database has stopped"),
     }
 }

@@ -5,23 +5,32 @@ use std::path::{Path, PathBuf};
 
 use super::error::CliError;
 use super::stderr;
-use crate::config::{self, Config, Machine};
+use crate::config::{self, Config, Loaded, Machine};
 use crate::world::{Clock, SystemClock};
 
 /// Reads the configuration file, finds every mistake that can be known before serving, and prints
 /// the warnings to standard error. Password files in `$CREDENTIALS_DIRECTORY` (systemd) may have
 /// any mode.
 pub(super) fn read_config(path: &Path) -> Result<Config, CliError> {
+    let loaded = load(path)?;
+    for warning in loaded.warnings {
+        stderr::write(&format!("doorward: warning: {warning}\n"));
+    }
+    Ok(loaded.config)
+}
+
+/// As `read_config`, without the warnings: for a command that asks a server, which has logged them.
+pub(super) fn read_config_quietly(path: &Path) -> Result<Config, CliError> {
+    Ok(load(path)?.config)
+}
+
+fn load(path: &Path) -> Result<Loaded, CliError> {
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let machine = Machine {
         credentials: credentials.as_deref(),
         now: SystemClock::start().now(),
     };
-    let loaded = config::load(path, &machine).map_err(CliError::Configuration)?;
-    for warning in loaded.warnings {
-        stderr::write(&format!("doorward: warning: {warning}\n"));
-    }
-    Ok(loaded.config)
+    config::load(path, &machine).map_err(CliError::Configuration)
 }
 
 /// Prints a line to standard output; an error if it cannot be written.

@@ -3,8 +3,10 @@
 
 mod check_config;
 mod console;
+mod control_client;
 mod error;
 mod hash_password;
+mod health;
 mod logging;
 mod serve;
 mod stderr;
@@ -51,6 +53,13 @@ enum Command {
                       the user that serves: a file that this user cannot read is a mistake too."
     )]
     CheckConfig(ConfigFile),
+    /// Ask the running server whether it is well
+    #[command(
+        long_about = "Asks the running server by its control socket, the file control.sock in its data\n\
+                      directory, and prints `ok`, or what is wrong. Run it as root or as the user that\n\
+                      serves. It fails if no server answers, or if the server refuses changes."
+    )]
+    Health(ConfigFile),
     /// Hash a password for the configuration file
     #[command(
         long_about = "Asks for a password twice without showing it, or reads one line from a pipe, and prints\n\
@@ -93,6 +102,7 @@ pub fn run() -> Result<(), CliError> {
     match arguments.command {
         Command::Serve(file) => serve::run(&file.path()),
         Command::CheckConfig(file) => check_config::run(&file.path()),
+        Command::Health(file) => health::run(&file.path()),
         Command::HashPassword => hash_password::run(),
     }
 }

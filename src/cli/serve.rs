@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::Mode;
+use tokio::sync::watch;
 
 use super::console::{print_line, read_config};
 use super::error::CliError;
@@ -16,8 +17,8 @@ use crate::crypto::SystemRandom;
 use crate::http::Dispatcher;
 use crate::server;
 use crate::service::Services;
-use crate::store::Store;
 use crate::store::sled::{SledStore, StoreOptions, WriteMeter};
+use crate::store::{CONTROL_SOCKET, Store};
 use crate::world::{SystemClock, World};
 
 /// How often the watchdog checks whether the disk still completes writes.
@@ -94,8 +95,15 @@ async fn serve(config: Arc<Config>, meter: WriteMeter) -> Result<(), CliError> {
     for address in listeners.addresses() {
         log::info!("serving on {address}");
     }
+    services.note_addresses(listeners.addresses());
+    let control = control_socket(&config.storage.path);
+    let control_api = Dispatcher::new(&[&api::control::API], Arc::clone(&services));
+    let (stopping, stopped) = watch::channel(false);
     let dispatcher = Arc::new(Dispatcher::new(&api::served(&config.apis), services));
-    let ended = serve_until_stopped(listeners, dispatcher, store.as_ref(), asked).await;
+    let (ended, ()) = tokio::join!(
+        serve_until_stopped(listeners, dispatcher, store.as_ref(), asked, stopping),
+        serve_control(control, control_api, stopped),
+    );
     for task in background_tasks {
         task.abort();
     }
@@ -107,6 +115,35 @@ async fn serve(config: Arc<Config>, meter: WriteMeter) -> Result<(), CliError> {
     }
     log::info!("stopped");
     ended
+}
+
+/// Opens the control socket. The server also starts without it: the log says what does not work.
+fn control_socket(data: &Path) -> Option<server::Listeners> {
+    server::control_socket(data)
+        .inspect_err(|error| {
+            let path = data.join(CONTROL_SOCKET);
+            log::warn!(
+                "cannot listen on the control socket {}: {error}. `doorward health` and other \
+                 commands do not find this server",
+                path.display()
+            );
+        })
+        .ok()
+}
+
+/// Serves the control socket, if there is one, until the server stops.
+async fn serve_control(
+    socket: Option<server::Listeners>,
+    api: Dispatcher,
+    mut stopped: watch::Receiver<bool>,
+) {
+    if let Some(socket) = socket {
+        let stop = async {
+            // An error means that the sender is gone: the server has stopped too.
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+        };
+        server::serve(socket, Arc::new(api), stop).await;
+    }
 }
 
 fn start_background_tasks(services: &Arc<Services>) -> [tokio::task::JoinHandle<()>; 2] {
@@ -123,6 +160,7 @@ async fn serve_until_stopped(
     dispatcher: Arc<Dispatcher>,
     store: &dyn Store,
     asked: impl Future<Output = ()>,
+    stopping: watch::Sender<bool>,
 ) -> Result<(), CliError> {
     let mut ended = Ok(());
     let stop = async {
@@ -136,6 +174,7 @@ async fn serve_until_stopped(
             ))),
             () = disk_hangs(store) => leave_hanging_disk(),
         };
+        stopping.send_replace(true);
     };
     server::serve(listeners, dispatcher, stop).await;
     ended

@@ -5,11 +5,11 @@ use std::io::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::sync::mpsc::Sender;
 use tokio::time::sleep;
 
 use super::connection::{self, ServerContext};
+use super::socket::Socket;
 
 /// How long to wait after a failed accept, for example when the machine is out of descriptors or
 /// memory: accepting again at once would fail again.
@@ -21,7 +21,7 @@ const CALM: u32 = 1000;
 
 /// Accepts connections for ever. Each connection runs in its own task, which holds a clone of
 /// `alive`.
-pub(super) async fn run(socket: TcpListener, context: Arc<ServerContext>, alive: Sender<()>) {
+pub(super) async fn run(socket: Socket, context: Arc<ServerContext>, alive: Sender<()>) {
     let mut since_trouble = CALM;
     loop {
         match socket.accept().await {

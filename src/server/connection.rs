@@ -12,13 +12,13 @@ use hyper::service::service_fn;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::sync::oneshot::Receiver;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::activity::Pace;
 use super::connection_pool::{ConnectionPool, Slot};
+use super::stream::Stream;
 use super::watched::Watched;
 use crate::http::Dispatcher;
 use crate::model::network;
@@ -80,52 +80,31 @@ impl ServerContext {
 /// buffers of hyper and TLS are allocated afterwards.
 pub(super) async fn run(
     context: Arc<ServerContext>,
-    stream: TcpStream,
+    stream: Stream,
     peer: SocketAddr,
     slot: Arc<Slot>,
     finish: Receiver<()>,
 ) {
-    let awake =
-        async { stream.peek(&mut [0]).await.is_ok_and(|bytes| bytes > 0) && slot.promote().await };
+    let awake = async { stream.first_byte().await && slot.promote().await };
     if timeout(context.header_timeout(), awake).await != Ok(true) {
         return;
     }
-    prepare(&stream, context.dispatcher.config().limits.body_timeout);
+    // A client that takes no data is closed after the time that it has to send a body.
+    stream.prepare(context.dispatcher.config().limits.body_timeout);
     // Boxed, so that the task of a silent connection stays small.
     Box::pin(serve_stream(&context, stream, peer, &slot, finish)).await;
 }
 
-/// Sends answers without delay (`TCP_NODELAY`). On Linux, also closes the connection of a client
-/// that does not accept data for `patience`, which is also its time to send a body.
-fn prepare(stream: &TcpStream, patience: Duration) {
-    let millis = u32::try_from(patience.as_millis()).unwrap_or(u32::MAX);
-    let set = stream
-        .set_nodelay(true)
-        .and_then(|()| limit_silence(stream, millis));
-    if let Err(error) = set {
-        log::debug!("cannot set the options of a connection: {error}");
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn limit_silence(stream: &TcpStream, millis: u32) -> std::io::Result<()> {
-    Ok(rustix::net::sockopt::set_tcp_user_timeout(stream, millis)?)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn limit_silence(_: &TcpStream, _: u32) -> std::io::Result<()> {
-    Ok(())
-}
-
 async fn serve_stream(
     context: &ServerContext,
-    stream: TcpStream,
+    stream: Stream,
     peer: SocketAddr,
     slot: &Arc<Slot>,
     finish: Receiver<()>,
 ) {
+    let tls = context.tls.as_ref().filter(|_| stream.is_network());
     let stream = Watched::new(stream, slot);
-    let Some(tls) = &context.tls else {
+    let Some(tls) = tls else {
         return http(context, stream, peer, slot, finish).await;
     };
     match timeout(context.header_timeout(), tls.accept(stream)).await {

@@ -7,6 +7,7 @@ use rustix::net::sockopt::set_ipv6_v6only;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_rustls::TlsAcceptor;
 
+use super::socket::{Socket, SocketFile};
 use super::{ServerError, tls};
 use crate::config::Config;
 
@@ -15,8 +16,11 @@ const BACKLOG: u32 = 128;
 
 /// Open sockets that wait for [`serve`](super::serve). Clients can already connect.
 pub struct Listeners {
-    pub(super) sockets: Vec<TcpListener>,
+    pub(super) sockets: Vec<Socket>,
+    /// For connections over TCP.
     pub(super) tls: Option<TlsAcceptor>,
+    /// The file of the control socket.
+    pub(super) file: Option<SocketFile>,
 }
 
 /// Opens every address of `server.listen` and reads the certificate, if one is configured. If any
@@ -26,9 +30,13 @@ pub fn bind(config: &Config) -> Result<Listeners, ServerError> {
     let mut sockets = Vec::new();
     for &address in &config.server.listen {
         let socket = open(address).map_err(|source| ServerError::Listen { address, source });
-        sockets.push(socket?);
+        sockets.push(Socket::Tcp(socket?));
     }
-    Ok(Listeners { sockets, tls })
+    Ok(Listeners {
+        sockets,
+        tls,
+        file: None,
+    })
 }
 
 /// Opens one address. `[::]` includes IPv4 on every machine, whatever `net.ipv6.bindv6only` says:
@@ -48,12 +56,9 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 impl Listeners {
-    /// The addresses of the open sockets; for port 0 in the configuration, with the port that the
-    /// system chose.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.sockets
-            .iter()
-            .filter_map(|socket| socket.local_addr().ok())
-            .collect()
+    /// The addresses of the open sockets, as text: for port 0 in the configuration, with the port
+    /// that the system chose; for a unix socket, `unix:` and its path.
+    pub fn addresses(&self) -> Vec<String> {
+        self.sockets.iter().map(ToString::to_string).collect()
     }
 }

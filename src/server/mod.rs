@@ -1,13 +1,16 @@
-//! Listeners, connections and their limits, TLS, and shutdown. This module does not interpret
-//! requests.
+//! Listeners, connections and their limits, TLS, the control socket, and shutdown. This module does
+//! not interpret requests.
 
 mod accept;
 mod activity;
 mod connection;
 mod connection_pool;
 mod connection_table;
+mod control;
 mod error;
 mod listeners;
+mod socket;
+mod stream;
 mod tls;
 mod watched;
 
@@ -22,6 +25,7 @@ use tokio::time::timeout;
 use crate::http::Dispatcher;
 use connection::ServerContext;
 
+pub use control::{ControlPath, control_socket};
 pub use error::ServerError;
 pub use listeners::{Listeners, bind};
 
@@ -35,7 +39,11 @@ pub async fn serve(
     dispatcher: Arc<Dispatcher>,
     stop: impl Future<Output = ()>,
 ) {
-    let Listeners { sockets, tls } = listeners;
+    let Listeners {
+        sockets,
+        tls,
+        file: _file,
+    } = listeners;
     let context = Arc::new(ServerContext::new(dispatcher, tls));
     // Every connection holds a sender and never sends. When the last sender is dropped, `gone.recv`
     // returns: all connections have ended.

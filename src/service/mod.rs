@@ -29,7 +29,7 @@ mod sweep;
 mod tokens;
 mod traffic;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -83,6 +83,8 @@ pub struct Services {
     /// Permits for exports, and for live listeners.
     exports: Arc<Permits>,
     listeners: Arc<Permits>,
+    /// The addresses that are served.
+    addresses: OnceLock<Vec<String>>,
 }
 
 impl Services {
@@ -94,6 +96,22 @@ impl Services {
     /// How many bytes the data take on the disk, and how many are written each day.
     pub async fn disk_use(&self, now: Timestamp) -> Result<DiskUse, Error> {
         Ok(self.store.disk_use(now).await?)
+    }
+
+    /// Notes the addresses that are served. Only the first call counts.
+    pub fn note_addresses(&self, addresses: Vec<String>) {
+        // A second server over the same services would be served at other addresses.
+        let _ = self.addresses.set(addresses);
+    }
+
+    /// The addresses that are served; none before they were noted.
+    pub fn addresses(&self) -> &[String] {
+        self.addresses.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// How long the process has run.
+    pub fn uptime(&self) -> Duration {
+        self.world.clock.monotonic()
     }
 
     /// The moment of now.

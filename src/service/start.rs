@@ -1,7 +1,7 @@
 //! Starts the service: loads or generates its keys and passwords, and stores the configured
 //! invites.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -64,6 +64,7 @@ impl Services {
             exports: Permits::new(limits::EXPORTS_AT_ONCE, limits::EXPORT_UNDISTURBED),
             // A listener is not slow: it waits for events. It keeps its permit.
             listeners: Permits::new(limits::LIVE_LISTENERS, Duration::MAX),
+            addresses: OnceLock::new(),
             config,
             world,
             store,

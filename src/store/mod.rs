@@ -31,6 +31,9 @@ pub use outcome::{
     Report, ScanProgress, Swept, SystemValue, Updated,
 };
 
+/// The name of the control socket in the data directory, beside the files of the database.
+pub const CONTROL_SOCKET: &str = "control.sock";
+
 /// Everything that a backend does.
 pub trait Store: AccountStore + TokenStore + OutboxStore + EventStore + Maintenance {}
 

@@ -17,7 +17,8 @@ const END: &str = "<!-- endpoints:end -->";
 fn index() -> String {
     let config = config::parse("", Path::new("")).unwrap();
     let mut text = String::new();
-    for api in api::served(&config.apis) {
+    let apis = api::served(&config.apis).into_iter();
+    for api in apis.chain([&api::control::API]) {
         // Writing to a string cannot fail.
         let _ = writeln!(
             text,
@@ -30,7 +31,7 @@ fn index() -> String {
                 text,
                 "| {} | {} | {} | {} | {} |",
                 paths.collect::<Vec<_>>().join("<br>"),
-                who(route),
+                who(api, route),
                 route.about,
                 answers(route),
                 errors(api, route),
@@ -51,8 +52,9 @@ fn endpoint(mount: &str, route: &Route) -> String {
     }
 }
 
-fn who(route: &Route) -> &'static str {
+fn who(api: &Api, route: &Route) -> &'static str {
     match route.run {
+        Handler::Open(_) if api.name == "control" => "who can open the control socket",
         Handler::Open(_) => "anybody",
         Handler::Authenticated(_) => "a live token",
         Handler::Admin(_) => "the administrator",

@@ -2,6 +2,7 @@
 //! bytes of its requests and states the answers that it expects.
 
 mod check;
+mod control;
 mod crowd;
 mod damaged;
 mod dual;

@@ -321,7 +321,7 @@ impl TestServer {
             runtime.block_on(async move {
                 let (listeners, dispatcher, store, services) =
                     open(&config, world, &announced).await;
-                let address = listeners.addresses()[0];
+                let address = listeners.addresses()[0].parse().unwrap();
                 let checker = Arc::new(ResponseChecker::of(&dispatcher));
                 let parts = (address, checker, Arc::clone(&store), services, handle);
                 started.send(parts).unwrap();

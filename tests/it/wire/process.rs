@@ -37,7 +37,7 @@ impl Process {
     }
 
     #[track_caller]
-    fn start_in(home: TempDir, settings: &str) -> Process {
+    pub(super) fn start_in(home: TempDir, settings: &str) -> Process {
         let settings = format!("server.listen = \"127.0.0.1:0\"\n{SETTINGS}{settings}");
         let mut child = Killed(serve(home.path(), "first", &settings));
         let address = poll(|| {
@@ -110,6 +110,23 @@ impl Process {
         terminate(&self.child.0);
     }
 
+    /// Kills the process (SIGKILL) and waits until it is gone.
+    pub(super) fn kill(&mut self) {
+        self.child.0.kill().unwrap();
+        self.child.0.wait().unwrap();
+    }
+
+    /// The id of the process.
+    pub(super) fn id(&self) -> u32 {
+        self.child.0.id()
+    }
+
+    /// Runs another command with the settings of a server on the same data: its exit code, and all
+    /// that it prints.
+    pub(super) fn run(&self, command: &str) -> (Option<i32>, String) {
+        run_in(self.home.path(), command, "")
+    }
+
     /// Waits until the process ends, and returns its exit status.
     #[track_caller]
     pub(super) fn ends(&mut self) -> ExitStatus {
@@ -162,6 +179,16 @@ pub(super) fn refuses(settings: &str) -> (Option<i32>, String) {
     ended(home.path(), &format!("{SETTINGS}{settings}"))
 }
 
+/// Runs a command with the settings of a server in `home`: its exit code, and all that it prints.
+#[track_caller]
+pub(super) fn run_in(home: &Path, command: &str, settings: &str) -> (Option<i32>, String) {
+    let config = format!("{SETTINGS}{settings}");
+    let mut program = program(home, "command", command, &config);
+    let ran = program.output().unwrap();
+    let said = [ran.stdout, ran.stderr].concat();
+    (ran.status.code(), String::from_utf8(said).unwrap())
+}
+
 /// Checks settings without serving: the exit code and what the program says.
 #[track_caller]
 pub(super) fn checks(settings: &str) -> (Option<i32>, String) {
@@ -197,20 +224,28 @@ fn serve(home: &Path, name: &str, config: &str) -> Child {
 }
 
 fn spawn(home: &Path, name: &str, command: &str, config: &str, stderr: Stdio) -> Child {
+    let mut program = program(home, name, command, config);
+    program
+        .stdout(Stdio::null())
+        .stderr(stderr)
+        .spawn()
+        .unwrap()
+}
+
+/// The program with a command and this configuration.
+fn program(home: &Path, name: &str, command: &str, config: &str) -> Command {
     let file = home.join(name).with_extension("toml");
     fs::write(&file, config).unwrap();
     // The file contains a password, and the program logs a warning if others can read it.
     fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
     // The usual umask, whatever that of the tests is: it makes new files readable for everybody.
-    Command::new("sh")
+    let mut program = Command::new("sh");
+    program
         .args(["-c", r#"umask 022; exec "$0" "$@""#])
         .arg(env!("CARGO_BIN_EXE_doorward"))
         .args([command, "--config"])
-        .arg(&file)
-        .stdout(Stdio::null())
-        .stderr(stderr)
-        .spawn()
-        .unwrap()
+        .arg(&file);
+    program
 }
 
 fn said(home: &Path, name: &str) -> String {

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
+use crate::store::CONTROL_SOCKET;
 use crate::store::sled::engine::{commit_mark, salvage};
 
 /// The permission bits of everybody but the owner.
@@ -36,12 +37,12 @@ pub(crate) fn make(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether sled, or doorward for its database, has made this entry.
+/// Whether sled has made this entry, or doorward for its database or as its control socket.
 fn is_of_the_database(entry: &DirEntry) -> bool {
     let name = entry.file_name();
     let name = name.to_string_lossy();
     // The root of a file system may have `lost+found`, which only root can read.
-    ["db", "conf", "blobs", "lost+found"].contains(&name.as_ref())
+    ["db", "conf", "blobs", CONTROL_SOCKET, "lost+found"].contains(&name.as_ref())
         || [
             "snap.",
             commit_mark::FILE,

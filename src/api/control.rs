@@ -1,0 +1,64 @@
+//! The control API, which only the control socket serves: no handler asks for a token, because
+//! whoever can open that socket is the administrator.
+
+use std::future::ready;
+
+use super::ops;
+use crate::http::{
+    Api, Error, ErrorCode, Handler, Method, Reply, RequestBody, RequestContext, RequestQuery,
+    ResponseSpec, Route, json_response,
+};
+
+/// The API.
+pub static API: Api = Api {
+    name: "control",
+    mounts: &[""],
+    routes: ROUTES,
+    render_error: ops::render,
+};
+
+const ROUTES: &[Route] = &[Route {
+    name: "server_health",
+    method: Method::Get,
+    path: "/health",
+    query: RequestQuery::Closed(&[]),
+    body: RequestBody::Nothing,
+    responses: &[ResponseSpec::json(
+        200,
+        Running::FIELDS,
+        "Requests are answered and changes are kept.",
+    )],
+    errors: &[ErrorCode::Unavailable],
+    run: Handler::Open(|request| Box::pin(ready(health(&request)))),
+    about: "Says whether changes can be kept, and which process serves where.",
+}];
+
+json_response! {
+    /// `GET /health`
+    struct Running<'a> {
+        status: &'a str,
+        damaged_blocks: usize,
+        damaged_records: usize,
+        clock: &'a str,
+        version: &'a str,
+        pid: u32,
+        uptime_seconds: u64,
+        addresses: Vec<&'a str>,
+    }
+}
+
+fn health(request: &RequestContext) -> Result<Reply, Error> {
+    let services = &request.services;
+    let healthy = ops::healthy(services)?;
+    let running = Running {
+        status: healthy.status,
+        damaged_blocks: healthy.damaged_blocks,
+        damaged_records: healthy.damaged_records,
+        clock: healthy.clock,
+        version: env!("CARGO_PKG_VERSION"),
+        pid: std::process::id(),
+        uptime_seconds: services.uptime().as_secs(),
+        addresses: services.addresses().iter().map(String::as_str).collect(),
+    };
+    Ok(Reply::json(200, &running).no_store())
+}
