@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Measures how much doorward writes to the disk: its data lie on an ext4 file system of their own, on
-# a loop device, and the kernel counts the bytes that the device is given (so the file system's own
-# writing is in the figures). The table in docs/operations.md comes from this script; it checks
+# Measures how much doorward writes to the disk: its data lie on an ext4 file system of their own,
+# on a loop device, and the kernel counts the bytes that the device is given (so the file system's
+# own writing is in the figures). The table in docs/operations.md comes from this script; it checks
 # nothing.
 #
 #   tests/shell/disk_writes.sh target/release/doorward [SECONDS of each measurement, default 60]
