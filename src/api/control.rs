@@ -8,6 +8,7 @@ use crate::http::{
     Api, Error, ErrorCode, Handler, Method, Reply, RequestBody, RequestContext, RequestQuery,
     ResponseSpec, Route, json_response,
 };
+use crate::model::Secret;
 
 /// The API.
 pub static API: Api = Api {
@@ -17,7 +18,25 @@ pub static API: Api = Api {
     render_error: ops::render,
 };
 
-const ROUTES: &[Route] = &[Route {
+const ROUTES: &[Route] = &[HEALTH, RESET_PASSWORD];
+
+const RESET_PASSWORD: Route = Route {
+    name: "reset_admin_password",
+    method: Method::Post,
+    path: "/admin/password",
+    query: RequestQuery::Closed(&[]),
+    body: RequestBody::Nothing,
+    responses: &[ResponseSpec::json(
+        200,
+        NewPassword::FIELDS,
+        "The new password, in force already; none: the configuration sets the password.",
+    )],
+    errors: &[ErrorCode::Unavailable],
+    run: Handler::Open(|request| Box::pin(reset_password(request))),
+    about: "Makes a new password for the administrator and ends the tokens of the old one.",
+};
+
+const HEALTH: Route = Route {
     name: "server_health",
     method: Method::Get,
     path: "/health",
@@ -31,7 +50,7 @@ const ROUTES: &[Route] = &[Route {
     errors: &[ErrorCode::Unavailable],
     run: Handler::Open(|request| Box::pin(ready(health(&request)))),
     about: "Says whether changes can be kept, and which process serves where.",
-}];
+};
 
 json_response! {
     /// `GET /health`
@@ -45,6 +64,19 @@ json_response! {
         uptime_seconds: u64,
         addresses: Vec<&'a str>,
     }
+}
+
+json_response! {
+    /// `POST /admin/password`
+    struct NewPassword<'a> {
+        password: Option<&'a str>,
+    }
+}
+
+async fn reset_password(request: RequestContext) -> Result<Reply, Error> {
+    let made = request.services.reset_admin_password().await?;
+    let password = made.as_ref().map(Secret::reveal);
+    Ok(Reply::json(200, &NewPassword { password }).no_store())
 }
 
 fn health(request: &RequestContext) -> Result<Reply, Error> {

@@ -52,7 +52,6 @@ impl ControlClient {
     }
 
     /// Sends a POST request with a JSON body, and returns the JSON of the answer.
-    #[expect(dead_code, reason = "the commands that change something use it")]
     pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value, ControlError> {
         self.send(Method::POST, path, body.to_string().into())
     }

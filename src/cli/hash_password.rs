@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::console::print_line;
 use super::error::CliError;
-use crate::config;
+use crate::config::{self, Accounts};
 use crate::crypto::{HashCost, PasswordHasher, SystemRandom};
 use crate::model::{Password, PasswordRules, Secret, limits};
 use crate::world::Random;
@@ -30,20 +30,25 @@ pub(super) fn run() -> Result<(), CliError> {
     };
     let password =
         Password::parse(&secret, RULES).map_err(|wrong| CliError::new(format!("this {wrong}")))?;
-    let mut salt = [0; 16];
-    SystemRandom::default().fill(&mut salt);
-    let hash = PasswordHasher::new(default_cost()?).hash(password.secret(), salt);
-    print_line(&hash.map_err(|cause| CliError::because("cannot hash the password", cause))?)
+    print_line(&hash(password.secret(), &default_accounts()?)?)
 }
 
-/// The cost of a hash in the default configuration.
-fn default_cost() -> Result<HashCost, CliError> {
+/// The rules for accounts in the default configuration.
+pub(super) fn default_accounts() -> Result<Accounts, CliError> {
     let config = config::parse("", Path::new("")).map_err(CliError::Configuration)?;
-    let accounts = config.accounts;
-    Ok(HashCost {
+    Ok(config.accounts)
+}
+
+/// Hashes a password at the cost of these rules.
+pub(super) fn hash(password: &Secret, accounts: &Accounts) -> Result<String, CliError> {
+    let mut salt = [0; 16];
+    SystemRandom::default().fill(&mut salt);
+    let cost = HashCost {
         memory_bytes: accounts.hash_memory,
         passes: accounts.hash_passes,
-    })
+    };
+    let hash = PasswordHasher::new(cost).hash(password, salt);
+    hash.map_err(|cause| CliError::because("cannot hash the password", cause))
 }
 
 fn from_terminal() -> Result<Secret, CliError> {

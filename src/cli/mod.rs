@@ -1,23 +1,26 @@
 //! The command line: its grammar, its help and its exit codes. Each subcommand has a file of its
 //! own.
 
+mod admin;
 mod check_config;
+mod config_file;
 mod console;
 mod control_client;
 mod error;
+mod first_steps;
 mod hash_password;
 mod health;
+mod init;
 mod logging;
+mod new_file;
 mod serve;
 mod stderr;
 
 use std::error::Error;
-use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::config;
-
+use config_file::ConfigFile;
 pub use error::CliError;
 
 /// The parsed command line.
@@ -28,7 +31,8 @@ pub use error::CliError;
     about = "Users, tokens, reset codes and events behind five HTTP APIs, in one binary",
     long_about = "doorward keeps users, tokens with expiry, reset codes and events in an embedded database\n\
                   and serves them over HTTP.\n\n\
-                  Write a configuration file (config.example.toml holds every key), check it, and serve:\n\n  \
+                  Write a first configuration, edit it, check it, and serve:\n\n  \
+                  doorward init --dir .\n  \
                   doorward check-config --config config.toml\n  \
                   doorward serve --config config.toml",
     after_help = "Exit codes: 0 fine, 2 wrong command line or configuration, 1 anything else."
@@ -60,6 +64,19 @@ enum Command {
                       serves. It fails if no server answers, or if the server refuses changes."
     )]
     Health(ConfigFile),
+    /// Write a first configuration and make the data directory
+    #[command(
+        long_about = "Writes DIR/config.toml, makes the data directory, and prints a new administrator's\n\
+                      password once; the configuration holds its hash. Nothing that exists is changed, and\n\
+                      after an error nothing is left behind. The data are in DIR/data, or in\n\
+                      /var/lib/doorward if DIR is /etc/doorward. To try doorward in a directory of its own:\n\n  \
+                      doorward init --dir door\n  \
+                      doorward serve --config door/config.toml"
+    )]
+    Init(init::Target),
+    /// The administrator's password
+    #[command(subcommand)]
+    Admin(admin::Command),
     /// Hash a password for the configuration file
     #[command(
         long_about = "Asks for a password twice without showing it, or reads one line from a pipe, and prints\n\
@@ -67,23 +84,6 @@ enum Command {
                       doorward hash-password < password.txt"
     )]
     HashPassword,
-}
-
-#[derive(Args)]
-struct ConfigFile {
-    #[arg(
-        long = "config",
-        value_name = "FILE",
-        help = "The configuration file [default: $DOORWARD_CONFIG, else /etc/doorward/config.toml]"
-    )]
-    path: Option<PathBuf>,
-}
-
-impl ConfigFile {
-    fn path(self) -> PathBuf {
-        self.path
-            .unwrap_or_else(|| config::default_path(std::env::var_os("DOORWARD_CONFIG")))
-    }
 }
 
 /// The grammar of the command line, from which the manual pages and completions are made.
@@ -103,6 +103,8 @@ pub fn run() -> Result<(), CliError> {
         Command::Serve(file) => serve::run(&file.path()),
         Command::CheckConfig(file) => check_config::run(&file.path()),
         Command::Health(file) => health::run(&file.path()),
+        Command::Init(target) => init::run(&target),
+        Command::Admin(command) => command.run(),
         Command::HashPassword => hash_password::run(),
     }
 }

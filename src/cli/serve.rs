@@ -1,6 +1,7 @@
 //! `doorward serve`: opens the listeners and the store, serves until a signal or a failure, and
 //! closes the store.
 
+use std::io::{BufRead, IsTerminal, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,9 +9,9 @@ use std::time::Duration;
 use rustix::fs::Mode;
 use tokio::sync::watch;
 
-use super::console::{print_line, read_config};
+use super::console::{print, print_line, read_config};
 use super::error::CliError;
-use super::logging;
+use super::{first_steps, init, logging};
 use crate::api;
 use crate::config::Config;
 use crate::crypto::SystemRandom;
@@ -27,11 +28,15 @@ const WATCHDOG_INTERVAL: Duration = Duration::from_secs(5);
 /// hanging.
 const WATCHDOG_LIMIT: u32 = 12;
 
+/// The longest answer that is read from a terminal, in bytes.
+const LONGEST_ANSWER: u64 = 100;
+
 /// How long the last group of changes may take to reach the disk: a hanging disk must not keep the
 /// process from ending.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) fn run(config: &Path) -> Result<(), CliError> {
+    offer_first_configuration(config)?;
     let config = Arc::new(read_config(config)?);
     logging::start(&config.log);
     let meter = WriteMeter::open();
@@ -41,6 +46,32 @@ pub(super) fn run(config: &Path) -> Result<(), CliError> {
         .build();
     let runtime = runtime.map_err(|cause| CliError::because("cannot start threads", cause))?;
     runtime.block_on(serve(config, meter))
+}
+
+/// Asks on a terminal whether to write a first configuration, if the file is not there. Without a
+/// terminal the start fails, with a sentence that says the same.
+fn offer_first_configuration(file: &Path) -> Result<(), CliError> {
+    let (stdin, stdout) = (std::io::stdin(), std::io::stdout());
+    if file.symlink_metadata().is_ok() || !stdin.is_terminal() || !stdout.is_terminal() {
+        return Ok(());
+    }
+    let Some(target) = init::Target::of(file) else {
+        return Ok(());
+    };
+    let file = file.display();
+    print(&format!(
+        "There is no {file}. Write a first one now? [y/N] "
+    ))?;
+    let mut answer = String::new();
+    stdin
+        .lock()
+        .take(LONGEST_ANSWER)
+        .read_line(&mut answer)
+        .map_err(|cause| CliError::because("cannot read from the terminal", cause))?;
+    if matches!(answer.trim(), "y" | "Y" | "yes") {
+        init::run(&target)?;
+    }
+    Ok(())
 }
 
 /// Restricts new files to the user of this process and switches core dumps off, because memory
@@ -92,9 +123,9 @@ async fn serve(config: Arc<Config>, meter: WriteMeter) -> Result<(), CliError> {
     let background_tasks = start_background_tasks(&services);
     // Before the first client, who may be the one that stops the server, can know that it serves.
     let asked = server::stop_signal();
-    for address in listeners.addresses() {
-        log::info!("serving on {address}");
-    }
+    // If it is not known, the server serves; the store says more when it is asked.
+    let has_accounts = services.has_accounts().await.unwrap_or(true);
+    first_steps::log(&config, &listeners.addresses(), has_accounts);
     services.note_addresses(listeners.addresses());
     let control = control_socket(&config.storage.path);
     let control_api = Dispatcher::new(&[&api::control::API], Arc::clone(&services));

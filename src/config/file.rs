@@ -74,7 +74,7 @@ fn contents(path: &Path) -> Result<(String, u32), Complaint> {
     let unreadable = |cause| Complaint::whole(format!("cannot be read: {cause}"));
     let file = File::open(path).map_err(|cause| match cause.kind() {
         ErrorKind::NotFound => {
-            Complaint::whole("there is no such file; `--config FILE` names another".to_owned())
+            Complaint::whole("there is no such file; `doorward init` writes a first one, `--config FILE` names another".to_owned())
         }
         _ => unreadable(cause),
     })?;

@@ -5,6 +5,7 @@
 //! The `Default` of a section is a placeholder to fill in; `parse("", …)` gives the default
 //! configuration.
 
+mod admin_place;
 mod certificate;
 mod checks;
 mod complaint;
@@ -30,11 +31,12 @@ use ipnet::IpNet;
 
 use crate::model::{ClockTerms, InviteTerms, Secret};
 
+pub use admin_place::{AdminPlace, admin_place, hash_line};
 pub use certificate::certified_key;
 pub use complaint::{Complaint, Complaints};
 pub use file::{Loaded, default_path, load, parse};
 pub use machine::Machine;
-pub use render::{example_file, markdown_table};
+pub use render::{example_file, first_file, markdown_table};
 pub use setting::{Preset, Setting};
 pub use settings::settings;
 

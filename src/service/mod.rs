@@ -93,6 +93,11 @@ impl Services {
         self.signer.public_key()
     }
 
+    /// Whether there is any account.
+    pub async fn has_accounts(&self) -> Result<bool, Error> {
+        Ok(self.store.any_user().await?)
+    }
+
     /// How many bytes the data take on the disk, and how many are written each day.
     pub async fn disk_use(&self, now: Timestamp) -> Result<DiskUse, Error> {
         Ok(self.store.disk_use(now).await?)

@@ -46,6 +46,8 @@ pub trait AccountStore: Send + Sync + 'static {
     async fn find_user(&self, id: UserId) -> Result<Option<Arc<User>>>;
     /// The account whose address has this key (`Email::key`).
     async fn find_user_by_email(&self, key: &str) -> Result<Option<Arc<User>>>;
+    /// Whether there is any account.
+    async fn any_user(&self) -> Result<bool>;
     /// Creates an account with its first session, and counts one use of its invite, in one step.
     async fn create_user(
         &self,

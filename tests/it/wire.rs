@@ -6,6 +6,7 @@ mod control;
 mod crowd;
 mod damaged;
 mod dual;
+mod first_run;
 mod garbage;
 mod gone;
 mod line;

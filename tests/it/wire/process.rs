@@ -45,7 +45,7 @@ impl Process {
             if let Some(status) = child.0.try_wait().unwrap() {
                 panic!("{status}: {said}");
             }
-            let (_, address) = said.split_once("serving on ")?;
+            let (_, address) = said.split_once("serving on http://")?;
             let (address, _) = address.split_once('\n')?;
             Some(address.parse().unwrap())
         });
@@ -63,8 +63,8 @@ impl Process {
         let home = tempfile::tempdir().unwrap();
         let settings = format!("server.listen = \"127.0.0.1:0\"\n{SETTINGS}{settings}");
         let (child, mut pipe) = piped(home.path(), &settings);
-        let line = line_with("serving on ", &mut pipe);
-        let (_, address) = line.split_once("serving on ").unwrap();
+        let line = line_with("serving on http://", &mut pipe);
+        let (_, address) = line.split_once("serving on http://").unwrap();
         let address = address.trim_end().parse().unwrap();
         let process = Process {
             home,

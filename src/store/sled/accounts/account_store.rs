@@ -96,6 +96,10 @@ impl AccountStore for SledStore {
         }
     }
 
+    async fn any_user(&self) -> Result<bool> {
+        users::any(&self.tree)
+    }
+
     async fn create_user(
         &self,
         user: NewUser,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::model::{Email, Name, NewUser, Timestamp, User, UserId, UserNumber};
 use crate::store::sled::SledStore;
 use crate::store::sled::accounts::resets;
-use crate::store::sled::engine::keys::{MetaKey, key, meta};
+use crate::store::sled::engine::keys::{self, MetaKey, key, meta};
 use crate::store::sled::engine::read::Read;
 use crate::store::sled::engine::record::postcard_records;
 use crate::store::sled::engine::registry::MetaSlot;
@@ -30,6 +30,12 @@ key! {
 }
 
 postcard_records!(User, UserId, UserNumber);
+
+/// Whether there is any account.
+pub(crate) fn any(from: &impl Read) -> Result<bool> {
+    let first = from.keys_under::<UserKey>(&keys::first::<UserKey>(), 1)?;
+    Ok(!first.is_empty())
+}
 
 /// The number of the next account.
 const NEXT_NUMBER: MetaKey<u32> = meta(MetaSlot::NextUserNumber);
