@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds what a release consists of, from this source tree:
 #
-#   packaging/build.sh [--arch amd64|arm64|all] [--out DIR] [--binary]
+#   packaging/build.sh [--arch amd64|arm64|all] [--out DIR] [--binary | --deb]
 #
 #   doorward_VERSION-1_ARCH.deb             for Debian 12 or newer, Ubuntu 22.04 or newer
 #   doorward-VERSION-1.MACHINE.rpm          for distributions with glibc 2.34 or newer
@@ -12,7 +12,7 @@
 #
 # MACHINE is what `uname -m` says of ARCH: x86_64 or aarch64.
 # --arch is the machine's own architecture if it is left out; DIR is dist. --binary builds only
-# target/package/ARCH/doorward, from which everything else is made.
+# target/package/ARCH/doorward, from which everything else is made; --deb only the .deb.
 #
 #   packaging/build.sh --check-reproducible [--arch …]
 #
@@ -35,11 +35,13 @@ cd "$(dirname "$0")/.."
 arch=$(dpkg --print-architecture)
 out=$PWD/dist
 step=build
+want=release
 while [ $# -gt 0 ]; do
   case $1 in
     --arch) arch=$2; shift ;;
     --out) out=$(cd "$called_from" && realpath -m "$2"); shift ;;
-    --binary) step=build_binary ;;
+    --binary) want=binary ;;
+    --deb) want=deb ;;
     --check-reproducible) step=check_reproducible ;;
     *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
@@ -70,35 +72,22 @@ version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)${DOORWARD_
 maintainer="doorward maintainers <maintainers@doorward.example>"
 umask 022
 
-# Installs a cargo subcommand in exactly this version: another one may write other bytes.
-# tool NAME VERSION
-tool() {
-  cargo install --list | grep -x "$1 v$2:" >/dev/null || cargo install --locked --debug "$1@$2"
-}
-
 build() {
-  tool cargo-deb 3.8.0
-  tool cargo-generate-rpm 0.21.1
-  tool cargo-cyclonedx 0.5.9
-  mkdir -p "$out"
   for one in $arch; do
     name_architecture "$one"
     build_binary_of "$one"
+    [ "$want" != binary ] || continue
+    mkdir -p "$out"
     fill_root "$one"
     make_deb "$one"
+    [ "$want" != deb ] || continue
     make_rpm
     make_tarball
     make_docker "$one"
     make_sbom
   done
-  (cd "$out" && rm -f SHA256SUMS && sha256sum -- * >SHA256SUMS && cat SHA256SUMS)
-}
-
-build_binary() {
-  for one in $arch; do
-    name_architecture "$one"
-    build_binary_of "$one"
-  done
+  [ "$want" != release ] ||
+    (cd "$out" && rm -f SHA256SUMS && sha256sum -- * >SHA256SUMS && cat SHA256SUMS)
 }
 
 # The work tree, and a copy of the last commit in another directory.

@@ -1,7 +1,14 @@
 # Makes the files of a release from target/package/root; for packaging/build.sh.
 
+# tool NAME VERSION: installs a cargo subcommand in exactly this version, for another one may write
+# other bytes.
+tool() {
+  cargo install --list | grep -x "$1 v$2:" >/dev/null || cargo install --locked --debug "$1@$2"
+}
+
 # What these tools are told stands in Cargo.toml, in [package.metadata.deb] and [….generate-rpm].
 make_deb() {
+  tool cargo-deb 3.8.0
   {
     echo "doorward ($version-1) stable; urgency=medium"
     echo
@@ -15,6 +22,7 @@ make_deb() {
 }
 
 make_rpm() {
+  tool cargo-generate-rpm 0.21.1
   # A tilde sorts before the end of a version in rpm too.
   cargo generate-rpm --auto-req disabled --target "$triple" --payload-compress xz \
     --set-metadata "version = \"$version\"" --output "$out/doorward-$version-1.$machine.rpm"
@@ -74,6 +82,7 @@ pack() {
 
 make_sbom() {
   local file=doorward-$version-$machine.cdx
+  tool cargo-cyclonedx 0.5.9
   cargo cyclonedx --quiet --format json --spec-version 1.5 --target "$triple" --no-build-deps \
     --override-filename "$file"
   # The name of this directory does not belong into it.
