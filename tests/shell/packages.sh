@@ -47,10 +47,11 @@ dpkg-deb --contents "$deb" | awk '
   }
   {
     file = substr($6, 3)
-    mode = file ~ /\/$/ ? "drwxr-xr-x" : file == "usr/bin/doorward" ? "-rwxr-xr-x" : "-rw-r--r--"
-    known = file ~ /\/$/ || file in place
+    folder = $6 ~ /\/$/
+    mode = folder ? "drwxr-xr-x" : file == "usr/bin/doorward" ? "-rwxr-xr-x" : "-rw-r--r--"
+    known = folder || file in place
     for (pattern in below) if (file ~ pattern) known = 1
-    if ($1 != mode || $2 != "0/0" || !known || NF != 6) { print "in the package: " $0; bad = 1 }
+    if ($1 != mode || $2 !~ /^(0\/0|root\/root)$/ || !known || NF != 6) { print "in the package: " $0; bad = 1 }
     if (file in place) delete place[file]
   }
   END {
