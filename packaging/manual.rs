@@ -40,6 +40,16 @@ const SECTIONS: &[Section] = &[
                 "/var/lib/doorward",
                 "The data directory of the packaged service: storage.path in the configuration.",
             ),
+            (
+                "/var/lib/doorward/control.sock",
+                "The control socket of the running server, in its data directory. Whoever may open \
+                 it is the administrator.",
+            ),
+            (
+                "/etc/credstore/doorward.*",
+                "Passwords, certificate and key for the service, readable by root only. \
+                 doorward.service lists their names.",
+            ),
         ],
     ),
     (

@@ -26,6 +26,9 @@ fill_root() {
   for file in README.md config.example.toml docs/*.md docs/*.svg packaging/proxy/* packaging/systemd/*.conf; do
     put 644 "$file" "$share/doc/doorward/$file"
   done
+  for file in notify-reload.conf socket-only.conf; do
+    put 644 "packaging/systemd/$file" "$share/doc/doorward/systemd/$file"
+  done
   put 644 packaging/deb/copyright $share/doc/doorward/copyright
   put 644 CHANGELOG.md $share/doc/doorward/changelog
   gzip -9n "$doc/changelog"
