@@ -6,6 +6,7 @@
 #   tests/shell/image.sh [DIR]     the directory with the packages (dist)
 set -euo pipefail
 out=$(realpath "${1:-dist}")
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$(dirname "$0")/../../Cargo.toml" | head -n 1)
 [ "$(id -u)" = 0 ] || { echo "SKIPPED: the image needs root"; exit 0; }
 command -v buildah >/dev/null ||
   { apt-get update -q && apt-get install -q -y --no-install-recommends buildah; }
@@ -23,7 +24,7 @@ end() {
 }
 trap end EXIT
 
-tar -xzf "$out"/doorward-*-docker-"$(uname -m)".tar.gz -C "$work"
+tar -xzf "$out/doorward-$version-docker-$(uname -m).tar.gz" -C "$work"
 buildah "${storage[@]}" bud --format docker --tag doorward "$work"/doorward-*-docker-* >"$work/build.txt"
 inspect() { buildah "${storage[@]}" inspect --type image --format "{{ $1 }}" doorward; }
 [ "$(inspect .Docker.Config.User)" = 65532:65532 ]
