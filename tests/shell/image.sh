@@ -41,7 +41,7 @@ says Cmd '[serve]'
 # From here on the image's own files, as its own user; only the port is another.
 container=$(buildah "${storage[@]}" from doorward)
 root=$(buildah "${storage[@]}" mount "$container")
-in_image() { chroot --userspec=65532:65532 "$root" "$@"; }
+in_image() { exec chroot --userspec=65532:65532 "$root" "$@"; }
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 sed -i "s/^listen = .*/listen = \"127.0.0.1:$port\"/" "$root/etc/doorward/config.toml"
 
@@ -54,7 +54,7 @@ for _ in $(seq 200); do
 done
 curl --silent --show-error --fail "http://127.0.0.1:$port/healthz" || { cat "$work/log.txt"; exit 1; }
 echo
-in_image /usr/bin/doorward health || { echo "the health check fails"; cat "$work/log.txt"; exit 1; }
+(in_image /usr/bin/doorward health) || { echo "the health check fails"; cat "$work/log.txt"; exit 1; }
 data=$root/var/lib/doorward
 [ -S "$data/control.sock" ] && [ -z "$(find "$data" -not -user 65532)" ] ||
   { echo "the data is not there, or not the user's"; ls -lan "$data"; exit 1; }
