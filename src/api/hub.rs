@@ -100,7 +100,8 @@ fn render(error: &Error) -> RenderedError {
 }
 
 fn root(request: &RequestContext) -> Reply {
-    let server = &request.services.config.server;
+    let config = request.services.config();
+    let server = &config.server;
     Reply::json(
         200,
         &Root {

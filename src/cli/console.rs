@@ -5,14 +5,23 @@ use std::path::{Path, PathBuf};
 
 use super::error::CliError;
 use super::stderr;
-use crate::config::{self, Config, Loaded, Machine};
+use crate::config::{self, Complaints, Config, Loaded, Machine};
 use crate::world::{Clock, SystemClock};
 
-/// Reads the configuration file, finds every mistake that can be known before serving, and prints
-/// the warnings to standard error. Password files in `$CREDENTIALS_DIRECTORY` (systemd) may have
-/// any mode.
+/// Reads the configuration file, and finds every mistake that can be known before serving. Password
+/// files in `$CREDENTIALS_DIRECTORY` (systemd) may have any mode.
+pub(super) fn load_config(path: &Path) -> Result<Loaded, Complaints> {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let machine = Machine {
+        credentials: credentials.as_deref(),
+        now: SystemClock::start().now(),
+    };
+    config::load(path, &machine)
+}
+
+/// Reads the configuration file, and prints the warnings to standard error.
 pub(super) fn read_config(path: &Path) -> Result<Config, CliError> {
-    let loaded = load(path)?;
+    let loaded = load_config(path).map_err(CliError::Configuration)?;
     for warning in loaded.warnings {
         stderr::write(&format!("doorward: warning: {warning}\n"));
     }
@@ -21,16 +30,8 @@ pub(super) fn read_config(path: &Path) -> Result<Config, CliError> {
 
 /// As `read_config`, without the warnings: for a command that asks a server, which has logged them.
 pub(super) fn read_config_quietly(path: &Path) -> Result<Config, CliError> {
-    Ok(load(path)?.config)
-}
-
-fn load(path: &Path) -> Result<Loaded, CliError> {
-    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    let machine = Machine {
-        credentials: credentials.as_deref(),
-        now: SystemClock::start().now(),
-    };
-    config::load(path, &machine).map_err(CliError::Configuration)
+    let loaded = load_config(path).map_err(CliError::Configuration)?;
+    Ok(loaded.config)
 }
 
 /// Prints a line to standard output; an error if it cannot be written.

@@ -1,6 +1,8 @@
 //! Logging, as text for people or as one JSON object a line. Log lines go to standard error, where
 //! systemd collects them, and never make a request wait.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use serde::Serialize;
 
@@ -15,10 +17,10 @@ const OWN_TARGET: &str = env!("CARGO_PKG_NAME");
 type Render = fn(Level, &str, &str) -> String;
 
 /// Writes the records of `log` to standard error.
-struct Logger {
-    level: LevelFilter,
-    render: Render,
-}
+struct Logger;
+
+/// Whether lines are JSON; else they are text.
+static JSON: AtomicBool = AtomicBool::new(false);
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -30,19 +32,16 @@ struct Line<'a> {
 
 /// Starts logging. A second call changes nothing.
 pub(super) fn start(config: &config::Log) {
-    let level = config.level;
-    let render: Render = match config.format {
-        LogFormat::Text => text,
-        LogFormat::Json => json,
-    };
-    let notice: fn(u64) -> String = match config.format {
-        LogFormat::Text => |dropped| notice(text, dropped),
-        LogFormat::Json => |dropped| notice(json, dropped),
-    };
-    if log::set_boxed_logger(Box::new(Logger { level, render })).is_ok() {
-        log::set_max_level(level);
+    if log::set_logger(&Logger).is_ok() {
+        change(config);
         stderr::set_notice(notice);
     }
+}
+
+/// Changes the level and the format of all lines from now on.
+pub(super) fn change(config: &config::Log) {
+    JSON.store(config.format == LogFormat::Json, Ordering::Relaxed);
+    log::set_max_level(config.level);
 }
 
 /// Logs why the process must end now, and ends it with exit code 1.
@@ -55,19 +54,13 @@ pub(super) fn exit(why: &str) -> ! {
 impl Log for Logger {
     /// Libraries log only warnings and errors; the program itself logs at the configured level.
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        let is_own = metadata.target().split("::").next() == Some(OWN_TARGET);
-        let most = if is_own {
-            self.level
-        } else {
-            self.level.min(LevelFilter::Warn)
-        };
-        metadata.level() <= most
+        is_logged(metadata, log::max_level())
     }
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
             let message = record.args().to_string();
-            stderr::write(&(self.render)(record.level(), record.target(), &message));
+            stderr::write(&render()(record.level(), record.target(), &message));
         }
     }
 
@@ -76,9 +69,28 @@ impl Log for Logger {
     }
 }
 
+fn is_logged(metadata: &Metadata<'_>, level: LevelFilter) -> bool {
+    let is_own = metadata.target().split("::").next() == Some(OWN_TARGET);
+    let most = if is_own {
+        level
+    } else {
+        level.min(LevelFilter::Warn)
+    };
+    metadata.level() <= most
+}
+
+/// The format in force.
+fn render() -> Render {
+    if JSON.load(Ordering::Relaxed) {
+        json
+    } else {
+        text
+    }
+}
+
 /// The line for this number of dropped lines.
-fn notice(render: Render, dropped: u64) -> String {
-    render(Level::Warn, OWN_TARGET, &stderr::dropped_lines(dropped))
+fn notice(dropped: u64) -> String {
+    render()(Level::Warn, OWN_TARGET, &stderr::dropped_lines(dropped))
 }
 
 fn now() -> String {
@@ -108,11 +120,7 @@ mod tests {
     fn libraries_log_only_warnings_and_errors() {
         let logs = |level, target: &str, of: Level| {
             let metadata = Metadata::builder().target(target).level(of).build();
-            Logger {
-                level,
-                render: text,
-            }
-            .enabled(&metadata)
+            is_logged(&metadata, level)
         };
         for (level, target, of, expected) in [
             (LevelFilter::Debug, "doorward::server", Level::Debug, true),

@@ -13,6 +13,7 @@ mod health;
 mod init;
 mod logging;
 mod new_file;
+mod reload;
 mod serve;
 mod stderr;
 

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use rustix::fs::Mode;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::console::{print, print_line, read_config};
 use super::error::CliError;
+use super::reload::Reloader;
 use super::{first_steps, init, logging};
 use crate::api;
 use crate::config::Config;
@@ -35,9 +37,9 @@ const LONGEST_ANSWER: u64 = 100;
 /// process from ending.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
-pub(super) fn run(config: &Path) -> Result<(), CliError> {
-    offer_first_configuration(config)?;
-    let config = Arc::new(read_config(config)?);
+pub(super) fn run(path: &Path) -> Result<(), CliError> {
+    offer_first_configuration(path)?;
+    let config = Arc::new(read_config(path)?);
     logging::start(&config.log);
     let meter = WriteMeter::open();
     harden();
@@ -45,7 +47,7 @@ pub(super) fn run(config: &Path) -> Result<(), CliError> {
         .enable_all()
         .build();
     let runtime = runtime.map_err(|cause| CliError::because("cannot start threads", cause))?;
-    runtime.block_on(serve(config, meter))
+    runtime.block_on(serve(path, config, meter))
 }
 
 /// Asks on a terminal whether to write a first configuration, if the file is not there. Without a
@@ -97,7 +99,7 @@ fn harden() {
     }));
 }
 
-async fn serve(config: Arc<Config>, meter: WriteMeter) -> Result<(), CliError> {
+async fn serve(path: &Path, config: Arc<Config>, meter: WriteMeter) -> Result<(), CliError> {
     let listeners = server::bind(&config).map_err(|cause| CliError::new(cause.to_string()))?;
     let world = World {
         clock: Arc::new(SystemClock::start()),
@@ -120,7 +122,8 @@ async fn serve(config: Arc<Config>, meter: WriteMeter) -> Result<(), CliError> {
     let services = Services::start(Arc::clone(&config), world, Arc::clone(&store), announce)
         .await
         .map_err(cannot_open)?;
-    let background_tasks = start_background_tasks(&services);
+    let reloader = Reloader::new(path, &services, listeners.certificate());
+    let background_tasks = start_background_tasks(&services, reloader);
     // Before the first client, who may be the one that stops the server, can know that it serves.
     let asked = server::stop_signal();
     // If it is not known, the server serves; the store says more when it is asked.
@@ -177,11 +180,12 @@ async fn serve_control(
     }
 }
 
-fn start_background_tasks(services: &Arc<Services>) -> [tokio::task::JoinHandle<()>; 2] {
+fn start_background_tasks(services: &Arc<Services>, reloader: Reloader) -> [JoinHandle<()>; 3] {
     let (mails, sweeps) = (Arc::clone(services), Arc::clone(services));
     [
         tokio::spawn(async move { mails.send_mails().await }),
         tokio::spawn(async move { sweeps.keep_sweeping().await }),
+        tokio::spawn(reloader.run()),
     ]
 }
 

@@ -9,10 +9,13 @@ mod admin_place;
 mod certificate;
 mod checks;
 mod complaint;
+mod current;
 mod file;
+mod fixed;
 mod host;
 mod invite;
 mod kind;
+mod limits;
 mod machine;
 mod origin;
 mod reader;
@@ -34,7 +37,10 @@ use crate::model::{ClockTerms, InviteTerms, Secret};
 pub use admin_place::{AdminPlace, admin_place, hash_line};
 pub use certificate::certified_key;
 pub use complaint::{Complaint, Complaints};
+pub use current::CurrentConfig;
 pub use file::{Loaded, default_path, load, parse};
+pub use fixed::reloaded;
+pub use limits::{Limits, Rate};
 pub use machine::Machine;
 pub use render::{example_file, first_file, markdown_table};
 pub use setting::{Preset, Setting};
@@ -264,67 +270,6 @@ pub struct Events {
     /// How often a live stream of events sends a heartbeat, and how often it and an export check
     /// that their token is still live.
     pub heartbeat: Duration,
-}
-
-/// A rate limit: `burst` at once, then one more each `period`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Rate {
-    /// How many at once.
-    pub burst: u32,
-    /// How long until one more is allowed.
-    pub period: Duration,
-}
-
-/// `[limits]`
-#[derive(Debug, Clone, Default)]
-pub struct Limits {
-    /// False switches every rate limit off.
-    pub rates: bool,
-    /// Wrong passwords from one address.
-    pub wrong_passwords: Rate,
-    /// Reset mails asked for from one address.
-    pub reset_requests: Rate,
-    /// Reset mails to one account.
-    pub reset_mails: Rate,
-    /// Reset mails to all accounts together.
-    pub all_reset_mails: Rate,
-    /// Reset codes tried from one address.
-    pub reset_attempts: Rate,
-    /// Signups from one address.
-    pub signups: Rate,
-    /// Events that a holder (a user, the administrator or the hub) may report in a minute; 0: any
-    /// number.
-    pub events_per_minute: u32,
-    /// Bytes of requests with events that a holder may send in a day; 0: any number.
-    pub event_bytes_per_day: u64,
-    /// The longest body of an ordinary request, in bytes.
-    pub body: usize,
-    /// The longest body of an event request, in bytes.
-    pub event_body: usize,
-    /// Connections that have sent their first byte. Up to four times as many silent ones may be
-    /// open in addition.
-    pub connections: usize,
-    /// Connections from one address (IPv4) or network (IPv6 /64); trusted proxies have no such
-    /// limit.
-    pub connections_per_address: usize,
-    /// How long a connection's first byte, its TLS handshake and a request's head may each take;
-    /// also how long a connection may stay idle between requests.
-    pub header_timeout: Duration,
-    /// How long a request's body may take; on Linux also how long sent data may stay
-    /// unacknowledged.
-    pub body_timeout: Duration,
-    /// The slowest that a request's body may arrive, in bytes a second, averaged over
-    /// [`Limits::rate_window`].
-    pub least_rate: u64,
-    /// How long an answer may take.
-    pub request_timeout: Duration,
-}
-
-impl Limits {
-    /// The time over which the rate of a body is averaged.
-    pub fn rate_window(&self) -> Duration {
-        self.body_timeout / 3
-    }
 }
 
 /// How log lines look.

@@ -84,7 +84,7 @@ fn file(
             lines.extend([String::new(), format!("[{section}]")]);
         }
         lines.extend(
-            wrapped(setting.about)
+            wrapped(&setting.meaning())
                 .iter()
                 .map(|line| format!("# {line}")),
         );
@@ -107,7 +107,7 @@ pub fn markdown_table() -> String {
         format!(
             "| `{}` | {default} | {} |",
             setting.key,
-            setting.about.replace('|', "\\|")
+            setting.meaning().replace('|', "\\|")
         )
     }));
     lines.join("\n") + "\n"

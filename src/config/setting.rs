@@ -1,5 +1,6 @@
 //! One setting: its key, its default, its meaning and its kind.
 
+use super::fixed;
 use super::kind::Kind;
 
 /// The value of a setting that the file leaves out.
@@ -27,6 +28,16 @@ impl Setting {
     /// Its sections, such as `server.tls`.
     pub fn section(&self) -> &'static str {
         self.key.rsplit_once('.').map_or("", |(section, _)| section)
+    }
+
+    /// What it does, and whether it takes effect only with a restart.
+    pub fn meaning(&self) -> String {
+        let about = self.about.to_owned();
+        if fixed::needs_restart(self.key) {
+            about + " Needs a restart."
+        } else {
+            about
+        }
     }
 
     /// Its name within its section, such as `cert`.

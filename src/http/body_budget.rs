@@ -24,10 +24,16 @@ const NETWORK_SHARE: usize = 2;
 pub(super) const FREE_BYTES: usize = 4 * 1024;
 
 /// The memory for the bodies of all requests.
+#[derive(Default)]
 pub(super) struct BodyBudget {
+    taken: Mutex<Taken>,
+}
+
+/// How many bytes of it may be in use.
+#[derive(Clone, Copy)]
+pub(super) struct BudgetBounds {
     most: usize,
     most_of_network: usize,
-    taken: Mutex<Taken>,
 }
 
 /// Bytes in use.
@@ -40,36 +46,39 @@ struct Taken {
 /// What one body has taken; dropping it gives the bytes back.
 pub(super) struct BodyShare {
     budget: Arc<BodyBudget>,
+    bounds: BudgetBounds,
     network: IpAddr,
     bytes: usize,
 }
 
-impl BodyBudget {
+impl BudgetBounds {
     /// A share of the memory budget, but always room for one body of the greatest permitted length.
-    pub(super) fn of(config: &Config) -> Arc<BodyBudget> {
+    pub(super) fn of(config: &Config) -> BudgetBounds {
         let longest = config.limits.body.max(config.limits.event_body);
         let quarter = config.storage.memory_budget / BUDGET_SHARE;
         let most = usize::try_from(quarter).unwrap_or(usize::MAX).max(longest);
-        Arc::new(BodyBudget {
+        BudgetBounds {
             most,
             most_of_network: (most / NETWORK_SHARE).max(longest),
-            taken: Mutex::default(),
-        })
+        }
     }
+}
 
+impl BodyBudget {
     /// A share for the body of a request from `client`; it has taken nothing yet.
-    pub(super) fn share(self: &Arc<BodyBudget>, client: IpAddr) -> BodyShare {
+    pub(super) fn share(self: &Arc<BodyBudget>, bounds: BudgetBounds, client: IpAddr) -> BodyShare {
         BodyShare {
             budget: Arc::clone(self),
+            bounds,
             network: network(client),
             bytes: 0,
         }
     }
 
-    fn take(&self, network: IpAddr, more: usize) -> Result<(), Error> {
+    fn take(&self, bounds: BudgetBounds, network: IpAddr, more: usize) -> Result<(), Error> {
         let mut taken = lock(&self.taken);
         let of_network = taken.networks.get(&network).copied().unwrap_or_default();
-        if taken.all + more > self.most || of_network + more > self.most_of_network {
+        if taken.all + more > bounds.most || of_network + more > bounds.most_of_network {
             let cause = "the memory for request bodies is used up";
             return Err(Error::new(ErrorCode::Busy).caused_by(cause));
         }
@@ -95,7 +104,8 @@ impl BodyShare {
     /// the budget, or the part of it that one network may use, is used up.
     pub(super) fn cover(&mut self, bytes: usize) -> Result<(), Error> {
         if bytes > FREE_BYTES && bytes > self.bytes {
-            self.budget.take(self.network, bytes - self.bytes)?;
+            self.budget
+                .take(self.bounds, self.network, bytes - self.bytes)?;
             self.bytes = bytes;
         }
         Ok(())
@@ -134,22 +144,19 @@ impl AsRef<[u8]> for Covered {
 mod tests {
     use super::*;
 
-    /// A budget of 64 KiB, of which one network may use 32 KiB.
-    fn budget() -> Arc<BodyBudget> {
-        Arc::new(BodyBudget {
-            most: 64 << 10,
-            most_of_network: 32 << 10,
-            taken: Mutex::default(),
-        })
-    }
+    /// 64 KiB, of which one network may use 32 KiB.
+    const BOUNDS: BudgetBounds = BudgetBounds {
+        most: 64 << 10,
+        most_of_network: 32 << 10,
+    };
 
     fn share(budget: &Arc<BodyBudget>, client: &str) -> BodyShare {
-        budget.share(client.parse().unwrap())
+        budget.share(BOUNDS, client.parse().unwrap())
     }
 
     #[test]
     fn a_network_has_half_of_the_budget_and_all_networks_have_all_of_it() {
-        let budget = budget();
+        let budget = Arc::<BodyBudget>::default();
         let mut first = share(&budget, "2001:db8::1");
         let mut neighbour = share(&budget, "2001:db8::2");
         assert!(first.cover(20 << 10).is_ok() && first.cover(32 << 10).is_ok());
@@ -167,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_body_gives_its_bytes_back_with_its_last_reference() {
-        let budget = budget();
+        let budget = Arc::<BodyBudget>::default();
         let mut share = share(&budget, "192.0.2.1");
         share.cover(6000).unwrap();
         let body = share.attach(Bytes::from(vec![7; 6000]));

@@ -7,15 +7,15 @@ use hyper::body::{Body, Bytes};
 use hyper::header::{CONTENT_TYPE, HeaderMap};
 use tokio::time::timeout;
 
-use super::body_budget::BodyBudget;
+use super::body_budget::{BodyBudget, BudgetBounds};
 use super::content_coding::{self, BodyDecoder, ContentCoding};
 use super::incoming_body::{BodyLimits, IncomingBody};
 use super::{Error, ErrorCode, RequestBody};
-use crate::config::Config;
+use crate::config::CurrentConfig;
 
 /// Reads the bodies of all requests.
 pub(super) struct BodyReader {
-    config: Arc<Config>,
+    config: Arc<CurrentConfig>,
     budget: Arc<BodyBudget>,
     decoder: BodyDecoder,
 }
@@ -30,10 +30,10 @@ pub(super) struct Accepted {
 }
 
 impl BodyReader {
-    pub(super) fn new(config: &Arc<Config>) -> BodyReader {
+    pub(super) fn new(config: &Arc<CurrentConfig>) -> BodyReader {
         BodyReader {
             config: Arc::clone(config),
-            budget: BodyBudget::of(config),
+            budget: Arc::default(),
             decoder: BodyDecoder::new(),
         }
     }
@@ -50,7 +50,8 @@ impl BodyReader {
             return Ok(None);
         }
         let coding = content_coding::find(headers, expected)?;
-        let limits = &self.config.limits;
+        let config = self.config.get();
+        let limits = &config.limits;
         let (limit, optional) = match expected {
             RequestBody::Nothing => return Ok(None),
             RequestBody::Anything => (limits.body, true),
@@ -78,8 +79,9 @@ impl BodyReader {
         body: &mut IncomingBody<B>,
         client: IpAddr,
     ) -> Result<Bytes, Error> {
-        let limits = &self.config.limits;
-        let mut share = self.budget.share(client);
+        let config = self.config.get();
+        let limits = &config.limits;
+        let mut share = self.budget.share(BudgetBounds::of(&config), client);
         let body_limits = BodyLimits::new(accepted.limit, limits);
         let whole = match body.read(&body_limits, &mut share).await {
             Err(error) if accepted.optional && error.code() != ErrorCode::Busy => Bytes::new(),

@@ -23,22 +23,22 @@ const ANY_ORIGIN: HeaderValue = HeaderValue::from_static("*");
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
 /// The origins that `server.allowed_origins` allows.
-pub(super) enum Cors {
+pub(super) enum Cors<'a> {
     /// No other origin.
     Nobody,
     /// Any origin.
     Anybody,
     /// Only these origins.
-    These(Vec<String>),
+    These(&'a [String]),
 }
 
-impl Cors {
+impl<'a> Cors<'a> {
     /// Builds the rule from a list of origins. `*` anywhere in the list allows any origin.
-    pub(super) fn of(origins: &[String]) -> Cors {
+    pub(super) fn of(origins: &'a [String]) -> Cors<'a> {
         match origins {
             [] => Cors::Nobody,
             _ if origins.iter().any(|origin| origin == "*") => Cors::Anybody,
-            _ => Cors::These(origins.to_vec()),
+            _ => Cors::These(origins),
         }
     }
 
@@ -92,7 +92,8 @@ mod tests {
     #[test]
     fn only_allowed_origins_are_echoed() {
         let from = |origin: &str| HeaderMap::from_iter([(ORIGIN, origin.parse().unwrap())]);
-        let these = Cors::of(&["https://a.example".to_owned()]);
+        let origins = ["https://a.example".to_owned()];
+        let these = Cors::of(&origins);
         assert_eq!(
             these.allows(&from("https://a.example")).unwrap(),
             "https://a.example"

@@ -30,7 +30,7 @@ use super::{
     QueryString, Reply, RequestContext, ResponseBody, Route, RouteMatch, Router, UserBearer,
     client_ip,
 };
-use crate::config::Config;
+use crate::config::{Config, CurrentConfig, Server};
 use crate::model::Principal;
 use crate::service::{Bearer, Services};
 use crate::world::Clock;
@@ -46,7 +46,6 @@ pub struct Dispatcher {
     router: Router,
     services: Arc<Services>,
     ids: RequestIds,
-    cors: Cors,
     access_log: AccessLog,
     bodies: BodyReader,
     /// Becomes true when streams that run for as long as the client listens must end.
@@ -75,9 +74,8 @@ impl Dispatcher {
         Dispatcher {
             router: Router::new(apis),
             ids: RequestIds::of_process(services.world.random_bytes()),
-            cors: Cors::of(&services.config.server.allowed_origins),
             access_log: AccessLog::default(),
-            bodies: BodyReader::new(&services.config),
+            bodies: BodyReader::new(services.current_config()),
             stopping: watch::Sender::new(false),
             services,
         }
@@ -93,9 +91,14 @@ impl Dispatcher {
         &self.services.world.clock
     }
 
-    /// The configuration that this dispatcher uses.
-    pub fn config(&self) -> &Arc<Config> {
-        &self.services.config
+    /// The configuration in force.
+    pub fn config(&self) -> Arc<Config> {
+        self.services.config()
+    }
+
+    /// The cell that holds the configuration in force.
+    pub fn current_config(&self) -> &Arc<CurrentConfig> {
+        self.services.current_config()
     }
 
     /// Asks endless streams to end, so that the server can stop.
@@ -109,15 +112,16 @@ impl Dispatcher {
         request: Request<B>,
         peer: SocketAddr,
     ) -> Response<ResponseBody> {
+        let config = self.config();
         let (parts, body) = request.into_parts();
-        let info = self.info(&parts, peer);
+        let info = self.info(&parts, peer, &config.server);
         let mut body = IncomingBody::new(body, &parts.headers);
         let matched = self.router.find(parts.uri.path());
         let render_error = matched.render_error;
         let cors = if matched.is_public() {
-            &Cors::Anybody
+            Cors::Anybody
         } else {
-            &self.cors
+            Cors::of(&config.server.allowed_origins)
         };
         let allowed_origin = cors.allows(&parts.headers);
 
@@ -146,7 +150,7 @@ impl Dispatcher {
             headers.insert(CONNECTION, CLOSE);
         }
         cors.mark(allowed_origin, headers);
-        if self.config().log.requests {
+        if config.log.requests {
             AccessLog::request(
                 &info,
                 response.status(),
@@ -164,9 +168,8 @@ impl Dispatcher {
         }
     }
 
-    fn info(&self, parts: &Parts, peer: SocketAddr) -> RequestInfo {
+    fn info(&self, parts: &Parts, peer: SocketAddr, server: &Server) -> RequestInfo {
         let peer = peer.ip().to_canonical();
-        let server = &self.config().server;
         let address = client_ip::client(peer, server, &parts.headers);
         let forwarded = parts.headers.contains_key(client_ip::FORWARDED_FOR);
         if server.is_trusted_proxy(address) {

@@ -238,13 +238,14 @@ mod tests {
     use std::convert::Infallible;
     use std::path::Path;
     use std::pin::Pin;
+    use std::sync::Arc;
     use std::task::{Context, Poll};
 
     use hyper::body::Frame;
 
     use super::*;
     use crate::config;
-    use crate::http::body_budget::BodyBudget;
+    use crate::http::body_budget::{BodyBudget, BudgetBounds};
 
     struct Pieces(VecDeque<&'static str>);
 
@@ -271,7 +272,8 @@ mod tests {
     /// Reads at most five bytes.
     async fn read(body: &mut IncomingBody<Pieces>) -> Result<Bytes, ErrorCode> {
         let config = config::parse("", Path::new(".")).unwrap();
-        let mut share = BodyBudget::of(&config).share([192, 0, 2, 1].into());
+        let mut share =
+            Arc::<BodyBudget>::default().share(BudgetBounds::of(&config), [192, 0, 2, 1].into());
         let limits = BodyLimits::new(5, &config.limits);
         body.read(&limits, &mut share).await.map_err(|it| it.code())
     }

@@ -14,12 +14,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot::Receiver;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 
-use super::activity::Pace;
 use super::connection_pool::{ConnectionPool, Slot};
+use super::connection_table::PoolLimits;
 use super::stream::Stream;
+use super::tls::Certificate;
 use super::watched::Watched;
+use crate::config::Limits;
 use crate::http::Dispatcher;
 use crate::model::network;
 
@@ -31,35 +32,17 @@ const HEAD_BYTES: usize = 32 * 1024;
 pub(super) struct ServerContext {
     pub(super) pool: Arc<ConnectionPool>,
     pub(super) dispatcher: Arc<Dispatcher>,
-    tls: Option<TlsAcceptor>,
-    http: Builder,
+    tls: Arc<Certificate>,
 }
 
 impl ServerContext {
-    pub(super) fn new(dispatcher: Arc<Dispatcher>, tls: Option<TlsAcceptor>) -> ServerContext {
-        let limits = &dispatcher.config().limits;
-        let mut http = Builder::new();
-        // Without a timer hyper ignores its timeout. The timeout also closes idle keep-alive
-        // connections.
-        http.timer(TokioTimer::new())
-            .header_read_timeout(limits.header_timeout)
-            .max_header_size(HEAD_BYTES)
-            .max_buf_size(HEAD_BYTES);
-        let pace = Pace {
-            window: limits.rate_window(),
-            least_rate: limits.least_rate,
-        };
-        let pool = ConnectionPool::new(
-            limits.connections,
-            limits.connections_per_address,
-            pace,
-            Arc::clone(dispatcher.clock()),
-        );
+    pub(super) fn new(dispatcher: Arc<Dispatcher>, tls: Arc<Certificate>) -> ServerContext {
+        let current = Arc::clone(dispatcher.current_config());
+        let limits = move || pool_limits(&current.get().limits);
         ServerContext {
-            pool,
+            pool: ConnectionPool::new(limits, Arc::clone(dispatcher.clock())),
             dispatcher,
             tls,
-            http,
         }
     }
 
@@ -74,6 +57,26 @@ impl ServerContext {
     fn header_timeout(&self) -> Duration {
         self.dispatcher.config().limits.header_timeout
     }
+
+    fn http(&self) -> Builder {
+        let mut http = Builder::new();
+        // Without a timer hyper ignores its timeout. The timeout also closes idle keep-alive
+        // connections.
+        http.timer(TokioTimer::new())
+            .header_read_timeout(self.header_timeout())
+            .max_header_size(HEAD_BYTES)
+            .max_buf_size(HEAD_BYTES);
+        http
+    }
+}
+
+fn pool_limits(limits: &Limits) -> PoolLimits {
+    PoolLimits::new(
+        limits.connections,
+        limits.connections_per_address,
+        limits.rate_window(),
+        limits.least_rate,
+    )
 }
 
 /// Serves a connection to its end. Until its first byte it costs little more than a task: the
@@ -102,7 +105,7 @@ async fn serve_stream(
     slot: &Arc<Slot>,
     finish: Receiver<()>,
 ) {
-    let tls = context.tls.as_ref().filter(|_| stream.is_network());
+    let tls = context.tls.acceptor().filter(|_| stream.is_network());
     let stream = Watched::new(stream, slot);
     let Some(tls) = tls else {
         return http(context, stream, peer, slot, finish).await;
@@ -128,7 +131,11 @@ async fn http(
         response.body_mut().keep_while_streaming(|| serving);
         Ok::<_, Infallible>(response)
     });
-    let mut connection = pin!(context.http.serve_connection(TokioIo::new(stream), service));
+    let mut connection = pin!(
+        context
+            .http()
+            .serve_connection(TokioIo::new(stream), service)
+    );
     let ended = tokio::select! {
         biased;
         ended = connection.as_mut() => ended,

@@ -9,14 +9,15 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::AbortHandle;
 
-use super::activity::{Activity, Pace};
-use super::connection_table::ConnectionTable;
+use super::activity::Activity;
+use super::connection_table::{ConnectionTable, PoolLimits};
 use crate::sync::lock;
 use crate::world::Clock;
 
 /// All open connections.
 pub(super) struct ConnectionPool {
-    pace: Pace,
+    /// Returns the limits in force.
+    limits: Box<dyn Fn() -> PoolLimits + Send + Sync>,
     clock: Arc<dyn Clock>,
     table: Mutex<ConnectionTable>,
     /// Number of connections that wait to become active; `freed` wakes one of them.
@@ -35,17 +36,15 @@ pub(super) struct Slot {
 pub(super) struct Serving(Arc<Slot>);
 
 impl ConnectionPool {
-    /// A pool for `active_cap` active connections, and `network_cap` connections of each network.
+    /// An empty pool, which asks `limits` for the limits in force.
     pub(super) fn new(
-        active_cap: usize,
-        network_cap: usize,
-        pace: Pace,
+        limits: impl Fn() -> PoolLimits + Send + Sync + 'static,
         clock: Arc<dyn Clock>,
     ) -> Arc<ConnectionPool> {
         Arc::new(ConnectionPool {
-            pace,
+            limits: Box::new(limits),
             clock,
-            table: Mutex::new(ConnectionTable::new(active_cap, network_cap)),
+            table: Mutex::default(),
             waiting: AtomicUsize::new(0),
             freed: Notify::new(),
         })
@@ -58,8 +57,9 @@ impl ConnectionPool {
         network: Option<IpAddr>,
     ) -> Option<(Arc<Slot>, oneshot::Receiver<()>)> {
         let (finish, finished) = oneshot::channel();
-        let activity = Arc::new(Activity::new(self.pace, self.now()));
-        let serial = self.table().add(network, Arc::clone(&activity), finish)?;
+        let limits = (self.limits)();
+        let activity = Arc::new(Activity::new(limits.pace, self.now()));
+        let serial = self.table().add(limits, network, &activity, finish)?;
         let slot = Slot {
             pool: Arc::clone(self),
             serial,
@@ -137,7 +137,8 @@ impl Slot {
 
     /// See [`ConnectionTable::promote`].
     fn try_promote(&self) -> Option<bool> {
-        self.pool.table().promote(self.serial)
+        let most = (self.pool.limits)().active;
+        self.pool.table().promote(most, self.serial)
     }
 
     /// Bytes have arrived: if the connection was idle, a request begins.
@@ -234,12 +235,9 @@ mod tests {
     }
 
     fn pool(active_cap: usize, network_cap: usize) -> (Arc<ConnectionPool>, Arc<HandClock>) {
-        let pace = Pace {
-            window: Duration::from_secs(10),
-            least_rate: 1024,
-        };
+        let limits = PoolLimits::new(active_cap, network_cap, Duration::from_secs(10), 1024);
         let clock = Arc::new(HandClock::default());
-        let pool = ConnectionPool::new(active_cap, network_cap, pace, clock.clone());
+        let pool = ConnectionPool::new(move || limits, clock.clone());
         (pool, clock)
     }
 

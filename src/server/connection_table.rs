@@ -4,19 +4,40 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
-use super::activity::Activity;
+use super::activity::{Activity, Pace};
 
 /// Number of silent connections allowed for each active connection allowed.
 const SILENT_FOR_EACH_ACTIVE: usize = 4;
 
+/// How many connections there may be, and how fast clients must be.
+#[derive(Clone, Copy)]
+pub(super) struct PoolLimits {
+    /// How many active connections.
+    pub(super) active: usize,
+    /// How many connections of each network.
+    pub(super) network: usize,
+    pub(super) pace: Pace,
+}
+
+impl PoolLimits {
+    /// `window` and `least_rate` say how fast clients must be: see [`Pace`].
+    pub(super) fn new(active: usize, network: usize, window: Duration, least_rate: u64) -> Self {
+        PoolLimits {
+            active,
+            network,
+            pace: Pace { window, least_rate },
+        }
+    }
+}
+
 /// All open connections.
+#[derive(Default)]
 pub(super) struct ConnectionTable {
-    active_cap: usize,
-    network_cap: usize,
     next: u64,
     silent: BTreeMap<u64, Entry>,
     active: HashMap<u64, Entry>,
@@ -31,42 +52,31 @@ struct Entry {
 }
 
 impl ConnectionTable {
-    /// A table for `active_cap` active connections, and `network_cap` connections of each network.
-    pub(super) fn new(active_cap: usize, network_cap: usize) -> ConnectionTable {
-        ConnectionTable {
-            active_cap,
-            network_cap,
-            next: 0,
-            silent: BTreeMap::new(),
-            active: HashMap::new(),
-            networks: HashMap::new(),
-        }
-    }
-
     /// Adds a silent connection and returns its number; `None` if its network is at its limit. If
     /// there are too many silent connections, the oldest is closed. `finish` tells the connection
     /// to finish.
     pub(super) fn add(
         &mut self,
+        limits: PoolLimits,
         network: Option<IpAddr>,
-        activity: Arc<Activity>,
+        activity: &Arc<Activity>,
         finish: oneshot::Sender<()>,
     ) -> Option<u64> {
         if let Some(network) = network {
             let count = self.networks.entry(network).or_default();
-            if *count >= self.network_cap {
+            if *count >= limits.network {
                 return None;
             }
             *count += 1;
         }
-        if self.silent.len() >= self.active_cap.saturating_mul(SILENT_FOR_EACH_ACTIVE) {
+        if self.silent.len() >= limits.active.saturating_mul(SILENT_FOR_EACH_ACTIVE) {
             self.drop_oldest_silent();
         }
         let serial = self.next;
         self.next += 1;
         let entry = Entry {
             network,
-            activity,
+            activity: Arc::clone(activity),
             task: None,
             finish: Some(finish),
         };
@@ -84,12 +94,12 @@ impl ConnectionTable {
 
     /// Makes a silent connection active, if there is room or another one can be closed.
     /// `Some(false)` if all active connections wait for this server; `None` if this one was closed
-    /// in the meantime.
-    pub(super) fn promote(&mut self, serial: u64) -> Option<bool> {
+    /// in the meantime. At most `most` connections are active.
+    pub(super) fn promote(&mut self, most: usize, serial: u64) -> Option<bool> {
         if !self.silent.contains_key(&serial) {
             return None;
         }
-        if self.active.len() >= self.active_cap && !self.drop_lowest() {
+        if self.active.len() >= most && !self.drop_lowest() {
             return Some(false);
         }
         let entry = self.silent.remove(&serial)?;

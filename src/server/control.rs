@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio::net::UnixListener;
 
@@ -32,7 +33,7 @@ pub fn control_socket(data: &Path) -> io::Result<Listeners> {
     fs::set_permissions(file, Permissions::from_mode(0o600))?;
     Ok(Listeners {
         sockets: vec![Socket::Unix(socket)],
-        tls: None,
+        tls: Arc::default(),
         file: Some(guard),
     })
 }

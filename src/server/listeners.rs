@@ -2,13 +2,14 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use rustix::net::sockopt::set_ipv6_v6only;
 use tokio::net::{TcpListener, TcpSocket};
-use tokio_rustls::TlsAcceptor;
 
+use super::ServerError;
 use super::socket::{Socket, SocketFile};
-use super::{ServerError, tls};
+use super::tls::Certificate;
 use crate::config::Config;
 
 /// How many connections may wait to be accepted; the standard library uses the same number.
@@ -18,7 +19,7 @@ const BACKLOG: u32 = 128;
 pub struct Listeners {
     pub(super) sockets: Vec<Socket>,
     /// For connections over TCP.
-    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) tls: Arc<Certificate>,
     /// The file of the control socket.
     pub(super) file: Option<SocketFile>,
 }
@@ -26,7 +27,7 @@ pub struct Listeners {
 /// Opens every address of `server.listen` and reads the certificate, if one is configured. If any
 /// step fails, all sockets are closed. Needs the runtime of tokio around it.
 pub fn bind(config: &Config) -> Result<Listeners, ServerError> {
-    let tls = config.server.tls.as_ref().map(tls::acceptor).transpose()?;
+    let tls = Certificate::read(config.server.tls.as_ref())?;
     let mut sockets = Vec::new();
     for &address in &config.server.listen {
         let socket = open(address).map_err(|source| ServerError::Listen { address, source });
@@ -56,6 +57,11 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 impl Listeners {
+    /// The certificate that these sockets use; it can be replaced while they are served.
+    pub fn certificate(&self) -> &Arc<Certificate> {
+        &self.tls
+    }
+
     /// The addresses of the open sockets, as text: for port 0 in the configuration, with the port
     /// that the system chose; for a unix socket, `unix:` and its path.
     pub fn addresses(&self) -> Vec<String> {

@@ -28,6 +28,7 @@ use connection::ServerContext;
 pub use control::{ControlPath, control_socket};
 pub use error::ServerError;
 pub use listeners::{Listeners, bind};
+pub use tls::Certificate;
 
 /// How long requests in progress may continue after a stop was requested.
 const GRACE: Duration = Duration::from_secs(10);

@@ -33,7 +33,8 @@ impl Services {
         from: Client,
         now: Timestamp,
     ) -> Result<Issued, Error> {
-        let rules = &self.config.accounts;
+        let config = self.config();
+        let rules = &config.accounts;
         if !rules.signup {
             return Err(Error::SignupClosed);
         }
@@ -139,15 +140,17 @@ impl Services {
         email: &Email,
         name: &Name,
     ) -> Result<Password, Invalid> {
+        let config = self.config();
+        let accounts = &config.accounts;
         let rules = PasswordRules {
-            min_chars: self.config.accounts.password_min_length,
-            refuse_common: self.config.accounts.refuse_common_passwords,
+            min_chars: accounts.password_min_length,
+            refuse_common: accounts.refuse_common_passwords,
         };
         Password::parse(secret, rules)?.unlike(email, name)
     }
 
     /// Whether signing up needs an invite.
     pub fn needs_invite(&self) -> bool {
-        self.config.accounts.invite_required
+        self.config().accounts.invite_required
     }
 }

@@ -50,7 +50,7 @@ impl Services {
     /// Makes a new administrator's password, which is in force at once, and ends the tokens of the
     /// old one. None: the configuration sets the password, so that nothing was changed.
     pub async fn reset_admin_password(self: &Arc<Services>) -> Result<Option<Secret>, Error> {
-        if self.config.admin.password.is_some() {
+        if self.config().admin.password.is_some() {
             return Ok(None);
         }
         let password = generate(&self.world);

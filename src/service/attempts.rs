@@ -16,7 +16,7 @@ use std::time::Duration;
 use super::Error;
 use super::attempt_counts::{AllowanceCount, NetworkCount, Outcome};
 use super::buckets::make_room;
-use crate::config::{Limits, Rate};
+use crate::config::{CurrentConfig, Rate};
 use crate::model::{Digest, TokenId, UserId};
 use crate::sync::lock;
 
@@ -47,9 +47,7 @@ pub(super) enum Allowance {
 
 /// Counts wrong passwords, and refuses attempts when there are too many.
 pub(super) struct AttemptLimiter {
-    enabled: bool,
-    /// How many wrong passwords one network may send.
-    rate: Rate,
+    config: Arc<CurrentConfig>,
     networks: Mutex<HashMap<IpAddr, NetworkCount>>,
     allowances: Mutex<HashMap<Allowance, AllowanceCount>>,
     /// The networks from which an account logged in, with the time of the last login.
@@ -66,10 +64,9 @@ pub(super) struct Attempt {
 }
 
 impl AttemptLimiter {
-    pub(super) fn new(limits: &Limits) -> Arc<AttemptLimiter> {
+    pub(super) fn new(config: &Arc<CurrentConfig>) -> Arc<AttemptLimiter> {
         Arc::new(AttemptLimiter {
-            enabled: limits.rates,
-            rate: limits.wrong_passwords,
+            config: Arc::clone(config),
             networks: Mutex::default(),
             allowances: Mutex::default(),
             known: Mutex::default(),
@@ -103,11 +100,13 @@ impl AttemptLimiter {
             admitted_at: now,
             outcome: Outcome::NotCompared,
         };
-        if !self.enabled {
+        let config = self.config.get();
+        let limits = &config.limits;
+        if !limits.rates {
             return Ok(attempt);
         }
         if let Some(network) = network {
-            self.enter_network(network, now)?;
+            self.enter_network(network, limits.wrong_passwords, now)?;
             attempt.network = Some(network);
         }
         if let Some(allowance) = allowance {
@@ -117,10 +116,10 @@ impl AttemptLimiter {
         Ok(attempt)
     }
 
-    fn enter_network(&self, network: IpAddr, now: Duration) -> Result<(), Error> {
+    fn enter_network(&self, network: IpAddr, rate: Rate, now: Duration) -> Result<(), Error> {
         let mut networks = lock(&self.networks);
         make_room(&mut networks, NetworkCount::ends, now);
-        networks.entry(network).or_default().enter(self.rate, now)
+        networks.entry(network).or_default().enter(rate, now)
     }
 
     fn enter_allowance(&self, allowance: Allowance, now: Duration) -> Result<(), Error> {
@@ -134,7 +133,8 @@ impl AttemptLimiter {
         if let Some(network) = attempt.network
             && let Some(count) = lock(&self.networks).get_mut(&network)
         {
-            count.settle(self.rate, attempt.outcome, at);
+            let rate = self.config.get().limits.wrong_passwords;
+            count.settle(rate, attempt.outcome, at);
         }
         if let Some(allowance) = attempt.allowance
             && let Some(count) = lock(&self.allowances).get_mut(&allowance)
@@ -210,19 +210,20 @@ mod tests {
     use super::super::attempt_counts::FREE_ATTEMPTS;
     use super::super::buckets::BUCKETS;
     use super::*;
+    use crate::config::Limits;
 
     const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
     const AWAY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
 
     fn limiter() -> Arc<AttemptLimiter> {
-        AttemptLimiter::new(&Limits {
+        AttemptLimiter::new(&CurrentConfig::with_limits(Limits {
             rates: true,
             wrong_passwords: Rate {
                 burst: 3,
                 period: Duration::from_secs(6),
             },
             ..Limits::default()
-        })
+        }))
     }
 
     fn user() -> UserId {

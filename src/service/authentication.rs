@@ -144,7 +144,7 @@ impl Services {
     /// The network that limits of addresses apply to. None for a trusted proxy: it stands for many
     /// clients, and must not be refused for what one of them does.
     pub(super) fn limited_network(&self, address: IpAddr) -> Option<IpAddr> {
-        let is_proxy = self.config.server.is_trusted_proxy(address);
+        let is_proxy = self.config().server.is_trusted_proxy(address);
         (!is_proxy).then(|| network(address))
     }
 
@@ -205,7 +205,7 @@ impl Services {
         from: &Client,
     ) -> Result<u32, Error> {
         let is_named = crypto::digest(username.as_bytes())
-            == crypto::digest(self.config.admin.username.as_bytes());
+            == crypto::digest(self.config().admin.username.as_bytes());
         self.verify_configured(Principal::Admin, is_named, password, from)
             .await
     }

@@ -6,12 +6,12 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::Error;
 use super::buckets::{bucket_wait, make_room};
-use crate::config::{Limits, Rate};
+use crate::config::{CurrentConfig, Limits, Rate};
 use crate::model::UserId;
 use crate::sync::lock;
 
@@ -28,18 +28,16 @@ pub(super) enum Action {
 
 /// The counters of all addresses and accounts.
 pub(super) struct Limiter {
-    enabled: bool,
-    limits: Limits,
+    config: Arc<CurrentConfig>,
     networks: Mutex<HashMap<(Action, IpAddr), Duration>>,
     /// For each account, and (none) for all of them together.
     reset_mails: Mutex<HashMap<Option<UserId>, Duration>>,
 }
 
 impl Limiter {
-    pub(super) fn new(limits: &Limits) -> Limiter {
+    pub(super) fn new(config: &Arc<CurrentConfig>) -> Limiter {
         Limiter {
-            enabled: limits.rates,
-            limits: limits.clone(),
+            config: Arc::clone(config),
             networks: Mutex::default(),
             reset_mails: Mutex::default(),
         }
@@ -52,10 +50,10 @@ impl Limiter {
         network: Option<IpAddr>,
         now: Duration,
     ) -> Result<(), Error> {
-        let rate = match action {
-            Action::AskReset => self.limits.reset_requests,
-            Action::TryReset => self.limits.reset_attempts,
-            Action::SignUp => self.limits.signups,
+        let rate = |limits: &Limits| match action {
+            Action::AskReset => limits.reset_requests,
+            Action::TryReset => limits.reset_attempts,
+            Action::SignUp => limits.signups,
         };
         network.map_or(Ok(()), |network| {
             self.charge(&self.networks, (action, network), rate, now)
@@ -64,24 +62,27 @@ impl Limiter {
 
     /// Counts a reset mail to an account, or refuses it.
     pub(super) fn admit_mail(&self, to: UserId, now: Duration) -> Result<(), Error> {
-        self.charge(&self.reset_mails, Some(to), self.limits.reset_mails, now)
+        self.charge(&self.reset_mails, Some(to), |it| it.reset_mails, now)
     }
 
     /// Counts a reset mail to any account, or refuses it.
     pub(super) fn admit_any_mail(&self, now: Duration) -> Result<(), Error> {
-        self.charge(&self.reset_mails, None, self.limits.all_reset_mails, now)
+        self.charge(&self.reset_mails, None, |it| it.all_reset_mails, now)
     }
 
     fn charge<K: Hash + Eq + Copy>(
         &self,
         buckets: &Mutex<HashMap<K, Duration>>,
         key: K,
-        rate: Rate,
+        rate: impl Fn(&Limits) -> Rate,
         now: Duration,
     ) -> Result<(), Error> {
-        if !self.enabled {
+        let config = self.config.get();
+        let limits = &config.limits;
+        if !limits.rates {
             return Ok(());
         }
+        let rate = rate(limits);
         let mut buckets = lock(buckets);
         make_room(&mut buckets, |empty_at| *empty_at, now);
         let empty_at = buckets.entry(key).or_insert(now);
@@ -104,7 +105,7 @@ mod tests {
             burst: 3,
             period: Duration::from_secs(6),
         };
-        Limiter::new(&Limits {
+        Limiter::new(&CurrentConfig::with_limits(Limits {
             rates: true,
             wrong_passwords: rate,
             reset_requests: rate,
@@ -113,7 +114,7 @@ mod tests {
             reset_attempts: rate,
             signups: rate,
             ..Limits::default()
-        })
+        }))
     }
 
     fn seconds(seconds: u64) -> Duration {

@@ -4,26 +4,27 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::message::Mail;
-use crate::config::{self, Transport};
+use crate::config::{CurrentConfig, Transport};
 
 /// Passes messages to the configured transport.
 pub(super) struct Mailer {
-    transport: Transport,
+    config: Arc<CurrentConfig>,
 }
 
 impl Mailer {
-    pub(super) fn new(config: &config::Mail) -> Mailer {
+    pub(super) fn new(config: &Arc<CurrentConfig>) -> Mailer {
         Mailer {
-            transport: config.transport.clone(),
+            config: Arc::clone(config),
         }
     }
 
     /// Sends a message. `Ok` means that the transport has it and that a power cut does not lose it;
     /// the transport `log` only logs the address and the subject. `name` is unique to the message.
     pub(super) async fn send(&self, mail: Mail, name: &str) -> io::Result<()> {
-        match &self.transport {
+        match &self.config.get().mail.transport {
             Transport::Log => {
                 log::info!(
                     "mail to {}: {} (not sent: mail.transport is \"log\")",

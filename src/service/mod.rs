@@ -21,6 +21,7 @@ mod password_epochs;
 mod passwords;
 mod permits;
 mod quotas;
+mod reload;
 mod report;
 mod resets;
 mod start;
@@ -34,7 +35,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::config::Config;
+use crate::config::{Config, CurrentConfig};
 use crate::crypto::{PublicKey, Signer};
 use crate::model::{DiskUse, Timestamp, Trust};
 use crate::store::{Health, Store};
@@ -61,8 +62,7 @@ use traffic::TokenChecks;
 
 /// The state of the service, shared by all requests.
 pub struct Services {
-    /// The configuration.
-    pub config: Arc<Config>,
+    config: Arc<CurrentConfig>,
     /// The clock and the source of random bytes.
     pub world: World,
     store: Arc<dyn Store>,
@@ -88,6 +88,16 @@ pub struct Services {
 }
 
 impl Services {
+    /// The configuration in force.
+    pub fn config(&self) -> Arc<Config> {
+        self.config.get()
+    }
+
+    /// The cell that holds the configuration in force.
+    pub fn current_config(&self) -> &Arc<CurrentConfig> {
+        &self.config
+    }
+
     /// The public half of the key that signs access tokens.
     pub fn public_key(&self) -> PublicKey {
         self.signer.public_key()

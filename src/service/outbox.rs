@@ -83,7 +83,7 @@ impl Services {
         };
         let code = crypto::random_code(&self.world);
         let unique = self.world.random_bytes();
-        let message = match message::reset(&self.config, &user, &code, unique, now) {
+        let message = match message::reset(&self.config(), &user, &code, unique, now) {
             Ok(message) => message,
             Err(fault) => {
                 let id = user.id;
@@ -103,7 +103,7 @@ impl Services {
         {
             return Err("the limit for all reset mails is reached (limits.all_reset_mails)".into());
         }
-        let expires_at = now.after(self.config.reset.lifetime);
+        let expires_at = now.after(self.config().reset.lifetime);
         if !self
             .store
             .put_reset(user.id, crypto::digest_of(&code), expires_at)

@@ -90,7 +90,7 @@ impl Services {
 
     /// Puts the passwords of a configuration in force. Tokens of other passwords end before the
     /// next one is checked.
-    pub async fn follow_passwords(&self, config: &Config) -> Result<(), Error> {
+    pub(super) async fn follow_passwords(&self, config: &Config) -> Result<(), Error> {
         let _turn = self.logins.turn.lock().await;
         put_in_force(&self.logins.hub, config.hub.passwords.clone());
         let admin = match config.admin.password.clone() {

@@ -3,12 +3,12 @@
 //! kept in memory: a restart empties it.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::Error;
 use super::buckets::make_room;
-use crate::config::Limits;
+use crate::config::{CurrentConfig, Limits};
 use crate::model::{Invalid, Principal};
 use crate::sync::lock;
 
@@ -68,27 +68,33 @@ impl Quota {
     }
 }
 
+/// The quotas that the limits ask for.
+fn in_force(limits: &Limits) -> Vec<Quota> {
+    let minute = (Kind::Events, u64::from(limits.events_per_minute), 60);
+    let day = (Kind::Bytes, limits.event_bytes_per_day, 24 * 60 * 60);
+    let quota = |(kind, most, seconds)| Quota {
+        kind,
+        most,
+        window: Duration::from_secs(seconds),
+    };
+    let quotas = [minute, day].into_iter();
+    quotas
+        .filter(|(_, most, _)| limits.rates && *most > 0)
+        .map(quota)
+        .collect()
+}
+
 /// The quotas of all holders.
 pub(super) struct Quotas {
-    quotas: Vec<Quota>,
+    config: Arc<CurrentConfig>,
     /// When each bucket will be empty.
     buckets: Mutex<HashMap<(Kind, Principal), Duration>>,
 }
 
 impl Quotas {
-    pub(super) fn new(limits: &Limits) -> Quotas {
-        let minute = (Kind::Events, u64::from(limits.events_per_minute), 60);
-        let day = (Kind::Bytes, limits.event_bytes_per_day, 24 * 60 * 60);
-        let quotas = [minute, day].into_iter();
+    pub(super) fn new(config: &Arc<CurrentConfig>) -> Quotas {
         Quotas {
-            quotas: quotas
-                .filter(|(_, most, _)| limits.rates && *most > 0)
-                .map(|(kind, most, seconds)| Quota {
-                    kind,
-                    most,
-                    window: Duration::from_secs(seconds),
-                })
-                .collect(),
+            config: Arc::clone(config),
             buckets: Mutex::default(),
         }
     }
@@ -100,16 +106,17 @@ impl Quotas {
         report: Volume,
         now: Duration,
     ) -> Result<(), Error> {
-        if self.quotas.is_empty() {
+        let quotas = in_force(&self.config.get().limits);
+        if quotas.is_empty() {
             return Ok(());
         }
-        if let Some(quota) = self.quotas.iter().find(|it| it.amount(report) > it.most) {
+        if let Some(quota) = quotas.iter().find(|it| it.amount(report) > it.most) {
             return Err(quota.never().into());
         }
         let mut buckets = lock(&self.buckets);
         make_room(&mut buckets, |empty_at| *empty_at, now);
-        let mut filled = Vec::with_capacity(self.quotas.len());
-        for quota in &self.quotas {
+        let mut filled = Vec::with_capacity(quotas.len());
+        for quota in &quotas {
             let key = (quota.kind, from);
             let begin = buckets.get(&key).map_or(now, |empty_at| now.max(*empty_at));
             let empty_at = begin + quota.share(report);
@@ -125,8 +132,9 @@ impl Quotas {
 
     /// Undoes one `admit`: nothing was stored.
     pub(super) fn refund(&self, from: Principal, report: Volume, now: Duration) {
+        let quotas = in_force(&self.config.get().limits);
         let mut buckets = lock(&self.buckets);
-        for quota in &self.quotas {
+        for quota in &quotas {
             if let Some(empty_at) = buckets.get_mut(&(quota.kind, from)) {
                 *empty_at = empty_at.saturating_sub(quota.share(report)).max(now);
             }

@@ -16,7 +16,7 @@ use super::permits::Permits;
 use super::quotas::Quotas;
 use super::traffic::TokenChecks;
 use super::{Services, admin_password};
-use crate::config::Config;
+use crate::config::{Config, CurrentConfig};
 use crate::crypto::{self, HashCost, Signer};
 use crate::model::{InviteTerms, Secret, limits};
 use crate::store::{self, Store, SystemValue};
@@ -31,6 +31,7 @@ impl Services {
         store: Arc<dyn Store>,
         announce: impl FnOnce(&Secret) + Send,
     ) -> store::Result<Arc<Services>> {
+        let current = CurrentConfig::new(Arc::clone(&config));
         let cost = HashCost {
             memory_bytes: config.accounts.hash_memory,
             passes: config.accounts.hash_passes,
@@ -55,17 +56,17 @@ impl Services {
         };
         let logins = ConfiguredLogins::new(admin, config.hub.passwords.clone());
         let services = Services {
-            mailer: Mailer::new(&config.mail),
-            attempts: AttemptLimiter::new(&config.limits),
-            limiter: Limiter::new(&config.limits),
-            quotas: Quotas::new(&config.limits),
+            mailer: Mailer::new(&current),
+            attempts: AttemptLimiter::new(&current),
+            limiter: Limiter::new(&current),
+            quotas: Quotas::new(&current),
             dummy_hash: crypto::dummy_hash(cost, &world),
             mail_is_due: Notify::new(),
             exports: Permits::new(limits::EXPORTS_AT_ONCE, limits::EXPORT_UNDISTURBED),
             // A listener is not slow: it waits for events. It keeps its permit.
             listeners: Permits::new(limits::LIVE_LISTENERS, Duration::MAX),
             addresses: OnceLock::new(),
-            config,
+            config: current,
             world,
             store,
             clock,
@@ -78,15 +79,13 @@ impl Services {
         Ok(Arc::new(services))
     }
 
-    async fn offer_invites(&self) -> store::Result<()> {
+    /// Makes the invites of the configuration the only ones that are open.
+    pub(super) async fn offer_invites(&self) -> store::Result<()> {
         let offer = |(code, terms): &(String, InviteTerms)| {
             (crypto::digest(code.as_bytes()), terms.clone())
         };
-        let invites: Vec<_> = self.config.accounts.invites.iter().map(offer).collect();
-        if invites.is_empty() {
-            Ok(())
-        } else {
-            self.store.offer_invites(invites).await
-        }
+        let config = self.config();
+        let invites: Vec<_> = config.accounts.invites.iter().map(offer).collect();
+        self.store.offer_invites(invites, self.now()).await
     }
 }

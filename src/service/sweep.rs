@@ -46,7 +46,8 @@ impl Services {
     /// Removes some of what need not be kept. While the clock is suspect, nothing is removed
     /// because of its age.
     async fn reclaim(&self, clock: &ClockReading) -> store::Result<Swept> {
-        let events = &self.config.events;
+        let config = self.config();
+        let events = &config.events;
         let keep = Retention {
             events: events.retention,
             counts: events.keep_counts,

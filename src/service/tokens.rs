@@ -71,7 +71,7 @@ impl Services {
         if found.token.is_worth_touching(now) {
             let (store, idle) = (
                 Arc::clone(&self.store),
-                self.config.tokens.session_idle_lifetime,
+                self.config().tokens.session_idle_lifetime,
             );
             // The request does not wait for it: if the write fails, the session keeps its earlier
             // expiry, and the next use writes again.
@@ -88,7 +88,7 @@ impl Services {
     /// Resolves when the token that was shown is no longer live. It looks at the token at once and
     /// then every `events.heartbeat`, which does not count as a use.
     pub async fn token_end(&self, bearer: &Bearer) {
-        let mut heartbeat = interval(self.config.events.heartbeat);
+        let mut heartbeat = interval(self.config().events.heartbeat);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             heartbeat.tick().await;
@@ -269,7 +269,8 @@ impl Services {
 
     /// Stores a draft. Error: `BadCredentials` if the holder's epoch has passed meanwhile.
     async fn issue(&self, draft: Issued, now: Timestamp) -> Result<Issued, Error> {
-        let tokens = &self.config.tokens;
+        let config = self.config();
+        let tokens = &config.tokens;
         let most = match draft.token.holder {
             Principal::User(_) => tokens.per_user,
             Principal::Admin => tokens.admin_tokens,
@@ -308,7 +309,7 @@ impl Services {
             issued_at: now,
             expires_at,
             refreshable_until: match kind {
-                TokenKind::Access => expires_at.after(self.config.tokens.refresh_window),
+                TokenKind::Access => expires_at.after(self.config().tokens.refresh_window),
                 _ => expires_at,
             },
             last_used_at: now,
@@ -333,7 +334,8 @@ impl Services {
     }
 
     fn lifetime(&self, kind: TokenKind) -> Duration {
-        let tokens = &self.config.tokens;
+        let config = self.config();
+        let tokens = &config.tokens;
         match kind {
             TokenKind::Admin => tokens.admin_lifetime,
             TokenKind::Hub => tokens.hub_lifetime,
@@ -346,7 +348,7 @@ impl Services {
     /// The JWT of an access token.
     fn sign(&self, token: &Token) -> Secret {
         self.signer.sign(&AccessClaims {
-            iss: &self.config.server.public_url,
+            iss: &self.config().server.public_url,
             sub: token.holder.to_string(),
             jti: token.id,
             iat: token.issued_at.seconds(),

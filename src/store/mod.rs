@@ -81,9 +81,13 @@ pub trait AccountStore: Send + Sync + 'static {
     /// of its tokens in steps of bounded size. False: it does not exist.
     async fn delete_user(&self, id: UserId) -> Result<bool>;
 
-    /// Stores the invites of the configuration. An invite that is stored already gets the new terms
-    /// and keeps the count of its uses.
-    async fn offer_invites(&self, invites: Vec<(Digest, InviteTerms)>) -> Result<()>;
+    /// Makes these the invites of the configuration, in one step. An invite that is stored already
+    /// gets the new terms and keeps the count of its uses; one that is missing here ends `now`.
+    async fn offer_invites(
+        &self,
+        invites: Vec<(Digest, InviteTerms)>,
+        now: Timestamp,
+    ) -> Result<()>;
 
     /// Makes `code` the only reset code of an account. False: the account is gone or disabled.
     async fn put_reset(&self, user: UserId, code: Digest, expires_at: Timestamp) -> Result<bool>;

@@ -55,6 +55,8 @@ mod queries;
 #[cfg(test)]
 mod races;
 #[cfg(test)]
+mod reload;
+#[cfg(test)]
 mod repeats;
 #[cfg(test)]
 mod routes;

@@ -18,5 +18,6 @@ mod output;
 mod pace;
 mod process;
 mod protocol;
+mod reload;
 mod signals;
 mod tls;

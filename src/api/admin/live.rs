@@ -49,7 +49,7 @@ async fn live(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
     let (listener, permit) = services.listen(query, &bearer).await?;
     let stream = move |sender: BodySender| {
         tokio::spawn(async move {
-            let heartbeat = interval(services.config.events.heartbeat);
+            let heartbeat = interval(services.config().events.heartbeat);
             let ending = tokio::select! {
                 biased;
                 () = sender.over() => Ok(()),

@@ -183,8 +183,15 @@ fn what_is_left_of_an_invite_is_used_once() {
             uses: WELCOME.0,
             expires_at: Some(at(WELCOME.1)),
         };
-        let offer = vec![(crypto::digest(b"welcome"), terms)];
-        fixture.run(fixture.store().offer_invites(offer));
+        let lasting = InviteTerms {
+            uses: 1,
+            expires_at: None,
+        };
+        let offer = vec![
+            (crypto::digest(b"welcome"), terms),
+            (crypto::digest(b"for ever"), lasting),
+        ];
+        fixture.run(fixture.store().offer_invites(offer, at(0)));
         assert_eq!(join(&fixture, number, "welcome"), joined);
         fixture.reopen();
     }

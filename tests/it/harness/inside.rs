@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
+use doorward::config;
 use doorward::service::Services;
 
-use super::Server;
+use super::{Server, configuration};
 
 impl Server {
     /// The service, for verbs that no route has.
@@ -27,5 +28,14 @@ impl Server {
         db.flush().unwrap();
         drop(db);
         self.inner.run(settings);
+    }
+
+    /// Puts other settings in force, as SIGHUP does.
+    pub(crate) fn reload(&self, settings: &str) {
+        let services = self.services();
+        let new = configuration(settings, &self.inner.directory);
+        let (config, _) = config::reloaded(&services.config(), new);
+        self.run(async move { services.reload(Arc::new(config)).await })
+            .unwrap();
     }
 }

@@ -105,6 +105,18 @@ impl Process {
         kib.parse::<u64>().unwrap() * 1024
     }
 
+    /// Writes other settings into the configuration file. The process does not read them by itself.
+    pub(super) fn rewrite(&self, settings: &str) {
+        let settings = format!("server.listen = \"127.0.0.1:0\"\n{SETTINGS}{settings}");
+        fs::write(self.home.path().join("first.toml"), settings).unwrap();
+    }
+
+    /// Sends a signal to the process, without waiting.
+    pub(super) fn signal(&self, signal: rustix::process::Signal) {
+        let id = rustix::process::Pid::from_child(&self.child.0);
+        rustix::process::kill_process(id, signal).unwrap();
+    }
+
     /// Sends SIGTERM to the process, without waiting.
     pub(super) fn terminate(&self) {
         terminate(&self.child.0);

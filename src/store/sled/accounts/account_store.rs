@@ -158,11 +158,12 @@ impl AccountStore for SledStore {
         Ok(is_there)
     }
 
-    async fn offer_invites(&self, invites: Vec<(Digest, InviteTerms)>) -> Result<()> {
-        let step = move |tx: &mut Transaction<'_>| {
-            let mut invites = invites.iter();
-            invites.try_for_each(|(code, terms)| invites::offer(tx, *code, terms))
-        };
+    async fn offer_invites(
+        &self,
+        invites: Vec<(Digest, InviteTerms)>,
+        now: Timestamp,
+    ) -> Result<()> {
+        let step = move |tx: &mut Transaction<'_>| invites::offer(tx, &invites, now);
         self.change(WriteClass::Change, step).await
     }
 

@@ -14,8 +14,31 @@ key! {
 
 postcard_records!(Invite);
 
+/// Makes these the only invites that are open. An invite that ends keeps the count of its uses, in
+/// case that it is offered again.
+pub(crate) fn offer(
+    tx: &mut Transaction<'_>,
+    offered: &[(Digest, InviteTerms)],
+    now: Timestamp,
+) -> Result<()> {
+    let mut missing = Vec::new();
+    tx.visit(|key: InviteKey, invite: Option<Invite>| {
+        let is_missing = offered.iter().all(|(digest, _)| *digest != key.digest);
+        missing.extend(invite.filter(|it| is_missing && it.is_open(now)));
+    })?;
+    for invite in missing {
+        let terms = InviteTerms {
+            uses: invite.uses,
+            expires_at: Some(now),
+        };
+        set_terms(tx, invite.digest, &terms)?;
+    }
+    let mut offered = offered.iter();
+    offered.try_for_each(|(digest, terms)| set_terms(tx, *digest, terms))
+}
+
 /// Stores an invite, or gives a stored one new terms; the count of its uses stays.
-pub(crate) fn offer(tx: &mut Transaction<'_>, digest: Digest, terms: &InviteTerms) -> Result<()> {
+fn set_terms(tx: &mut Transaction<'_>, digest: Digest, terms: &InviteTerms) -> Result<()> {
     let key = InviteKey { digest };
     // A damaged invite stays as it is, and refused: how often it was used is not known.
     let Some(known) = tx.skip_damaged(tx.fetch(&key))? else {
