@@ -15,7 +15,7 @@
 # stay in ~/.cache/doorward/try; remove that directory to get newer ones. All processors are
 # emulated. Transcripts are in target/try.
 #
-# It installs what it lacks: mmdebstrap, e2fsprogs, cpio, arch-test, qemu.
+# It installs what it lacks: mmdebstrap, e2fsprogs, cpio, iproute2, arch-test, qemu.
 set -euo pipefail
 called_from=$PWD
 cd "$(dirname "$0")/.."

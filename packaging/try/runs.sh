@@ -66,11 +66,11 @@ try_arm64() {
   boot arm64 "$disk" "$target/raspberry-1.txt"
   await 2400 30 '^try: acknowledged event-'
   cut_off
-  show '^try:' | grep -v 'acknowledged event' 
+  show '^try:' | grep -v 'acknowledged event'
   acknowledged "$console" >"$work/acknowledged"
   echo "cut off after $(wc -l <"$work/acknowledged") acknowledged changes"
 
-  show 'acknowledged login' | awk '{ printf "%s", $NF }' >"$work/session"
+  sed -n 's/^login //p' "$work/acknowledged" >"$work/session"
   make_payload raspberry.sh "$work/session"
   boot arm64 "$disk" "$target/raspberry-2.txt"
   run_to_end 2400
@@ -84,5 +84,6 @@ try_arm64() {
 
 # What the machine was told to be stored, from whole lines only.
 acknowledged() {
-  tr -d '\r' <"$1" | sed -n 's/^try: acknowledged \(signup [^ ]*\|login [^ ]*\)$/\1/p; s/^try: acknowledged \(event-[0-9]*\) .*$/\1/p' | sort
+  tr -d '\r' <"$1" |
+    sed -nE 's/^try: acknowledged ((signup|login) [^ ]+|event-[0-9]+) stored$/\1/p' | sort
 }

@@ -8,7 +8,8 @@ system_packages=systemd,systemd-sysv,dbus,udev,init-system-helpers,curl,ca-certi
 need() {
   command -v "$1" >/dev/null && return
   shift
-  { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"; } >&2
+  export DEBIAN_FRONTEND=noninteractive
+  { apt-get update -q && apt-get install -q -y --no-install-recommends "$@"; } >&2
 }
 
 # make_system ARCH: makes $cache/ARCH.tar, a bare Debian with the packages above.

@@ -14,7 +14,7 @@ say() { echo "try: $*"; }
 fail() {
   trap - ERR
   say "FAILED: $*"
-  systemctl status --no-pager --lines=30 doorward.service doorward.socket || true
+  systemctl status --no-pager --full --lines=30 doorward.service doorward.socket || true
   exit 1
 }
 end() {
@@ -46,7 +46,8 @@ text() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" /tmp/body; }
 
 property() { systemctl show --value --property="$1" doorward.service; }
 answers() { curl --silent --fail --max-time 5 --output /dev/null "$base/healthz"; }
-logged() { journalctl --unit=doorward --no-pager --output=cat | grep -q -- "$1"; }
+# The last line of the log with these words; grep reads all of it, so that journalctl can end well.
+logged() { journalctl --unit=doorward --no-pager --output=cat | grep -- "$1" | tail -n 1; }
 
 # installed: installs the package as its owner does; its service must be ready when this ends.
 installed() {
@@ -66,4 +67,5 @@ exposure() {
     fail "the exposure is more than $1"
 }
 
-say "$(. /etc/os-release && echo "$PRETTY_NAME"), $(uname -m), kernel $(uname -r), systemd $(systemctl --version | sed -n '1s/systemd \([0-9]*\).*/\1/p')"
+systemd=$(systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
+say "$(. /etc/os-release && echo "$PRETTY_NAME"), $(uname -m), kernel $(uname -r), systemd $systemd"

@@ -10,14 +10,14 @@ if [ ! -e /root/installed ]; then
   touch /root/installed
   sync
   request 201 POST /v1/user -H "$json" -d "{\"name\":\"Ana\",$ana}"
-  say "acknowledged signup $(text user_id)"
+  say "acknowledged signup $(text user_id) stored"
   request 201 POST /v1/auth -H "$json" -d "{$ana}"
   session=$(text id)
-  say "acknowledged login $session"
+  say "acknowledged login $session stored"
   for number in $(seq 100000); do
     request 201 POST /api/events/complex_clientapp -H "$json" -H "token: $session" \
       -d "{\"events\":[{\"name\":\"event-$number\",\"details\":{\"number\":$number}}]}"
-    say "acknowledged event-$number $session"
+    say "acknowledged event-$number stored"
   done
   fail "nobody cut the power"
 fi

@@ -29,10 +29,10 @@ exposure 1.1
 sed -i 's/^name = "before"/name = "after"/' /etc/doorward/config.toml
 pid=$(property MainPID)
 systemctl reload doorward.service
-until_true 30 logged -i 'reloaded'
+until_true 30 logged 'the configuration was reloaded'
 is MainPID "$pid" || fail "a reload started another process"
 until_true 30 sh -c "curl --silent $base/ | grep -q '\"after\"'"
-say "reload: $(journalctl --unit=doorward --no-pager --output=cat | grep -i reloaded | tail -n 1)"
+say "reload: $(logged 'the configuration was reloaded')"
 
 drop_in doorward.service '[Service]' WatchdogSec=3s RestartSec=100ms
 systemctl restart doorward.service
@@ -40,7 +40,7 @@ pid=$(property MainPID)
 kill -STOP "$pid"
 until_true 60 restarted "$pid"
 is NRestarts 1 || fail "$(property NRestarts) restarts by the watchdog"
-say "watchdog: $(journalctl --unit=doorward --no-pager --output=cat | grep -i 'watchdog timeout' | tail -n 1)"
+say "watchdog: $(logged 'Watchdog timeout')"
 
 pid=$(property MainPID)
 kill -KILL "$pid"
@@ -52,12 +52,12 @@ say "killed: restarted, account kept"
 cp /etc/doorward/config.toml /root/config.toml
 echo 'nonsense = 1' >>/etc/doorward/config.toml
 systemctl reload doorward.service
-until_true 30 logged nonsense
+until_true 30 logged mail.nonsense
 answers || fail "a broken file ended the service at a reload"
 if systemctl restart doorward.service 2>/dev/null; then fail "started with a broken configuration"; fi
 is ActiveState failed && is ExecMainStatus 2 && is NRestarts 0 ||
   fail "a broken configuration: $(property ActiveState), status $(property ExecMainStatus), $(property NRestarts) restarts"
-line=$(systemctl status --no-pager doorward.service | grep nonsense) ||
+line=$({ systemctl status --no-pager --full doorward.service || true; } | grep nonsense) ||
   fail "systemctl status does not say what is wrong"
 say "broken configuration: status 2, not restarted; systemctl status: ${line#*: }"
 cp /root/config.toml /etc/doorward/config.toml
