@@ -16,7 +16,7 @@ use super::setting::Preset;
 use super::settings::settings;
 use super::{
     Accounts, Admin, Apis, Config, Events, Hub, Limits, Log, LogFormat, Mail, Reset, Server,
-    Storage, Tokens, checks, warnings,
+    Storage, Tokens, checks, templates, warnings,
 };
 use crate::model::ClockTerms;
 
@@ -157,7 +157,10 @@ fn blank() -> Config {
         tokens: Tokens::default(),
         accounts: Accounts::default(),
         reset: Reset::default(),
-        mail: Mail::default(),
+        mail: Mail {
+            templates: templates::built_in(),
+            ..Mail::default()
+        },
         events: Events::default(),
         limits: Limits::default(),
         log: Log {

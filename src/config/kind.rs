@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::reader::{Reader, Value, integer};
 use super::value::{self, Wrong, because, must_be};
-use super::{Config, Credential, Rate, invite, secret};
+use super::{Config, Credential, Rate, invite, secret, templates};
 use crate::model::is_common_password;
 
 /// Stores a text in the configuration, or returns what is wrong with it.
@@ -43,6 +43,8 @@ pub(super) enum Kind {
     Password(Form, fn(&mut Config, Credential)),
     /// Invites, each a code or a table.
     Invites,
+    /// A directory with templates of mails.
+    Templates,
 }
 
 /// The forms a password is written in.
@@ -92,6 +94,7 @@ impl Reader<'_> {
             Kind::List(take) => return self.texts(key, value, 0, |it| take(config, it)),
             Kind::Password(form, put) => return self.passwords(key, *form, value, config, *put),
             Kind::Invites => return invite::read(self, key, value, config),
+            Kind::Templates => return templates::read(self, key, value, config),
         };
         self.note(key, value, outcome);
     }
@@ -122,7 +125,7 @@ impl Reader<'_> {
     }
 
     /// A path; a relative one starts at the configuration file's directory.
-    fn path(&self, value: &Value<'_>) -> Result<PathBuf, Wrong> {
+    pub(super) fn path(&self, value: &Value<'_>) -> Result<PathBuf, Wrong> {
         let path = text(value)?;
         if path.is_empty() || path.contains('\0') {
             return must_be("a path");

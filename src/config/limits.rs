@@ -20,9 +20,9 @@ pub struct Limits {
     pub wrong_passwords: Rate,
     /// Reset mails asked for from one address.
     pub reset_requests: Rate,
-    /// Reset mails to one account.
+    /// Mails of one kind to one address, except invites.
     pub reset_mails: Rate,
-    /// Reset mails to all accounts together.
+    /// Mails of one kind to all addresses together, except invites.
     pub all_reset_mails: Rate,
     /// Reset codes tried from one address.
     pub reset_attempts: Rate,

@@ -17,12 +17,14 @@ mod invite;
 mod kind;
 mod limits;
 mod machine;
+mod mail;
 mod origin;
 mod reader;
 mod render;
 mod secret;
 mod setting;
 mod settings;
+mod templates;
 mod value;
 mod warnings;
 
@@ -42,6 +44,7 @@ pub use file::{Loaded, default_path, load, parse};
 pub use fixed::reloaded;
 pub use limits::{Limits, Rate};
 pub use machine::Machine;
+pub use mail::{Mail, Transport};
 pub use render::{example_file, first_file, markdown_table};
 pub use setting::{Preset, Setting};
 pub use settings::settings;
@@ -216,6 +219,9 @@ pub struct Accounts {
     pub invite_required: bool,
     /// The invites, by code.
     pub invites: Vec<(String, InviteTerms)>,
+    /// The link in the mail of an invite; `{code}` is replaced by the code, `{public_url}` by
+    /// `server.public_url`.
+    pub invite_link: String,
     /// The shortest password, in characters.
     pub password_min_length: usize,
     /// Whether the most common passwords are refused.
@@ -233,25 +239,6 @@ pub struct Reset {
     pub lifetime: Duration,
     /// The link in the mail; `{token}` is replaced by the code.
     pub reset_link: String,
-}
-
-/// How mail is sent.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Transport {
-    /// Logs that a mail was due and drops its text.
-    #[default]
-    Log,
-    /// Writes each message as an `.eml` file into this directory.
-    File(PathBuf),
-}
-
-/// `[mail]`
-#[derive(Debug, Clone, Default)]
-pub struct Mail {
-    /// How mail is sent.
-    pub transport: Transport,
-    /// The sender, as `name@example.org` or `Name <name@example.org>`.
-    pub from: String,
 }
 
 /// `[events]`

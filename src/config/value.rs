@@ -155,6 +155,18 @@ pub(super) fn reset_link(text: &str) -> Result<String, Wrong> {
     Ok(text.to_owned())
 }
 
+/// A link that contains `{code}`, the place for the code of an invite. It may begin with
+/// `{public_url}`.
+pub(super) fn invite_link(text: &str) -> Result<String, Wrong> {
+    if !is_web_address(&text.replacen("{public_url}", "http://x", 1)) {
+        return must_be("a link that begins with http://, https:// or {public_url}");
+    }
+    if !text.contains("{code}") {
+        return must_be("a link that holds {code}, where the code is put in");
+    }
+    Ok(text.to_owned())
+}
+
 fn is_web_address(text: &str) -> bool {
     let rest = text
         .strip_prefix("https://")

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Email, Invalid, Timestamp, UserId, UserNumber, limits};
+use super::{Digest, Email, Invalid, MailId, Timestamp, UserId, UserNumber, limits};
 
 /// A display name of 1 to 255 characters, with no blanks around it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +119,28 @@ impl Invite {
     /// Whether it can open one more account at `now`.
     pub fn is_open(&self, now: Timestamp) -> bool {
         self.used < self.uses && self.expires_at.is_none_or(|end| now < end)
+    }
+}
+
+/// An invite that was mailed. The store finds it by the digest of its code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailedInvite {
+    /// The mail that brings it.
+    pub mail: MailId,
+    /// The key of the address that it was mailed to.
+    pub email_key: String,
+    /// How many accounts it may open in all.
+    pub uses: u32,
+    /// How many it has opened.
+    pub used: u32,
+    /// When it expires.
+    pub expires_at: Timestamp,
+}
+
+impl MailedInvite {
+    /// Whether it can open one more account at `now`.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        self.used < self.uses && now < self.expires_at
     }
 }
 

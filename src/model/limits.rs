@@ -101,5 +101,20 @@ pub const MAIL_RETRY: Duration = Duration::from_secs(15);
 pub const MAIL_RETRIES: u32 = 6;
 /// The longest wait before the sending of a mail is tried again.
 pub const MAIL_LONGEST_WAIT: Duration = Duration::from_mins(8);
+/// How long after its request a reset mail is still of use: after a day, its owner has asked again.
+pub const RESET_MAIL_LIFETIME: Duration = Duration::from_hours(24);
+/// How long after a change the mail that reports it is still of use: as long as mail servers try
+/// (RFC 5321, 4.5.4.1).
+pub const NOTICE_LIFETIME: Duration = Duration::from_hours(5 * 24);
+/// The most accounts that an invite by mail may open: more is a list to be kept in the
+/// configuration.
+pub const INVITE_USES: RangeInclusive<u32> = 1..=1_000;
+/// How long an invite by mail may be good: a link in an old mail must not open accounts for ever.
+pub const INVITE_LIFETIME: RangeInclusive<Duration> =
+    Duration::from_mins(1)..=Duration::from_hours(365 * 24);
+/// The longest template of a mail, in bytes: each mail is built in memory.
+pub const TEMPLATE_BYTES: u64 = 64 * 1024;
+/// The longest subject of a mail, in characters.
+pub const SUBJECT_CHARS: usize = 200;
 /// The most mails that may wait at once: a flood of reset requests must not fill the disk.
 pub const OUTBOX_ENTRIES: usize = 10_000;

@@ -1,29 +1,57 @@
-//! Mail in the outbox. An entry holds the address that a reset mail was requested for, never a
-//! code: the sender generates the code.
+//! Mail in the outbox. An entry names its address and its kind, never a code: the sender generates
+//! the code of a reset or of an invite.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Timestamp, limits};
+use super::{Email, Timestamp, limits};
 
 /// The id of an entry of the outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct MailId(pub Uuid);
 
-/// A requested reset mail. The sender finds out whether the address has an account, so that a
-/// request for a known and for an unknown address is the same work.
+impl MailId {
+    /// An id of 16 random bytes (UUID version 4).
+    pub fn from_random(bytes: [u8; 16]) -> MailId {
+        MailId(uuid::Builder::from_random_bytes(bytes).into_uuid())
+    }
+}
+
+/// What a mail is about. The order is part of the format on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum MailKind {
+    /// A link that sets a new password. It goes to the account of the requested address, if there
+    /// is one.
+    Reset,
+    /// The password was changed or reset. It goes to the address that the account had then.
+    PasswordChanged,
+    /// The address of the account was changed. It goes to the address before.
+    EmailChanged,
+    /// A link that opens accounts.
+    Invite {
+        /// How many accounts it may open.
+        uses: u32,
+        /// When it expires.
+        expires_at: Timestamp,
+    },
+}
+
+/// A mail that is due.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DueMail {
     /// Its id.
     pub id: MailId,
-    /// The key of the requested address, as `Email::key` returns it.
-    pub email_key: String,
-    /// When it was requested.
+    /// Where it goes. For a reset this is the requested address: the sender finds out whether it
+    /// has an account, so that a request for a known and for an unknown address is the same work.
+    pub to: Email,
+    /// When it was requested, or when the change happened that it reports.
     pub asked_at: Timestamp,
     /// When to try it next.
     pub due_at: Timestamp,
     /// How many attempts have failed.
     pub attempts: u32,
+    /// What it is about.
+    pub kind: MailKind,
 }
 
 /// What to do with a mail that could not be sent.
@@ -36,6 +64,28 @@ pub enum Retry {
 }
 
 impl DueMail {
+    /// A mail that is due at once.
+    pub fn new(id: MailId, kind: MailKind, to: Email, now: Timestamp) -> DueMail {
+        DueMail {
+            id,
+            to,
+            asked_at: now,
+            due_at: now,
+            attempts: 0,
+            kind,
+        }
+    }
+
+    /// From when on it is of no use, so that it is not tried any more.
+    pub fn ends_at(&self) -> Timestamp {
+        let lifetime = match self.kind {
+            MailKind::Reset => limits::RESET_MAIL_LIFETIME,
+            MailKind::PasswordChanged | MailKind::EmailChanged => limits::NOTICE_LIFETIME,
+            MailKind::Invite { expires_at, .. } => return expires_at,
+        };
+        self.asked_at.after(lifetime)
+    }
+
     /// When to try again after one more failure at `now`: waits double, until there were enough.
     /// Attempts are counted instead of the age of the mail, because the clock may be wrong.
     pub fn retry(&self, now: Timestamp) -> Retry {
@@ -50,20 +100,38 @@ impl DueMail {
 mod tests {
     use super::*;
 
+    fn mail(kind: MailKind) -> DueMail {
+        let to = Email::parse("ana@example.org").unwrap();
+        DueMail::new(MailId(Uuid::nil()), kind, to, Timestamp::from_millis(0))
+    }
+
     #[test]
     fn waits_double_until_the_mail_is_given_up() {
-        let mut mail = DueMail {
-            id: MailId(Uuid::nil()),
-            email_key: "ana@example.org".into(),
-            asked_at: Timestamp::from_millis(0),
-            due_at: Timestamp::from_millis(0),
-            attempts: 0,
-        };
+        let mut mail = mail(MailKind::Reset);
         let mut waits = Vec::new();
         while let Retry::At(next) = mail.retry(mail.due_at) {
             waits.push(next.since(mail.due_at).as_secs());
             (mail.due_at, mail.attempts) = (next, mail.attempts + 1);
         }
         assert_eq!(waits, [15, 30, 60, 120, 240, 480]);
+    }
+
+    #[test]
+    fn each_kind_has_its_own_end() {
+        let expires_at = Timestamp::from_millis(7);
+        for (kind, end) in [
+            (MailKind::Reset, 24 * 3_600_000),
+            (MailKind::PasswordChanged, 5 * 24 * 3_600_000),
+            (MailKind::EmailChanged, 5 * 24 * 3_600_000),
+            (
+                MailKind::Invite {
+                    uses: 1,
+                    expires_at,
+                },
+                7,
+            ),
+        ] {
+            assert_eq!(mail(kind).ends_at(), Timestamp::from_millis(end));
+        }
     }
 }

@@ -20,13 +20,14 @@ mod reset;
 mod secret;
 mod sketch;
 mod summary;
+mod template;
 mod text;
 mod time;
 mod token;
 
 use std::borrow::Cow;
 
-pub use account::{Invite, InviteTerms, Name, NewUser, User};
+pub use account::{Invite, InviteTerms, MailedInvite, Name, NewUser, User};
 pub use calendar::{Granularity, Zone};
 pub use clock_trust::{ClockReading, ClockTerms, ClockTrust, Trust};
 pub use common_passwords::is_common_password;
@@ -35,7 +36,7 @@ pub use disk::{DISK_DAYS, DiskDay, DiskUse};
 pub use email::{Email, MailAddress};
 pub use event::{Event, Idempotency, NewEvent};
 pub use id::{EventId, TokenId, UserId, UserNumber};
-pub use mail::{DueMail, MailId, Retry};
+pub use mail::{DueMail, MailId, MailKind, Retry};
 pub use network::network;
 pub use password::{Password, PasswordRules};
 pub use query::{
@@ -45,6 +46,7 @@ pub use reset::ResetCode;
 pub use secret::{Digest, Secret};
 pub use sketch::{Mark, Sketch};
 pub use summary::{Bucket, Summary, SummaryBuilder};
+pub use template::{MailTemplate, MailTemplates, Placeholder, Template, TemplateFault};
 pub use time::Timestamp;
 pub use token::{
     AccessClaims, Client, ExchangedAt, NewToken, Principal, Retired, Token, TokenKind, TokenStatus,

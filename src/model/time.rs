@@ -84,6 +84,14 @@ impl Timestamp {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// Its minute in UTC, for people: `2024-09-06 14:31 UTC`.
+    pub fn minute(self) -> String {
+        DateTime::<Utc>::from_timestamp_millis(self.0)
+            .unwrap_or_default()
+            .format("%Y-%m-%d %H:%M UTC")
+            .to_string()
+    }
+
     /// RFC 3339 in UTC with whole seconds: `2024-09-06T14:31:51Z`.
     pub fn rfc3339(self) -> String {
         DateTime::<Utc>::from_timestamp_millis(self.0)

@@ -87,8 +87,16 @@ impl Services {
         if email.key() != user.email.key() {
             message::mailbox(&email)?;
         }
-        match self.store.update_user(user.id, name, email, now).await? {
-            Updated::Done => Ok(()),
+        let notice = self.notice_id();
+        match self
+            .store
+            .update_user(user.id, name, email, notice, now)
+            .await?
+        {
+            Updated::Done => {
+                self.mail_is_due.notify_one();
+                Ok(())
+            }
             Updated::EmailTaken => Err(Error::EmailTaken),
             Updated::Gone => Err(Error::BadToken),
         }
@@ -125,10 +133,13 @@ impl Services {
         let keep = Some(bearer.digest);
         match self
             .store
-            .change_password(user.id, user.epoch, hash, keep, now)
+            .change_password(user.id, user.epoch, hash, keep, self.notice_id(), now)
             .await?
         {
-            Updated::Done => Ok(()),
+            Updated::Done => {
+                self.mail_is_due.notify_one();
+                Ok(())
+            }
             Updated::Gone | Updated::EmailTaken => Err(Error::BadToken),
         }
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::Error;
 use super::buckets::{bucket_wait, make_room};
 use crate::config::{CurrentConfig, Limits, Rate};
-use crate::model::UserId;
+use crate::model::{Digest, MailKind};
 use crate::sync::lock;
 
 /// An action that is limited for each address.
@@ -30,8 +30,10 @@ pub(super) enum Action {
 pub(super) struct Limiter {
     config: Arc<CurrentConfig>,
     networks: Mutex<HashMap<(Action, IpAddr), Duration>>,
-    /// For each account, and (none) for all of them together.
-    reset_mails: Mutex<HashMap<Option<UserId>, Duration>>,
+    /// For each kind, for each address (by the digest of its key) and (none) for all together.
+    /// Kinds do not share a limit: many requests for resets must not suppress the notice of a
+    /// change.
+    mails: Mutex<HashMap<(MailKind, Option<Digest>), Duration>>,
 }
 
 impl Limiter {
@@ -39,7 +41,7 @@ impl Limiter {
         Limiter {
             config: Arc::clone(config),
             networks: Mutex::default(),
-            reset_mails: Mutex::default(),
+            mails: Mutex::default(),
         }
     }
 
@@ -60,14 +62,19 @@ impl Limiter {
         })
     }
 
-    /// Counts a reset mail to an account, or refuses it.
-    pub(super) fn admit_mail(&self, to: UserId, now: Duration) -> Result<(), Error> {
-        self.charge(&self.reset_mails, Some(to), |it| it.reset_mails, now)
+    /// Counts a mail to an address, or refuses it.
+    pub(super) fn admit_mail(
+        &self,
+        kind: MailKind,
+        to: Digest,
+        now: Duration,
+    ) -> Result<(), Error> {
+        self.charge(&self.mails, (kind, Some(to)), |it| it.reset_mails, now)
     }
 
-    /// Counts a reset mail to any account, or refuses it.
-    pub(super) fn admit_any_mail(&self, now: Duration) -> Result<(), Error> {
-        self.charge(&self.reset_mails, None, |it| it.all_reset_mails, now)
+    /// Counts a mail to any address, or refuses it.
+    pub(super) fn admit_any_mail(&self, kind: MailKind, now: Duration) -> Result<(), Error> {
+        self.charge(&self.mails, (kind, None), |it| it.all_reset_mails, now)
     }
 
     fn charge<K: Hash + Eq + Copy>(

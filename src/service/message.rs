@@ -1,17 +1,16 @@
-//! The text of the reset mail. The link's host comes from the configuration and the address from
-//! the account, never from a request. The name of the account is not in it: whoever signs up with
-//! another person's address chooses that name, and could send a message with it.
+//! Builds mails from templates. The host of a link comes from the configuration and the address
+//! from the account or the administrator, never from a request. No mail holds the name of an
+//! account: whoever signs up with another person's address chooses that name, and could send a
+//! message with it. The notice of a changed address does not hold the new address either: it may be
+//! another person's.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
-use lettre::message::{Mailbox, MultiPart};
+use lettre::message::{Mailbox, MultiPart, SinglePart};
 use lettre::{Address, Message};
 
-use crate::config::Config;
-use crate::model::{Email, Invalid, MailAddress, Secret, Timestamp, User};
-
-/// The place in the configured link where the code goes.
-const PLACE: &str = "{token}";
+use crate::config::{Config, Reset};
+use crate::model::{DueMail, Email, Invalid, MailAddress, Placeholder, Secret, Timestamp};
 
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
@@ -43,80 +42,94 @@ fn sender(config: &Config) -> Result<Mailbox, Fault> {
     Ok(Mailbox::new(name, email))
 }
 
-/// The mail that brings a reset code. `unique` makes its message id.
-pub(super) fn reset(
+/// The values of a mail's template, except those that every mail has.
+#[derive(Default)]
+pub(super) struct Values {
+    link: String,
+    minutes: u64,
+    time: String,
+    until: String,
+}
+
+impl Values {
+    /// Those of a reset.
+    pub(super) fn reset(config: &Config, code: &Secret) -> Values {
+        let Reset {
+            reset_link,
+            lifetime,
+        } = &config.reset;
+        Values {
+            link: reset_link.replace("{token}", code.reveal()),
+            minutes: lifetime.as_secs().div_ceil(60),
+            ..Values::default()
+        }
+    }
+
+    /// Those of the notice of a change at `at`.
+    pub(super) fn notice(at: Timestamp) -> Values {
+        Values {
+            time: at.minute(),
+            ..Values::default()
+        }
+    }
+
+    /// Those of an invite.
+    pub(super) fn invite(config: &Config, code: &Secret, expires_at: Timestamp) -> Values {
+        let link = config.accounts.invite_link.replace("{code}", code.reveal());
+        Values {
+            link: link.replace("{public_url}", &config.server.public_url),
+            until: expires_at.minute(),
+            ..Values::default()
+        }
+    }
+}
+
+/// Builds a mail. `unique` makes its message id.
+pub(super) fn build(
     config: &Config,
-    user: &User,
-    code: &Secret,
+    mail: &DueMail,
+    values: &Values,
     unique: [u8; 16],
     now: Timestamp,
 ) -> Result<Mail, Fault> {
     let from = sender(config)?;
-    let to = mailbox(&user.email).map_err(|invalid| invalid.to_string())?;
-    let recipient = to.to_string();
-    let subject = format!("Reset your {} password", config.server.name);
-    let words = Words {
-        service: &config.server.name,
-        link: config.reset.reset_link.replace(PLACE, code.reveal()),
-        minutes: config.reset.lifetime.as_secs().div_ceil(60),
+    let to = mailbox(&mail.to).map_err(|invalid| invalid.to_string())?;
+    let value = |place| match place {
+        Placeholder::Service => config.server.name.clone(),
+        Placeholder::Address => mail.to.shown().to_owned(),
+        Placeholder::Link => values.link.clone(),
+        Placeholder::Minutes => values.minutes.to_string(),
+        Placeholder::Time => values.time.clone(),
+        Placeholder::Until => values.until.clone(),
     };
+    let template = config.mail.templates.of(mail.kind);
+    let subject = template.subject.fill(value);
+    let text = template.text.fill(value);
+    let html = template.html.as_ref();
+    let html = html.map(|html| html.fill(|place| escape(&value(place))));
+    let recipient = to.to_string();
     let id = format!(
         "<{:032x}@{}>",
         u128::from_be_bytes(unique),
         from.email.domain()
     );
     let sent = Duration::from_millis(u64::try_from(now.millis()).unwrap_or(0));
+    let sent = UNIX_EPOCH.checked_add(sent).unwrap_or(UNIX_EPOCH);
     let message = Message::builder()
         .from(from)
         .to(to)
         .subject(&subject)
-        .date(
-            UNIX_EPOCH
-                .checked_add(sent)
-                .unwrap_or(SystemTime::UNIX_EPOCH),
-        )
-        .message_id(Some(id))
-        .multipart(MultiPart::alternative_plain_html(
-            words.text(),
-            words.html(),
-        ))?;
+        .date(sent)
+        .message_id(Some(id));
+    let message = match html {
+        Some(html) => message.multipart(MultiPart::alternative_plain_html(text, html))?,
+        None => message.singlepart(SinglePart::plain(text))?,
+    };
     Ok(Mail {
         to: recipient,
         subject,
         bytes: message.formatted(),
     })
-}
-
-struct Words<'a> {
-    service: &'a str,
-    link: String,
-    minutes: u64,
-}
-
-impl Words<'_> {
-    fn text(&self) -> String {
-        format!(
-            "Hello,\n\n\
-             somebody, probably you, asked to reset your {} password. To choose a new one, open\n\n\
-             {}\n\n\
-             within {} minutes. The link works once. If it was not you, ignore this mail: nothing has changed.\n",
-            self.service, self.link, self.minutes
-        )
-    }
-
-    fn html(&self) -> String {
-        let (service, link) = (escape(self.service), escape(&self.link));
-        format!(
-            "<!doctype html>\n<html lang=\"en\"><body style=\"font-family: sans-serif\">\n\
-             <p>Hello,</p>\n\
-             <p>somebody, probably you, asked to reset your {service} password. To choose a new one, open this link \
-             within {} minutes:</p>\n\
-             <p><a href=\"{link}\">Choose a new password</a></p>\n\
-             <p>The link works once. If it was not you, ignore this mail: nothing has changed.</p>\n\
-             </body></html>\n",
-            self.minutes
-        )
-    }
 }
 
 /// Escapes text for HTML, between tags and in attributes.

@@ -13,6 +13,7 @@ mod error;
 mod events;
 mod hash_job;
 mod hash_queue;
+mod invites;
 mod limiter;
 mod mailer;
 mod message;

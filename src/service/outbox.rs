@@ -1,13 +1,13 @@
-//! The sender of mail. It draws a code, builds the mail, stores the code's digest, then sends; if
-//! anything fails after that, the next attempt draws a new code. A mail server that is down, slow
-//! or hostile delays only the mail.
+//! The sender of mail. For a mail with a link it draws a code, builds the mail, stores the code's
+//! digest, then sends; if anything fails after that, the next attempt draws a new code, which ends
+//! the earlier one. A mail server that is down, slow or hostile delays only the mail.
 
 use std::time::Duration;
 
 use super::Services;
-use super::message;
+use super::message::{self, Mail, Values};
 use crate::crypto;
-use crate::model::{DueMail, Email, Retry, Timestamp, User};
+use crate::model::{DueMail, MailId, MailKind, MailedInvite, Retry, Timestamp};
 
 /// The longest pause between two reads of the outbox.
 const PAUSE: Duration = Duration::from_mins(1);
@@ -17,6 +17,16 @@ const PAUSE_AFTER_FAULT: Duration = Duration::from_secs(5);
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 impl Services {
+    /// The id of a new mail.
+    pub(super) fn mail_id(&self) -> MailId {
+        MailId::from_random(self.world.random_bytes())
+    }
+
+    /// The id of the mail that reports a change of an account; none if changes are not reported.
+    pub(super) fn notice_id(&self) -> Option<MailId> {
+        self.config().mail.notices.then(|| self.mail_id())
+    }
+
     /// Sends the mails that are due, in an endless loop.
     pub async fn send_mails(&self) {
         loop {
@@ -38,7 +48,7 @@ impl Services {
     pub async fn send_due_mails(&self, now: Timestamp) -> Result<Option<Timestamp>, Fault> {
         let (due, mut next) = self.store.due_mails(now).await?;
         for mail in due {
-            match self.send_reset(&mail, now).await {
+            match self.send_mail(&mail, now).await {
                 Ok(()) => self.store.remove_mail(mail).await?,
                 Err(fault) => {
                     let again = self.put_off(mail, now, &fault).await?;
@@ -65,43 +75,62 @@ impl Services {
             Retry::GiveUp => {
                 let attempts = mail.attempts + 1;
                 log::error!("cannot send a mail after {attempts} attempts, giving up: {fault}");
-                self.store.remove_mail(mail).await?;
+                self.give_up(mail).await?;
                 Ok(None)
             }
         }
     }
 
-    /// Sends one reset mail. `Ok` without a mail: the address has no active account, no mail can be
-    /// built for it, or the account got too many.
-    async fn send_reset(&self, mail: &DueMail, now: Timestamp) -> Result<(), Fault> {
-        let Ok(email) = Email::parse(&mail.email_key) else {
-            return Ok(());
-        };
-        let user = self.find_user_by_email(&email).await?;
-        let Some(user) = user.filter(|user| !user.disabled) else {
-            return Ok(());
-        };
-        let code = crypto::random_code(&self.world);
-        let unique = self.world.random_bytes();
-        let message = match message::reset(&self.config(), &user, &code, unique, now) {
-            Ok(message) => message,
-            Err(fault) => {
-                let id = user.id;
-                log::error!(
-                    "a reset mail for account {id} cannot be built, it is dropped: {fault}"
-                );
-                return Ok(());
+    /// Removes a mail that will not be sent. A code that an attempt may have brought all the same
+    /// ends with an invite; that of a reset ends soon by itself.
+    async fn give_up(&self, mail: DueMail) -> Result<(), Fault> {
+        if let MailKind::Invite { .. } = mail.kind {
+            self.store.end_mailed_invite(mail.to.key()).await?;
+        }
+        Ok(self.store.remove_mail(mail).await?)
+    }
+
+    /// Sends one mail. `Ok` without a mail: no mail can be built for the address, the address got
+    /// too many, or the mail is of no use any more.
+    async fn send_mail(&self, mail: &DueMail, now: Timestamp) -> Result<(), Fault> {
+        let message = match mail.kind {
+            MailKind::Reset => self.reset_message(mail, now).await?,
+            MailKind::PasswordChanged | MailKind::EmailChanged => self.notice(mail, now)?,
+            MailKind::Invite { uses, expires_at } => {
+                let invite = MailedInvite {
+                    mail: mail.id,
+                    email_key: mail.to.key(),
+                    uses,
+                    used: 0,
+                    expires_at,
+                };
+                self.invite_message(mail, invite, now).await?
             }
         };
-        if mail.attempts == 0 && !self.may_have_mail(&user) {
-            return Ok(());
+        match message {
+            Some(message) => Ok(self.mailer.send(message, &mail.id.0.to_string()).await?),
+            None => Ok(()),
         }
-        if self
-            .limiter
-            .admit_any_mail(self.world.clock.monotonic())
-            .is_err()
-        {
-            return Err("the limit for all reset mails is reached (limits.all_reset_mails)".into());
+    }
+
+    /// The mail with a reset code, whose digest is stored; none if the address has no active
+    /// account.
+    async fn reset_message(&self, mail: &DueMail, now: Timestamp) -> Result<Option<Mail>, Fault> {
+        let user = self.find_user_by_email(&mail.to).await?;
+        let Some(user) = user.filter(|user| !user.disabled) else {
+            return Ok(None);
+        };
+        let code = crypto::random_code(&self.world);
+        // To the address of the account, never to the text of the request.
+        let to = DueMail {
+            to: user.email.clone(),
+            ..mail.clone()
+        };
+        let Some(message) = self.message(&to, &Values::reset(&self.config(), &code), now) else {
+            return Ok(None);
+        };
+        if !self.may_be_sent(&to)? {
+            return Ok(None);
         }
         let expires_at = now.after(self.config().reset.lifetime);
         if !self
@@ -109,28 +138,71 @@ impl Services {
             .put_reset(user.id, crypto::digest_of(&code), expires_at)
             .await?
         {
-            return Ok(());
+            return Ok(None);
         }
         // The account may have got another address since it was looked up. This read comes after
         // the code is stored: it shows an earlier change, and a later change removes the code.
         let current = self.store.find_user(user.id).await?;
-        if current.is_none_or(|current| current.email != user.email) {
-            return Ok(());
-        }
-        Ok(self.mailer.send(message, &mail.id.0.to_string()).await?)
+        let is_same = current.is_some_and(|current| current.email == user.email);
+        Ok(is_same.then_some(message))
     }
 
-    fn may_have_mail(&self, user: &User) -> bool {
-        let admitted = self
-            .limiter
-            .admit_mail(user.id, self.world.clock.monotonic())
-            .is_ok();
-        if !admitted {
-            log::warn!(
-                "account {} gets too many reset mails: one is not sent",
-                user.id
-            );
+    /// The mail that reports a change.
+    fn notice(&self, mail: &DueMail, now: Timestamp) -> Result<Option<Mail>, Fault> {
+        match self.message(mail, &Values::notice(mail.asked_at), now) {
+            Some(message) if self.may_be_sent(mail)? => Ok(Some(message)),
+            _ => Ok(None),
         }
-        admitted
+    }
+
+    /// The mail with the code of an invite, whose digest is stored; none if an earlier attempt
+    /// arrived all the same, and its invite is used up.
+    async fn invite_message(
+        &self,
+        mail: &DueMail,
+        invite: MailedInvite,
+        now: Timestamp,
+    ) -> Result<Option<Mail>, Fault> {
+        let code = crypto::random_code(&self.world);
+        let values = Values::invite(&self.config(), &code, invite.expires_at);
+        let Some(message) = self.message(mail, &values, now) else {
+            return Ok(None);
+        };
+        let digest = crypto::digest_of(&code);
+        let is_open = self.store.put_mailed_invite(digest, invite).await?;
+        Ok(is_open.then_some(message))
+    }
+
+    /// Builds a mail; none, and a line in the log, if the address cannot be mailed to.
+    fn message(&self, mail: &DueMail, values: &Values, now: Timestamp) -> Option<Mail> {
+        let unique = self.world.random_bytes();
+        let message = message::build(&self.config(), mail, values, unique, now);
+        message
+            .inspect_err(|fault| {
+                let id = mail.id.0;
+                log::error!("mail {id} cannot be built, it is dropped: {fault}");
+            })
+            .ok()
+    }
+
+    /// Whether an address may have one more mail of this kind. The error says that it has to wait
+    /// for a limit of all addresses.
+    fn may_be_sent(&self, mail: &DueMail) -> Result<bool, Fault> {
+        let monotonic = self.world.clock.monotonic();
+        let to = crypto::digest(mail.to.key().as_bytes());
+        let is_first = mail.attempts == 0;
+        if is_first && self.limiter.admit_mail(mail.kind, to, monotonic).is_err() {
+            let id = mail.id.0;
+            log::warn!(
+                "an address gets too many mails of one kind (limits.reset_mails): mail {id} is not \
+                 sent"
+            );
+            return Ok(false);
+        }
+        let admitted = self.limiter.admit_any_mail(mail.kind, monotonic);
+        admitted.map_or_else(
+            |_| Err("the limit for all mails of a kind is reached (limits.all_reset_mails)".into()),
+            |()| Ok(true),
+        )
     }
 }

@@ -1,12 +1,10 @@
 //! Reset codes for forgotten passwords. Asking for a mail is the same work for every address; the
 //! sender finds out later whether the address has an account.
 
-use uuid::Builder;
-
 use super::limiter::Action;
 use super::{Error, Services};
 use crate::crypto;
-use crate::model::{Client, DueMail, Email, MailId, Password, Secret, Timestamp, User};
+use crate::model::{Client, DueMail, Email, MailKind, Password, Secret, Timestamp, User};
 use crate::store::Redeemed;
 
 /// The input of a redemption, not checked yet.
@@ -45,14 +43,7 @@ impl Services {
             );
             return Ok(());
         }
-        let id = Builder::from_random_bytes(self.world.random_bytes()).into_uuid();
-        let mail = DueMail {
-            id: MailId(id),
-            email_key: email.key(),
-            asked_at: now,
-            due_at: now,
-            attempts: 0,
-        };
+        let mail = DueMail::new(self.mail_id(), MailKind::Reset, email, now);
         if self.store.enqueue_mail(mail).await? {
             self.mail_is_due.notify_one();
         } else {
@@ -83,12 +74,17 @@ impl Services {
             .passwords
             .hash(password.secret(), self.world.random_bytes())
             .await?;
-        match self.store.redeem_reset(code, hash, now).await? {
+        match self
+            .store
+            .redeem_reset(code, hash, self.notice_id(), now)
+            .await?
+        {
             Redeemed::Done(user) => {
                 // Earlier guesses at the old password must not keep its owner waiting.
                 self.forgive(user, from);
                 self.trust_address(user, from);
                 log::info!("the password of account {user} was reset");
+                self.mail_is_due.notify_one();
                 Ok(())
             }
             Redeemed::Refused => Err(Error::BadResetCode),

@@ -21,8 +21,8 @@ use async_trait::async_trait;
 
 use crate::model::{
     Digest, DiskUse, DueMail, Email, Erasure, EventCounts, EventPage, EventQuery, InviteTerms,
-    LiveQuery, Name, NewToken, NewUser, Principal, Retention, Timestamp, Token, TokenId, User,
-    UserId,
+    LiveQuery, MailId, MailedInvite, Name, NewToken, NewUser, Principal, Retention, Timestamp,
+    Token, TokenId, User, UserId,
 };
 
 pub use error::{Error, Result};
@@ -55,21 +55,26 @@ pub trait AccountStore: Send + Sync + 'static {
         session: NewToken,
         now: Timestamp,
     ) -> Result<Created>;
-    /// Changes name and address. A different address also removes the account's reset code.
+    /// Changes name and address. A different address also removes the account's reset code and, in
+    /// the same step, puts a mail with the id `notice` into the outbox, for the old address.
     async fn update_user(
         &self,
         id: UserId,
         name: Name,
         email: Email,
+        notice: Option<MailId>,
         now: Timestamp,
     ) -> Result<Updated>;
-    /// Sets a password if the account is still in `epoch`, and ends all its tokens but `keep`.
+    /// Sets a password if the account is still in `epoch`, and ends all its tokens but `keep`. The
+    /// same step puts a mail with the id `notice` into the outbox, for the account's address. If
+    /// the outbox is full, the mail is dropped.
     async fn change_password(
         &self,
         id: UserId,
         epoch: u32,
         password_hash: String,
         keep: Option<Digest>,
+        notice: Option<MailId>,
         now: Timestamp,
     ) -> Result<Updated>;
     /// Replaces the hash `old` by `new`, a hash of the same password, if the account still has
@@ -89,15 +94,23 @@ pub trait AccountStore: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<()>;
 
+    /// Stores an invite that is about to be mailed. It replaces the one that was mailed to the same
+    /// address before; uses of an earlier code of the same mail count. False: it was used up.
+    async fn put_mailed_invite(&self, code: Digest, invite: MailedInvite) -> Result<bool>;
+    /// Ends the invite that was mailed to the address with this key, if there is one.
+    async fn end_mailed_invite(&self, email_key: String) -> Result<()>;
+
     /// Makes `code` the only reset code of an account. False: the account is gone or disabled.
     async fn put_reset(&self, user: UserId, code: Digest, expires_at: Timestamp) -> Result<bool>;
     /// The account of a reset code, if the code is live at `now`.
     async fn find_reset(&self, code: &Digest, now: Timestamp) -> Result<Option<UserId>>;
-    /// Uses up a code, sets the password and ends the account's tokens.
+    /// Uses up a code, sets the password and ends the account's tokens. `notice` as for
+    /// [`AccountStore::change_password`].
     async fn redeem_reset(
         &self,
         code: Digest,
         password_hash: String,
+        notice: Option<MailId>,
         now: Timestamp,
     ) -> Result<Redeemed>;
 }
@@ -153,8 +166,9 @@ pub trait TokenStore: Send + Sync + 'static {
 /// Mail that is due.
 #[async_trait]
 pub trait OutboxStore: Send + Sync + 'static {
-    /// Adds a mail to the outbox. It replaces a mail that waits for the same address and, if that
-    /// one was tried before, takes over its attempts and its due time. False: the outbox is full.
+    /// Adds a mail to the outbox. It replaces a mail of its kind that waits for the same address
+    /// and, if that one was tried before, takes over its attempts and its due time. False: the
+    /// outbox is full.
     async fn enqueue_mail(&self, mail: DueMail) -> Result<bool>;
     /// The mails that are due at `now`, the longest due first, as many as one call returns, and the
     /// time at which the next mail after them is due; none: no other mail waits.

@@ -14,6 +14,7 @@ use doorward::model::Timestamp;
 
 mod checks;
 mod secrets;
+mod templates;
 mod warnings;
 
 /// A moment at which the certificate in `fixtures` is valid.

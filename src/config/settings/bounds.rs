@@ -87,13 +87,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         key: "limits.reset_mails",
         kind: Rate(|to| &mut to.limits.reset_mails),
         preset: Default(r#""3, then 1 per 20m""#),
-        about: "How many reset mails an account is sent.",
+        about: "How many mails of one kind an address is sent; invites are not limited.",
     },
     Setting {
         key: "limits.all_reset_mails",
         kind: Rate(|to| &mut to.limits.all_reset_mails),
         preset: Default(r#""60, then 1 per 1m""#),
-        about: "How many reset mails are sent in all; further ones wait.",
+        about: "How many mails of one kind are sent in all; further ones wait. Invites are not limited.",
     },
     Setting {
         key: "limits.reset_attempts",

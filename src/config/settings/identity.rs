@@ -1,6 +1,6 @@
 //! Who may log in, by which API, and what they are mailed.
 
-use Kind::{Count, Directory, Flag, Invites, Password, Span, Text};
+use Kind::{Count, Directory, Flag, Invites, Password, Span, Templates, Text};
 use Preset::{Default, Example};
 
 use crate::config::kind::{Form, Kind};
@@ -149,6 +149,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         about: r#"A code opens one account; { code = "…", uses = 10, expires = 2027-01-01T00:00:00Z } opens ten."#,
     },
     Setting {
+        key: "accounts.invite_link",
+        kind: Text(|to, it| value::invite_link(it).map(|it| to.accounts.invite_link = it)),
+        preset: Default(r#""{public_url}/signup?invite={code}""#),
+        about: "The link in the mail that `doorward invite` sends, to a page of yours; {code} becomes the code, {public_url} the setting `server.public_url`.",
+    },
+    Setting {
         key: "accounts.password_min_length",
         kind: Count(1..=64, |to, it| {
             to.accounts.password_min_length = it as usize;
@@ -207,5 +213,17 @@ pub(super) const SETTINGS: &[Setting] = &[
         }),
         preset: Default(r#""mail""#),
         about: r#"The directory that the transport "file" writes into."#,
+    },
+    Setting {
+        key: "mail.notices",
+        kind: Flag(|to| &mut to.mail.notices),
+        preset: Default("true"),
+        about: "Whether a changed password is reported to the account's address by mail, and a changed address to the old one.",
+    },
+    Setting {
+        key: "mail.templates",
+        kind: Templates,
+        preset: Example(r#""templates""#),
+        about: "A directory whose files replace the texts of mails: `reset.txt`, `reset.html` and others.",
     },
 ];

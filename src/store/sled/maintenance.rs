@@ -5,7 +5,7 @@ use tokio::sync::{MutexGuard, RwLockWriteGuard};
 
 use crate::model::{DiskUse, Retention, Timestamp};
 use crate::store::sled::SledStore;
-use crate::store::sled::accounts::{resets, tokens};
+use crate::store::sled::accounts::{invites, resets, tokens};
 use crate::store::sled::engine::disk_space::{self, DiskPressure, WriteClass};
 use crate::store::sled::engine::keys::{MetaKey, meta};
 use crate::store::sled::engine::read::Read;
@@ -41,8 +41,8 @@ fn sweep_expired(tx: &mut Transaction<'_>, log: &mut EventLog, now: Timestamp) -
     expiry::sweep(tx, now, |tx, key| {
         if let Some(holder) = idempotency::remove_expired(tx, key)? {
             log.remember(Remember::ForgetPromise(holder))?;
-        } else if !tokens::remove_expired(tx, key)? {
-            resets::remove_expired(tx, key)?;
+        } else if !tokens::remove_expired(tx, key)? && !resets::remove_expired(tx, key)? {
+            invites::remove_expired(tx, key)?;
         }
         Ok(())
     })

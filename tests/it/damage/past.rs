@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
-use doorward::model::{DueMail, InviteTerms, MailId, NewEvent, Principal, Timestamp, TokenKind};
+use doorward::model::{
+    DueMail, InviteTerms, MailId, MailKind, NewEvent, Principal, Timestamp, TokenKind,
+};
 use doorward::store::sled::{SledStore, StoreOptions};
 use doorward::store::{Maintenance, Report, Store};
 use tempfile::TempDir;
@@ -108,7 +110,8 @@ async fn accounts(store: &dyn Store, numbers: std::ops::Range<u64>) {
         store.issue_token(token(1), 100, at(0)).await.unwrap();
         let mail = DueMail {
             id: MailId(uuid::Uuid::from_bytes(bytes("mail", number))),
-            email_key: email(&address(number)).key(),
+            kind: MailKind::Reset,
+            to: email(&address(number)),
             asked_at: at(0),
             due_at: at(0),
             attempts: 0,

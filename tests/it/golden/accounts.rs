@@ -212,7 +212,11 @@ fn a_reset_code_is_redeemed_until_it_ends() {
     let fixture = golden();
     let redeem = || {
         let code = digest("code", 1);
-        fixture.run(fixture.store().redeem_reset(code, "third".into(), at(NOW)))
+        fixture.run(
+            fixture
+                .store()
+                .redeem_reset(code, "third".into(), None, at(NOW)),
+        )
     };
     assert_eq!(redeem(), Redeemed::Done(user_id(ANA)));
     assert_eq!(redeem(), Redeemed::Refused);

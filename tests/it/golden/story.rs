@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use doorward::model::{
-    Client, DueMail, Erasure, Event, EventId, Idempotency, MailId, Name, NewEvent, NewToken,
-    Position, Principal, Retired, Timestamp, Token, TokenKind, User, UserNumber,
+    Client, DueMail, Email, Erasure, Event, EventId, Idempotency, MailId, MailKind, Name, NewEvent,
+    NewToken, Position, Principal, Retired, Timestamp, Token, TokenKind, User, UserNumber,
 };
 use doorward::store::Report;
 use uuid::Builder;
@@ -149,7 +149,8 @@ pub(super) fn token(number: u64) -> NewToken {
 pub(super) fn mails() -> [DueMail; 2] {
     let mail = |number, address: &str, asked, due, attempts| DueMail {
         id: MailId(Builder::from_random_bytes(bytes("mail", number)).into_uuid()),
-        email_key: address.into(),
+        kind: MailKind::Reset,
+        to: Email::parse(address).unwrap(),
         asked_at: at(asked),
         due_at: at(due),
         attempts,

@@ -1,10 +1,16 @@
-//! Reads the mails that the transport `file` writes.
+//! Reads the mails that the transport `file` writes, and asks for those that no API sends.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
-/// A parsed mail: its headers, its plain text and its HTML.
+use doorward::model::Email;
+use doorward::service;
+
+use super::Server;
+
+/// A parsed mail: its headers, its plain text and its HTML, which is empty if it has none.
 pub(crate) struct Mail {
     head: String,
     /// The plain text.
@@ -13,8 +19,41 @@ pub(crate) struct Mail {
     pub(crate) html: String,
 }
 
+impl Server {
+    /// Sends the mails that are due and returns them.
+    pub(crate) fn deliver_mails(&self) -> Vec<Mail> {
+        let folder = self.inner.directory.path().join("mail");
+        let seen = names_in(&folder);
+        let services = self.inner.with(|it| it.services.clone());
+        let now = services.now();
+        self.run(async move {
+            services
+                .send_due_mails(now)
+                .await
+                .map_err(|it| it.to_string())
+        })
+        .unwrap();
+        let fresh = names_in(&folder)
+            .into_iter()
+            .filter(|name| !seen.contains(name));
+        fresh.map(|name| Mail::read(&folder.join(name))).collect()
+    }
+
+    /// Invites an address by mail, as the administrator does on the machine.
+    pub(crate) fn invite(
+        &self,
+        to: &str,
+        uses: u32,
+        lifetime: Duration,
+    ) -> Result<(), service::Error> {
+        let services = self.inner.with(|it| it.services.clone());
+        let (to, now) = (Email::parse(to).unwrap(), services.now());
+        self.run(async move { services.invite(to, uses, lifetime, now).await })
+    }
+}
+
 /// The names of the `.eml` files in a directory; empty if it does not exist yet.
-pub(crate) fn names_in(folder: &Path) -> BTreeSet<String> {
+fn names_in(folder: &Path) -> BTreeSet<String> {
     let Ok(entries) = fs::read_dir(folder) else {
         return BTreeSet::new();
     };
@@ -28,18 +67,16 @@ impl Mail {
     pub(crate) fn read(path: &Path) -> Mail {
         let raw = fs::read_to_string(path).unwrap();
         let (head, body) = raw.split_once("\r\n\r\n").unwrap();
-        let boundary = head
-            .split_once("boundary=\"")
-            .unwrap()
-            .1
-            .split('"')
-            .next()
-            .unwrap();
         let mut mail = Mail {
             head: head.to_owned(),
             text: String::new(),
             html: String::new(),
         };
+        let Some((_, boundary)) = head.split_once("boundary=\"") else {
+            mail.text = decode(head, body);
+            return mail;
+        };
+        let boundary = boundary.split('"').next().unwrap();
         for part in body.split(&format!("--{boundary}")) {
             let Some((head, body)) = part.split_once("\r\n\r\n") else {
                 continue;

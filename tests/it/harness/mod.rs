@@ -64,6 +64,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("mail.transport", r#""file""#),
     ("mail.path", r#""mail""#),
     ("mail.from", r#""The Door <door@example.org>""#),
+    ("mail.notices", "false"),
     ("limits.rates", "false"),
 ];
 
@@ -176,25 +177,6 @@ impl Server {
                 .await
         });
         runtime.block_on(settled).unwrap().unwrap();
-    }
-
-    /// Sends the mails that are due and returns them.
-    pub(crate) fn deliver_mails(&self) -> Vec<Mail> {
-        let folder = self.inner.directory.path().join("mail");
-        let seen = mail::names_in(&folder);
-        let services = self.inner.with(|it| it.services.clone());
-        let now = services.now();
-        self.run(async move {
-            services
-                .send_due_mails(now)
-                .await
-                .map_err(|it| it.to_string())
-        })
-        .unwrap();
-        let fresh = mail::names_in(&folder)
-            .into_iter()
-            .filter(|name| !seen.contains(name));
-        fresh.map(|name| Mail::read(&folder.join(name))).collect()
     }
 
     /// Sweeps until nothing is left to remove.

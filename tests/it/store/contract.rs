@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use doorward::model::{DueMail, InviteTerms, MailId, Principal, Retention, TokenKind, TokenStatus};
+use doorward::model::{
+    DueMail, InviteTerms, MailId, MailKind, Principal, Retention, TokenKind, TokenStatus,
+};
 use doorward::store::{Created, Error, Health, Redeemed, Refreshed, SystemValue, Updated};
 use uuid::Builder;
 
@@ -21,7 +23,8 @@ fn mail(number: u64, key: &str, millis: i64) -> DueMail {
     let id = MailId(Builder::from_random_bytes(bytes("mail", number)).into_uuid());
     DueMail {
         id,
-        email_key: key.into(),
+        kind: MailKind::Reset,
+        to: email(key),
         asked_at: at(millis),
         due_at: at(millis),
         attempts: 0,
@@ -131,13 +134,13 @@ fn a_token_of_a_past_epoch_is_not_issued() {
     every_backend(|fixture| {
         let ana = ana(&fixture);
         let store = fixture.store();
-        let change = store.change_password(user_id(1), 0, "new".into(), None, at(1));
+        let change = store.change_password(user_id(1), 0, "new".into(), None, None, at(1));
         assert_eq!(fixture.run(change), Updated::Done);
         let late = new_token(2, TokenKind::Session, ana, 0, at(2));
         assert!(!fixture.run(store.issue_token(late, 100, at(2))));
         let fresh = new_token(3, TokenKind::Session, ana, 1, at(2));
         assert!(fixture.run(store.issue_token(fresh, 100, at(2))));
-        let again = store.change_password(user_id(1), 0, "newer".into(), None, at(3));
+        let again = store.change_password(user_id(1), 0, "newer".into(), None, None, at(3));
         assert_eq!(fixture.run(again), Updated::Gone);
         assert_eq!(
             fixture
@@ -253,7 +256,7 @@ fn a_reset_code_is_the_only_one_and_is_used_once() {
             Some(user_id(1))
         );
         assert_eq!(fixture.run(store.find_reset(&second, at(100))), None);
-        let redeem = |code, now| fixture.run(store.redeem_reset(code, "new".into(), at(now)));
+        let redeem = |code, now| fixture.run(store.redeem_reset(code, "new".into(), None, at(now)));
         assert_eq!(redeem(first, 1), Redeemed::Refused);
         assert_eq!(redeem(second, 100), Redeemed::Refused);
         assert_eq!(redeem(second, 99), Redeemed::Done(user_id(1)));
@@ -398,8 +401,9 @@ fn an_address_that_changes_hands_is_free_at_once() {
         ana(&fixture);
         let store = fixture.store();
         let name = || doorward::model::Name::parse("Ana").unwrap();
-        let update =
-            |address| fixture.run(store.update_user(user_id(1), name(), email(address), at(1)));
+        let update = |address| {
+            fixture.run(store.update_user(user_id(1), name(), email(address), None, at(1)))
+        };
         assert_eq!(update("ANA@example.org"), Updated::Done);
         assert_eq!(update("anna@example.org"), Updated::Done);
         let new = new_user(2, "ana@example.org", None);

@@ -2,15 +2,15 @@
 //! for it by its key gets an error, and nobody gets in by it.
 
 use doorward::model::{
-    DueMail, Erasure, Event, EventQuery, InviteTerms, MailId, NewEvent, Order, Principal,
+    DueMail, Erasure, Event, EventQuery, InviteTerms, MailId, MailKind, NewEvent, Order, Principal,
     Retention, TokenKind, TokenStatus,
 };
 use doorward::store::{Appended, Error, Report, Result, SystemValue};
 use uuid::Builder;
 
 use super::{
-    FOR_EVER, HOUR, StoreFixture, ana, at, bytes, digest, every_backend, new_token, new_user,
-    session, user_id,
+    FOR_EVER, HOUR, StoreFixture, ana, at, bytes, digest, email, every_backend, new_token,
+    new_user, session, user_id,
 };
 
 const ONE_HOUR: Retention = Retention {
@@ -22,7 +22,8 @@ const ONE_HOUR: Retention = Retention {
 fn mail(number: u64) -> DueMail {
     DueMail {
         id: MailId(Builder::from_random_bytes(bytes("mail", number)).into_uuid()),
-        email_key: format!("user{number}@example.org"),
+        kind: MailKind::Reset,
+        to: email(&format!("user{number}@example.org")),
         asked_at: at(0),
         due_at: at(i64::try_from(number).unwrap()),
         attempts: 0,
@@ -32,7 +33,7 @@ fn mail(number: u64) -> DueMail {
 /// The addresses of the mails that are due.
 fn due(fixture: &StoreFixture) -> Vec<String> {
     let (due, _) = fixture.run(fixture.store().due_mails(at(HOUR)));
-    due.into_iter().map(|mail| mail.email_key).collect()
+    due.into_iter().map(|mail| mail.to.key()).collect()
 }
 
 fn try_report(fixture: &StoreFixture, names: &[&str], millis: i64) -> Result<Appended> {

@@ -1,12 +1,13 @@
 //! Tests the contract of the store with every backend: single promises in `contract`, `events`,
-//! `blocks`, `tokens` and `damaged`, random operations in `random`, compared with plain maps in
-//! `reference`.
+//! `blocks`, `mails`, `tokens` and `damaged`, random operations in `random`, compared with plain
+//! maps in `reference`.
 
 mod blocks;
 mod compare;
 mod contract;
 mod damaged;
 mod events;
+mod mails;
 mod random;
 mod reference;
 mod tokens;

@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use doorward::model::{
-    Digest, Erasure, Idempotency, Name, NewEvent, Principal, TokenKind, TokenStatus,
+    Digest, Erasure, Idempotency, MailId, Name, NewEvent, Principal, TokenKind, TokenStatus,
 };
 use doorward::store::{Created, Refreshed, Report};
 
 use super::random::{Life, RETENTION};
 use super::reference::Stored;
-use super::{at, digest, new_user};
+use super::{at, bytes, digest, new_user};
 
 const IDLE: Duration = Duration::from_hours(1);
 const NAMES: [&str; 5] = ["start", "stop", "ü", "a rather long name of an event", "x"];
@@ -69,13 +69,18 @@ impl Life {
         "create_user"
     }
 
+    /// The id of the mail that reports a change.
+    fn notice(&self) -> MailId {
+        MailId::from_random(bytes("mail", self.serial))
+    }
+
     fn update_user(&mut self) -> &'static str {
-        let (id, email) = (self.user(), self.address());
+        let (id, email, notice) = (self.user(), self.address(), Some(self.notice()));
         let name = Name::parse(&format!("Name {}", self.next())).unwrap();
-        let verb = self
-            .fixture
-            .store()
-            .update_user(id, name.clone(), email.clone(), self.now);
+        let verb =
+            self.fixture
+                .store()
+                .update_user(id, name.clone(), email.clone(), notice, self.now);
         let found = self.fixture.run(verb);
         let expected = self.reference.update_user(id, name, email);
         self.same("update_user", &found, &expected)
@@ -87,10 +92,11 @@ impl Life {
         let epoch = self.reference.users.get(&id).map_or(0, |user| user.epoch) + wrong;
         let hash = format!("hash {}", self.next());
         let keep = (self.draw(2) == 0).then_some(keep);
-        let verb = self
-            .fixture
-            .store()
-            .change_password(id, epoch, hash.clone(), keep, self.now);
+        let notice = Some(self.notice());
+        let verb =
+            self.fixture
+                .store()
+                .change_password(id, epoch, hash.clone(), keep, notice, self.now);
         let found = self.fixture.run(verb);
         let expected = self.reference.change_password(id, epoch, hash, keep);
         self.same("change_password", &found, &expected)
@@ -239,10 +245,10 @@ impl Life {
             .find(|(_, end)| self.now < *end);
         let open = open.map(|(code, _)| *code);
         let code = open.filter(|_| self.draw(2) == 0).unwrap_or(any);
-        let verb = self
-            .fixture
-            .store()
-            .redeem_reset(code, hash.clone(), self.now);
+        let verb =
+            self.fixture
+                .store()
+                .redeem_reset(code, hash.clone(), Some(self.notice()), self.now);
         let found = self.fixture.run(verb);
         let expected = self.reference.redeem_reset(code, hash, self.now);
         self.same("redeem_reset", &found, &expected)

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 
 use crate::crypto;
 use crate::model::{
-    Digest, Email, InviteTerms, Name, NewToken, NewUser, Principal, Timestamp, User, UserId,
+    Digest, Email, InviteTerms, MailId, MailedInvite, Name, NewToken, NewUser, Principal,
+    Timestamp, User, UserId,
 };
 use crate::store::sled::SledStore;
 use crate::store::sled::accounts::{invites, resets, tokens, users};
@@ -44,13 +45,14 @@ fn change_password(
     epoch: u32,
     password_hash: String,
     keep: Option<Digest>,
+    notice: Option<MailId>,
     now: Timestamp,
 ) -> Result<Updated> {
     let user = users::active(tx, id)?.filter(|user| user.epoch == epoch);
     let Some(user) = user else {
         return Ok(Updated::Gone);
     };
-    let epoch = users::set_password(tx, user, password_hash, now)?;
+    let epoch = users::set_password(tx, user, password_hash, notice, now)?;
     if let Some(digest) = keep {
         tokens::keep(tx, digest, Principal::User(id), epoch)?;
     }
@@ -62,6 +64,7 @@ fn redeem(
     tx: &mut Transaction<'_>,
     code: Digest,
     password_hash: String,
+    notice: Option<MailId>,
     now: Timestamp,
 ) -> Result<Redeemed> {
     let Some(id) = resets::find(tx, code, now)? else {
@@ -70,7 +73,7 @@ fn redeem(
     let Some(user) = users::active(tx, id)? else {
         return Ok(Redeemed::Refused);
     };
-    users::set_password(tx, user, password_hash, now)?;
+    users::set_password(tx, user, password_hash, notice, now)?;
     Ok(Redeemed::Done(id))
 }
 
@@ -115,9 +118,10 @@ impl AccountStore for SledStore {
         id: UserId,
         name: Name,
         email: Email,
+        notice: Option<MailId>,
         now: Timestamp,
     ) -> Result<Updated> {
-        let step = move |tx: &mut Transaction<'_>| users::update(tx, id, name, email, now);
+        let step = move |tx: &mut Transaction<'_>| users::update(tx, id, name, email, notice, now);
         self.change(WriteClass::Change, step).await
     }
 
@@ -127,10 +131,11 @@ impl AccountStore for SledStore {
         epoch: u32,
         password_hash: String,
         keep: Option<Digest>,
+        notice: Option<MailId>,
         now: Timestamp,
     ) -> Result<Updated> {
         let step = move |tx: &mut Transaction<'_>| {
-            change_password(tx, id, epoch, password_hash, keep, now)
+            change_password(tx, id, epoch, password_hash, keep, notice, now)
         };
         self.change(WriteClass::Change, step).await
     }
@@ -167,6 +172,16 @@ impl AccountStore for SledStore {
         self.change(WriteClass::Change, step).await
     }
 
+    async fn put_mailed_invite(&self, code: Digest, invite: MailedInvite) -> Result<bool> {
+        let step = move |tx: &mut Transaction<'_>| invites::put_mailed(tx, code, invite);
+        self.change(WriteClass::Change, step).await
+    }
+
+    async fn end_mailed_invite(&self, email_key: String) -> Result<()> {
+        let step = move |tx: &mut Transaction<'_>| invites::remove_mailed(tx, &email_key).map(drop);
+        self.change(WriteClass::Reclaim, step).await
+    }
+
     async fn put_reset(&self, user: UserId, code: Digest, expires_at: Timestamp) -> Result<bool> {
         let step = move |tx: &mut Transaction<'_>| {
             let is_active = users::active(tx, user)?.is_some();
@@ -186,9 +201,10 @@ impl AccountStore for SledStore {
         &self,
         code: Digest,
         password_hash: String,
+        notice: Option<MailId>,
         now: Timestamp,
     ) -> Result<Redeemed> {
-        let step = move |tx: &mut Transaction<'_>| redeem(tx, code, password_hash, now);
+        let step = move |tx: &mut Transaction<'_>| redeem(tx, code, password_hash, notice, now);
         self.change(WriteClass::Change, step).await
     }
 }

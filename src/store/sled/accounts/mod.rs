@@ -4,7 +4,7 @@
 mod account_store;
 mod address_move;
 pub(crate) mod exchanges;
-mod invites;
+pub(crate) mod invites;
 mod outbox;
 pub(crate) mod resets;
 mod token_store;

@@ -1,13 +1,13 @@
-//! The outbox: mail in the order in which it is due; at most one entry for each address.
+//! The outbox: mail in the order in which it is due; at most one entry for each address and kind.
 
 use async_trait::async_trait;
 
-use crate::model::{DueMail, MailId, Timestamp, limits};
+use crate::model::{DueMail, Email, MailId, MailKind, Timestamp, limits};
 use crate::store::sled::SledStore;
 use crate::store::sled::engine::disk_space::WriteClass;
 use crate::store::sled::engine::keys::{self, Key, MetaKey, key, meta};
 use crate::store::sled::engine::read::Read;
-use crate::store::sled::engine::record::postcard_records;
+use crate::store::sled::engine::record::{Record, postcard_records};
 use crate::store::sled::engine::registry::MetaSlot;
 use crate::store::sled::engine::transaction::Transaction;
 use crate::store::{OutboxStore, Result};
@@ -17,25 +17,52 @@ key! {
     MailKey { due_at: Timestamp, id: MailId } Mail => DueMail
 }
 key! {
-    /// When the mail that waits for an address is due, and its id: [`MailKey`] in two fields.
-    MailToKey { key: String } MailTo => (Timestamp, MailId)
+    /// When the mail of a kind that waits for an address is due, and its id: [`MailKey`] in two
+    /// fields. `to` is the mark of the kind and the key of the address.
+    MailToKey { to: String } MailTo => (Timestamp, MailId)
 }
 
-postcard_records!(DueMail, (Timestamp, MailId));
+postcard_records!((Timestamp, MailId));
+
+impl Record for DueMail {
+    const VERSION: u8 = 2;
+    fn to_body(&self) -> Result<Vec<u8>, postcard::Error> {
+        postcard::to_stdvec(self)
+    }
+    fn from_body(body: &[u8]) -> Result<Self, postcard::Error> {
+        postcard::from_bytes(body)
+    }
+    /// Version 1 had resets only, for the key of an address.
+    fn from_earlier(version: u8, body: &[u8]) -> Option<Result<Self, postcard::Error>> {
+        let read = || -> Result<DueMail, postcard::Error> {
+            let (id, to, asked_at, due_at, attempts): (_, Email, _, _, _) =
+                postcard::from_bytes(body)?;
+            Ok(DueMail {
+                id,
+                to,
+                asked_at,
+                due_at,
+                attempts,
+                kind: MailKind::Reset,
+            })
+        };
+        (version == 1).then(read)
+    }
+}
 
 /// How many mails wait.
 const WAITING: MetaKey<u64> = meta(MetaSlot::WaitingMails);
 /// Mails that one read returns at most.
 const DUE_MAILS: usize = 16;
 
-/// Adds a mail and replaces one that waits for the same address. False: too many wait. If the old
-/// mail has failed attempts, the new one takes over its due time and its attempts: asking again
-/// neither hurries a mail server that is down nor counts as a further mail.
+/// Adds a mail and replaces one of its kind that waits for the same address. False: too many wait.
+/// If the old mail has failed attempts, the new one takes over its due time and its attempts:
+/// asking again neither hurries a mail server that is down nor counts as a further mail.
 fn enqueue(tx: &mut Transaction<'_>, mut mail: DueMail) -> Result<bool> {
-    if let Some(tried) = waiting_for(tx, &mail.email_key)?.filter(|it| it.attempts > 0) {
+    if let Some(tried) = waiting_like(tx, &mail)?.filter(|it| it.attempts > 0) {
         (mail.due_at, mail.attempts) = (tried.due_at, tried.attempts);
     }
-    take_out(tx, &mail.email_key)?;
+    take_out(tx, &mail)?;
     if waiting(tx)? >= limits::OUTBOX_ENTRIES as u64 {
         return Ok(false);
     }
@@ -43,8 +70,27 @@ fn enqueue(tx: &mut Transaction<'_>, mut mail: DueMail) -> Result<bool> {
     Ok(true)
 }
 
-fn waiting_for(tx: &Transaction<'_>, address: &str) -> Result<Option<DueMail>> {
-    match tx.fetch_readable(&to(address))? {
+/// Adds the mail that reports a change, in the step of that change. A full outbox does not refuse
+/// the change: the mail is dropped.
+pub(crate) fn notify(
+    tx: &mut Transaction<'_>,
+    id: Option<MailId>,
+    kind: MailKind,
+    to: Email,
+    now: Timestamp,
+) -> Result<()> {
+    let Some(id) = id else {
+        return Ok(());
+    };
+    if !enqueue(tx, DueMail::new(id, kind, to, now))? {
+        log::warn!("the outbox is full: a mail that reports a change of an account is not sent");
+    }
+    Ok(())
+}
+
+/// The mail of the same kind that waits for the same address.
+fn waiting_like(tx: &Transaction<'_>, mail: &DueMail) -> Result<Option<DueMail>> {
+    match tx.fetch_readable(&to(mail))? {
         Some((due_at, id)) => tx.fetch_readable(&MailKey { due_at, id }),
         None => Ok(None),
     }
@@ -82,14 +128,14 @@ fn due(from: &impl Read, now: Timestamp) -> Result<(Vec<DueMail>, Option<Timesta
 fn still_waits(tx: &Transaction<'_>, mail: &DueMail) -> Result<bool> {
     let (due_at, id) = (mail.due_at, mail.id);
     let is_there = tx.raw(&MailKey { due_at, id }.bytes())?.is_some();
-    let waiting = tx.fetch_readable(&to(&mail.email_key))?;
+    let waiting = tx.fetch_readable(&to(mail))?;
     Ok(is_there && waiting.is_none_or(|(_, waiting)| waiting == id))
 }
 
 /// Removes a mail, unless it was replaced meanwhile.
 fn remove(tx: &mut Transaction<'_>, mail: &DueMail) -> Result<()> {
     if still_waits(tx, mail)? {
-        tx.remove(&to(&mail.email_key));
+        tx.remove(&to(mail));
     }
     remove_entry(tx, mail.due_at, mail.id)
 }
@@ -108,12 +154,12 @@ fn postpone(tx: &mut Transaction<'_>, mut mail: DueMail, due_at: Timestamp) -> R
 fn put_in(tx: &mut Transaction<'_>, mail: &DueMail) -> Result<()> {
     let (due_at, id) = (mail.due_at, mail.id);
     tx.put(&WAITING, &(waiting(tx)? + 1))?;
-    tx.put(&to(&mail.email_key), &(due_at, id))?;
+    tx.put(&to(mail), &(due_at, id))?;
     tx.put(&MailKey { due_at, id }, mail)
 }
 
-fn take_out(tx: &mut Transaction<'_>, address: &str) -> Result<()> {
-    let key = to(address);
+fn take_out(tx: &mut Transaction<'_>, mail: &DueMail) -> Result<()> {
+    let key = to(mail);
     if let Some((due_at, id)) = tx.fetch_readable(&key)? {
         remove_entry(tx, due_at, id)?;
         tx.remove(&key);
@@ -131,9 +177,17 @@ fn remove_entry(tx: &mut Transaction<'_>, due_at: Timestamp, id: MailId) -> Resu
     Ok(())
 }
 
-fn to(address: &str) -> MailToKey {
-    let key = address.to_owned();
-    MailToKey { key }
+/// The key by which a mail is the only one of its kind and address. Resets have no mark, because
+/// stores of earlier versions have no other kind; no address begins with a control character.
+fn to(mail: &DueMail) -> MailToKey {
+    let mark = match mail.kind {
+        MailKind::Reset => "",
+        MailKind::PasswordChanged => "\u{1}",
+        MailKind::EmailChanged => "\u{2}",
+        MailKind::Invite { .. } => "\u{3}",
+    };
+    let to = format!("{mark}{}", mail.to.key());
+    MailToKey { to }
 }
 
 #[async_trait]
@@ -155,5 +209,47 @@ impl OutboxStore for SledStore {
     async fn postpone_mail(&self, mail: DueMail, due_at: Timestamp) -> Result<()> {
         let step = move |tx: &mut Transaction<'_>| postpone(tx, mail, due_at);
         self.change(WriteClass::Reclaim, step).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sled::engine::open::{self, OpenOptions};
+
+    #[test]
+    fn a_full_outbox_refuses_requests_and_no_change() {
+        let directory = tempfile::tempdir().unwrap();
+        let tree = open::open(directory.path(), &OpenOptions::default())
+            .unwrap()
+            .tree;
+        let mut tx = Transaction::new(&tree);
+        let full = limits::OUTBOX_ENTRIES as u64;
+        let to = || Email::parse("ana@example.org").unwrap();
+        let now = Timestamp::from_millis(1);
+        let mail = |byte, kind| DueMail::new(MailId::from_random([byte; 16]), kind, to(), now);
+        let notify = |tx: &mut Transaction<'_>, byte| {
+            let id = Some(MailId::from_random([byte; 16]));
+            super::notify(tx, id, MailKind::PasswordChanged, to(), now)
+        };
+        tx.put(&WAITING, &(full - 1)).unwrap();
+        assert_eq!(notify(&mut tx, 1), Ok(()));
+        assert_eq!(waiting(&tx), Ok(full));
+        assert_eq!(enqueue(&mut tx, mail(2, MailKind::Reset)), Ok(false));
+        assert_eq!(
+            super::notify(
+                &mut tx,
+                Some(MailId::from_random([3; 16])),
+                MailKind::EmailChanged,
+                to(),
+                now
+            ),
+            Ok(())
+        );
+        // Another of the same kind takes the place of the first.
+        assert_eq!(notify(&mut tx, 4), Ok(()));
+        assert_eq!(waiting(&tx), Ok(full));
+        let (due, _) = due(&tx, now).unwrap();
+        assert_eq!(due, [mail(4, MailKind::PasswordChanged)]);
     }
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::model::{Email, Name, NewUser, Timestamp, User, UserId, UserNumber};
+use crate::model::{Email, MailId, MailKind, Name, NewUser, Timestamp, User, UserId, UserNumber};
 use crate::store::sled::SledStore;
-use crate::store::sled::accounts::resets;
+use crate::store::sled::accounts::{outbox, resets};
 use crate::store::sled::engine::keys::{self, MetaKey, key, meta};
 use crate::store::sled::engine::read::Read;
 use crate::store::sled::engine::record::postcard_records;
@@ -134,12 +134,14 @@ pub(crate) fn insert(tx: &mut Transaction<'_>, new: NewUser, now: Timestamp) -> 
     Ok(user)
 }
 
-/// Changes name and address. A different address also removes the reset code.
+/// Changes name and address. A different address also removes the reset code, and is reported to
+/// the old address by the mail `notice`.
 pub(crate) fn update(
     tx: &mut Transaction<'_>,
     id: UserId,
     name: Name,
     email: Email,
+    notice: Option<MailId>,
     now: Timestamp,
 ) -> Result<Updated> {
     let Some(mut user) = active(tx, id)? else {
@@ -154,6 +156,7 @@ pub(crate) fn update(
         tx.put(&EmailKey { key }, &id)?;
         // A code that was mailed to the old address must not open the account any more.
         resets::remove_of(tx, id)?;
+        outbox::notify(tx, notice, MailKind::EmailChanged, user.email, now)?;
     }
     (user.name, user.email, user.updated_at) = (name, email, now);
     tx.put(&UserKey { id }, &user)?;
@@ -161,17 +164,19 @@ pub(crate) fn update(
 }
 
 /// Sets a password, ends every token and every reset code of the account, and returns its new
-/// epoch.
+/// epoch. The mail `notice` reports it to the account's address.
 pub(crate) fn set_password(
     tx: &mut Transaction<'_>,
     mut user: User,
     password_hash: String,
+    notice: Option<MailId>,
     now: Timestamp,
 ) -> Result<u32> {
     (user.password_hash, user.updated_at) = (password_hash, now);
     user.epoch += 1;
     resets::remove_of(tx, user.id)?;
     tx.put(&UserKey { id: user.id }, &user)?;
+    outbox::notify(tx, notice, MailKind::PasswordChanged, user.email, now)?;
     Ok(user.epoch)
 }
 

@@ -20,6 +20,10 @@ pub(crate) enum KeyKind {
     HeldToken = b'H',
     /// An invite.
     Invite = b'I',
+    /// An invite that was mailed.
+    MailedInvite = b'i',
+    /// The invite that was mailed to an address.
+    InviteTo = b'v',
     /// The id of an event that was stored, for deduplication: read and removed, but not written.
     EventId = b'J',
     /// Ids of events that were stored.
@@ -57,7 +61,7 @@ pub(crate) enum KeyKind {
 impl KeyKind {
     /// Every kind, in the order of the bytes.
     #[cfg(test)]
-    pub(crate) const ALL: [KeyKind; 23] = [
+    pub(crate) const ALL: [KeyKind; 25] = [
         KeyKind::Block,
         KeyKind::BlockPart,
         KeyKind::Count,
@@ -77,10 +81,12 @@ impl KeyKind {
         KeyKind::User,
         KeyKind::DiskDay,
         KeyKind::Expiry,
+        KeyKind::MailedInvite,
         KeyKind::EventIds,
         KeyKind::FormerUser,
         KeyKind::MailTo,
         KeyKind::ResetOfUser,
+        KeyKind::InviteTo,
     ];
 
     /// The byte on the disk.
@@ -159,7 +165,7 @@ mod tests {
     #[test]
     fn every_kind_and_every_slot_has_a_number_of_its_own_that_never_changes() {
         let kinds = KeyKind::ALL.map(KeyKind::byte);
-        assert_eq!(&kinds, b"ABCDEHIJKMNOPRSTUWXjnor");
+        assert_eq!(&kinds, b"ABCDEHIJKMNOPRSTUWXijnorv");
         let slots = MetaSlot::ALL.map(MetaSlot::byte);
         assert_eq!(slots, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 18]);
         assert!(are_distinct(&kinds) && are_distinct(&slots));

@@ -1,0 +1,173 @@
+//! Mails that come with a change of an account, and invites by mail.
+
+use doorward::model::{Digest, DueMail, MailId, MailKind, MailedInvite, Name};
+use doorward::store::{Created, Redeemed, Updated};
+
+use super::{
+    FOR_EVER, StoreFixture, ana, at, bytes, digest, email, every_backend, new_user, session,
+    user_id,
+};
+
+fn id(number: u64) -> MailId {
+    MailId::from_random(bytes("mail", number))
+}
+
+/// The mails in the outbox.
+fn waiting(fixture: &StoreFixture) -> Vec<DueMail> {
+    fixture.run(fixture.store().due_mails(at(1_000))).0
+}
+
+fn mail(number: u64, kind: MailKind, to: &str, now: i64) -> DueMail {
+    DueMail::new(id(number), kind, email(to), at(now))
+}
+
+#[test]
+fn a_change_and_its_mail_are_one_step() {
+    every_backend(|mut fixture| {
+        ana(&fixture);
+        let change = |fixture: &StoreFixture, epoch, number, now| {
+            let hash = format!("hash {number}");
+            let notice = Some(id(number));
+            let store = fixture.store();
+            fixture.run(store.change_password(user_id(1), epoch, hash, None, notice, at(now)))
+        };
+        assert_eq!(change(&fixture, 9, 1, 1), Updated::Gone);
+        assert_eq!(waiting(&fixture), []);
+        assert_eq!(change(&fixture, 0, 2, 2), Updated::Done);
+        fixture.reopen();
+        let changed = |number, now| mail(number, MailKind::PasswordChanged, "ana@example.org", now);
+        assert_eq!(waiting(&fixture), [changed(2, 2)]);
+        assert_eq!(change(&fixture, 1, 3, 3), Updated::Done);
+        assert_eq!(waiting(&fixture), [changed(3, 3)]);
+
+        let store = fixture.store();
+        let code = digest("code", 1);
+        assert!(fixture.run(store.put_reset(user_id(1), code, at(100))));
+        let redeem = |code, number| {
+            fixture.run(store.redeem_reset(code, "reset".into(), Some(id(number)), at(4)))
+        };
+        assert_eq!(redeem(digest("code", 2), 4), Redeemed::Refused);
+        assert_eq!(waiting(&fixture), [changed(3, 3)]);
+        assert_eq!(redeem(code, 5), Redeemed::Done(user_id(1)));
+        assert_eq!(waiting(&fixture), [changed(5, 4)]);
+        fixture.run(store.remove_mail(changed(5, 4)));
+        assert_eq!(waiting(&fixture), []);
+    });
+}
+
+#[test]
+fn a_moved_account_is_reported_to_the_address_it_leaves() {
+    every_backend(|mut fixture| {
+        ana(&fixture);
+        let rival = new_user(2, "ben@example.org", None);
+        let session = session(2, 2, at(0));
+        fixture.run(fixture.store().create_user(rival, session, at(0)));
+        let update = |fixture: &StoreFixture, to: &str, number| {
+            let name = Name::parse("Ana").unwrap();
+            let (store, notice) = (fixture.store(), Some(id(number)));
+            fixture.run(store.update_user(user_id(1), name, email(to), notice, at(1)))
+        };
+        assert_eq!(update(&fixture, "ben@example.org", 1), Updated::EmailTaken);
+        assert_eq!(update(&fixture, "ANA@example.org", 2), Updated::Done);
+        assert_eq!(waiting(&fixture), []);
+        assert_eq!(update(&fixture, "anna@example.org", 3), Updated::Done);
+        fixture.reopen();
+        let moved = mail(3, MailKind::EmailChanged, "ANA@example.org", 1);
+        assert_eq!(waiting(&fixture), [moved]);
+    });
+}
+
+#[test]
+fn one_mail_of_each_kind_waits_for_an_address() {
+    every_backend(|mut fixture| {
+        let expires_at = at(9);
+        let kinds = [
+            MailKind::Reset,
+            MailKind::PasswordChanged,
+            MailKind::EmailChanged,
+            MailKind::Invite {
+                uses: 1,
+                expires_at,
+            },
+        ];
+        for (number, kind) in (0..).zip(kinds.into_iter().chain(kinds)) {
+            let mail = mail(number, kind, "ana@example.org", number.cast_signed());
+            assert!(fixture.run(fixture.store().enqueue_mail(mail)));
+        }
+        fixture.reopen();
+        let found: Vec<_> = waiting(&fixture)
+            .iter()
+            .map(|it| (it.id, it.kind))
+            .collect();
+        let expected: Vec<_> = (4..)
+            .zip(kinds)
+            .map(|(number, kind)| (id(number), kind))
+            .collect();
+        assert_eq!(found, expected);
+    });
+}
+
+fn invite(mail: u64, uses: u32, expires_at: i64) -> MailedInvite {
+    MailedInvite {
+        mail: id(mail),
+        email_key: "ana@example.org".into(),
+        uses,
+        used: 0,
+        expires_at: at(expires_at),
+    }
+}
+
+/// Whether a new account can be opened with this code.
+fn opens(fixture: &StoreFixture, number: u64, code: &str, now: i64) -> bool {
+    let user = new_user(number, &format!("user{number}@example.org"), Some(code));
+    let session = session(number, number, at(now));
+    let created = fixture.run(fixture.store().create_user(user, session, at(now)));
+    matches!(created, Created::Done(_))
+}
+
+fn of(code: &str) -> Digest {
+    doorward::crypto::digest(code.as_bytes())
+}
+
+#[test]
+fn an_address_has_one_invite_and_each_attempt_to_mail_it_ends_the_one_before() {
+    every_backend(|mut fixture| {
+        let put = |fixture: &StoreFixture, code: &str, invite| {
+            fixture.run(fixture.store().put_mailed_invite(of(code), invite))
+        };
+        assert!(put(&fixture, "first", invite(1, 2, 100)));
+        fixture.reopen();
+        assert!(opens(&fixture, 1, "first", 1));
+        // Another attempt of the same mail: the use counts.
+        assert!(put(&fixture, "second", invite(1, 2, 100)));
+        assert!(!opens(&fixture, 2, "first", 1));
+        assert!(opens(&fixture, 3, "second", 1));
+        assert!(!opens(&fixture, 4, "second", 1));
+        assert!(!put(&fixture, "third", invite(1, 2, 100)), "it is used up");
+        assert!(!opens(&fixture, 5, "third", 1));
+        // Another mail is another invite.
+        assert!(put(&fixture, "fourth", invite(2, 1, 100)));
+        assert!(!opens(&fixture, 6, "fourth", 100));
+        fixture.run(fixture.store().end_mailed_invite("ana@example.org".into()));
+        fixture.run(fixture.store().end_mailed_invite("ana@example.org".into()));
+        assert!(!opens(&fixture, 7, "fourth", 99));
+        for kind in [b'i', b'v'] {
+            assert_eq!(fixture.records(kind), 0);
+        }
+    });
+}
+
+#[test]
+fn an_expired_invite_is_swept() {
+    every_backend(|mut fixture| {
+        for (code, end) in [("first", 50), ("second", 100)] {
+            let invite = invite(1, 1, end);
+            assert!(fixture.run(fixture.store().put_mailed_invite(of(code), invite)));
+        }
+        fixture.sweep(at(99), FOR_EVER);
+        assert_eq!([fixture.records(b'i'), fixture.records(b'v')], [1, 1]);
+        fixture.sweep(at(101), FOR_EVER);
+        assert_eq!([fixture.records(b'i'), fixture.records(b'v')], [0, 0]);
+        assert_eq!(fixture.records(b'X'), 0);
+    });
+}
