@@ -2,13 +2,15 @@
 //! whoever can open that socket is the administrator.
 
 use std::future::ready;
+use std::time::Duration;
 
 use super::ops;
 use crate::http::{
     Api, Error, ErrorCode, Handler, Method, Reply, RequestBody, RequestContext, RequestQuery,
-    ResponseSpec, Route, json_response,
+    ResponseSpec, Route, json_request, json_response,
 };
-use crate::model::Secret;
+use crate::model::{Email, Secret};
+use crate::service;
 
 /// The API.
 pub static API: Api = Api {
@@ -18,7 +20,19 @@ pub static API: Api = Api {
     render_error: ops::render,
 };
 
-const ROUTES: &[Route] = &[HEALTH, RESET_PASSWORD];
+const ROUTES: &[Route] = &[HEALTH, RESET_PASSWORD, SEND_INVITE];
+
+const SEND_INVITE: Route = Route {
+    name: "send_invite",
+    method: Method::Post,
+    path: "/invites",
+    query: RequestQuery::Closed(&[]),
+    body: RequestBody::Json(Invite::FIELDS),
+    responses: &[ResponseSpec::empty(202, "The mail is in the outbox.")],
+    errors: &[ErrorCode::SignupClosed, ErrorCode::Busy],
+    run: Handler::Open(|request| Box::pin(send_invite(request))),
+    about: "Mails a link with a code that opens accounts.",
+};
 
 const RESET_PASSWORD: Route = Route {
     name: "reset_admin_password",
@@ -71,6 +85,33 @@ json_response! {
     struct NewPassword<'a> {
         password: Option<&'a str>,
     }
+}
+
+json_request! {
+    /// `POST /invites`
+    struct Invite {
+        address: String,
+        uses: u32,
+        lifetime_seconds: u64,
+    }
+}
+
+async fn send_invite(request: RequestContext) -> Result<Reply, Error> {
+    let invite: Invite = request.json()?;
+    let to = Email::parse(&invite.address)?;
+    let lifetime = Duration::from_secs(invite.lifetime_seconds);
+    let services = &request.services;
+    let sent = services
+        .invite(to, invite.uses, lifetime, request.now)
+        .await;
+    sent.map_err(|error| match error {
+        service::Error::Busy { .. } => Error::with_message(
+            ErrorCode::Busy,
+            "The outbox is full: no mail leaves, and the log says why",
+        ),
+        other => other.into(),
+    })?;
+    Ok(Reply::empty(202))
 }
 
 async fn reset_password(request: RequestContext) -> Result<Reply, Error> {

@@ -3,9 +3,8 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown, lchown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
@@ -17,13 +16,9 @@ use super::error::CliError;
 use super::hash_password::hash;
 use super::init::new_password;
 use super::new_file::Made;
+use super::stopped_server;
 use crate::config::{self, AdminPlace, Config};
-use crate::crypto::SystemRandom;
 use crate::model::Secret;
-use crate::service::{self, Services};
-use crate::store::Store;
-use crate::store::sled::{SledStore, StoreOptions, WriteMeter};
-use crate::world::{SystemClock, World};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -83,79 +78,16 @@ fn read_answer(answer: &Value) -> Result<Secret, CliError> {
     })
 }
 
-/// Opens the store and does what the server would do. Files that root makes meanwhile go to the
-/// owner of the directory, so that the server can open them.
+/// Does what the server would do.
 fn without_server(config: &Config) -> Result<Secret, CliError> {
-    let data = &config.storage.path;
-    let owner = fs::metadata(data).map_err(|cause| {
-        let what = format!(
-            "there is no data directory {} yet; start the server once",
-            data.display()
-        );
-        CliError::because(&what, cause)
-    })?;
-    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.map_err(|cause| CliError::because("cannot start threads", cause))?;
-    let made = runtime.block_on(reset_in_store(config));
-    let given = give_to(data, &owner);
-    let made = made?;
-    given.map_err(|cause| {
-        let what = format!("cannot give the files in {} to their owner", data.display());
-        CliError::because(&what, cause)
-    })?;
-    Ok(made)
-}
-
-async fn reset_in_store(config: &Config) -> Result<Secret, CliError> {
-    let world = World {
-        clock: Arc::new(SystemClock::start()),
-        random: Arc::new(SystemRandom::default()),
-    };
-    let options = StoreOptions::of(config, world.random_bytes(), WriteMeter::open());
-    let cannot_open = |error| CliError::cannot_open(&error, &config.storage.path);
-    let opened = SledStore::open(&config.storage.path, options).await;
-    let store: Arc<dyn Store> = Arc::new(opened.map_err(cannot_open)?);
-    let config = Arc::new(config.clone());
     // A password that is generated at this start is replaced at once: nobody needs to see it.
-    let services = Services::start(config, world, Arc::clone(&store), |_| {}).await;
-    let made = match services {
-        Ok(services) => services.reset_admin_password().await,
-        Err(error) => Err(error.into()),
-    };
-    store.close().await;
-    made.map_err(failed)?
-        .ok_or_else(|| CliError::new("the configuration sets the password"))
-}
-
-fn failed(error: service::Error) -> CliError {
-    let what = "cannot store a new password";
-    match error {
-        service::Error::Unavailable(cause) => CliError::because(what, cause),
-        service::Error::Internal(cause) => CliError::because(what, cause),
-        _ => CliError::new(format!("{what}: memory is short; try again")),
-    }
-}
-
-/// Gives what root has made in this directory to the directory's owner.
-fn give_to(directory: &Path, owner: &fs::Metadata) -> io::Result<()> {
-    if owner.uid() == 0 || !rustix::process::geteuid().is_root() {
-        return Ok(());
-    }
-    for entry in fs::read_dir(directory)? {
-        let path = entry?.path();
-        let is = fs::symlink_metadata(&path)?;
-        // A file with another name elsewhere was not made by the store.
-        if is.uid() == 0 && (is.is_dir() || is.nlink() == 1) {
-            lchown(&path, Some(owner.uid()), Some(owner.gid()))?;
-        }
-        if is.is_dir() {
-            give_to(&path, owner)?;
-        }
-    }
-    Ok(())
+    let made = stopped_server::run(
+        config,
+        |_| {},
+        "cannot store a new password",
+        |services| Box::pin(services.reset_admin_password()),
+    )?;
+    made.ok_or_else(|| CliError::new("the configuration sets the password"))
 }
 
 /// The configuration sets the password: prints the line that sets a new one, or writes it.

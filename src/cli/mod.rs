@@ -11,11 +11,13 @@ mod first_steps;
 mod hash_password;
 mod health;
 mod init;
+mod invite;
 mod logging;
 mod new_file;
 mod reload;
 mod serve;
 mod stderr;
+mod stopped_server;
 
 use std::error::Error;
 
@@ -78,6 +80,14 @@ enum Command {
     /// The administrator's password
     #[command(subcommand)]
     Admin(admin::Command),
+    /// Invite someone by mail
+    #[command(
+        long_about = "Mails a link (`accounts.invite_link`) with a code that opens an account, also for another\n\
+                      address. Another invite for the same address ends the one before. Run it as root or as\n\
+                      the user that serves; without a running server, the next start sends the mail:\n\n  \
+                      doorward invite ana@example.org --expires 24h"
+    )]
+    Invite(invite::Invite),
     /// Hash a password for the configuration file
     #[command(
         long_about = "Asks for a password twice without showing it, or reads one line from a pipe, and prints\n\
@@ -106,6 +116,7 @@ pub fn run() -> Result<(), CliError> {
         Command::Health(file) => health::run(&file.path()),
         Command::Init(target) => init::run(&target),
         Command::Admin(command) => command.run(),
+        Command::Invite(invite) => invite.run(),
         Command::HashPassword => hash_password::run(),
     }
 }

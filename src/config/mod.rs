@@ -48,6 +48,7 @@ pub use mail::{Mail, Transport};
 pub use render::{example_file, first_file, markdown_table};
 pub use setting::{Preset, Setting};
 pub use settings::settings;
+pub use value::duration as parse_duration;
 
 /// All settings, checked.
 #[derive(Debug, Clone)]

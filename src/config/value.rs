@@ -32,7 +32,7 @@ pub(super) fn because<T>(text: impl Into<Cow<'static, str>>) -> Result<T, Wrong>
 }
 
 /// `"500ms"`, `"2s"`, `"30m"`, `"24h"`, `"30d"`.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub fn duration(text: &str) -> Option<Duration> {
     const UNITS: &[(&str, u64)] = &[
         ("ms", 1),
         ("s", 1000),

@@ -9,6 +9,7 @@ mod dual;
 mod first_run;
 mod garbage;
 mod gone;
+mod invite;
 mod line;
 mod log;
 mod memory;

@@ -255,7 +255,8 @@ fn program(home: &Path, name: &str, command: &str, config: &str) -> Command {
     program
         .args(["-c", r#"umask 022; exec "$0" "$@""#])
         .arg(env!("CARGO_BIN_EXE_doorward"))
-        .args([command, "--config"])
+        .args(command.split(' '))
+        .arg("--config")
         .arg(&file);
     program
 }
