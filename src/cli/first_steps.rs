@@ -1,6 +1,6 @@
 //! The log lines of a start: the addresses and, while there is no account, what to do next.
 
-use crate::config::{Config, Transport};
+use crate::config::{Config, Mail, Transport};
 
 /// Logs the addresses that are served and, for a server without accounts, the next steps.
 pub(super) fn log(config: &Config, addresses: &[String], has_accounts: bool) {
@@ -25,7 +25,7 @@ fn lines(config: &Config, addresses: &[String], has_accounts: bool) -> Vec<Strin
     if !has_accounts {
         lines.push(format!("there is no account yet: {}", sign_up(config)));
         lines.push(administrator(config));
-        lines.push(mail(&config.mail.transport));
+        lines.push(mail(&config.mail));
     }
     lines
 }
@@ -62,12 +62,19 @@ fn administrator(config: &Config) -> String {
     )
 }
 
-fn mail(transport: &Transport) -> String {
-    match transport {
+fn mail(mail: &Mail) -> String {
+    match mail.transport {
         Transport::Log => "mail.transport is \"log\": no mail is sent, so nobody can reset a \
                            password; docs/configuration.md says how to send mail"
             .to_owned(),
-        Transport::File(path) => format!("mails are written into {} and not sent", path.display()),
+        Transport::File => {
+            let path = mail.path.display();
+            format!("mails are written into {path} and not sent")
+        }
+        Transport::Smtp => format!(
+            "mails leave by {}; try it: doorward mail test ADDRESS",
+            mail.smtp.host
+        ),
     }
 }
 

@@ -13,6 +13,7 @@ mod health;
 mod init;
 mod invite;
 mod logging;
+mod mail;
 mod new_file;
 mod reload;
 mod serve;
@@ -88,6 +89,9 @@ enum Command {
                       doorward invite ana@example.org --expires 24h"
     )]
     Invite(invite::Invite),
+    /// Try whether mail can be sent
+    #[command(subcommand)]
+    Mail(MailCommand),
     /// Hash a password for the configuration file
     #[command(
         long_about = "Asks for a password twice without showing it, or reads one line from a pipe, and prints\n\
@@ -95,6 +99,22 @@ enum Command {
                       doorward hash-password < password.txt"
     )]
     HashPassword,
+}
+
+#[derive(Subcommand)]
+enum MailCommand {
+    /// Send a mail to an address, and show what each step did
+    #[command(
+        long_about = "Sends a short mail as the configuration says, without the server, and prints a line for\n\
+                      each step with the answer of the mail server. Exit code 1 if the mail was not taken."
+    )]
+    Test {
+        /// Where the mail goes
+        #[arg(value_name = "ADDRESS")]
+        address: String,
+        #[command(flatten)]
+        file: ConfigFile,
+    },
 }
 
 /// The grammar of the command line, from which the manual pages and completions are made.
@@ -117,6 +137,7 @@ pub fn run() -> Result<(), CliError> {
         Command::Init(target) => init::run(&target),
         Command::Admin(command) => command.run(),
         Command::Invite(invite) => invite.run(),
+        Command::Mail(MailCommand::Test { address, file }) => mail::test(&address, &file.path()),
         Command::HashPassword => hash_password::run(),
     }
 }

@@ -15,7 +15,7 @@ use super::Tls;
 use crate::model::Timestamp;
 
 /// The certificate chain in a PEM file, leaf first.
-pub(super) fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+pub fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let certificates = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
     match certificates {
         Ok(chain) if Vec::is_empty(&chain) => {

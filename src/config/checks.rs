@@ -8,7 +8,7 @@ use super::complaint::position;
 use super::host::{host, is_local};
 use super::reader::{Reader, Value, find, texts};
 use super::settings::{ALTERNATIVES, NOT_SHORTER, TOGETHER};
-use super::{Config, certificate, value};
+use super::{Config, Security, Transport, certificate, value};
 
 /// Complains about settings that do not fit together.
 pub(super) fn check(reader: &mut Reader<'_>, document: &DeTable<'_>, config: &Config) {
@@ -17,6 +17,7 @@ pub(super) fn check(reader: &mut Reader<'_>, document: &DeTable<'_>, config: &Co
     check_listen(reader, document);
     check_certificate(reader, document, config);
     check_reset_link(reader, document, config);
+    check_mail_server(reader, document, config);
 }
 
 /// Complains about keys that exclude each other, and about keys that need another key beside them.
@@ -112,6 +113,35 @@ fn check_certificate(reader: &mut Reader<'_>, document: &DeTable<'_>, config: &C
     if let Err(why) = certificate::certified_key(files) {
         let key = "server.tls.key";
         reader.complain_of(document, &[key], format!("`{key}` {why}"));
+    }
+}
+
+/// Complains about what can be known of the mail server without the network.
+fn check_mail_server(reader: &mut Reader<'_>, document: &DeTable<'_>, config: &Config) {
+    let smtp = &config.mail.smtp;
+    let is_given = |key: &str| find(document, key).is_some();
+    if config.mail.transport == Transport::Smtp && !is_given("mail.host") {
+        let sentence = r#"`mail.transport` is "smtp", which needs `mail.host` beside it"#;
+        reader.complain_of(document, &["mail.transport"], sentence.to_owned());
+    }
+    let passwords = ["mail.password", "mail.password_file"];
+    let has_password = passwords.into_iter().any(is_given);
+    if is_given("mail.username") && !has_password {
+        let sentence = "`mail.username` needs `mail.password` or `mail.password_file` beside it";
+        reader.complain_of(document, &["mail.username"], sentence.to_owned());
+    }
+    if has_password && !is_given("mail.username") {
+        let sentence = "a password for the mail server needs `mail.username` beside it";
+        reader.complain_of(document, &passwords, sentence.to_owned());
+    }
+    let leaves_in_clear =
+        smtp.security == Security::None && !smtp.host.is_empty() && !smtp.is_local();
+    if leaves_in_clear && !smtp.allow_plain {
+        let sentence = format!(
+            r#"`mail.security` is "none", but {} is another machine: use "tls" or "starttls", or set `mail.allow_plain = true`"#,
+            smtp.host
+        );
+        reader.complain_of(document, &["mail.security"], sentence);
     }
 }
 

@@ -26,8 +26,8 @@ impl Machine<'_> {
     /// Complains about what this machine cannot do, and warns of what others on it can.
     pub(super) fn check(&self, reader: &mut Reader<'_>, document: &DeTable<'_>, config: &Config) {
         check_directory(reader, document, "storage.path", &config.storage.path);
-        if let Transport::File(path) = &config.mail.transport {
-            check_directory(reader, document, "mail.path", path);
+        if config.mail.transport == Transport::File {
+            check_directory(reader, document, "mail.path", &config.mail.path);
         }
         warn_of_addresses(reader, document);
         if let Some(files) = config.server.tls.as_ref().filter(|it| it.is_whole()) {

@@ -34,17 +34,19 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use host::host;
+
 use crate::model::{ClockTerms, InviteTerms, Secret};
 
 pub use admin_place::{AdminPlace, admin_place, hash_line};
-pub use certificate::certified_key;
+pub use certificate::{certified_key, chain as certificates};
 pub use complaint::{Complaint, Complaints};
 pub use current::CurrentConfig;
 pub use file::{Loaded, default_path, load, parse};
 pub use fixed::reloaded;
 pub use limits::{Limits, Rate};
 pub use machine::Machine;
-pub use mail::{Mail, Transport};
+pub use mail::{Mail, Security, Smtp, Transport};
 pub use render::{example_file, first_file, markdown_table};
 pub use setting::{Preset, Setting};
 pub use settings::settings;
@@ -79,6 +81,17 @@ pub struct Config {
     pub limits: Limits,
     /// What is logged.
     pub log: Log,
+}
+
+impl Config {
+    /// The name with which to greet the mail server.
+    pub fn helo(&self) -> String {
+        let configured = self.mail.smtp.helo.clone();
+        let host = || host(&self.server.public_url);
+        configured
+            .or_else(host)
+            .unwrap_or_else(|| "localhost".to_owned())
+    }
 }
 
 /// `[server]`

@@ -8,8 +8,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 use lettre::message::Mailbox;
 use log::LevelFilter;
+use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::{LogFormat, Rate, Transport};
+use super::{LogFormat, Rate, Security, Transport};
 use crate::model::{Email, limits};
 
 /// Why a value is refused.
@@ -190,14 +191,32 @@ pub(super) fn sender(text: &str) -> Result<String, Wrong> {
     Ok(text.trim().to_owned())
 }
 
-/// How mail is sent. The directory of `"file"` is a separate setting, `mail.path`.
+/// How mail is sent.
 pub(super) fn transport(text: &str) -> Result<Transport, Wrong> {
     match text {
         "log" => Ok(Transport::Log),
-        "file" => Ok(Transport::File("mail".into())),
-        "smtp" => because(r#"cannot be "smtp" in this version yet; use "file" or "log""#),
-        _ => must_be(r#""log" or "file""#),
+        "file" => Ok(Transport::File),
+        "smtp" => Ok(Transport::Smtp),
+        _ => must_be(r#""smtp", "file" or "log""#),
     }
+}
+
+/// How the connection to the mail server is encrypted.
+pub(super) fn mail_security(text: &str) -> Result<Security, Wrong> {
+    match text {
+        "tls" => Ok(Security::Tls),
+        "starttls" => Ok(Security::StartTls),
+        "none" => Ok(Security::None),
+        _ => must_be(r#""tls", "starttls" or "none""#),
+    }
+}
+
+/// The name or the address of a host, without a port.
+pub(super) fn mail_host(text: &str) -> Result<String, Wrong> {
+    if ServerName::try_from(text).is_ok() {
+        return Ok(text.to_owned());
+    }
+    must_be(r#"the name or the address of a host, such as "smtp.example.org""#)
 }
 
 /// The least important level that is written.

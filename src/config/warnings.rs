@@ -4,7 +4,7 @@ use toml::de::DeTable;
 
 use super::host::{host, is_local, is_loopback};
 use super::reader::{Reader, texts};
-use super::{Config, Transport, value};
+use super::{Config, Security, Transport, value};
 
 /// Warns of settings whose effect is probably not what the owner wants.
 pub(super) fn warn(reader: &mut Reader<'_>, document: &DeTable<'_>, config: &Config) {
@@ -62,6 +62,7 @@ fn warn_of_mail(reader: &mut Reader<'_>, document: &DeTable<'_>, config: &Config
         );
         reader.warn_of(document, &[key], sentence);
     }
+    warn_of_mail_server(reader, document, config);
     let domain = config.mail.from.trim_end_matches('>').rsplit('@').next();
     let leaves = config.mail.transport != Transport::Log && host(url).is_some() && !is_local(url);
     if leaves && domain.is_some_and(is_loopback) {
@@ -71,6 +72,24 @@ fn warn_of_mail(reader: &mut Reader<'_>, document: &DeTable<'_>, config: &Config
             config.mail.from
         );
         reader.warn_of(document, &[key, "mail.transport"], sentence);
+    }
+}
+
+fn warn_of_mail_server(reader: &mut Reader<'_>, document: &DeTable<'_>, config: &Config) {
+    let smtp = &config.mail.smtp;
+    if smtp.security == Security::None && smtp.username.is_some() && smtp.allow_plain {
+        let key = "mail.username";
+        let sentence = format!(
+            r#"`{key}` and its password cross the network in clear, because `mail.security` is "none""#
+        );
+        reader.warn_of(document, &[key], sentence);
+    }
+    if config.mail.transport != Transport::Smtp && !smtp.host.is_empty() {
+        let key = "mail.host";
+        let sentence = format!(
+            r#"`{key}` means nothing while `mail.transport` is not "smtp": no mail leaves this machine"#
+        );
+        reader.warn_of(document, &[key], sentence);
     }
 }
 

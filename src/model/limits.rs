@@ -95,12 +95,9 @@ pub const RETIRED_PER_FAMILY: usize = 32;
 pub const REFRESH_GRACE: Duration = Duration::from_secs(10);
 
 /// The first wait before the sending of a mail is tried again; each further one is twice as long.
-pub const MAIL_RETRY: Duration = Duration::from_secs(15);
-/// How often the sending of a mail is tried again before it is given up: for about a quarter of an
-/// hour, because its owner waits for it.
-pub const MAIL_RETRIES: u32 = 6;
+pub const MAIL_RETRY: Duration = Duration::from_secs(30);
 /// The longest wait before the sending of a mail is tried again.
-pub const MAIL_LONGEST_WAIT: Duration = Duration::from_mins(8);
+pub const MAIL_LONGEST_WAIT: Duration = Duration::from_hours(1);
 /// How long after its request a reset mail is still of use: after a day, its owner has asked again.
 pub const RESET_MAIL_LIFETIME: Duration = Duration::from_hours(24);
 /// How long after a change the mail that reports it is still of use: as long as mail servers try

@@ -1,6 +1,8 @@
 //! Mail in the outbox. An entry names its address and its kind, never a code: the sender generates
 //! the code of a reset or of an invite.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -86,14 +88,22 @@ impl DueMail {
         self.asked_at.after(lifetime)
     }
 
-    /// When to try again after one more failure at `now`: waits double, until there were enough.
-    /// Attempts are counted instead of the age of the mail, because the clock may be wrong.
+    /// When to try again after one more failure at `now`: waits double, up to an hour, until the
+    /// mail has waited for as long as it is of use. The waits are counted instead of the age of the
+    /// mail, because the clock may be wrong.
     pub fn retry(&self, now: Timestamp) -> Retry {
-        if self.attempts >= limits::MAIL_RETRIES {
+        let waited: Duration = (0..self.attempts).map(wait).sum();
+        if waited >= self.ends_at().since(self.asked_at) {
             return Retry::GiveUp;
         }
-        Retry::At(now.after(limits::MAIL_RETRY * (1 << self.attempts)))
+        Retry::At(now.after(wait(self.attempts)))
     }
+}
+
+/// How long a mail waits after so many failures and one more.
+fn wait(failures: u32) -> Duration {
+    let doubled = limits::MAIL_RETRY.saturating_mul(2_u32.saturating_pow(failures));
+    doubled.min(limits::MAIL_LONGEST_WAIT)
 }
 
 #[cfg(test)]
@@ -113,7 +123,11 @@ mod tests {
             waits.push(next.since(mail.due_at).as_secs());
             (mail.due_at, mail.attempts) = (next, mail.attempts + 1);
         }
-        assert_eq!(waits, [15, 30, 60, 120, 240, 480]);
+        assert_eq!(waits[..8], [30, 60, 120, 240, 480, 960, 1920, 3600]);
+        assert!(waits[8..].iter().all(|wait| *wait == 3600));
+        let day = 24 * 3600;
+        let waited: u64 = waits.iter().sum();
+        assert!((day..day + 3600).contains(&waited), "{waited}");
     }
 
     #[test]

@@ -6,7 +6,8 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use lettre::message::{Mailbox, MultiPart, SinglePart};
+use lettre::address::Envelope;
+use lettre::message::{Mailbox, MessageBuilder, MultiPart, SinglePart};
 use lettre::{Address, Message};
 
 use crate::config::{Config, Reset};
@@ -20,6 +21,8 @@ pub(super) struct Mail {
     pub(super) to: String,
     /// The subject.
     pub(super) subject: String,
+    /// Whom the mail server is told.
+    pub(super) envelope: Envelope,
     /// The whole message (RFC 5322).
     pub(super) bytes: Vec<u8>,
 }
@@ -92,8 +95,6 @@ pub(super) fn build(
     unique: [u8; 16],
     now: Timestamp,
 ) -> Result<Mail, Fault> {
-    let from = sender(config)?;
-    let to = mailbox(&mail.to).map_err(|invalid| invalid.to_string())?;
     let value = |place| match place {
         Placeholder::Service => config.server.name.clone(),
         Placeholder::Address => mail.to.shown().to_owned(),
@@ -107,29 +108,75 @@ pub(super) fn build(
     let text = template.text.fill(value);
     let html = template.html.as_ref();
     let html = html.map(|html| html.fill(|place| escape(&value(place))));
-    let recipient = to.to_string();
-    let id = format!(
-        "<{:032x}@{}>",
-        u128::from_be_bytes(unique),
-        from.email.domain()
-    );
-    let sent = Duration::from_millis(u64::try_from(now.millis()).unwrap_or(0));
-    let sent = UNIX_EPOCH.checked_add(sent).unwrap_or(UNIX_EPOCH);
-    let message = Message::builder()
-        .from(from)
-        .to(to)
-        .subject(&subject)
-        .date(sent)
-        .message_id(Some(id));
-    let message = match html {
-        Some(html) => message.multipart(MultiPart::alternative_plain_html(text, html))?,
-        None => message.singlepart(SinglePart::plain(text))?,
-    };
-    Ok(Mail {
-        to: recipient,
+    let head = Head {
+        to: &mail.to,
         subject,
-        bytes: message.formatted(),
+        unique,
+        now,
+    };
+    head.build(config, |message| match html {
+        Some(html) => message.multipart(MultiPart::alternative_plain_html(text, html)),
+        None => message.singlepart(SinglePart::plain(text)),
     })
+}
+
+/// The mail that shows that mail works.
+pub(super) fn trial(
+    config: &Config,
+    to: &Email,
+    unique: [u8; 16],
+    now: Timestamp,
+) -> Result<Mail, Fault> {
+    let service = &config.server.name;
+    let text = format!(
+        "This is a test: {service} can send mail to this address.\n\nNothing needs to be done.\n"
+    );
+    let head = Head {
+        to,
+        subject: format!("A test mail of {service}"),
+        unique,
+        now,
+    };
+    head.build(config, |message| {
+        message.singlepart(SinglePart::plain(text))
+    })
+}
+
+/// What every mail has.
+struct Head<'a> {
+    to: &'a Email,
+    subject: String,
+    unique: [u8; 16],
+    now: Timestamp,
+}
+
+impl Head<'_> {
+    fn build(
+        self,
+        config: &Config,
+        body: impl FnOnce(MessageBuilder) -> Result<Message, lettre::error::Error>,
+    ) -> Result<Mail, Fault> {
+        let from = sender(config)?;
+        let to = mailbox(self.to).map_err(|invalid| invalid.to_string())?;
+        let recipient = to.to_string();
+        let unique = u128::from_be_bytes(self.unique);
+        let id = format!("<{unique:032x}@{}>", from.email.domain());
+        let sent = Duration::from_millis(u64::try_from(self.now.millis()).unwrap_or(0));
+        let sent = UNIX_EPOCH.checked_add(sent).unwrap_or(UNIX_EPOCH);
+        let message = Message::builder()
+            .from(from)
+            .to(to)
+            .subject(&self.subject)
+            .date(sent)
+            .message_id(Some(id));
+        let message = body(message)?;
+        Ok(Mail {
+            to: recipient,
+            subject: self.subject,
+            envelope: message.envelope().clone(),
+            bytes: message.formatted(),
+        })
+    }
 }
 
 /// Escapes text for HTML, between tags and in attributes.

@@ -46,6 +46,7 @@ pub use accounts::Signup;
 pub use admin_password::generate as generate_admin_password;
 pub use authentication::Login;
 pub use error::Error;
+pub use mailer::send_trial;
 pub use permits::Permit;
 pub use report::ReportedEvent;
 pub use resets::Redemption;
@@ -55,7 +56,6 @@ use attempts::AttemptLimiter;
 use clock::ServiceClock;
 use configured_logins::ConfiguredLogins;
 use limiter::Limiter;
-use mailer::Mailer;
 use passwords::PasswordPool;
 use permits::Permits;
 use quotas::Quotas;
@@ -74,7 +74,6 @@ pub struct Services {
     limiter: Limiter,
     quotas: Quotas,
     signer: Signer,
-    mailer: Mailer,
     /// The passwords of the administrator and the hub, with their epochs.
     logins: ConfiguredLogins,
     /// Compared with the password if the account does not exist, so that the answer takes as long.

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::Services;
+use super::mailer::{Delivery, Refusal};
 use super::message::{self, Mail, Values};
 use crate::crypto;
 use crate::model::{DueMail, MailId, MailKind, MailedInvite, Retry, Timestamp};
@@ -47,15 +48,21 @@ impl Services {
     /// Sends the mails that are due at `now`, and returns when the next one is due.
     pub async fn send_due_mails(&self, now: Timestamp) -> Result<Option<Timestamp>, Fault> {
         let (due, mut next) = self.store.due_mails(now).await?;
+        let mut delivery = Delivery::new(self.config());
         for mail in due {
-            match self.send_mail(&mail, now).await {
+            match self.send_mail(&mut delivery, &mail, now).await {
                 Ok(()) => self.store.remove_mail(mail).await?,
+                Err(refusal) if refusal.is_final => {
+                    log::error!("mail {} is refused, it is dropped: {refusal}", mail.id.0);
+                    self.give_up(mail).await?;
+                }
                 Err(fault) => {
                     let again = self.put_off(mail, now, &fault).await?;
                     next = [next, again].into_iter().flatten().min();
                 }
             }
         }
+        delivery.finish().await;
         Ok(next)
     }
 
@@ -64,7 +71,7 @@ impl Services {
         &self,
         mail: DueMail,
         now: Timestamp,
-        fault: &Fault,
+        fault: &Refusal,
     ) -> Result<Option<Timestamp>, Fault> {
         match mail.retry(now) {
             Retry::At(next) => {
@@ -92,7 +99,12 @@ impl Services {
 
     /// Sends one mail. `Ok` without a mail: no mail can be built for the address, the address got
     /// too many, or the mail is of no use any more.
-    async fn send_mail(&self, mail: &DueMail, now: Timestamp) -> Result<(), Fault> {
+    async fn send_mail(
+        &self,
+        delivery: &mut Delivery,
+        mail: &DueMail,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
         let message = match mail.kind {
             MailKind::Reset => self.reset_message(mail, now).await?,
             MailKind::PasswordChanged | MailKind::EmailChanged => self.notice(mail, now)?,
@@ -108,14 +120,14 @@ impl Services {
             }
         };
         match message {
-            Some(message) => Ok(self.mailer.send(message, &mail.id.0.to_string()).await?),
+            Some(message) => delivery.send(message, &mail.id.0.to_string()).await,
             None => Ok(()),
         }
     }
 
     /// The mail with a reset code, whose digest is stored; none if the address has no active
     /// account.
-    async fn reset_message(&self, mail: &DueMail, now: Timestamp) -> Result<Option<Mail>, Fault> {
+    async fn reset_message(&self, mail: &DueMail, now: Timestamp) -> Result<Option<Mail>, Refusal> {
         let user = self.find_user_by_email(&mail.to).await?;
         let Some(user) = user.filter(|user| !user.disabled) else {
             return Ok(None);
@@ -148,7 +160,7 @@ impl Services {
     }
 
     /// The mail that reports a change.
-    fn notice(&self, mail: &DueMail, now: Timestamp) -> Result<Option<Mail>, Fault> {
+    fn notice(&self, mail: &DueMail, now: Timestamp) -> Result<Option<Mail>, Refusal> {
         match self.message(mail, &Values::notice(mail.asked_at), now) {
             Some(message) if self.may_be_sent(mail)? => Ok(Some(message)),
             _ => Ok(None),
@@ -162,7 +174,7 @@ impl Services {
         mail: &DueMail,
         invite: MailedInvite,
         now: Timestamp,
-    ) -> Result<Option<Mail>, Fault> {
+    ) -> Result<Option<Mail>, Refusal> {
         let code = crypto::random_code(&self.world);
         let values = Values::invite(&self.config(), &code, invite.expires_at);
         let Some(message) = self.message(mail, &values, now) else {
@@ -187,7 +199,7 @@ impl Services {
 
     /// Whether an address may have one more mail of this kind. The error says that it has to wait
     /// for a limit of all addresses.
-    fn may_be_sent(&self, mail: &DueMail) -> Result<bool, Fault> {
+    fn may_be_sent(&self, mail: &DueMail) -> Result<bool, Refusal> {
         let monotonic = self.world.clock.monotonic();
         let to = crypto::digest(mail.to.key().as_bytes());
         let is_first = mail.attempts == 0;

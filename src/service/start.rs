@@ -10,7 +10,6 @@ use super::attempts::AttemptLimiter;
 use super::clock::ServiceClock;
 use super::configured_logins::ConfiguredLogins;
 use super::limiter::Limiter;
-use super::mailer::Mailer;
 use super::passwords::PasswordPool;
 use super::permits::Permits;
 use super::quotas::Quotas;
@@ -56,7 +55,6 @@ impl Services {
         };
         let logins = ConfiguredLogins::new(admin, config.hub.passwords.clone());
         let services = Services {
-            mailer: Mailer::new(&current),
             attempts: AttemptLimiter::new(&current),
             limiter: Limiter::new(&current),
             quotas: Quotas::new(&current),

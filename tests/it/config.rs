@@ -136,7 +136,7 @@ event_body = "1GiB"
 rates = "no"
 
 [mail]
-transport = "smtp"
+transport = "pigeon"
 from = "nobody"
 "#;
     let expected = r#"line 2: `server.listen` must be an IP address and a port, such as "127.0.0.1:8080" or "[::]:8080", not "localhost:80"
@@ -158,7 +158,7 @@ line 23: unknown key `hub.level`; did you mean `log.level`?
 line 26: `limits.signups` must be written like "10, then 1 per 6s", not "5 per hour"
 line 27: `limits.event_body` must be at most "64MiB", not "1GiB"
 line 28: `limits.rates` must be true or false, not "no"
-line 31: `mail.transport` cannot be "smtp" in this version yet; use "file" or "log"
+line 31: `mail.transport` must be "smtp", "file" or "log", not "pigeon"
 line 32: `mail.from` must be a sender such as "doorward <doorward@example.org>", not "nobody""#;
     assert_eq!(mistakes(text).join("\n"), expected);
 }
@@ -221,7 +221,8 @@ fn values_arrive_where_they_belong() {
     assert_eq!(config.storage.path, Path::new("/base/elsewhere"));
     assert_eq!(config.tokens.access_lifetime, Duration::from_secs(90));
     assert_eq!(config.accounts.hash_memory, 7 << 20);
-    assert_eq!(config.mail.transport, Transport::File("/base/mail".into()));
+    assert_eq!(config.mail.transport, Transport::File);
+    assert_eq!(config.mail.path, Path::new("/base/mail"));
     assert_eq!(config.limits.signups.period, Duration::from_millis(500));
     assert_eq!(config.log.level, log::LevelFilter::Off);
 }

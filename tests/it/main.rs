@@ -61,6 +61,8 @@ mod repeats;
 #[cfg(test)]
 mod routes;
 #[cfg(test)]
+mod smtp;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod summary;

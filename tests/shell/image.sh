@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Builds the image of packaging/docker with buildah, which needs no daemon, and runs what is in it as
-# the image's user, in a chroot: the server answers, the health check of the image passes, and the
-# data is that user's.
+# Builds the image of packaging/docker with buildah, which needs no daemon, and runs what is in it
+# as the image's user, in a chroot: the server answers, the health check of the image passes, and
+# the data is that user's.
 #
 #   tests/shell/image.sh [DIR]     the directory with the packages (dist)
 set -euo pipefail

@@ -1,14 +1,14 @@
-//! Who may log in, by which API, and what they are mailed.
+//! Who may log in, and by which API.
 
-use Kind::{Count, Directory, Flag, Invites, Password, Span, Templates, Text};
+use Kind::{Count, Flag, Invites, Password, Span, Text};
 use Preset::{Default, Example};
 
 use crate::config::kind::{Form, Kind};
 use crate::config::setting::{Preset, Setting};
-use crate::config::{Transport, value};
+use crate::config::value;
 use crate::model::limits;
 
-/// The sections `admin`, `hub`, `apis`, `tokens`, `accounts`, `reset`, `mail`.
+/// The sections `admin`, `hub`, `apis`, `tokens`, `accounts`, `reset`.
 pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         key: "admin.username",
@@ -191,39 +191,5 @@ pub(super) const SETTINGS: &[Setting] = &[
         kind: Text(|to, it| value::reset_link(it).map(|it| to.reset.reset_link = it)),
         preset: Default(r#""http://127.0.0.1:8080/reset?token={token}""#),
         about: "The link in the mail, to a page of yours; {token} becomes the code.",
-    },
-    Setting {
-        key: "mail.transport",
-        kind: Text(|to, it| value::transport(it).map(|it| to.mail.transport = it)),
-        preset: Default(r#""log""#),
-        about: r#"How mail leaves: "log" only logs that one was due, "file" writes each as an .eml file."#,
-    },
-    Setting {
-        key: "mail.from",
-        kind: Text(|to, it| value::sender(it).map(|it| to.mail.from = it)),
-        preset: Default(r#""doorward <doorward@localhost>""#),
-        about: "The sender of mail.",
-    },
-    Setting {
-        key: "mail.path",
-        kind: Directory(|to, it| {
-            if let Transport::File(path) = &mut to.mail.transport {
-                *path = it;
-            }
-        }),
-        preset: Default(r#""mail""#),
-        about: r#"The directory that the transport "file" writes into."#,
-    },
-    Setting {
-        key: "mail.notices",
-        kind: Flag(|to| &mut to.mail.notices),
-        preset: Default("true"),
-        about: "Whether a changed password is reported to the account's address by mail, and a changed address to the old one.",
-    },
-    Setting {
-        key: "mail.templates",
-        kind: Templates,
-        preset: Example(r#""templates""#),
-        about: "A directory whose files replace the texts of mails: `reset.txt`, `reset.html` and others.",
     },
 ];

@@ -4,6 +4,7 @@
 
 mod bounds;
 mod identity;
+mod mail;
 mod serving;
 
 use std::time::Duration;
@@ -19,6 +20,7 @@ pub(super) const ALTERNATIVES: &[&[&str]] = &[
         "admin.password_file",
     ],
     &["hub.passwords", "hub.passwords_file"],
+    &["mail.password", "mail.password_file"],
 ];
 
 /// Keys that must be set together.
@@ -35,7 +37,12 @@ pub(super) const NOT_SHORTER: &[NotShorter] = &[("events.keep_counts", "events.r
 
 /// Every setting, section by section, in the order of the example file. A section's sub-sections
 /// come after its own keys.
-const TABLES: [&[Setting]; 3] = [serving::SETTINGS, identity::SETTINGS, bounds::SETTINGS];
+const TABLES: [&[Setting]; 4] = [
+    serving::SETTINGS,
+    identity::SETTINGS,
+    mail::SETTINGS,
+    bounds::SETTINGS,
+];
 
 /// Every setting, in the order of the example file.
 pub fn settings() -> impl Iterator<Item = &'static Setting> {

@@ -185,3 +185,60 @@ fn a_directory_can_be_made_and_written_and_is_not_made_by_the_check() {
         "the transport `log` writes nothing"
     );
 }
+
+#[test]
+fn what_can_be_known_of_a_mail_server_is_checked() {
+    let host = "mail.host = \"smtp.example.org\"\n";
+    for (settings, expected) in [
+        (
+            "mail.transport = \"smtp\"",
+            "`mail.transport` is \"smtp\", which needs `mail.host` beside it",
+        ),
+        (
+            "mail.username = \"ana\"",
+            "`mail.username` needs `mail.password` or `mail.password_file` beside it",
+        ),
+        (
+            "mail.password = \"a password of mine\"",
+            "a password for the mail server needs `mail.username` beside it",
+        ),
+        (
+            "mail.security = \"none\"",
+            "`mail.security` is \"none\", but smtp.example.org is another machine: use \"tls\" or \
+             \"starttls\", or set `mail.allow_plain = true`",
+        ),
+        (
+            "mail.security = \"ssl\"",
+            "`mail.security` must be \"tls\", \"starttls\" or \"none\", not \"ssl\"",
+        ),
+        (
+            "mail.port = 0",
+            "`mail.port` must be a whole number from 1 to 65535, not 0",
+        ),
+        (
+            "mail.helo = \"my box\"",
+            "`mail.helo` must be the name or the address of a host, such as \"smtp.example.org\", \
+             not \"my box\"",
+        ),
+        (
+            "mail.timeout = \"0s\"",
+            "`mail.timeout` must be at least \"1s\", not \"0s\"",
+        ),
+        (
+            "mail.ca_file = \"none.pem\"",
+            "`mail.ca_file` names \"/base/none.pem\": No such file or directory (os error 2)",
+        ),
+    ] {
+        let with_host = if expected.contains("needs `mail.host`") {
+            settings.to_owned()
+        } else {
+            format!("{host}{settings}")
+        };
+        let said = mistakes(&with_host).join("\n");
+        assert!(said.ends_with(expected), "{said}");
+    }
+    parse("mail.transport = \"smtp\"\nmail.host = \"localhost\"\nmail.security = \"none\"");
+    parse(&format!(
+        "{host}mail.security = \"none\"\nmail.allow_plain = true"
+    ));
+}

@@ -10,6 +10,7 @@ mod inside;
 mod mail;
 mod response_checker;
 mod shape;
+mod smtp;
 mod stored;
 mod world;
 
@@ -37,6 +38,7 @@ pub(crate) use answer::Answer;
 pub(crate) use client::{Received, Request, read_chunk};
 pub(crate) use mail::Mail;
 pub(crate) use response_checker::{ResponseChecker, Served};
+pub(crate) use smtp::{Encryption, SmtpServer, Trick};
 pub(crate) use stored::{by_hour_and_name, events_from};
 pub(crate) use world::{HandClock, SeededRandom};
 

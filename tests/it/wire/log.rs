@@ -3,9 +3,12 @@
 use std::io::{BufReader, Read};
 use std::process::ChildStderr;
 
-use super::line::{HEALTH, Line};
+use super::line::{HEALTH, Line, post};
 use super::moment::poll;
 use super::process::Process;
+use crate::harness::{SmtpServer, Trick};
+
+const CHEAP: &str = "accounts = { hash_memory = \"1MiB\", hash_passes = 1 }\n";
 
 #[test]
 fn the_log_of_requests_shows_no_query() {
@@ -152,4 +155,24 @@ fn a_pipe_that_nobody_reads_does_not_keep_the_program_from_ending() {
     process.terminate();
     assert_eq!(process.ends().code(), Some(0));
     drop(pipe);
+}
+
+#[test]
+fn the_words_of_a_mail_server_bring_no_code_into_the_log() {
+    let smtp = SmtpServer::tricky("text", Trick::Echoes);
+    let process = Process::start(&(CHEAP.to_owned() + &smtp.settings()));
+    let signup = r#"{"name":"Ana","email":"ana@example.org","password":"a good password"}"#;
+    let mut line = Line::to_address(process.address);
+    line.say(post("/v1/user", &[], signup)).hears(201);
+    let ask = post("/api/password", &[], r#"{"email":"ana@example.org"}"#);
+    line.say(ask).hears(201);
+    let said = poll(|| Some(process.said()).filter(|it| it.contains("550 spam")));
+    let sent = smtp.heard().replace("=\r\n", "").replace("=3D", "=");
+    let (_, code) = sent.split_once("?token=").unwrap();
+    let code = code.split(char::is_whitespace).next().unwrap();
+    assert!(code.len() > 40, "{sent}");
+    for part in code.as_bytes().chunks(10).filter(|it| it.len() == 10) {
+        let part = std::str::from_utf8(part).unwrap();
+        assert!(!said.contains(part), "{part} in {said}");
+    }
 }
