@@ -1,6 +1,7 @@
 //! Puts a changed configuration in force while the server runs: on SIGHUP the whole file is read
 //! again, and the certificate also when its files change.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,21 +23,21 @@ pub(super) struct Reloader {
     path: PathBuf,
     services: Arc<Services>,
     certificate: Arc<Certificate>,
-    signals: std::io::Result<Signals>,
+    signals: io::Result<Signals>,
 }
 
 /// Signals that would end the process if nobody waited for them.
-struct Signals {
+pub(super) struct Signals {
     hang_up: Signal,
     /// SIGUSR1 and SIGUSR2 mean nothing here. A script that sends one must not end the process.
     _user: [Signal; 2],
 }
 
 impl Reloader {
-    /// Waits for signals from now on, so that none ends the process. `path` is the configuration
-    /// file.
+    /// `path` is the configuration file.
     pub(super) fn new(
         path: &Path,
+        signals: io::Result<Signals>,
         services: &Arc<Services>,
         certificate: &Arc<Certificate>,
     ) -> Reloader {
@@ -44,7 +45,7 @@ impl Reloader {
             path: path.to_owned(),
             services: Arc::clone(services),
             certificate: Arc::clone(certificate),
-            signals: signals(),
+            signals,
         }
     }
 
@@ -104,7 +105,8 @@ impl Reloader {
         match self.services.reload(config).await {
             Ok(()) => log::info!("the configuration was reloaded"),
             Err(error) => log::error!(
-                "the configuration was reloaded, but not its passwords and invites: {error:?}"
+                "the configuration was reloaded, but not its passwords and invites ({error:?}): send SIGHUP \
+                 again"
             ),
         }
     }
@@ -123,7 +125,9 @@ impl Reloader {
     }
 }
 
-fn signals() -> std::io::Result<Signals> {
+/// Catches the signals from now on, so that none ends the process. A SIGHUP that comes before the
+/// `Reloader` runs causes a reload when it does.
+pub(super) fn signals() -> io::Result<Signals> {
     Ok(Signals {
         hang_up: signal(SignalKind::hangup())?,
         _user: [

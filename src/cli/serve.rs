@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::console::{print, print_line, read_config};
 use super::error::CliError;
-use super::reload::Reloader;
+use super::reload::{self, Reloader};
 use super::{first_steps, init, logging};
 use crate::api;
 use crate::config::Config;
@@ -100,6 +100,7 @@ fn harden() {
 }
 
 async fn serve(path: &Path, config: Arc<Config>, meter: WriteMeter) -> Result<(), CliError> {
+    let signals = reload::signals();
     let listeners = server::bind(&config).map_err(|cause| CliError::new(cause.to_string()))?;
     let world = World {
         clock: Arc::new(SystemClock::start()),
@@ -122,7 +123,7 @@ async fn serve(path: &Path, config: Arc<Config>, meter: WriteMeter) -> Result<()
     let services = Services::start(Arc::clone(&config), world, Arc::clone(&store), announce)
         .await
         .map_err(cannot_open)?;
-    let reloader = Reloader::new(path, &services, listeners.certificate());
+    let reloader = Reloader::new(path, signals, &services, listeners.certificate());
     let background_tasks = start_background_tasks(&services, reloader);
     // Before the first client, who may be the one that stops the server, can know that it serves.
     let asked = server::stop_signal();

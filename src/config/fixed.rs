@@ -8,34 +8,37 @@ use super::Config;
 /// one in force.
 type Keep = fn(&Config, &mut Config) -> Option<String>;
 
-/// Each key that needs a restart, with the reason in the name of its group.
+/// Keys with the fields that they set.
 macro_rules! fixed {
-    ($($key:literal => $section:ident . $field:ident),* $(,)?) => {
-        &[$(($key, |old, new| keep(&old.$section.$field, &mut new.$section.$field))),*]
+    ($($section:ident . $field:ident),* $(,)?) => {
+        &[$((
+            concat!(stringify!($section), ".", stringify!($field)),
+            |old, new| keep(&old.$section.$field, &mut new.$section.$field),
+        )),*]
     };
 }
 
 /// Every key that needs a restart: open sockets, the open store and its bounds, the routes, the
 /// memory of the hashing threads, and the judgement of the clock.
 const FIXED: &[(&str, Keep)] = fixed! {
-    "server.listen" => server.listen,
-    "storage.path" => storage.path,
-    "storage.memory_budget" => storage.memory_budget,
-    "storage.commit_delay" => storage.commit_delay,
-    "storage.open_damaged" => storage.open_damaged,
-    "apis.angen" => apis.angen,
-    "apis.token" => apis.token,
-    "apis.hub" => apis.hub,
-    "apis.ephemeride" => apis.ephemeride,
-    "apis.core" => apis.core,
-    "accounts.hash_memory" => accounts.hash_memory,
-    "accounts.hash_passes" => accounts.hash_passes,
-    "events.max_bytes" => events.max_bytes,
-    "events.max_names" => events.max_names,
-    "events.names_per_reporter" => events.names_per_reporter,
-    "clock.tolerance" => clock.tolerance,
-    "clock.longest_off" => clock.longest_off,
-    "clock.trusted_after" => clock.trusted_after,
+    server.listen,
+    storage.path,
+    storage.memory_budget,
+    storage.commit_delay,
+    storage.open_damaged,
+    apis.angen,
+    apis.token,
+    apis.hub,
+    apis.ephemeride,
+    apis.core,
+    accounts.hash_memory,
+    accounts.hash_passes,
+    events.max_bytes,
+    events.max_names,
+    events.names_per_reporter,
+    clock.tolerance,
+    clock.longest_off,
+    clock.trusted_after,
 };
 
 /// Whether a key takes effect only with a restart.
@@ -50,8 +53,23 @@ pub fn reloaded(old: &Config, mut new: Config) -> (Config, Vec<String>) {
         let in_force = keep(old, &mut new)?;
         Some(format!("`{key}` stays {in_force} until a restart"))
     };
-    let sentences = FIXED.iter().filter_map(stays).collect();
+    let mut sentences: Vec<String> = FIXED.iter().filter_map(stays).collect();
+    sentences.extend(keep_protocol(old, &mut new));
     (new, sentences)
+}
+
+/// The files of the certificate may change, but a socket that speaks HTTPS goes on doing so: a
+/// section that is lost by mistake must not send passwords in clear.
+fn keep_protocol(old: &Config, new: &mut Config) -> Option<String> {
+    let (before, after) = (&old.server.tls, &mut new.server.tls);
+    if before.is_some() == after.is_some() {
+        return None;
+    }
+    after.clone_from(before);
+    let protocol = if before.is_some() { "HTTPS" } else { "HTTP" };
+    Some(format!(
+        "`server.tls` cannot begin or end: the server speaks {protocol} until a restart"
+    ))
 }
 
 fn keep<T: PartialEq + Clone + Debug>(old: &T, new: &mut T) -> Option<String> {
@@ -88,6 +106,19 @@ mod tests {
                 "`storage.commit_delay` stays 0ns until a restart",
             ]
         );
+    }
+
+    #[test]
+    fn a_socket_keeps_its_protocol() {
+        let fixture = |name| format!("{}/tests/it/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
+        let (cert, key) = (fixture("cert.pem"), fixture("key.pem"));
+        let tls = format!("server.tls.cert = {cert:?}\nserver.tls.key = {key:?}");
+        let (encrypted, plain) = (config(&tls), config(""));
+        let (in_force, sentences) = reloaded(&encrypted, plain.clone());
+        assert_eq!(in_force.server.tls, encrypted.server.tls);
+        assert!(sentences[0].contains("speaks HTTPS"), "{sentences:?}");
+        let (in_force, sentences) = reloaded(&plain, encrypted);
+        assert!(in_force.server.tls.is_none() && sentences[0].contains("speaks HTTP "));
     }
 
     #[test]

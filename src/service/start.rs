@@ -84,6 +84,6 @@ impl Services {
         };
         let config = self.config();
         let invites: Vec<_> = config.accounts.invites.iter().map(offer).collect();
-        self.store.offer_invites(invites, self.now()).await
+        self.store.offer_invites(invites).await
     }
 }

@@ -87,12 +87,8 @@ pub trait AccountStore: Send + Sync + 'static {
     async fn delete_user(&self, id: UserId) -> Result<bool>;
 
     /// Makes these the invites of the configuration, in one step. An invite that is stored already
-    /// gets the new terms and keeps the count of its uses; one that is missing here ends `now`.
-    async fn offer_invites(
-        &self,
-        invites: Vec<(Digest, InviteTerms)>,
-        now: Timestamp,
-    ) -> Result<()>;
+    /// gets the new terms and keeps the count of its uses; one that is missing here ends.
+    async fn offer_invites(&self, invites: Vec<(Digest, InviteTerms)>) -> Result<()>;
 
     /// Stores an invite that is about to be mailed. It replaces the one that was mailed to the same
     /// address before; uses of an earlier code of the same mail count. False: it was used up.

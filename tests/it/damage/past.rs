@@ -101,7 +101,7 @@ async fn accounts(store: &dyn Store, numbers: std::ops::Range<u64>) {
         expires_at: None,
     };
     let invite = (digest("invite", numbers.start), terms);
-    store.offer_invites(vec![invite], at(0)).await.unwrap();
+    store.offer_invites(vec![invite]).await.unwrap();
     for number in numbers {
         let holder = Principal::User(user_id(number));
         let token = |place| new_token(number * 10 + place, TokenKind::Session, holder, 0, at(0));

@@ -191,7 +191,7 @@ fn what_is_left_of_an_invite_is_used_once() {
             (crypto::digest(b"welcome"), terms),
             (crypto::digest(b"for ever"), lasting),
         ];
-        fixture.run(fixture.store().offer_invites(offer, at(0)));
+        fixture.run(fixture.store().offer_invites(offer));
         assert_eq!(join(&fixture, number, "welcome"), joined);
         fixture.reopen();
     }

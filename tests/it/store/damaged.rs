@@ -260,7 +260,7 @@ fn a_start_passes_every_damaged_record_that_it_reads() {
             expires_at: None,
         };
         let invite = vec![(digest("invite", 1), terms)];
-        fixture.run(fixture.store().offer_invites(invite, at(0)));
+        fixture.run(fixture.store().offer_invites(invite));
         report(&fixture, &["before"], 0);
         fixture.store().note_moment(at(HOUR));
         for which in [SystemValue::SigningSeed, SystemValue::FingerprintSalt] {
@@ -305,13 +305,9 @@ fn a_damaged_invite_stays_refused_however_often_it_is_offered() {
         };
         let code = doorward::crypto::digest(b"welcome");
         let offers = vec![(code, terms.clone()), (digest("invite", 2), terms)];
-        fixture.run(
-            fixture
-                .store()
-                .offer_invites(offers.clone()[..1].to_vec(), at(0)),
-        );
+        fixture.run(fixture.store().offer_invites(offers.clone()[..1].to_vec()));
         fixture.damage(b"I");
-        fixture.run(fixture.store().offer_invites(offers, at(0)));
+        fixture.run(fixture.store().offer_invites(offers));
         assert_eq!(fixture.records(b'I'), 2);
         let user = new_user(1, "ana@example.org", Some("welcome"));
         let refused = fixture

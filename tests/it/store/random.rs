@@ -94,7 +94,7 @@ impl Life {
             })
             .collect();
         life.fixture
-            .run(life.fixture.store().offer_invites(offer.clone(), at(0)));
+            .run(life.fixture.store().offer_invites(offer.clone()));
         life.reference.invites = offer
             .into_iter()
             .map(|(code, terms)| (code, (terms, 0)))

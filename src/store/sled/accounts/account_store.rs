@@ -163,12 +163,8 @@ impl AccountStore for SledStore {
         Ok(is_there)
     }
 
-    async fn offer_invites(
-        &self,
-        invites: Vec<(Digest, InviteTerms)>,
-        now: Timestamp,
-    ) -> Result<()> {
-        let step = move |tx: &mut Transaction<'_>| invites::offer(tx, &invites, now);
+    async fn offer_invites(&self, invites: Vec<(Digest, InviteTerms)>) -> Result<()> {
+        let step = move |tx: &mut Transaction<'_>| invites::offer(tx, &invites);
         self.change(WriteClass::Change, step).await
     }
 

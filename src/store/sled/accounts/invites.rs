@@ -1,6 +1,8 @@
 //! Invites, under the digests of their codes: those of the configuration, and those that were
 //! mailed, at most one for each address.
 
+use std::collections::HashSet;
+
 use crate::model::{Digest, Invite, InviteTerms, MailedInvite, Timestamp};
 use crate::store::Result;
 use crate::store::sled::engine::expiry;
@@ -24,22 +26,20 @@ key! {
 
 postcard_records!(Invite, MailedInvite);
 
-/// Makes these the only invites of the configuration that are open. An invite that ends keeps the
-/// count of its uses, in case that it is offered again.
-pub(crate) fn offer(
-    tx: &mut Transaction<'_>,
-    offered: &[(Digest, InviteTerms)],
-    now: Timestamp,
-) -> Result<()> {
-    let mut missing = Vec::new();
+/// Makes these the only invites of the configuration that are open. An invite ends by losing its
+/// further uses, which no clock gives back; it keeps the count of its uses, in case that it is
+/// offered again.
+pub(crate) fn offer(tx: &mut Transaction<'_>, offered: &[(Digest, InviteTerms)]) -> Result<()> {
+    let stay: HashSet<Digest> = offered.iter().map(|(digest, _)| *digest).collect();
+    let mut ended = Vec::new();
     tx.visit(|key: InviteKey, invite: Option<Invite>| {
-        let is_missing = offered.iter().all(|(digest, _)| *digest != key.digest);
-        missing.extend(invite.filter(|it| is_missing && it.is_open(now)));
+        let stays = stay.contains(&key.digest);
+        ended.extend(invite.filter(|it| !stays && it.used < it.uses));
     })?;
-    for invite in missing {
+    for invite in ended {
         let terms = InviteTerms {
-            uses: invite.uses,
-            expires_at: Some(now),
+            uses: invite.used,
+            expires_at: invite.expires_at,
         };
         set_terms(tx, invite.digest, &terms)?;
     }
