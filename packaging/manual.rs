@@ -66,6 +66,21 @@ const SECTIONS: &[Section] = &[
         ],
     ),
     (
+        "SIGNALS",
+        &[
+            (
+                "SIGTERM, SIGINT",
+                "End the server: requests under way have 10 seconds.",
+            ),
+            (
+                "SIGHUP",
+                "Reads the configuration again. The log names what is in force from now on, and \
+                 what needs a restart; a file with mistakes changes nothing.",
+            ),
+            ("SIGUSR1, SIGUSR2", "Change nothing."),
+        ],
+    ),
+    (
         "EXIT STATUS",
         &[
             ("0", "Success."),
