@@ -50,7 +50,7 @@ make_docker() {
   local folder=doorward-$version-docker-$machine debian=target/package/debian-$1
   local tree=target/package/$folder file library
   rm -rf "$tree" "$debian"
-  fetch_debian "$1" "$debian" libc6 libgcc-s1 gcc-12-base
+  fetch_debian "$1" "$debian" libc6 libgcc-s1 gcc-12-base ca-certificates
 
   install -D -m 755 "target/package/$1/doorward" "$tree/root/usr/bin/doorward"
   # The program names its loader by its whole path; that finds the others in their own directory.
@@ -61,7 +61,12 @@ make_docker() {
     library=lib/$machine-linux-gnu/$library
     install -D -m 755 "$debian/$library" "$tree/root/$library"
   done
-  for file in libc6 gcc-12-base; do
+  # Whom to believe the certificate of a mail server, where Debian has it too.
+  mkdir -p "$tree/root/etc/ssl/certs"
+  cat "$debian"/usr/share/ca-certificates/mozilla/*.crt \
+    >"$tree/root/etc/ssl/certs/ca-certificates.crt"
+  chmod 644 "$tree/root/etc/ssl/certs/ca-certificates.crt"
+  for file in libc6 gcc-12-base ca-certificates; do
     install -D -m 644 "$debian/usr/share/doc/$file/copyright" \
       "$tree/root/usr/share/doc/$file/copyright"
   done

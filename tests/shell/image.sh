@@ -55,6 +55,8 @@ done
 curl --silent --show-error --fail "http://127.0.0.1:$port/healthz" || { cat "$work/log.txt"; exit 1; }
 echo
 (in_image /usr/bin/doorward health) || { echo "the health check fails"; cat "$work/log.txt"; exit 1; }
+[ "$(grep -c 'BEGIN CERTIFICATE' "$root/etc/ssl/certs/ca-certificates.crt")" -gt 100 ] ||
+  { echo "the image has no certificate authorities, so that no mail leaves"; exit 1; }
 data=$root/var/lib/doorward
 [ -S "$data/control.sock" ] && [ -z "$(find "$data" -not -user 65532)" ] ||
   { echo "the data is not there, or not the user's"; ls -lan "$data"; exit 1; }
