@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::Path;
 
 use crate::config::Complaints;
+use crate::server::ServerError;
 use crate::store;
 
 /// Why a command failed. It prints as a sentence for the user, and gives the exit code.
@@ -14,6 +15,9 @@ pub enum CliError {
     Usage(clap::Error),
     /// The configuration is wrong: exit code 2.
     Configuration(Complaints),
+    /// The service manager passed on something that cannot be served, so its unit must be changed:
+    /// exit code 2.
+    HandedOver(ServerError),
     /// Something could not be done: exit code 1.
     Failed {
         /// What could not be done, or what was wrong.
@@ -53,10 +57,18 @@ impl CliError {
         CliError::new(format!("cannot open the store: {error}{next}"))
     }
 
+    /// The server cannot listen.
+    pub fn cannot_listen(error: ServerError) -> CliError {
+        match error {
+            ServerError::HandedOver { .. } => CliError::HandedOver(error),
+            ServerError::Listen { .. } | ServerError::Tls(_) => CliError::new(error.to_string()),
+        }
+    }
+
     /// The exit code of the process.
     pub fn exit_code(&self) -> u8 {
         match self {
-            CliError::Usage(_) | CliError::Configuration(_) => 2,
+            CliError::Usage(_) | CliError::Configuration(_) | CliError::HandedOver(_) => 2,
             CliError::Failed { .. } => 1,
         }
     }
@@ -71,6 +83,7 @@ impl fmt::Display for CliError {
                 let mistakes = if count == 1 { "mistake" } else { "mistakes" };
                 write!(f, "{count} {mistakes} in the configuration\n{complaints}")
             }
+            CliError::HandedOver(error) => error.fmt(f),
             CliError::Failed { what, .. } => f.write_str(what),
         }
     }
@@ -81,6 +94,7 @@ impl Error for CliError {
         match self {
             CliError::Usage(_)
             | CliError::Configuration(_)
+            | CliError::HandedOver(_)
             | CliError::Failed { cause: None, .. } => None,
             CliError::Failed {
                 cause: Some(cause), ..

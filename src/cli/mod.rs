@@ -17,6 +17,7 @@ mod mail;
 mod new_file;
 mod reload;
 mod serve;
+mod service_manager;
 mod stderr;
 mod stopped_server;
 

@@ -12,7 +12,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::console::load_config;
 use super::logging;
 use crate::config::{self, Config};
-use crate::server::Certificate;
+use crate::server::{Certificate, notify};
 use crate::service::Services;
 
 /// How often the files of the certificate are looked at.
@@ -65,7 +65,11 @@ impl Reloader {
                 }
             };
             tokio::select! {
-                _ = asked => self.reload().await,
+                _ = asked => {
+                    notify::reloading();
+                    self.reload().await;
+                    notify::ready();
+                }
                 _ = looks.tick() => self.look_at_certificate(),
             }
         }

@@ -13,12 +13,12 @@ use tokio::task::JoinHandle;
 use super::console::{print, print_line, read_config};
 use super::error::CliError;
 use super::reload::{self, Reloader};
-use super::{first_steps, init, logging};
+use super::{first_steps, init, logging, service_manager};
 use crate::api;
 use crate::config::Config;
 use crate::crypto::SystemRandom;
 use crate::http::Dispatcher;
-use crate::server;
+use crate::server::{self, notify};
 use crate::service::Services;
 use crate::store::sled::{SledStore, StoreOptions, WriteMeter};
 use crate::store::{CONTROL_SOCKET, Store};
@@ -101,7 +101,8 @@ fn harden() {
 
 async fn serve(path: &Path, config: Arc<Config>, meter: WriteMeter) -> Result<(), CliError> {
     let signals = reload::signals();
-    let listeners = server::bind(&config).map_err(|cause| CliError::new(cause.to_string()))?;
+    let listeners = listen(&config).map_err(CliError::cannot_listen)?;
+    let extending = tokio::spawn(service_manager::extend_start());
     let world = World {
         clock: Arc::new(SystemClock::start()),
         random: Arc::new(SystemRandom::default()),
@@ -123,6 +124,7 @@ async fn serve(path: &Path, config: Arc<Config>, meter: WriteMeter) -> Result<()
     let services = Services::start(Arc::clone(&config), world, Arc::clone(&store), announce)
         .await
         .map_err(cannot_open)?;
+    extending.abort();
     let reloader = Reloader::new(path, signals, &services, listeners.certificate());
     let background_tasks = start_background_tasks(&services, reloader);
     // Before the first client, who may be the one that stops the server, can know that it serves.
@@ -150,6 +152,16 @@ async fn serve(path: &Path, config: Arc<Config>, meter: WriteMeter) -> Result<()
     }
     log::info!("stopped");
     ended
+}
+
+/// Takes the sockets that the service manager passed on or, if there are none, opens those of
+/// `server.listen`.
+fn listen(config: &Config) -> Result<server::Listeners, server::ServerError> {
+    let Some(passed) = server::handed_over(config)? else {
+        return server::bind(config);
+    };
+    log::info!("the service manager passed sockets on: `server.listen` is not used");
+    Ok(passed)
 }
 
 /// Opens the control socket. The server also starts without it: the log says what does not work.
@@ -181,9 +193,10 @@ async fn serve_control(
     }
 }
 
-fn start_background_tasks(services: &Arc<Services>, reloader: Reloader) -> [JoinHandle<()>; 3] {
+fn start_background_tasks(services: &Arc<Services>, reloader: Reloader) -> [JoinHandle<()>; 4] {
     let (mails, sweeps) = (Arc::clone(services), Arc::clone(services));
     [
+        tokio::spawn(service_manager::keep_informed(Arc::clone(services))),
         tokio::spawn(async move { mails.send_mails().await }),
         tokio::spawn(async move { sweeps.keep_sweeping().await }),
         tokio::spawn(reloader.run()),
@@ -199,7 +212,9 @@ async fn serve_until_stopped(
     stopping: watch::Sender<bool>,
 ) -> Result<(), CliError> {
     let mut ended = Ok(());
+    // The server asks for this when it accepts connections.
     let stop = async {
+        notify::ready();
         ended = tokio::select! {
             () = asked => {
                 log::info!("stop signal received: finishing open requests");
@@ -210,6 +225,7 @@ async fn serve_until_stopped(
             ))),
             () = disk_hangs(store) => leave_hanging_disk(),
         };
+        notify::stopping();
         stopping.send_replace(true);
     };
     server::serve(listeners, dispatcher, stop).await;

@@ -28,6 +28,11 @@ use crate::model::network;
 /// connection.
 const HEAD_BYTES: usize = 32 * 1024;
 
+/// How long a connection may still send its first byte after a stop was requested. A client that
+/// has just connected sends a request for which no other connection is tried; on one that was used
+/// before, it expects that the server may close it (RFC 9112, 9.3.1).
+const FIRST_BYTE_GRACE: Duration = Duration::from_secs(1);
+
 /// State that all connections share.
 pub(super) struct ServerContext {
     pub(super) pool: Arc<ConnectionPool>,
@@ -88,14 +93,37 @@ pub(super) async fn run(
     slot: Arc<Slot>,
     finish: Receiver<()>,
 ) {
-    let awake = async { stream.first_byte().await && slot.promote().await };
-    if timeout(context.header_timeout(), awake).await != Ok(true) {
+    let mut finish = finish;
+    let Some(must_finish) = wake(&context, &stream, &slot, &mut finish).await else {
         return;
-    }
+    };
+    let finish = async move {
+        if !must_finish {
+            // An error means that the pool has closed this connection: it must finish too.
+            let _ = finish.await;
+        }
+    };
     // A client that takes no data is closed after the time that it has to send a body.
     stream.prepare(context.dispatcher.config().limits.body_timeout);
     // Boxed, so that the task of a silent connection stays small.
     Box::pin(serve_stream(&context, stream, peer, &slot, finish)).await;
+}
+
+/// Waits until the first byte has arrived and there is room for an active connection: whether the
+/// connection was asked to finish meanwhile. None: it must be closed.
+async fn wake(
+    context: &ServerContext,
+    stream: &Stream,
+    slot: &Slot,
+    finish: &mut Receiver<()>,
+) -> Option<bool> {
+    let mut awake = pin!(async { stream.first_byte().await && slot.promote().await });
+    let (is_awake, must_finish) = tokio::select! {
+        biased;
+        is_awake = timeout(context.header_timeout(), awake.as_mut()) => (is_awake, false),
+        _ = finish => (timeout(FIRST_BYTE_GRACE, awake).await, true),
+    };
+    (is_awake == Ok(true)).then_some(must_finish)
 }
 
 async fn serve_stream(
@@ -103,7 +131,7 @@ async fn serve_stream(
     stream: Stream,
     peer: SocketAddr,
     slot: &Arc<Slot>,
-    finish: Receiver<()>,
+    finish: impl Future<Output = ()>,
 ) {
     let tls = context.tls.acceptor().filter(|_| stream.is_network());
     let stream = Watched::new(stream, slot);
@@ -122,7 +150,7 @@ async fn http(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     peer: SocketAddr,
     slot: &Arc<Slot>,
-    finish: Receiver<()>,
+    finish: impl Future<Output = ()>,
 ) {
     let service = service_fn(|request: Request<Incoming>| async move {
         let serving = slot.serve();
@@ -139,7 +167,7 @@ async fn http(
     let ended = tokio::select! {
         biased;
         ended = connection.as_mut() => ended,
-        _ = finish => {
+        () = finish => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -83,8 +83,8 @@ impl ConnectionPool {
         }
     }
 
-    /// Asks every active connection to finish its current request and close. Closes silent ones at
-    /// once: they have no request.
+    /// Asks every connection to finish its current request, or the one that it is about to send,
+    /// and close.
     pub(super) fn finish(&self) {
         self.table().finish();
     }

@@ -121,10 +121,9 @@ impl ConnectionTable {
         }
     }
 
-    /// Closes all silent connections, and tells the active ones to finish.
+    /// Tells every connection to finish.
     pub(super) fn finish(&mut self) {
-        while self.drop_oldest_silent() {}
-        let signals = self.active.values_mut();
+        let signals = self.silent.values_mut().chain(self.active.values_mut());
         for finish in signals.filter_map(|entry| entry.finish.take()) {
             // A connection that has just ended no longer receives the signal and does not need it.
             let _ = finish.send(());

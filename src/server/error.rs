@@ -13,6 +13,15 @@ pub enum ServerError {
         /// The operating system's error.
         source: Error,
     },
+    /// A descriptor that the service manager passed on is no socket that can be served.
+    HandedOver {
+        /// The number of the descriptor.
+        descriptor: usize,
+        /// Its `FileDescriptorName=`.
+        name: String,
+        /// What it is: the rest of a sentence that starts with it.
+        why: String,
+    },
     /// A file of `[server.tls]` cannot be used: the rest of a sentence that starts with that key.
     Tls(String),
 }
@@ -27,6 +36,15 @@ impl std::fmt::Display for ServerError {
                     advice(source.kind())
                 )
             }
+            ServerError::HandedOver {
+                descriptor,
+                name,
+                why,
+            } => write!(
+                f,
+                "descriptor {descriptor} ({name}), which the service manager passed on, {why}; \
+                 only TCP and unix stream sockets that listen are served: change the socket unit"
+            ),
             ServerError::Tls(why) => write!(f, "`server.tls` {why}"),
         }
     }

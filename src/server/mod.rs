@@ -8,7 +8,9 @@ mod connection_pool;
 mod connection_table;
 mod control;
 mod error;
+mod handed_over;
 mod listeners;
+pub mod notify;
 mod socket;
 mod stream;
 mod tls;
@@ -27,6 +29,7 @@ use connection::ServerContext;
 
 pub use control::{ControlPath, control_socket};
 pub use error::ServerError;
+pub use handed_over::handed_over;
 pub use listeners::{Listeners, bind};
 pub use tls::Certificate;
 

@@ -30,6 +30,7 @@ mod summary;
 mod sweep;
 mod tokens;
 mod traffic;
+mod usage;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -51,6 +52,7 @@ pub use permits::Permit;
 pub use report::ReportedEvent;
 pub use resets::Redemption;
 pub use tokens::{Bearer, Issued};
+pub use usage::Usage;
 
 use attempts::AttemptLimiter;
 use clock::ServiceClock;

@@ -27,8 +27,8 @@ use crate::model::{
 
 pub use error::{Error, Result};
 pub use outcome::{
-    Appended, Created, Delivery, EventListener, EventScan, FoundToken, Health, Redeemed, Refreshed,
-    Report, ScanProgress, Swept, SystemValue, Updated,
+    Appended, Created, Delivery, EventListener, EventScan, FoundToken, Health, RecordCounts,
+    Redeemed, Refreshed, Report, ScanProgress, Swept, SystemValue, Updated,
 };
 
 /// The name of the control socket in the data directory, beside the files of the database.
@@ -217,6 +217,10 @@ pub trait Maintenance: Send + Sync + 'static {
     /// Removes some of the oldest events while all together take more than `max_bytes`: all of the
     /// sweep that a wrong clock cannot mislead.
     async fn trim(&self, now: Timestamp, max_bytes: u64) -> Result<Swept>;
+    /// How many accounts and tokens are stored; none while a large store is being counted.
+    fn record_counts(&self) -> Option<RecordCounts>;
+    /// Waits until the writer has run a step that changes nothing: it writes nothing.
+    async fn round_trip(&self) -> Result<()>;
     /// The newest moment that was noted and kept or, in a store without one, that of the newest
     /// events; none in a store without either.
     fn newest_moment(&self) -> Result<Option<Timestamp>>;

@@ -160,6 +160,15 @@ pub trait EventListener: Send {
     async fn next(&mut self) -> Result<Delivery>;
 }
 
+/// How many records there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordCounts {
+    /// Accounts.
+    pub users: u64,
+    /// Tokens, those included that have expired since the last sweep.
+    pub tokens: u64,
+}
+
 /// The state of the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {

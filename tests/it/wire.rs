@@ -1,6 +1,7 @@
 //! Tests of malformed requests and badly behaved clients, over real sockets: each test writes the
 //! bytes of its requests and states the answers that it expects.
 
+mod activated;
 mod check;
 mod control;
 mod crowd;
@@ -9,12 +10,14 @@ mod dual;
 mod first_run;
 mod garbage;
 mod gone;
+mod handed_over;
 mod invite;
 mod line;
 mod log;
 mod memory;
 mod modes;
 pub(crate) mod moment;
+mod notify;
 mod output;
 mod pace;
 mod process;

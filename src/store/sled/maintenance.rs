@@ -9,7 +9,7 @@ use crate::store::sled::accounts::{invites, resets, tokens};
 use crate::store::sled::engine::disk_space::{self, DiskPressure, WriteClass};
 use crate::store::sled::engine::keys::{MetaKey, meta};
 use crate::store::sled::engine::read::Read;
-use crate::store::sled::engine::registry::MetaSlot;
+use crate::store::sled::engine::registry::{KeyKind, MetaSlot};
 use crate::store::sled::engine::transaction::Transaction;
 use crate::store::sled::engine::{expiry, newest_moment};
 use crate::store::sled::events::block_iter::newest_block;
@@ -17,7 +17,7 @@ use crate::store::sled::events::counts::counters;
 use crate::store::sled::events::event_log::EventLog;
 use crate::store::sled::events::remembered::Remember;
 use crate::store::sled::events::{disk_writes, id_rows, idempotency, retention};
-use crate::store::{Health, Maintenance, Result, Swept, SystemValue};
+use crate::store::{Health, Maintenance, RecordCounts, Result, Swept, SystemValue};
 use crate::sync::lock;
 
 /// The slot of a value that the service keeps.
@@ -159,6 +159,18 @@ impl Maintenance for SledStore {
         Ok(large)
     }
 
+    fn record_counts(&self) -> Option<RecordCounts> {
+        Some(RecordCounts {
+            users: self.recount.count_of(KeyKind::User)?,
+            tokens: self.recount.count_of(KeyKind::Token)?,
+        })
+    }
+
+    async fn round_trip(&self) -> Result<()> {
+        // Of this class, it neither waits for other writes nor for space on the disk.
+        self.change(WriteClass::Reclaim, |_| Ok(())).await
+    }
+
     fn newest_moment(&self) -> Result<Option<Timestamp>> {
         match newest_moment::stored(&self.tree)? {
             Some(kept) => Ok(Some(kept)),
@@ -210,5 +222,45 @@ impl Maintenance for SledStore {
             log::warn!("the newest moment and the count of bytes written are not saved: {error}");
         }
         self.writer.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::sync::mpsc::channel;
+    use std::task::Poll;
+
+    use super::*;
+    use crate::store::sled::options::StoreOptions;
+
+    #[tokio::test]
+    async fn a_round_trip_ends_when_the_writer_has_come_to_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SledStore::open(directory.path(), StoreOptions::default());
+        let store = store.await.unwrap();
+        let (release, released) = channel::<()>();
+        let hang = store.change(WriteClass::Reclaim, move |_| {
+            // An error means the same: the test goes on.
+            let _ = released.recv();
+            Ok(())
+        });
+        let mut hang = pin!(hang);
+        let mut round_trip = pin!(store.round_trip());
+        for _ in 0..100 {
+            let (first, second) = poll_fn(|context| {
+                Poll::Ready((
+                    hang.as_mut().poll(context),
+                    round_trip.as_mut().poll(context),
+                ))
+            })
+            .await;
+            assert!(first.is_pending() && second.is_pending());
+            tokio::task::yield_now().await;
+        }
+        drop(release);
+        hang.await.unwrap();
+        round_trip.await.unwrap();
     }
 }

@@ -14,7 +14,7 @@ use crate::store::sled::engine::keys::{Key, MetaKey, meta};
 use crate::store::sled::engine::newest_moment::NewestMoment;
 use crate::store::sled::engine::open::{self, OpenOptions};
 use crate::store::sled::engine::read::Read;
-use crate::store::sled::engine::recount::{self, Recount};
+use crate::store::sled::engine::recount;
 use crate::store::sled::engine::registry::MetaSlot;
 use crate::store::sled::engine::transaction::Transaction;
 use crate::store::sled::engine::tree::Tree;
@@ -96,6 +96,7 @@ impl SledStore {
             names,
             known_ids,
             loss: Arc::new(opened.damage.map_or_else(OnceLock::new, OnceLock::from)),
+            recount,
             recount_thread: Mutex::default(),
             damage: Arc::default(),
             live,
@@ -112,16 +113,17 @@ impl SledStore {
         if store.loss.get().is_some() {
             store.name_lost_numbers().await?;
         }
-        if !opened.is_counted {
-            store.start_recount(recount)?;
-        }
+        store.complete_count(opened.is_counted)?;
         Ok(store)
     }
 
-    fn start_recount(&self, recount: Arc<Recount>) -> Result<()> {
-        let (tree, loss) = (self.tree.clone(), Arc::clone(&self.loss));
-        let thread = recount::start(recount, tree, loss)?;
-        *lock(&self.recount_thread) = Some(thread);
+    /// Starts to count the records in the background, unless they are counted already.
+    fn complete_count(&self, is_counted: bool) -> Result<()> {
+        if !is_counted {
+            let (tree, loss) = (self.tree.clone(), Arc::clone(&self.loss));
+            let thread = recount::start(Arc::clone(&self.recount), tree, loss)?;
+            *lock(&self.recount_thread) = Some(thread);
+        }
         Ok(())
     }
 

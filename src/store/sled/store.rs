@@ -13,6 +13,7 @@ use crate::store::sled::engine::cache::Cache;
 use crate::store::sled::engine::damaged::Damaged;
 use crate::store::sled::engine::disk_space::{STEP_BYTES, WriteClass, WriteCost};
 use crate::store::sled::engine::newest_moment::NotedMoment;
+use crate::store::sled::engine::recount::Recount;
 use crate::store::sled::engine::stoppable_thread::StoppableThread;
 use crate::store::sled::engine::transaction::Transaction;
 use crate::store::sled::engine::tree::Tree;
@@ -46,6 +47,8 @@ pub struct SledStore {
     pub(crate) known_ids: Arc<KnownIds>,
     /// What is lost: known when the store was opened in spite of it, or found since.
     pub(crate) loss: Arc<OnceLock<String>>,
+    /// How many records there are.
+    pub(crate) recount: Arc<Recount>,
     /// Counts the records of a large database.
     pub(crate) recount_thread: std::sync::Mutex<Option<StoppableThread>>,
     /// The damaged blocks that were found.

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::moment::poll;
 
 /// The settings of every process, besides those of its test.
-const SETTINGS: &str =
+pub(super) const SETTINGS: &str =
     "storage.path = \"data\"\nadmin.password = \"the admin's password\"\nlimits.rates = false\n";
 
 /// A running program with its own directory.
@@ -179,7 +179,7 @@ pub(super) fn stopped_at(words: &str, settings: &str) -> ExitStatus {
     child.0.wait().unwrap()
 }
 
-fn terminate(child: &Child) {
+pub(super) fn terminate(child: &Child) {
     let id = rustix::process::Pid::from_child(child);
     rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
 }
@@ -246,14 +246,25 @@ fn spawn(home: &Path, name: &str, command: &str, config: &str, stderr: Stdio) ->
 
 /// The program with a command and this configuration.
 fn program(home: &Path, name: &str, command: &str, config: &str) -> Command {
+    // The usual umask, whatever that of the tests is: it makes new files readable for everybody.
+    program_by(r#"umask 022; exec "$0" "$@""#, home, name, command, config)
+}
+
+/// The program as a shell script starts it: its file is `$0`, its arguments are `$@`.
+pub(super) fn program_by(
+    script: &str,
+    home: &Path,
+    name: &str,
+    command: &str,
+    config: &str,
+) -> Command {
     let file = home.join(name).with_extension("toml");
     fs::write(&file, config).unwrap();
     // The file contains a password, and the program logs a warning if others can read it.
     fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
-    // The usual umask, whatever that of the tests is: it makes new files readable for everybody.
     let mut program = Command::new("sh");
     program
-        .args(["-c", r#"umask 022; exec "$0" "$@""#])
+        .args(["-c", script])
         .arg(env!("CARGO_BIN_EXE_doorward"))
         .args(command.split(' '))
         .arg("--config")
@@ -261,12 +272,12 @@ fn program(home: &Path, name: &str, command: &str, config: &str) -> Command {
     program
 }
 
-fn said(home: &Path, name: &str) -> String {
+pub(super) fn said(home: &Path, name: &str) -> String {
     fs::read_to_string(home.join(name).with_extension("log")).unwrap()
 }
 
 /// A process that ends when it is dropped, so that it does not outlive a test, even a failed one.
-struct Killed(Child);
+pub(super) struct Killed(pub(super) Child);
 
 impl Drop for Killed {
     fn drop(&mut self) {

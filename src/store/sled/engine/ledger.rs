@@ -7,6 +7,7 @@ use crate::store::Result;
 use crate::store::sled::engine::commit_mark::CommitMark;
 use crate::store::sled::engine::committed::{COMMITTED, Committed};
 use crate::store::sled::engine::keys::Key;
+use crate::store::sled::engine::kind_counts::KindCounts;
 use crate::store::sled::engine::read::from_sled;
 use crate::store::sled::engine::record;
 use crate::store::sled::engine::recount::Recount;
@@ -29,12 +30,13 @@ pub(crate) struct Applied {
 }
 
 impl Ledger {
-    /// The ledger of a database whose last group is `committed`.
-    pub(crate) fn new(committed: Committed, mark: CommitMark) -> Ledger {
+    /// The ledger of a database whose last group is `committed`, and whose records are counted
+    /// already, or are still to be counted.
+    pub(crate) fn new(committed: Committed, mark: CommitMark, kinds: Option<KindCounts>) -> Ledger {
         Ledger {
             committed,
             mark,
-            recount: Arc::default(),
+            recount: Arc::new(Recount::new(kinds)),
         }
     }
 

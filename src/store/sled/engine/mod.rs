@@ -13,6 +13,7 @@ mod files;
 pub(crate) mod group_commit;
 pub(crate) mod group_state;
 pub(crate) mod keys;
+pub(crate) mod kind_counts;
 pub(crate) mod ledger;
 pub(crate) mod newest_moment;
 pub(crate) mod open;

@@ -62,17 +62,18 @@ pub(crate) struct Opened {
 /// opened, unless that is allowed.
 pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<Opened> {
     directory::make(path).map_err(|error| unusable(path, &error))?;
-    let (findings, store) = prepare(path, options, LOCK_PATIENCE)?;
+    let (mut findings, store) = prepare(path, options, LOCK_PATIENCE)?;
     let db = retry(path, LOCK_PATIENCE, || open_once(path, options.cache_bytes))?;
     sync_created(path).map_err(|error| unusable(path, &error))?;
     let tree = Tree::of(&db);
     let is_counted = findings.is_complete;
+    let kinds = is_counted.then(|| std::mem::take(&mut findings.kinds));
     let (committed, damage) = complete(&tree, findings, store, options.open_damaged)?;
     let commit_mark = CommitMark::open(path, store).map_err(|error| unusable(path, &error))?;
     Ok(Opened {
         db,
         tree,
-        ledger: Ledger::new(committed, commit_mark),
+        ledger: Ledger::new(committed, commit_mark, kinds),
         damage,
         is_counted,
     })

@@ -1,7 +1,8 @@
 //! Counts the records of a large database while it is used, a few at a time, and holds the count
-//! against the one that the writer keeps.
+//! against the one that the writer keeps. Also knows how many records of each kind there are, from
+//! the moment at which all are counted.
 //!
-//! Everything before `counted_to` is counted. The writer applies a group and tells its changes to
+//! Everything before `reached` is counted. The writer applies a group and tells its changes to
 //! what is counted already while it holds the lock, so that the count is that of one moment when it
 //! comes to the end.
 
@@ -13,7 +14,9 @@ use sled::IVec;
 
 use crate::store::sled::engine::committed::{COMMITTED, Contents};
 use crate::store::sled::engine::keys::{self, AFTER_ALL_KEYS, Key};
+use crate::store::sled::engine::kind_counts::KindCounts;
 use crate::store::sled::engine::read::Read;
+use crate::store::sled::engine::registry::KeyKind;
 use crate::store::sled::engine::stoppable_thread::StoppableThread;
 use crate::store::sled::engine::tree::Tree;
 use crate::store::{Error, Result};
@@ -26,23 +29,45 @@ const RECORDS_AT_ONCE: usize = 256;
 #[derive(Default)]
 pub(crate) struct Counted {
     contents: Contents,
-    counted_to: Vec<u8>,
+    kinds: KindCounts,
+    reached: Vec<u8>,
+    /// Whether all records are counted. From then on only the kinds are kept up to date: the writer
+    /// itself keeps the rest.
+    is_complete: bool,
 }
 
 impl Counted {
     /// Told of each record that changes.
     pub(crate) fn change(&mut self, key: &[u8], before: Option<&IVec>, after: Option<&IVec>) {
-        if key < self.counted_to.as_slice() {
+        if self.is_complete {
+            self.kinds.change(key, before, after);
+        } else if key < self.reached.as_slice() {
+            self.kinds.change(key, before, after);
             self.contents.change(key, before, after);
         }
     }
 }
 
 /// What the writer and the one who counts share.
-#[derive(Default)]
 pub(crate) struct Recount(Mutex<Counted>);
 
 impl Recount {
+    /// Starts with records that are counted already; none: they must be counted.
+    pub(crate) fn new(kinds: Option<KindCounts>) -> Recount {
+        let is_complete = kinds.is_some();
+        Recount(Mutex::new(Counted {
+            kinds: kinds.unwrap_or_default(),
+            is_complete,
+            ..Counted::default()
+        }))
+    }
+
+    /// How many records of a kind there are; none while they are being counted.
+    pub(crate) fn count_of(&self, kind: KeyKind) -> Option<u64> {
+        let counted = self.pause();
+        counted.is_complete.then(|| counted.kinds.of(kind))
+    }
+
     /// While this is held, nothing is counted.
     pub(crate) fn pause(&self) -> MutexGuard<'_, Counted> {
         lock(&self.0)
@@ -51,7 +76,7 @@ impl Recount {
     /// Counts some more. Returns whether there is more to count.
     fn advance(&self, tree: &Tree) -> Result<bool> {
         // The pages are read from the disk before the writer has to wait.
-        let from = self.pause().counted_to.clone();
+        let from = self.pause().reached.clone();
         let read = || tree.raw_range(&from, &AFTER_ALL_KEYS, RECORDS_AT_ONCE);
         read()?;
         let mut counted = self.pause();
@@ -59,13 +84,15 @@ impl Recount {
         let own = COMMITTED.bytes();
         for (key, stored) in some.iter().filter(|(key, _)| *key != own) {
             counted.contents.add(key, stored);
+            counted.kinds.add(key);
         }
         if let Some((last, _)) = some.last() {
-            counted.counted_to = keys::after(last);
+            counted.reached = keys::after(last);
             return Ok(true);
         }
         let expected = tree.fetch(&COMMITTED)?.unwrap_or_default().contents;
         if counted.contents == expected {
+            counted.is_complete = true;
             return Ok(false);
         }
         let (there, all) = (counted.contents.records, expected.records);
@@ -115,13 +142,16 @@ fn count(recount: &Recount, tree: &Tree, stop: &AtomicBool) -> std::result::Resu
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::store::sled::engine::open::{self, OpenOptions, Opened};
     use crate::store::sled::engine::record;
     use crate::store::sled::engine::transaction::{Change, GroupEntries, Transaction};
 
+    /// A new database, whose records are counted again from the first one on.
     fn opened() -> (tempfile::TempDir, Opened) {
         let directory = tempfile::tempdir().unwrap();
         let opened = open::open(directory.path(), &OpenOptions::default()).unwrap();
+        *opened.ledger.recount().pause() = Counted::default();
         (directory, opened)
     }
 
@@ -145,7 +175,11 @@ mod tests {
         change(&mut opened, &[b"A1", b"Z1"]);
         assert_eq!(recount.advance(&opened.tree), Ok(true));
         change(&mut opened, &[b"A1", b"A2", b"Z2", b"ZZ"]);
+        assert_eq!(recount.count_of(KeyKind::Block), None);
         while recount.advance(&opened.tree).unwrap() {}
+        assert_eq!(recount.count_of(KeyKind::Block), Some(2));
+        change(&mut opened, &[b"A3", b"ZZZ"]);
+        assert_eq!(recount.count_of(KeyKind::Block), Some(3));
     }
 
     #[test]

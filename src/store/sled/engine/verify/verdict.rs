@@ -7,6 +7,7 @@ use crate::store::Result;
 use crate::store::sled::engine::commit_mark::{self, FoundMark, StoreId};
 use crate::store::sled::engine::committed::{COMMITTED, Committed, Contents};
 use crate::store::sled::engine::keys::{Key, MetaKey, meta};
+use crate::store::sled::engine::kind_counts::KindCounts;
 use crate::store::sled::engine::record;
 use crate::store::sled::engine::registry::{KeyKind, MetaSlot};
 use crate::store::sled::engine::verify::damage::Damage;
@@ -42,6 +43,8 @@ pub(crate) struct Findings {
     pub(crate) sequence: Option<u64>,
     /// All records: as they were counted here, or else as the last group left them.
     pub(crate) contents: Contents,
+    /// How many records of each kind there are, if every record was read.
+    pub(crate) kinds: KindCounts,
     /// What the last group left; none if an earlier version wrote it.
     pub(crate) expected: Option<Contents>,
     /// What the mark beside the database says.
@@ -111,13 +114,15 @@ fn read(database: &Database, most_bytes: u64) -> Findings {
 impl Findings {
     /// Reads every record.
     fn count(&mut self, database: &Database, single: &mut SingleValues) -> Option<Damage> {
-        let mut contents = Contents::default();
+        let (mut contents, mut kinds) = (Contents::default(), KindCounts::default());
         let damage = database.tree().visit(&mut |key, stored| {
             if !single.take(key, stored) {
                 contents.add(key, stored);
+                kinds.add(key);
             }
         });
         self.contents = contents;
+        self.kinds = kinds;
         self.is_complete = true;
         self.is_empty = contents.records == 0;
         damage
