@@ -1,5 +1,7 @@
 //! Mail by SMTP: what leaves, what waits, and what a mail server may do to doorward.
 
+use std::time::Instant;
+
 use crate::harness::{Encryption, PASSWORD, Server, SmtpServer, Trick};
 
 /// A server with an account, for whose address so many mails are due.
@@ -61,33 +63,35 @@ fn the_mails_that_wait_share_a_connection() {
     assert_eq!(smtp.heard().matches("RCPT TO").count(), 3);
 }
 
+/// What a server may do that lets a mail wait.
+const TRICKS: [(&str, Trick); 18] = [
+    ("greeting", Trick::Hangs),
+    ("greeting", Trick::Says("554 no\r\n")),
+    ("greeting", Trick::Says("SSH-2.0-OpenSSH_9.2\r\n")),
+    ("greeting", Trick::Floods),
+    ("greeting", Trick::Leaves),
+    ("EHLO", Trick::Hangs),
+    (
+        "EHLO",
+        Trick::Says("250-mail\r\n250-  \r\n250-\r\n421 busy\r\n"),
+    ),
+    ("EHLO", Trick::Says("502 what?\r\n")),
+    ("MAIL", Trick::Says("451 later\r\n")),
+    ("MAIL", Trick::Says("553 not you\r\n")),
+    ("RCPT", Trick::Says("450 greylisted\r\n")),
+    ("RCPT", Trick::Floods),
+    ("DATA", Trick::Hangs),
+    ("DATA", Trick::Says("250 no text wanted\r\n")),
+    ("text", Trick::Hangs),
+    ("text", Trick::Leaves),
+    ("text", Trick::Says("452 full\r\n")),
+    ("text", Trick::Says("\r\n")),
+];
+
 #[test]
 fn a_mail_waits_for_a_server_that_is_slow_broken_or_busy() {
-    let tricks = [
-        ("greeting", Trick::Hangs),
-        ("greeting", Trick::Says("554 no\r\n")),
-        ("greeting", Trick::Says("SSH-2.0-OpenSSH_9.2\r\n")),
-        ("greeting", Trick::Floods),
-        ("greeting", Trick::Leaves),
-        ("EHLO", Trick::Hangs),
-        (
-            "EHLO",
-            Trick::Says("250-mail\r\n250-  \r\n250-\r\n421 busy\r\n"),
-        ),
-        ("EHLO", Trick::Says("502 what?\r\n")),
-        ("MAIL", Trick::Says("451 later\r\n")),
-        ("MAIL", Trick::Says("553 not you\r\n")),
-        ("RCPT", Trick::Says("450 greylisted\r\n")),
-        ("RCPT", Trick::Floods),
-        ("DATA", Trick::Hangs),
-        ("DATA", Trick::Says("250 no text wanted\r\n")),
-        ("text", Trick::Hangs),
-        ("text", Trick::Leaves),
-        ("text", Trick::Says("452 full\r\n")),
-        ("text", Trick::Says("\r\n")),
-    ];
     std::thread::scope(|scope| {
-        for (step, trick) in tricks {
+        for (step, trick) in TRICKS {
             scope.spawn(move || {
                 let smtp = SmtpServer::tricky(step, trick);
                 let server = waiting(&smtp, "", 1);
@@ -95,6 +99,46 @@ fn a_mail_waits_for_a_server_that_is_slow_broken_or_busy() {
             });
         }
     });
+}
+
+/// Prints the table of `docs/reliability.md`: what the server does, what becomes of the mail, how
+/// long that takes with `mail.timeout = "1s"`, and how long the slowest of twenty requests for a
+/// reset takes meanwhile.
+#[test]
+#[ignore = "it measures: cargo test --test it smtp::measure -- --ignored --nocapture"]
+#[expect(clippy::disallowed_methods, reason = "it measures time")]
+fn measure() {
+    let refusals = ["RCPT", "DATA", "text"].map(|step| (step, Trick::Says("550 5.1.1 no\r\n")));
+    let good = [("none", Trick::Leaves)];
+    for (step, trick) in good.into_iter().chain(TRICKS).chain(refusals) {
+        let smtp = SmtpServer::tricky(step, trick);
+        let server = waiting(&smtp, "", 1);
+        let (waits, took, slowest) = std::thread::scope(|scope| {
+            let sending = scope.spawn(|| {
+                let start = Instant::now();
+                (send(&server), start.elapsed())
+            });
+            let ask = |_| {
+                let start = Instant::now();
+                server.anyone().ask_reset("nobody@example.org");
+                start.elapsed()
+            };
+            let slowest = (0..20).map(ask).max().unwrap();
+            let (waits, took) = sending.join().unwrap();
+            (waits, took, slowest)
+        });
+        let heard = smtp.heard();
+        let fate = match (waits, heard.contains("\r\n.\r\n")) {
+            (true, _) => "waits",
+            (false, true) if step == "none" => "is sent",
+            (false, _) => "ends",
+        };
+        println!(
+            "| {step} | `{trick:?}` | {fate} | {:.2} s | {:.1} ms |",
+            took.as_secs_f64(),
+            slowest.as_secs_f64() * 1000.0
+        );
+    }
 }
 
 #[test]

@@ -165,6 +165,9 @@ impl<'a, S: Read + Write> Talk<'a, S> {
                 "AUTH" => self.answer("AUTH", "235 welcome\r\n")?,
                 "DATA" => {
                     self.answer("DATA", "354 go on\r\n")?;
+                    if self.state.trick.is_some_and(|(step, _)| step == "DATA") {
+                        continue;
+                    }
                     while self.line()? != ".\r\n" {}
                     self.answer("text", "250 taken as 4711\r\n")?;
                 }
