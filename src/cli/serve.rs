@@ -131,9 +131,9 @@ async fn serve(path: &Path, config: Arc<Config>, meter: WriteMeter) -> Result<()
     let asked = server::stop_signal();
     // If it is not known, the server serves; the store says more when it is asked.
     let has_accounts = services.has_accounts().await.unwrap_or(true);
-    first_steps::log(&config, &listeners.addresses(), has_accounts);
     services.note_addresses(listeners.addresses());
     let control = control_socket(&config.storage.path);
+    first_steps::log(&config, &listeners.addresses(), has_accounts);
     let control_api = Dispatcher::new(&[&api::control::API], Arc::clone(&services));
     let (stopping, stopped) = watch::channel(false);
     let dispatcher = Arc::new(Dispatcher::new(&api::served(&config.apis), services));

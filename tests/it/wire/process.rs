@@ -97,12 +97,16 @@ impl Process {
         ended(self.home.path(), &format!("{SETTINGS}{settings}"))
     }
 
-    /// The most memory that the process has had resident so far, in bytes (`VmHWM`, proc(5)).
+    /// The most memory that the process has had resident so far, in bytes (`VmHWM`, proc(5)),
+    /// without the pages of the program's file (`RssFile`): a debug build has tens of megabytes.
     pub(super) fn peak_bytes(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.0.id())).unwrap();
-        let peak = status.lines().find_map(|it| it.strip_prefix("VmHWM:"));
-        let kib = peak.unwrap().trim().strip_suffix(" kB").unwrap();
-        kib.parse::<u64>().unwrap() * 1024
+        let kib = |name: &str| {
+            let value = status.lines().find_map(|it| it.strip_prefix(name));
+            let value = value.unwrap().trim().strip_suffix(" kB").unwrap();
+            value.parse::<u64>().unwrap()
+        };
+        (kib("VmHWM:") - kib("RssFile:")) * 1024
     }
 
     /// Writes other settings into the configuration file. The process does not read them by itself.
