@@ -10,7 +10,9 @@
 # * the proxy reuses connections, and closes an idle one before doorward does;
 # * after a kill and a restart of doorward the first request succeeds; behind Caddy also one that
 #   comes while doorward is down;
-# * no log of the proxy holds a token.
+# * no log of the proxy holds a token;
+# * over a unix socket that another process holds, as systemd does for doorward.socket, sessions
+#   show the client's address, and restarts of doorward refuse no request.
 #
 #   tests/shell/proxies.sh target/release/doorward
 #
@@ -26,8 +28,10 @@ for program in nginx caddy openssl; do
   fi
 done
 
-proxies=
-trap 'kill -9 $server 2>/dev/null || true; kill $proxies 2>/dev/null || true; wait; rm -rf "$work"' EXIT
+nginx=
+caddy=
+holder=
+trap 'kill -9 $server 2>/dev/null || true; kill $nginx $caddy $holder 2>/dev/null || true; wait; rm -rf "$work"' EXIT
 doorward=$base
 
 free_port() {
@@ -50,7 +54,7 @@ soon() {
   done
 }
 
-answers() { curl --silent --fail --output health.txt "$base/healthz"; }
+answers() { curl --silent --fail --max-time 2 --output health.txt "$base/healthz"; }
 
 sed -i 's/^trusted_proxies = .*/trusted_proxies = ["127.0.0.1"]/
         s/^\[admin\]/&\npassword = "an administrator"/' config.toml
@@ -72,13 +76,18 @@ mkdir -p nginx/certificate
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
   -addext subjectAltName=DNS:localhost -keyout nginx/certificate/privkey.pem \
   -out nginx/certificate/fullchain.pem 2>tools.txt
-sed "s#/etc/letsencrypt/live/doorward.example.org#$work/nginx/certificate#
-     s#/var/log/nginx#$work/nginx#
-     s#127.0.0.1:8080#127.0.0.1:$port#
-     s#listen 80;#listen 127.0.0.1:$(free_port);#
-     s#listen 443 #listen 127.0.0.1:$nginx_port #
-     /listen \[::\]/d
-     s#doorward.example.org#localhost#" "$files/nginx.conf" >nginx/doorward.conf
+# start_nginx UPSTREAM
+start_nginx() {
+  sed "s#/etc/letsencrypt/live/doorward.example.org#$work/nginx/certificate#
+       s#/var/log/nginx#$work/nginx#
+       s#127.0.0.1:8080#$1#
+       s#listen 80;#listen 127.0.0.1:$(free_port);#
+       s#listen 443 #listen 127.0.0.1:$nginx_port #
+       /listen \[::\]/d
+       s#doorward.example.org#localhost#" "$files/nginx.conf" >nginx/doorward.conf
+  nginx -e "$work/nginx/error.log" -c "$work/nginx/nginx.conf" &
+  nginx=$!
+}
 cat >nginx/nginx.conf <<END2
 daemon off;
 worker_processes 1;
@@ -95,20 +104,20 @@ http {
 }
 END2
 [ "$(id -u)" != 0 ] || sed -i '1i user root;' nginx/nginx.conf
-nginx -e "$work/nginx/error.log" -c "$work/nginx/nginx.conf" &
-nginx=$!
-proxies=$nginx
 
 # Caddy makes certificates for localhost by itself, with an authority of its own.
 caddy_port=$(free_port)
 mkdir caddy
-sed "s#doorward.example.org {#https://localhost:$caddy_port {\n\tbind 127.0.0.1#
-     s#127.0.0.1:8080#127.0.0.1:$port#
-     /^{/a\\\tadmin off\n\tskip_install_trust\n\tauto_https disable_redirects" "$files/Caddyfile" >caddy/Caddyfile
-HOME=$work/caddy XDG_DATA_HOME=$work/caddy XDG_CONFIG_HOME=$work/caddy \
-  caddy run --config caddy/Caddyfile --adapter caddyfile 2>caddy/caddy.log &
-caddy=$!
-proxies="$proxies $caddy"
+# start_caddy UPSTREAM
+start_caddy() {
+  sed "s#doorward.example.org {#https://localhost:$caddy_port {\n\tbind 127.0.0.1#
+       s#127.0.0.1:8080#$1#
+       /^{/a\\\tadmin off\n\tskip_install_trust\n\tauto_https disable_redirects" \
+    "$files/Caddyfile" >caddy/Caddyfile
+  HOME=$work/caddy XDG_DATA_HOME=$work/caddy XDG_CONFIG_HOME=$work/caddy \
+    caddy run --config caddy/Caddyfile --adapter caddyfile 2>>caddy/caddy.log &
+  caddy=$!
+}
 
 ### What is checked of each ###
 
@@ -235,9 +244,8 @@ no_secrets() {
 
 ### Both ###
 
-behind() {
-  proxy=$1 client=$2 other=$3 base=https://localhost:$4 while_down=$6
-  printf 'cacert = "%s"\nresolve = "localhost:%s:127.0.0.1"\n' "$work/$5" "$4" >"$HOME/.curlrc"
+# over_tcp STATUS: STATUS is that of a request that comes while doorward is down.
+over_tcp() {
   soon 'it does not answer' answers
   client_addresses
   session=$(field id)
@@ -246,12 +254,76 @@ behind() {
   streams
   long_bodies
   idle_connections
-  restart "$while_down"
+  restart "$1"
   no_secrets
-  echo "proxies: $proxy: fine"
+}
+
+over_unix() {
+  soon 'it does not answer over a unix socket' answers
+  expect 200 GET /v1/sessions -H "Authorization: Bearer $session"
+  expect 201 POST /v1/auth -H "$json" -H 'X-Forwarded-For: 203.0.113.9' --interface "$other" \
+    -d '{"email":"127.0.0.2@example.org","password":"correct battery"}'
+  [ "$(field ip_address)" = "$other" ] || fail "over a unix socket, $other is $(field ip_address)"
+  local before after
+  before=$(wc -l <started.txt)
+  for _ in $(seq 100); do
+    curl --silent --fail --output body.txt -H "Authorization: Bearer $session" "$base/v1/user" ||
+      fail "error $? of curl while doorward restarts"
+  done
+  after=$(wc -l <started.txt)
+  [ "$after" -gt $((before + 2)) ] || fail "doorward has restarted $((after - before)) times"
+}
+
+as_nginx() {
+  proxy=nginx client=127.0.0.2 other=127.0.0.3 base=https://localhost:$nginx_port
+  trust "$nginx_port" nginx/certificate/fullchain.pem
+}
+
+as_caddy() {
+  proxy=caddy client=127.0.0.4 other=127.0.0.5 base=https://localhost:$caddy_port
+  trust "$caddy_port" caddy/caddy/pki/authorities/local/root.crt
+}
+
+# trust PORT AUTHORITY: for curl.
+trust() {
+  printf 'cacert = "%s"\nresolve = "localhost:%s:127.0.0.1"\n' "$work/$2" "$1" >"$HOME/.curlrc"
 }
 
 export HOME=$work
-behind nginx 127.0.0.2 127.0.0.3 "$nginx_port" nginx/certificate/fullchain.pem 502
-behind caddy 127.0.0.4 127.0.0.5 "$caddy_port" caddy/caddy/pki/authorities/local/root.crt 200
+start_nginx "127.0.0.1:$port"
+start_caddy "127.0.0.1:$port"
+as_nginx
+over_tcp 502
+as_caddy
+over_tcp 200
+
+# Holds a unix socket, and restarts doorward on it again and again.
 stop TERM
+kill $nginx $caddy
+wait $nginx $caddy || true
+cat >hold.py <<'END2'
+import os, signal, socket, subprocess, sys, time
+held = socket.socket(socket.AF_UNIX)
+held.bind("doorward.sock")
+held.listen(4096)
+os.dup2(held.fileno(), 3)
+script = 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"'
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+while True:
+    child = subprocess.Popen(["sh", "-c", script, "sh", *sys.argv[1:]], pass_fds=[3])
+    try:
+        print(child.pid, flush=True)
+        time.sleep(0.3)
+    finally:
+        child.terminate()
+        child.wait()
+END2
+python3 hold.py "$binary" serve --config config.toml >started.txt 2>>log.txt &
+holder=$!
+start_nginx "unix:$work/doorward.sock"
+start_caddy "unix/$work/doorward.sock"
+as_nginx
+over_unix
+as_caddy
+over_unix
+echo "proxies: fine"
