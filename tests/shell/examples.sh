@@ -9,7 +9,7 @@ set -euo pipefail
 
 # The settings that the documents assume: passwords, name and description; mails go to files. One of
 # the documents signs up with the password "password", which is a common one.
-sed -i 's/^# password = .*/password = "admin"/; s/^passwords = \[\]/passwords = ["USER_PASSWORD"]/;
+sed -i '/^\[admin\]/,/^\[hub\]/s/^# password = .*/password = "admin"/; s/^passwords = \[\]/passwords = ["USER_PASSWORD"]/;
         s/^name = .*/name = "Test Server"/; s/^# description = .*/description = "Example hub server showing basic functionality."/;
         s/^transport = .*/transport = "file"/
         s/^refuse_common_passwords = .*/refuse_common_passwords = false/' config.toml
