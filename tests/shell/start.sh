@@ -16,7 +16,7 @@ import os, pathlib, pty, re, select, shutil, subprocess, sys, time, urllib.error
 binary, port = sys.argv[1], sys.argv[2]
 health = f"http://127.0.0.1:{port}/healthz"
 most_ms = float(os.environ.get("DOORWARD_START_MS", 100))
-most_mb = float(os.environ.get("DOORWARD_START_MB", 10))
+most_mb = float(os.environ.get("DOORWARD_START_MB", 12))
 hashed = subprocess.run([binary, "hash-password"], input="a clear password\n", text=True,
                         capture_output=True, check=True).stdout.strip()
 
