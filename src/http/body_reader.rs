@@ -11,11 +11,10 @@ use super::body_budget::{BodyBudget, BudgetBounds};
 use super::content_coding::{self, BodyDecoder, ContentCoding};
 use super::incoming_body::{BodyLimits, IncomingBody};
 use super::{Error, ErrorCode, RequestBody};
-use crate::config::CurrentConfig;
+use crate::config::{Config, Limits};
 
 /// Reads the bodies of all requests.
 pub(super) struct BodyReader {
-    config: Arc<CurrentConfig>,
     budget: Arc<BodyBudget>,
     decoder: BodyDecoder,
 }
@@ -30,9 +29,8 @@ pub(super) struct Accepted {
 }
 
 impl BodyReader {
-    pub(super) fn new(config: &Arc<CurrentConfig>) -> BodyReader {
+    pub(super) fn new() -> BodyReader {
         BodyReader {
-            config: Arc::clone(config),
             budget: Arc::default(),
             decoder: BodyDecoder::new(),
         }
@@ -41,7 +39,7 @@ impl BodyReader {
     /// Checks coding, type and announced length of a body. `None` if there is no body to read.
     /// Errors: `UnsupportedMediaType`, `BodyTooLarge`.
     pub(super) fn accept<B: Body<Data = Bytes> + Unpin>(
-        &self,
+        limits: &Limits,
         expected: &RequestBody,
         headers: &HeaderMap,
         body: &IncomingBody<B>,
@@ -50,8 +48,6 @@ impl BodyReader {
             return Ok(None);
         }
         let coding = content_coding::find(headers, expected)?;
-        let config = self.config.get();
-        let limits = &config.limits;
         let (limit, optional) = match expected {
             RequestBody::Nothing => return Ok(None),
             RequestBody::Anything => (limits.body, true),
@@ -75,13 +71,13 @@ impl BodyReader {
     /// `BodyDecoder::decode`; for an optional body only `Busy`.
     pub(super) async fn read<B: Body<Data = Bytes> + Unpin>(
         &self,
+        config: &Config,
         accepted: Accepted,
         body: &mut IncomingBody<B>,
         client: IpAddr,
     ) -> Result<Bytes, Error> {
-        let config = self.config.get();
         let limits = &config.limits;
-        let mut share = self.budget.share(BudgetBounds::of(&config), client);
+        let mut share = self.budget.share(BudgetBounds::of(config), client);
         let body_limits = BodyLimits::new(accepted.limit, limits);
         let whole = match body.read(&body_limits, &mut share).await {
             Err(error) if accepted.optional && error.code() != ErrorCode::Busy => Bytes::new(),

@@ -30,7 +30,7 @@ use super::{
     QueryString, Reply, RequestContext, ResponseBody, Route, RouteMatch, Router, UserBearer,
     client_ip,
 };
-use crate::config::{Config, CurrentConfig, Server};
+use crate::config::{Config, CurrentConfig, Limits, Server};
 use crate::model::Principal;
 use crate::service::{Bearer, Services};
 use crate::world::Clock;
@@ -75,7 +75,7 @@ impl Dispatcher {
             router: Router::new(apis),
             ids: RequestIds::of_process(services.world.random_bytes()),
             access_log: AccessLog::default(),
-            bodies: BodyReader::new(services.current_config()),
+            bodies: BodyReader::new(),
             stopping: watch::Sender::new(false),
             services,
         }
@@ -132,7 +132,7 @@ impl Dispatcher {
             Ok(Target::Options(allow)) => Ok((cors.options(&parts.headers, &allow), None)),
             Ok(Target::Run(route, params)) => {
                 let request = self.request(&info, parts, route, params);
-                let reply = caught(self.run(route, request, &mut body)).await;
+                let reply = caught(self.run(&config, route, request, &mut body)).await;
                 reply.map(|reply| (reply, Some(route)))
             }
         };
@@ -210,6 +210,7 @@ impl Dispatcher {
     /// client for the body (`Expect: 100-continue`).
     async fn run<B: Body<Data = Bytes> + Unpin>(
         &self,
+        config: &Config,
         route: &Route,
         mut request: RequestContext,
         body: &mut IncomingBody<B>,
@@ -219,35 +220,42 @@ impl Dispatcher {
                 "This answer needs HTTP/1.1: in older versions a client cannot detect a truncated answer",
             ));
         }
-        let accepted = self.bodies.accept(&route.body, request.headers(), body)?;
-        let authorized = self.admit(route, &request).await?;
+        let limits = &config.limits;
+        let accepted = BodyReader::accept(limits, &route.body, request.headers(), body)?;
+        let authorized = self.admit(limits, route, &request).await?;
         if let Some(query) = request.parts.uri.query() {
             request.query = QueryString::parse(query, route.query)?;
         }
         if let Some(accepted) = accepted {
-            request.body = self.bodies.read(accepted, body, request.address).await?;
+            let read = self.bodies.read(config, accepted, body, request.address);
+            request.body = read.await?;
         }
-        let request_timeout = self.config().limits.request_timeout;
-        let answer = timeout(request_timeout, authorized.run(request)).await;
+        let answer = timeout(limits.request_timeout, authorized.run(request)).await;
         answer.unwrap_or_else(too_late)
     }
 
     /// Checks the token, if the handler asks for one.
-    async fn admit(&self, route: &Route, request: &RequestContext) -> Result<Authorized, Error> {
+    async fn admit(
+        &self,
+        limits: &Limits,
+        route: &Route,
+        request: &RequestContext,
+    ) -> Result<Authorized, Error> {
         match route.run {
             Handler::Open(run) => Ok(Authorized::Open(run)),
-            Handler::Authenticated(run) => {
-                Ok(Authorized::Authenticated(run, self.bearer(request).await?))
-            }
+            Handler::Authenticated(run) => Ok(Authorized::Authenticated(
+                run,
+                self.bearer(limits, request).await?,
+            )),
             Handler::Admin(run) => {
-                let bearer = self.bearer(request).await?;
+                let bearer = self.bearer(limits, request).await?;
                 if bearer.token.holder != Principal::Admin {
                     return Err(Error::new(ErrorCode::NotPermitted));
                 }
                 Ok(Authorized::Authenticated(run, bearer))
             }
             Handler::User(run) => {
-                let bearer = self.bearer(request).await?;
+                let bearer = self.bearer(limits, request).await?;
                 let user = bearer
                     .user
                     .clone()
@@ -257,12 +265,12 @@ impl Dispatcher {
         }
     }
 
-    async fn bearer(&self, request: &RequestContext) -> Result<Bearer, Error> {
+    async fn bearer(&self, limits: &Limits, request: &RequestContext) -> Result<Bearer, Error> {
         let token = request
             .token()?
             .ok_or_else(|| Error::new(ErrorCode::NoToken))?;
         let bearer = self.services.authenticate(token.reveal(), request.now);
-        let answer = timeout(self.config().limits.request_timeout, bearer).await;
+        let answer = timeout(limits.request_timeout, bearer).await;
         answer.map_or_else(too_late, |bearer| Ok(bearer?))
     }
 
