@@ -3,7 +3,6 @@
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::Args;
 
@@ -11,11 +10,10 @@ use super::console::{print_line, read_config_quietly};
 use super::error::CliError;
 use super::hash_password::{default_accounts, hash};
 use super::new_file::Made;
+use super::opening;
 use crate::config;
-use crate::crypto::SystemRandom;
 use crate::model::Secret;
 use crate::service::generate_admin_password;
-use crate::world::{SystemClock, World};
 
 /// The directory where `serve` looks for the configuration by itself.
 const SYSTEM_DIR: &str = "/etc/doorward";
@@ -77,10 +75,7 @@ pub(super) fn run(target: &Target) -> Result<(), CliError> {
 
 /// A new administrator's password.
 pub(super) fn new_password() -> Secret {
-    generate_admin_password(&World {
-        clock: Arc::new(SystemClock::start()),
-        random: Arc::new(SystemRandom::default()),
-    })
+    generate_admin_password(&opening::world())
 }
 
 /// Makes the directories, and then the configuration: where it is, everything is.

@@ -9,6 +9,7 @@ use super::config_file::ConfigFile;
 use super::console::{print_line, read_config_quietly};
 use super::control_client::{ControlClient, ControlError};
 use super::error::CliError;
+use super::opening;
 use super::stopped_server;
 use crate::config::{self, Config, Transport};
 use crate::model::{Email, Secret};
@@ -58,7 +59,10 @@ impl Invite {
         let when = match ControlClient::new(&config.storage.path).post("/invites", &request) {
             Ok(_) => "is sent now; if the mail server does not take it, the log says why",
             Err(ControlError::NotRunning) => {
-                let announce = |password: &Secret| announce(&config, password);
+                let announce = |password: &Secret| {
+                    // If it is not shown, `doorward admin reset-password` makes another.
+                    let _ = opening::show_generated_password(&config, password);
+                };
                 stopped_server::run(&config, announce, "cannot send the invite", |services| {
                     Box::pin(services.invite(to, uses, self.expires, services.now()))
                 })?;
@@ -85,15 +89,4 @@ fn check(config: &Config) -> Result<(), CliError> {
         ));
     }
     Ok(())
-}
-
-/// This start generated the administrator's password, which is shown only now.
-fn announce(config: &Config, password: &Secret) {
-    let username = &config.admin.username;
-    let line = format!(
-        "No admin password is configured. One was made: {username} / {}\nIt is not shown again.",
-        password.reveal()
-    );
-    // If it is not shown, `doorward admin reset-password` makes another.
-    let _ = print_line(&line);
 }

@@ -15,6 +15,7 @@ mod invite;
 mod logging;
 mod mail;
 mod new_file;
+mod opening;
 mod reload;
 mod serve;
 mod service_manager;

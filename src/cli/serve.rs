@@ -10,19 +10,18 @@ use rustix::fs::Mode;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::console::{print, print_line, read_config};
+use super::console::{print, read_config};
 use super::error::CliError;
 use super::reload::{self, Reloader};
-use super::{first_steps, init, logging, service_manager};
+use super::{first_steps, init, logging, opening, service_manager};
 use crate::api;
 use crate::config::Config;
-use crate::crypto::SystemRandom;
 use crate::http::Dispatcher;
+use crate::model::Secret;
 use crate::server::{self, notify};
 use crate::service::Services;
-use crate::store::sled::{SledStore, StoreOptions, WriteMeter};
+use crate::store::sled::WriteMeter;
 use crate::store::{CONTROL_SOCKET, Store};
-use crate::world::{SystemClock, World};
 
 /// How often the watchdog checks whether the disk still completes writes.
 const WATCHDOG_INTERVAL: Duration = Duration::from_secs(5);
@@ -43,11 +42,7 @@ pub(super) fn run(path: &Path) -> Result<(), CliError> {
     logging::start(&config.log);
     let meter = WriteMeter::open();
     harden();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.map_err(|cause| CliError::because("cannot start threads", cause))?;
-    runtime.block_on(serve(path, config, meter))
+    opening::runtime()?.block_on(serve(path, config, meter))
 }
 
 /// Asks on a terminal whether to write a first configuration, if the file is not there. Without a
@@ -103,27 +98,16 @@ async fn serve(path: &Path, config: Arc<Config>, meter: WriteMeter) -> Result<()
     let signals = reload::signals();
     let listeners = listen(&config).map_err(CliError::cannot_listen)?;
     let extending = tokio::spawn(service_manager::extend_start());
-    let world = World {
-        clock: Arc::new(SystemClock::start()),
-        random: Arc::new(SystemRandom::default()),
-    };
-    let cannot_open = |error| CliError::cannot_open(&error, &config.storage.path);
-    let options = StoreOptions::of(&config, world.random_bytes(), meter);
-    let opened = SledStore::open(&config.storage.path, options).await;
-    let store: Arc<dyn Store> = Arc::new(opened.map_err(cannot_open)?);
-    let announce = |password: &crate::model::Secret| {
-        let username = &config.admin.username;
-        let line = format!(
-            "No admin password is configured. One was made: {username} / {}\nIt is not shown again.",
-            password.reveal()
-        );
-        if let Err(error) = print_line(&line) {
+    let world = opening::world();
+    let store = opening::store(&config, &world, meter).await?;
+    let announce = |password: &Secret| {
+        if let Err(error) = opening::show_generated_password(&config, password) {
             log::error!("the generated admin password is lost; set admin.password: {error}");
         }
     };
     let services = Services::start(Arc::clone(&config), world, Arc::clone(&store), announce)
         .await
-        .map_err(cannot_open)?;
+        .map_err(|error| CliError::cannot_open(&error, &config.storage.path))?;
     extending.abort();
     let reloader = Reloader::new(path, signals, &services, listeners.certificate());
     let background_tasks = start_background_tasks(&services, reloader);

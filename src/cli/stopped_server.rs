@@ -9,14 +9,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::error::CliError;
+use super::opening;
 use crate::config::Config;
-use crate::crypto::SystemRandom;
 use crate::http;
 use crate::model::Secret;
 use crate::service::{self, Services};
-use crate::store::Store;
-use crate::store::sled::{SledStore, StoreOptions, WriteMeter};
-use crate::world::{SystemClock, World};
+use crate::store::sled::WriteMeter;
 
 /// A verb of the service that runs.
 type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, service::Error>> + 'a>>;
@@ -38,11 +36,7 @@ pub(super) fn run<T>(
         CliError::because(&what, cause)
     })?;
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.map_err(|cause| CliError::because("cannot start threads", cause))?;
-    let done = runtime.block_on(with_store(config, announce, work));
+    let done = opening::runtime()?.block_on(with_store(config, announce, work));
     let given = give_to(data, &owner);
     let done = done?.map_err(|error| failed(failure, error))?;
     given.map_err(|cause| {
@@ -57,14 +51,8 @@ async fn with_store<T>(
     announce: impl FnOnce(&Secret) + Send,
     work: impl for<'a> FnOnce(&'a Arc<Services>) -> Work<'a, T>,
 ) -> Result<Result<T, service::Error>, CliError> {
-    let world = World {
-        clock: Arc::new(SystemClock::start()),
-        random: Arc::new(SystemRandom::default()),
-    };
-    let options = StoreOptions::of(config, world.random_bytes(), WriteMeter::open());
-    let cannot_open = |error| CliError::cannot_open(&error, &config.storage.path);
-    let opened = SledStore::open(&config.storage.path, options).await;
-    let store: Arc<dyn Store> = Arc::new(opened.map_err(cannot_open)?);
+    let world = opening::world();
+    let store = opening::store(config, &world, WriteMeter::open()).await?;
     let config = Arc::new(config.clone());
     let done = match Services::start(config, world, Arc::clone(&store), announce).await {
         Ok(services) => work(&services).await,

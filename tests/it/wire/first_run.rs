@@ -45,6 +45,15 @@ impl Home {
         fs::read_to_string(self.path("config.toml")).unwrap()
     }
 
+    /// The line of the configuration that sets the administrator's password.
+    #[track_caller]
+    fn password_line(&self) -> String {
+        let text = self.config();
+        let mut lines = text.lines();
+        let line = lines.find(|it| it.starts_with("password_hash"));
+        line.unwrap().to_owned()
+    }
+
     /// Replaces a text in the configuration.
     #[track_caller]
     fn edit(&self, old: &str, new: &str) {
@@ -254,12 +263,7 @@ fn the_first_starts_say_what_to_do_until_there_is_an_account() {
 #[test]
 fn a_password_that_nobody_knows_is_reset_with_and_without_a_server() {
     let (mut home, _) = Home::after_init();
-    let hash = home.config();
-    let hash = hash
-        .lines()
-        .find(|it| it.starts_with("password_hash"))
-        .unwrap();
-    home.edit(hash, "");
+    home.edit(&home.password_line(), "");
     let said = home.serve();
     let first = shown(&said);
     home.log_in(&first, 200);
@@ -308,12 +312,7 @@ fn a_password_of_the_configuration_is_replaced_there() {
 #[test]
 fn a_password_in_a_file_of_its_own_is_left_to_its_owner() {
     let (home, _) = Home::after_init();
-    let hash = home.config();
-    let hash = hash
-        .lines()
-        .find(|it| it.starts_with("password_hash"))
-        .unwrap();
-    home.edit(hash, "password_file = \"secret\"");
+    home.edit(&home.password_line(), "password_file = \"secret\"");
     fs::write(home.path("secret"), "an old password\n").unwrap();
     fs::set_permissions(home.path("secret"), fs::Permissions::from_mode(0o600)).unwrap();
     let (code, said) = home.reset(&[]);
@@ -334,12 +333,7 @@ fn a_password_in_a_file_of_its_own_is_left_to_its_owner() {
 fn a_store_without_data_is_not_made_by_a_reset() {
     let (home, _) = Home::after_init();
     fs::remove_dir(home.path("data")).unwrap();
-    let hash = home.config();
-    let hash = hash
-        .lines()
-        .find(|it| it.starts_with("password_hash"))
-        .unwrap();
-    home.edit(hash, "");
+    home.edit(&home.password_line(), "");
     let (code, said) = home.reset(&[]);
     assert_eq!(code, Some(1));
     assert!(said.contains("start the server once"), "{said}");
