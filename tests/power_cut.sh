@@ -31,6 +31,14 @@ for tool in losetup mkfs.ext4 mount umount; do
     command -v "$tool" >/dev/null || skip "there is no $tool"
 done
 
+# In a mount namespace of its own: a namespace that another program makes would copy our mount and
+# keep the file system that was cut in use, and the next mount would be that one again, with what
+# its memory still held, instead of what is on the device.
+if [ -z "${DOORWARD_POWER_NAMESPACE:-}" ]; then
+    command -v unshare >/dev/null || skip 'there is no unshare'
+    DOORWARD_POWER_NAMESPACE=own exec unshare --mount --propagation private "$0" "$@"
+fi
+
 work=$(mktemp -d)
 mount=$work/mount image=$work/image loop='' mounted=''
 mkdir "$mount"

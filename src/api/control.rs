@@ -4,7 +4,7 @@
 use std::future::ready;
 use std::time::Duration;
 
-use super::ops;
+use super::{admin, ops};
 use crate::http::{
     Api, Error, ErrorCode, Handler, Method, Reply, RequestBody, RequestContext, RequestQuery,
     ResponseSpec, Route, json_request, json_response,
@@ -17,7 +17,7 @@ pub static API: Api = Api {
     name: "control",
     mounts: &[""],
     routes: ROUTES,
-    render_error: ops::render,
+    render_error: admin::render,
 };
 
 const ROUTES: &[Route] = &[HEALTH, RESET_PASSWORD, SEND_INVITE];

@@ -280,11 +280,12 @@ fn render(error: &Error) -> RenderedError {
         }
         ErrorCode::BadResetCode => "InvalidResetCode",
         ErrorCode::NotPermitted | ErrorCode::SignupClosed => "Forbidden",
-        ErrorCode::PathNotFound => "NotFound",
+        ErrorCode::PathNotFound | ErrorCode::UnknownId => "NotFound",
         ErrorCode::InviteNotFound => "InviteNotFound",
         ErrorCode::MethodNotAllowed => "MethodNotAllowed",
         ErrorCode::RequestTimeout => "RequestTimeout",
         ErrorCode::EmailTaken => "EmailAlreadyInUse",
+        ErrorCode::Conflict | ErrorCode::Outdated => "Conflict",
         ErrorCode::BodyTooLarge => "PayloadTooLarge",
         ErrorCode::UnsupportedMediaType => "UnsupportedMediaType",
         ErrorCode::Unprocessable | ErrorCode::IdempotencyKeyReused => "UnprocessableEntity",

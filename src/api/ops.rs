@@ -50,8 +50,8 @@ struct Complaint<'a> {
     error: &'a str,
 }
 
-/// The error format of the ops, admin and control APIs: `{"error":"…"}`.
-pub(super) fn render(error: &Error) -> RenderedError {
+/// The error format of the ops API: `{"error":"…"}`.
+fn render(error: &Error) -> RenderedError {
     RenderedError::json(
         error.status(),
         &Complaint {

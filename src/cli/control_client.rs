@@ -99,7 +99,7 @@ impl ControlClient {
         if status.is_success() {
             return Ok(value);
         }
-        let said = value.get("error").and_then(Value::as_str);
+        let said = value.pointer("/error/message").and_then(Value::as_str);
         let said = said.map_or_else(|| format!("status {status}"), str::to_owned);
         Err(ControlError::Refused(said))
     }

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use hyper::{Method, StatusCode, Uri};
 
-use super::{Error, RequestId};
+use super::Error;
+use crate::model::RequestId;
 
 /// Shortest time between two log lines of a flood of requests: the log may be on an SD card.
 const FLOOD_INTERVAL: Duration = Duration::from_secs(1);
@@ -53,7 +54,7 @@ impl AccessLog {
 
     /// Writes the line for a request whose head could not be parsed, so that hyper has answered it:
     /// its method and path are unknown.
-    pub(super) fn unparsed(id: RequestId, peer: IpAddr, status: StatusCode) {
+    pub(super) fn unparsed(id: &RequestId, peer: IpAddr, status: StatusCode) {
         log::info!("- - {} 0 ms {peer} {id}", status.as_u16());
     }
 
@@ -97,7 +98,7 @@ impl AccessLog {
 
 fn request_line(info: &RequestInfo, status: StatusCode, ended: Duration) -> String {
     let millis = ended.saturating_sub(info.started).as_millis();
-    let (id, address, status) = (info.id, info.address, status.as_u16());
+    let (id, address, status) = (&info.id, info.address, status.as_u16());
     let (method, path) = (&info.method, info.uri.path());
     format!("{method} {path} {status} {millis} ms {address} {id}")
 }
@@ -108,7 +109,7 @@ fn failure_line(info: &RequestInfo, status: StatusCode, error: &Error, unsaid: u
         0 => String::new(),
         unsaid => format!("; {unsaid} similar lines were suppressed"),
     };
-    let (id, address, status) = (info.id, info.address, status.as_u16());
+    let (id, address, status) = (&info.id, info.address, status.as_u16());
     let (method, path, why) = (&info.method, info.uri.path(), error.message());
     let cause = error.cause().map(chain).unwrap_or_default();
     format!("{method} {path} from {address}: {status} {why}{cause} (request {id}{more})")

@@ -9,8 +9,8 @@ use std::task::Poll;
 
 use hyper::body::{Body, Bytes};
 use hyper::header::{
-    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue,
-    RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode, Version};
@@ -23,7 +23,7 @@ use super::body_reader::BodyReader;
 use super::cors::Cors;
 use super::incoming_body::IncomingBody;
 use super::reply::ReplyBody;
-use super::request_id::RequestIds;
+use super::request_id::{REQUEST_ID, RequestIds};
 use super::request_validation::{self, Rejection};
 use super::{
     Api, BodySchema, Error, ErrorCode, ErrorRenderer, Handler, HandlerFuture, Method, Params,
@@ -35,7 +35,6 @@ use crate::model::Principal;
 use crate::service::{Bearer, Services};
 use crate::world::Clock;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const BEARER: HeaderValue = HeaderValue::from_static("Bearer");
@@ -143,7 +142,7 @@ impl Dispatcher {
             .unwrap_or_else(|error| self.bad(&info, &error, render_error));
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFF);
-        if let Some(id) = info.id.header() {
+        if let Ok(id) = HeaderValue::from_str(info.id.as_str()) {
             headers.insert(REQUEST_ID, id);
         }
         if must_close {
@@ -164,21 +163,26 @@ impl Dispatcher {
     /// front stays unnamed: only the head would say for which client it speaks.
     pub fn log_unparsed(&self, peer: SocketAddr, status: StatusCode) {
         if self.config().log.requests {
-            AccessLog::unparsed(self.ids.next(), peer.ip().to_canonical(), status);
+            AccessLog::unparsed(&self.ids.next(), peer.ip().to_canonical(), status);
         }
     }
 
     fn info(&self, parts: &Parts, peer: SocketAddr, server: &Server) -> RequestInfo {
         let peer = peer.ip().to_canonical();
         let address = client_ip::client(peer, server, &parts.headers);
+        let is_proxy = server.is_trusted_proxy(peer);
         let forwarded = parts.headers.contains_key(client_ip::FORWARDED_FOR);
         if server.is_trusted_proxy(address) {
             self.access_log.unnamed_client(peer);
-        } else if forwarded && !server.is_trusted_proxy(peer) {
+        } else if forwarded && !is_proxy {
             self.access_log.untrusted_proxy(peer);
         }
         RequestInfo {
-            id: self.ids.next(),
+            id: if is_proxy {
+                self.ids.given_or_next(&parts.headers)
+            } else {
+                self.ids.next()
+            },
             address,
             method: parts.method.clone(),
             uri: parts.uri.clone(),
@@ -196,7 +200,7 @@ impl Dispatcher {
         RequestContext {
             services: Arc::clone(&self.services),
             now: self.services.now_at(info.started),
-            request_id: info.id,
+            request_id: info.id.clone(),
             address: info.address,
             query: QueryString::default(),
             body: Bytes::new(),

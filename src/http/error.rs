@@ -43,12 +43,18 @@ pub enum ErrorCode {
     SessionNotFound,
     /// The invite does not exist or is used up.
     InviteNotFound,
+    /// Nothing has the id in the path.
+    UnknownId,
     /// The path does not support this method.
     MethodNotAllowed,
     /// The body did not arrive in time.
     RequestTimeout,
     /// An account with this email address already exists.
     EmailTaken,
+    /// The request contradicts the state of what it is about.
+    Conflict,
+    /// The resource is not the version that `If-Match` names.
+    Outdated,
     /// The body is longer than the route accepts.
     BodyTooLarge,
     /// The `Content-Type` of the body is not JSON, or the route does not accept its
@@ -82,12 +88,14 @@ impl ErrorCode {
             | ErrorCode::BadCredentials
             | ErrorCode::BadResetCode => StatusCode::UNAUTHORIZED,
             ErrorCode::NotPermitted | ErrorCode::SignupClosed => StatusCode::FORBIDDEN,
-            ErrorCode::PathNotFound | ErrorCode::SessionNotFound | ErrorCode::InviteNotFound => {
-                StatusCode::NOT_FOUND
-            }
+            ErrorCode::PathNotFound
+            | ErrorCode::SessionNotFound
+            | ErrorCode::InviteNotFound
+            | ErrorCode::UnknownId => StatusCode::NOT_FOUND,
             ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             ErrorCode::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            ErrorCode::EmailTaken => StatusCode::CONFLICT,
+            ErrorCode::EmailTaken | ErrorCode::Conflict => StatusCode::CONFLICT,
+            ErrorCode::Outdated => StatusCode::PRECONDITION_FAILED,
             ErrorCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ErrorCode::Unprocessable | ErrorCode::IdempotencyKeyReused => {
@@ -97,6 +105,38 @@ impl ErrorCode {
             ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             ErrorCode::NotImplemented => StatusCode::NOT_IMPLEMENTED,
             ErrorCode::Busy | ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// The code as text, for an API that shows it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ErrorCode::Invalid => "invalid",
+            ErrorCode::NoToken => "no_token",
+            ErrorCode::BadToken => "bad_token",
+            ErrorCode::AccessTokenExpired | ErrorCode::TokenExpired => "token_expired",
+            ErrorCode::BadCredentials => "bad_credentials",
+            ErrorCode::BadResetCode => "bad_reset_code",
+            ErrorCode::NotPermitted => "not_permitted",
+            ErrorCode::SignupClosed => "signup_closed",
+            ErrorCode::PathNotFound => "path_not_found",
+            ErrorCode::SessionNotFound => "session_not_found",
+            ErrorCode::InviteNotFound => "invite_not_found",
+            ErrorCode::UnknownId => "unknown_id",
+            ErrorCode::MethodNotAllowed => "method_not_allowed",
+            ErrorCode::RequestTimeout => "request_timeout",
+            ErrorCode::EmailTaken => "email_taken",
+            ErrorCode::Conflict => "conflict",
+            ErrorCode::Outdated => "outdated",
+            ErrorCode::BodyTooLarge => "body_too_large",
+            ErrorCode::UnsupportedMediaType => "unsupported_media_type",
+            ErrorCode::Unprocessable => "unprocessable",
+            ErrorCode::IdempotencyKeyReused => "idempotency_key_reused",
+            ErrorCode::TooManyRequests => "too_many_requests",
+            ErrorCode::Internal => "internal",
+            ErrorCode::NotImplemented => "not_implemented",
+            ErrorCode::Busy => "busy",
+            ErrorCode::Unavailable => "unavailable",
         }
     }
 
@@ -115,9 +155,12 @@ impl ErrorCode {
             ErrorCode::PathNotFound => "Not found",
             ErrorCode::SessionNotFound => "Session not found",
             ErrorCode::InviteNotFound => "Invite not found",
+            ErrorCode::UnknownId => "Nothing has this id",
             ErrorCode::MethodNotAllowed => "Method not allowed",
             ErrorCode::RequestTimeout => "The request took too long to arrive",
             ErrorCode::EmailTaken => "Email already in use",
+            ErrorCode::Conflict => "The request contradicts the present state",
+            ErrorCode::Outdated => "It was changed in the meantime: read it again",
             ErrorCode::BodyTooLarge => "The body is too large",
             ErrorCode::UnsupportedMediaType => "The body must be JSON",
             ErrorCode::Unprocessable => "The request cannot be carried out",
@@ -137,9 +180,11 @@ pub struct Error {
     code: ErrorCode,
     /// Replaces the code's default message.
     message: Option<Cow<'static, str>>,
+    /// The field or parameter at fault, for an API that names it by itself.
+    field: Option<Box<Cow<'static, str>>>,
     /// The specific reason, for an API that shows it next to a fixed phrase.
     detail: Option<Box<str>>,
-    errors: Vec<String>,
+    errors: Box<[String]>,
     retry_after: Option<Duration>,
     /// What the server accepts instead: methods for `MethodNotAllowed`, codings for
     /// `UnsupportedMediaType`.
@@ -158,8 +203,9 @@ impl Error {
         Error {
             code,
             message: None,
+            field: None,
             detail: None,
-            errors: Vec::new(),
+            errors: Box::default(),
             retry_after: passes.then_some(RETRY_SOON),
             accepted: None,
             cause: None,
@@ -183,7 +229,7 @@ impl Error {
     /// sentence.
     pub fn unprocessable(errors: Vec<String>) -> Error {
         Error {
-            errors,
+            errors: errors.into(),
             ..Error::new(ErrorCode::Unprocessable)
         }
     }
@@ -255,6 +301,11 @@ impl Error {
         self.message.as_deref()
     }
 
+    /// The field or parameter at fault, if it is one.
+    pub fn field(&self) -> Option<&str> {
+        self.field.as_ref().map(|field| &***field)
+    }
+
     /// The specific reason, next to a fixed phrase.
     pub fn detail(&self) -> Option<&str> {
         self.detail.as_deref()
@@ -292,7 +343,10 @@ impl Error {
 
 impl From<Invalid> for Error {
     fn from(invalid: Invalid) -> Error {
-        Error::invalid(invalid.to_string())
+        Error {
+            field: Some(Box::new(invalid.field.clone())),
+            ..Error::invalid(invalid.to_string())
+        }
     }
 }
 

@@ -31,7 +31,6 @@ pub use path_params::Params;
 pub use query_string::{QueryString, RequestQuery};
 pub use reply::Reply;
 pub use request_context::{RequestContext, read, read_object, read_scanning};
-pub use request_id::RequestId;
 pub use response_body::{Aborted, BodySender, Closed, ResponseBody};
 pub use route::{
     Api, BodySchema, ErrorRenderer, Handler, HandlerFuture, Method, RequestBody, ResponseSpec,

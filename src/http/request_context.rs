@@ -13,8 +13,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::path_params::Params;
-use super::{BearerToken, Error, QueryString, RequestId, bearer_token, json, json_repair};
-use crate::model::{Client, Invalid, Timestamp};
+use super::{BearerToken, Error, QueryString, bearer_token, json, json_repair};
+use crate::model::{Client, Invalid, RequestId, Timestamp};
 use crate::service::Services;
 
 /// One request.
@@ -171,11 +171,11 @@ fn explain<'a, T: Deserialize<'a>>(body: &'a [u8], error: &serde_json::Error) ->
     } else {
         (path, text.into())
     };
-    Error::invalid(if path.is_empty() {
-        why.into_owned()
+    if path.is_empty() {
+        Error::invalid(why.into_owned())
     } else {
-        format!("{path}: {why}")
-    })
+        Invalid::new(path, why).into()
+    }
 }
 
 fn quoted_after<'a>(text: &'a str, start: &str) -> Option<&'a str> {

@@ -1,15 +1,15 @@
-//! The id of a request: it appears in the `X-Request-Id` header of the answer and in the log.
+//! Gives every request its id.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderMap, HeaderName};
 
-/// The id of a request: 16 hexadecimal digits, eight for this process and eight that count
-/// requests.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct RequestId([u8; 16]);
+use crate::model::RequestId;
 
-/// Generates request ids.
+/// The header that brings and returns the id of a request.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Generates request ids: eight digits for this process and eight that count requests.
 pub(super) struct RequestIds {
     process: u32,
     next: AtomicU32,
@@ -28,42 +28,17 @@ impl RequestIds {
     /// The next id; ids repeat after 2^32 requests of one process.
     pub(super) fn next(&self) -> RequestId {
         let count = self.next.fetch_add(1, Ordering::Relaxed);
-        let mut rest = u64::from(self.process) << 32 | u64::from(count);
-        let mut text = [0; 16];
-        for digit in &mut text {
-            rest = rest.rotate_left(4);
-            let value = u8::try_from(rest & 0xf).unwrap_or(0);
-            *digit = if value < 10 {
-                b'0' + value
-            } else {
-                b'a' + value - 10
-            };
-        }
-        RequestId(text)
-    }
-}
-
-impl RequestId {
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        str::from_utf8(&self.0).unwrap_or_default()
+        RequestId::of_number(u64::from(self.process) << 32 | u64::from(count))
     }
 
-    /// The id as a header value.
-    pub(super) fn header(self) -> Option<HeaderValue> {
-        HeaderValue::from_bytes(&self.0).ok()
-    }
-}
-
-impl std::fmt::Display for RequestId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl std::fmt::Debug for RequestId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
+    /// The id that a trusted proxy gave, if it gave exactly one that is usable; otherwise the next.
+    pub(super) fn given_or_next(&self, headers: &HeaderMap) -> RequestId {
+        let mut values = headers.get_all(REQUEST_ID).iter();
+        let given = match (values.next(), values.next()) {
+            (Some(value), None) => value.to_str().ok().and_then(RequestId::given),
+            _ => None,
+        };
+        given.unwrap_or_else(|| self.next())
     }
 }
 
@@ -72,9 +47,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_count_up_behind_the_name_of_the_process() {
+    fn ids_count_up_behind_the_digits_of_the_process() {
         let ids = RequestIds::of_process([0x3f, 0x9a, 0xc2, 0x1b]);
         assert_eq!(ids.next().as_str(), "3f9ac21b00000000");
         assert_eq!(ids.next().to_string(), "3f9ac21b00000001");
+    }
+
+    #[test]
+    fn two_ids_of_a_proxy_are_none() {
+        let ids = RequestIds::of_process([0; 4]);
+        let mut headers = HeaderMap::new();
+        headers.append(REQUEST_ID, "abc".parse().unwrap());
+        assert_eq!(ids.given_or_next(&headers).as_str(), "abc");
+        headers.append(REQUEST_ID, "def".parse().unwrap());
+        assert_eq!(ids.given_or_next(&headers).as_str(), "0000000000000000");
     }
 }

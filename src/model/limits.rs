@@ -47,9 +47,9 @@ pub const IDEMPOTENCY_KEY_BYTES: usize = 255;
 pub const IDEMPOTENCY_LIFETIME: Duration = Duration::from_hours(24);
 
 /// The number of events in a page by default.
-pub const PAGE_EVENTS_USUAL: usize = 100;
+pub const PAGE_ROWS_USUAL: usize = 100;
 /// The most events in a page: it is built in memory.
-pub const PAGE_EVENTS_MOST: usize = 1_000;
+pub const PAGE_ROWS_MOST: usize = 1_000;
 
 /// The most buckets of one summary: enough for forty days by the hour, or for a chart as wide as a
 /// screen.

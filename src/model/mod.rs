@@ -16,6 +16,7 @@ mod mail;
 mod network;
 mod password;
 mod query;
+mod request_id;
 mod reset;
 mod secret;
 mod sketch;
@@ -42,6 +43,7 @@ pub use password::{Password, PasswordRules};
 pub use query::{
     Erasure, EventPage, EventQuery, EventRow, LiveQuery, Order, Position, SummaryQuery,
 };
+pub use request_id::RequestId;
 pub use reset::ResetCode;
 pub use secret::{Digest, Secret};
 pub use sketch::{Mark, Sketch};

@@ -108,6 +108,10 @@ impl Answer {
             Shape::Message | Shape::CodeAndMessage => {
                 json()["message"].as_str().unwrap_or_default().to_owned()
             }
+            Shape::Fault => {
+                let message = json()["error"]["message"].as_str().map(str::to_owned);
+                message.unwrap_or_default()
+            }
             Shape::Error => match json() {
                 it if it["errors"].is_array() => {
                     let errors = it["errors"].as_array().unwrap().iter();

@@ -275,6 +275,7 @@ fn check_unknown_path(received: &Received) -> Result<(), String> {
         Shape::Message,
         Shape::CodeAndMessage,
         Shape::Error,
+        Shape::Fault,
     ];
     let is_refusal = matches!(received.status, 404 | 405 | 400);
     let is_worded = shapes

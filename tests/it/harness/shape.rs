@@ -17,6 +17,8 @@ pub(crate) enum Shape {
     CodeAndMessage,
     /// `{"error":"…"}` or `{"errors":["…"]}`
     Error,
+    /// `{"error":{"code":"…","message":"…","field":"…"}}`; `field` is optional.
+    Fault,
 }
 
 impl Shape {
@@ -27,7 +29,8 @@ impl Shape {
             "token" => Shape::Text,
             "hub" => Shape::Message,
             "ephemeride" => Shape::CodeAndMessage,
-            "admin" | "core" | "ops" => Shape::Error,
+            "core" | "ops" => Shape::Error,
+            "admin" => Shape::Fault,
             other => panic!("the error shape of {other} is not known here"),
         }
     }
@@ -72,6 +75,19 @@ impl Shape {
                 let texts =
                     errors.is_some_and(|it| !it.is_empty() && it.iter().all(Value::is_string));
                 object.len() == 1 && (says("error") || texts)
+            }
+            Shape::Fault => {
+                let fault = object.get("error").and_then(Value::as_object);
+                let known = ["code", "message", "field"];
+                object.len() == 1
+                    && fault.is_some_and(|it| {
+                        it.contains_key("code")
+                            && it.contains_key("message")
+                            && it.iter().all(|(key, value)| {
+                                known.contains(&key.as_str())
+                                    && value.as_str().is_some_and(|it| !it.is_empty())
+                            })
+                    })
             }
             Shape::Text => true,
         };

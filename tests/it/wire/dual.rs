@@ -28,3 +28,17 @@ fn clients_have_their_ipv4_address_on_a_socket_of_both_families() {
     let session: Value = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!(session["ip_address"], "127.0.0.1", "{session}");
 }
+
+#[test]
+fn the_request_id_of_a_trusted_proxy_is_taken_over_and_that_of_others_is_not() {
+    for (settings, expected) in [
+        ("server.trusted_proxies = [\"127.0.0.1\"]", true),
+        ("", false),
+    ] {
+        let server = Server::with(settings);
+        let asked = "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Request-Id: proxy-7f3a\r\n\r\n";
+        let answer = Line::to_address(server.address()).say(asked).hears(200);
+        let id = answer.header("x-request-id").unwrap();
+        assert_eq!(id == "proxy-7f3a", expected, "{id}");
+    }
+}

@@ -1,13 +1,13 @@
 //! `DELETE /api/admin/events`: removes events by user, name and time.
 
-use super::query;
+use crate::api::admin::query;
 use crate::http::{
     Error, Handler, Method, QueryString, Reply, RequestBody, RequestContext, RequestQuery,
     ResponseSpec, Route, json_response,
 };
 use crate::model::{Erasure, Invalid, Zone};
 
-pub(super) const ROUTE: Route = Route {
+pub(crate) const ROUTE: Route = Route {
     name: "erase_events",
     method: Method::Delete,
     path: "/events",

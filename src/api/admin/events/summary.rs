@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::ser::Serializer;
 
-use super::query;
+use crate::api::admin::query;
 use crate::http::{
     Error, Handler, Method, QueryString, Reply, RequestBody, RequestContext, RequestQuery,
     ResponseSpec, Route, json_response,
@@ -11,7 +11,7 @@ use crate::http::{
 use crate::model::{self, Bucket, Granularity, Invalid, SummaryQuery, Timestamp};
 
 /// The route.
-pub(super) const ROUTE: Route = Route {
+pub(crate) const ROUTE: Route = Route {
     name: "summarize_events",
     method: Method::Get,
     path: "/events/summary",

@@ -25,7 +25,7 @@ const CSV: &str = "text/csv; charset=utf-8";
 /// The content types of an export.
 const CONTENT_TYPES: &[&str] = &[NDJSON, CSV];
 
-pub(super) const ROUTE: Route = Route {
+pub(crate) const ROUTE: Route = Route {
     name: "export_events",
     method: Method::Get,
     path: "/events/export",

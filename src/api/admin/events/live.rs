@@ -6,8 +6,9 @@ use std::sync::Arc;
 use hyper::header::{HeaderName, HeaderValue};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use super::cursor;
 use super::row::RowWriter;
-use super::{cursor, query};
+use crate::api::admin::query;
 use crate::http::{
     BodySender, Error, ErrorCode, Handler, Method, QueryString, Reply, RequestBody, RequestContext,
     RequestQuery, ResponseSpec, Route,
@@ -27,7 +28,7 @@ const LAST_EVENT_ID: &str = "Last-Event-ID";
 /// A comment, which clients ignore. It keeps the connection open and shows that it is alive.
 const HEARTBEAT: &[u8] = b":\n\n";
 
-pub(super) const ROUTE: Route = Route {
+pub(crate) const ROUTE: Route = Route {
     name: "listen_to_events",
     method: Method::Get,
     path: "/events/live",

@@ -3,18 +3,19 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{cursor, query};
+use super::{cursor, query as asking};
+use crate::api::admin::query;
 use crate::http::{
     BodySchema, Error, Field, Handler, JsonKind, Method, Reply, RequestBody, RequestContext,
     RequestQuery, ResponseSpec, Route,
 };
 use crate::model::{Event, EventQuery, Order, Position, UserId};
 
-pub(super) const ROUTE: Route = Route {
+pub(crate) const ROUTE: Route = Route {
     name: "list_events",
     method: Method::Get,
     path: "/events",
-    query: RequestQuery::Closed(query::LISTED),
+    query: RequestQuery::Closed(asking::LISTED),
     body: RequestBody::Nothing,
     responses: &[ResponseSpec::new(
         200,
@@ -54,7 +55,7 @@ async fn list(request: RequestContext) -> Result<Reply, Error> {
     let asked = &request.query;
     let query = EventQuery {
         limit: query::limit(asked)?,
-        ..query::events(asked, Order::Descending)?
+        ..asking::events(asked, Order::Descending)?
     };
     let page = request.services.read_events(query).await?;
     let events = page
