@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use doorward::crypto;
 use doorward::model::{
-    self, Email, Name, NewEvent, NewToken, NewUser, Principal, Retention, Timestamp, Token,
-    TokenId, TokenKind, UserId,
+    self, AuditAction, AuditContext, Email, Name, NewEvent, NewToken, NewUser, Principal,
+    Retention, Timestamp, Token, TokenId, TokenKind, UserId,
 };
 use doorward::store::sled::{SledStore, StoreOptions};
 use doorward::store::{
@@ -206,7 +206,11 @@ async fn sign_up(store: &SledStore, account: usize, now: Timestamp) -> Result<()
         invite: None,
     };
     let created = store
-        .create_user(user, token(account, &session(account), now), now)
+        .create_user(
+            user,
+            token(account, &session(account), now),
+            AuditContext::server(now),
+        )
         .await;
     match created.map_err(|error| error.to_string())? {
         Created::Done(_) => Ok(()),
@@ -217,7 +221,14 @@ async fn sign_up(store: &SledStore, account: usize, now: Timestamp) -> Result<()
 async fn issue(store: &SledStore, index: u64, accounts: u64, now: Timestamp) -> Result<(), String> {
     let account = (index % accounts) as usize;
     let token = token(account, &format!("bench-token-{index}"), now);
-    let issued = store.issue_token(token, usize::MAX, now).await;
+    let issued = store
+        .issue_token(
+            token,
+            usize::MAX,
+            AuditAction::LogIn,
+            AuditContext::server(now),
+        )
+        .await;
     issued.map(drop).map_err(|error| error.to_string())
 }
 

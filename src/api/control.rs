@@ -9,7 +9,7 @@ use crate::http::{
     Api, Error, ErrorCode, Handler, Method, Reply, RequestBody, RequestContext, RequestQuery,
     ResponseSpec, Route, json_request, json_response,
 };
-use crate::model::{Email, Secret};
+use crate::model::{Actor, Email, Secret};
 use crate::service;
 
 /// The API.
@@ -115,7 +115,8 @@ async fn send_invite(request: RequestContext) -> Result<Reply, Error> {
 }
 
 async fn reset_password(request: RequestContext) -> Result<Reply, Error> {
-    let made = request.services.reset_admin_password().await?;
+    let by = request.caller().acting(Actor::Control(0));
+    let made = request.services.reset_admin_password(by).await?;
     let password = made.as_ref().map(Secret::reveal);
     Ok(Reply::json(200, &NewPassword { password }).no_store())
 }

@@ -201,13 +201,7 @@ async fn log_in(request: RequestContext) -> Result<Reply, Error> {
     let login = Login::by_email(&email);
     let issued = request
         .services
-        .log_in_user(
-            TokenKind::Access,
-            login,
-            &password,
-            request.client(),
-            request.now,
-        )
+        .log_in_user(TokenKind::Access, login, &password, &request.caller())
         .await?;
     Ok(access(&issued.secret))
 }
@@ -217,14 +211,14 @@ async fn refresh(request: RequestContext) -> Result<Reply, Error> {
     Ok(access(
         &request
             .services
-            .refresh_access(&shown, request.client(), request.now)
+            .refresh_access(&shown, &request.caller())
             .await?,
     ))
 }
 
 async fn log_out(request: RequestContext) -> Result<Reply, Error> {
     let shown = shown(&request)?;
-    if request.services.log_out(&shown).await? {
+    if request.services.log_out(&shown, &request.caller()).await? {
         Ok(Reply::empty(204))
     } else {
         Err(Error::new(ErrorCode::BadToken))
@@ -253,7 +247,7 @@ async fn ask_reset(request: RequestContext) -> Result<Reply, Error> {
     if let Ok(Forgotten { email }) = request.json() {
         request
             .services
-            .ask_reset(&email, &request.client(), request.now)
+            .ask_reset(&email, &request.caller())
             .await?;
     }
     Ok(Reply::empty(201))
@@ -285,7 +279,7 @@ async fn redeem_reset(request: RequestContext) -> Result<Reply, Error> {
     };
     request
         .services
-        .redeem_reset(redemption, &request.client(), request.now)
+        .redeem_reset(redemption, &request.caller())
         .await?;
     Ok(Reply::empty(200))
 }

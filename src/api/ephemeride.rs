@@ -318,10 +318,7 @@ async fn sign_up(request: RequestContext) -> Result<Reply, Error> {
         password,
         invite,
     };
-    let session = request
-        .services
-        .sign_up(signup, request.client(), request.now)
-        .await?;
+    let session = request.services.sign_up(signup, &request.caller()).await?;
     Ok(begun(&session))
 }
 
@@ -330,13 +327,7 @@ async fn log_in(request: RequestContext) -> Result<Reply, Error> {
     let login = Login::Email(Email::parse(&email)?);
     let session = request
         .services
-        .log_in_user(
-            TokenKind::Session,
-            login,
-            &password,
-            request.client(),
-            request.now,
-        )
+        .log_in_user(TokenKind::Session, login, &password, &request.caller())
         .await?;
     Ok(begun(&session))
 }
@@ -373,15 +364,17 @@ fn read_user(bearer: &UserBearer) -> Reply {
 async fn update_user(request: RequestContext, bearer: UserBearer) -> Result<Reply, Error> {
     let Profile { name, email } = request.json()?;
     let (name, email) = (Name::parse(&name)?, Email::parse(&email)?);
+    let by = request.caller().acting(bearer.bearer.actor());
     request
         .services
-        .update_user(&bearer.user, name, email, request.now)
+        .update_user(&bearer.user, name, email, by)
         .await?;
     Ok(Reply::empty(204))
 }
 
 async fn delete_user(request: RequestContext, bearer: UserBearer) -> Result<Reply, Error> {
-    request.services.delete_user(&bearer.user).await?;
+    let by = request.caller().acting(bearer.bearer.actor());
+    request.services.delete_user(&bearer.user, by).await?;
     Ok(Reply::empty(204))
 }
 
@@ -390,7 +383,7 @@ async fn change_password(request: RequestContext, own: UserBearer) -> Result<Rep
         current_password,
         password,
     } = request.json()?;
-    let from = request.client();
+    let caller = request.caller();
     request
         .services
         .change_password(
@@ -398,8 +391,7 @@ async fn change_password(request: RequestContext, own: UserBearer) -> Result<Rep
             &own.user,
             &current_password,
             &password,
-            &from,
-            request.now,
+            &caller,
         )
         .await?;
     Ok(Reply::empty(204))
@@ -443,7 +435,7 @@ fn listed(token: &Token, current: TokenId) -> Listed<'_> {
 async fn end_session(request: RequestContext, own: UserBearer) -> Result<Reply, Error> {
     request
         .services
-        .end_session(&own.bearer, request.param("id"))
+        .end_session(&own.bearer, request.param("id"), &request.caller())
         .await?;
     Ok(Reply::empty(204))
 }

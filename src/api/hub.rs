@@ -116,7 +116,7 @@ async fn login(request: RequestContext) -> Result<Reply, Error> {
     let asked: Login = request.json()?;
     let issued = request
         .services
-        .log_in_hub(&asked.password, request.client(), request.now)
+        .log_in_hub(&asked.password, &request.caller())
         .await?;
     Ok(granted(&issued))
 }
@@ -125,7 +125,7 @@ async fn renew(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> 
     Ok(granted(
         &request
             .services
-            .renew_hub(&bearer, request.client(), request.now)
+            .renew_hub(&bearer, &request.caller())
             .await?,
     ))
 }

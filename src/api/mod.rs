@@ -6,8 +6,10 @@ pub mod angen;
 pub mod control;
 pub mod core;
 pub mod ephemeride;
+mod event_stream;
 pub mod hub;
 pub mod ops;
+pub mod own_audit;
 pub mod token;
 
 use crate::config::Apis;
@@ -22,6 +24,7 @@ pub fn served(apis: &Apis) -> Vec<&'static Api> {
         (apis.token, &token::API),
         (apis.ephemeride, &ephemeride::ROOT),
         (apis.ephemeride, &ephemeride::API),
+        (apis.ephemeride, &own_audit::API),
         (apis.core, &core::API),
         (apis.token, &admin::API),
         (true, &ops::API),

@@ -102,12 +102,7 @@ async fn create(request: RequestContext) -> Result<Reply, Error> {
     let asked: Credentials = request.json()?;
     let issued = request
         .services
-        .log_in_admin(
-            &asked.username,
-            &asked.password,
-            request.client(),
-            request.now,
-        )
+        .log_in_admin(&asked.username, &asked.password, &request.caller())
         .await?;
     let expiry_time = issued.token.expires_at.seconds();
     Ok(Reply::json(
@@ -149,7 +144,7 @@ async fn delete(request: RequestContext) -> Result<Reply, Error> {
             .map(|token| Secret::new(token.reveal()))
     };
     if let Some(token) = in_body.or_else(in_header) {
-        request.services.log_out(&token).await?;
+        request.services.log_out(&token, &request.caller()).await?;
     }
     Ok(Reply::empty(200))
 }

@@ -18,7 +18,7 @@ use super::init::new_password;
 use super::new_file::Made;
 use super::stopped_server;
 use crate::config::{self, AdminPlace, Config};
-use crate::model::Secret;
+use crate::model::{Actor, AuditContext, Secret};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -85,7 +85,15 @@ fn without_server(config: &Config) -> Result<Secret, CliError> {
         config,
         |_| {},
         "cannot store a new password",
-        |services| Box::pin(services.reset_admin_password()),
+        |services| {
+            Box::pin(async move {
+                let by = AuditContext {
+                    actor: Actor::Control(rustix::process::geteuid().as_raw()),
+                    ..AuditContext::server(services.now())
+                };
+                services.reset_admin_password(by).await
+            })
+        },
     )?;
     made.ok_or_else(|| CliError::new("the configuration sets the password"))
 }

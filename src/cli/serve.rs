@@ -120,7 +120,8 @@ async fn serve(path: &Path, config: Arc<Config>, meter: WriteMeter) -> Result<()
     first_steps::log(&config, &listeners.addresses(), has_accounts);
     let control_api = Dispatcher::new(&[&api::control::API], Arc::clone(&services));
     let (stopping, stopped) = watch::channel(false);
-    let dispatcher = Arc::new(Dispatcher::new(&api::served(&config.apis), services));
+    let dispatcher = Dispatcher::new(&api::served(&config.apis), Arc::clone(&services));
+    let dispatcher = Arc::new(dispatcher);
     let (ended, ()) = tokio::join!(
         serve_until_stopped(listeners, dispatcher, store.as_ref(), asked, stopping),
         serve_control(control, control_api, stopped),
@@ -128,6 +129,7 @@ async fn serve(path: &Path, config: Arc<Config>, meter: WriteMeter) -> Result<()
     for task in background_tasks {
         task.abort();
     }
+    services.write_failures().await;
     if tokio::time::timeout(CLOSE_TIMEOUT, store.close())
         .await
         .is_err()
@@ -177,12 +179,14 @@ async fn serve_control(
     }
 }
 
-fn start_background_tasks(services: &Arc<Services>, reloader: Reloader) -> [JoinHandle<()>; 4] {
+fn start_background_tasks(services: &Arc<Services>, reloader: Reloader) -> [JoinHandle<()>; 5] {
     let (mails, sweeps) = (Arc::clone(services), Arc::clone(services));
+    let failures = Arc::clone(services);
     [
         tokio::spawn(service_manager::keep_informed(Arc::clone(services))),
         tokio::spawn(async move { mails.send_mails().await }),
         tokio::spawn(async move { sweeps.keep_sweeping().await }),
+        tokio::spawn(async move { failures.keep_writing_failures().await }),
         tokio::spawn(reloader.run()),
     ]
 }

@@ -15,7 +15,7 @@ use super::reader::{Reader, find};
 use super::setting::Preset;
 use super::settings::settings;
 use super::{
-    Accounts, Admin, Apis, Config, Events, Hub, Limits, Log, LogFormat, Mail, Reset, Server,
+    Accounts, Admin, Apis, Audit, Config, Events, Hub, Limits, Log, LogFormat, Mail, Reset, Server,
     Storage, Tokens, checks, templates, warnings,
 };
 use crate::model::ClockTerms;
@@ -162,6 +162,7 @@ fn blank() -> Config {
             ..Mail::default()
         },
         events: Events::default(),
+        audit: Audit::default(),
         limits: Limits::default(),
         log: Log {
             level: log::LevelFilter::Off,

@@ -75,6 +75,8 @@ pub struct Config {
     pub mail: Mail,
     /// Telemetry.
     pub events: Events,
+    /// The audit log.
+    pub audit: Audit,
     /// When the machine's clock is believed.
     pub clock: ClockTerms,
     /// Limits on rates, sizes, connections and times.
@@ -271,6 +273,15 @@ pub struct Events {
     /// How often a live stream of events sends a heartbeat, and how often it and an export check
     /// that their token is still live.
     pub heartbeat: Duration,
+}
+
+/// `[audit]`
+#[derive(Debug, Clone, Default)]
+pub struct Audit {
+    /// How long the entries of the audit log are kept.
+    pub retention: Duration,
+    /// The most space that they may take in the database, in bytes.
+    pub max_bytes: u64,
 }
 
 /// How log lines look.

@@ -10,6 +10,7 @@ mod content_coding;
 mod cors;
 mod dispatch;
 mod error;
+mod error_code;
 mod incoming_body;
 pub mod json;
 pub mod json_repair;
@@ -26,7 +27,8 @@ mod schema;
 
 pub use bearer_token::BearerToken;
 pub use dispatch::Dispatcher;
-pub use error::{Error, ErrorCode, RenderedError};
+pub use error::{Error, RenderedError};
+pub use error_code::ErrorCode;
 pub use path_params::Params;
 pub use query_string::{QueryString, RequestQuery};
 pub use reply::Reply;

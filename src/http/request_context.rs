@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::path_params::Params;
 use super::{BearerToken, Error, QueryString, bearer_token, json, json_repair};
-use crate::model::{Client, Invalid, RequestId, Timestamp};
+use crate::model::{Caller, Client, Invalid, RequestId, Timestamp};
 use crate::service::Services;
 
 /// One request.
@@ -92,6 +92,15 @@ impl RequestContext {
     /// The client's address and user agent, as stored with a token.
     pub fn client(&self) -> Client {
         Client::new(self.address, self.user_agent().as_deref())
+    }
+
+    /// From where, in which request and when this is asked for, for the service and its audit log.
+    pub fn caller(&self) -> Caller {
+        Caller {
+            client: self.client(),
+            request: self.request_id.clone(),
+            at: self.now,
+        }
     }
 
     /// The token, from any header that may hold it. Errors: `Invalid` for two different tokens,

@@ -274,7 +274,7 @@ pub type ErrorRenderer = fn(&Error) -> RenderedError;
 
 /// An API: its routes and its error renderer.
 pub struct Api {
-    /// Its name.
+    /// Its name. Tables with one name are parts of one API.
     pub name: &'static str,
     /// Path prefixes: the table is served under each of them; `""` means without a prefix.
     pub mounts: &'static [&'static str],

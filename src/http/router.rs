@@ -183,7 +183,7 @@ impl Below {
     fn and(self, other: Below) -> Below {
         match (self, other) {
             (Below::Nobody, it) | (it, Below::Nobody) => it,
-            (Below::Only(a), Below::Only(b)) if std::ptr::eq(a, b) => self,
+            (Below::Only(a), Below::Only(b)) if a.name == b.name => self,
             _ => Below::Several,
         }
     }

@@ -3,6 +3,8 @@
 //! only way to build an `Email`.
 
 mod account;
+mod audit;
+mod audit_query;
 mod calendar;
 mod clock_trust;
 mod common_passwords;
@@ -29,6 +31,8 @@ mod token;
 use std::borrow::Cow;
 
 pub use account::{Invite, InviteTerms, MailedInvite, Name, NewUser, User};
+pub use audit::{Actor, AuditAction, AuditContext, AuditEntry, AuditOutcome, Caller};
+pub use audit_query::{AuditPage, AuditPlace, AuditQuery, AuditRetention, FailureKey};
 pub use calendar::{Granularity, Zone};
 pub use clock_trust::{ClockReading, ClockTerms, ClockTrust, Trust};
 pub use common_passwords::is_common_password;

@@ -6,8 +6,8 @@ use super::limiter::Action;
 use super::tokens::{Bearer, Issued};
 use super::{Error, Services, message};
 use crate::model::{
-    Client, Email, Invalid, Name, NewUser, Password, PasswordRules, Secret, Timestamp, User,
-    UserId, limits,
+    Actor, AuditAction, AuditContext, Caller, Email, Invalid, Name, NewUser, Password,
+    PasswordRules, Principal, Secret, User, UserId, limits,
 };
 use crate::store::{Created, Updated};
 
@@ -27,12 +27,12 @@ pub struct Signup {
 impl Services {
     /// Creates an account and its first session. The same step counts the use of the invite: a
     /// signup that fails uses none.
-    pub async fn sign_up(
-        &self,
-        signup: Signup,
-        from: Client,
-        now: Timestamp,
-    ) -> Result<Issued, Error> {
+    pub async fn sign_up(&self, signup: Signup, caller: &Caller) -> Result<Issued, Error> {
+        let signed_up = self.try_to_sign_up(signup, caller).await;
+        signed_up.inspect_err(|error| self.note_failure(error, AuditAction::SignUp, None, caller))
+    }
+
+    async fn try_to_sign_up(&self, signup: Signup, caller: &Caller) -> Result<Issued, Error> {
         let config = self.config();
         let rules = &config.accounts;
         if !rules.signup {
@@ -50,14 +50,13 @@ impl Services {
             }
             _ => {}
         }
-        let network = self.limited_network(from.address);
+        let network = self.limited_network(caller.client.address);
         self.limiter
             .admit(Action::SignUp, network, self.world.clock.monotonic())?;
         let salt = self.world.random_bytes();
         let password_hash = self.passwords.hash(password.secret(), salt).await?;
         let id = UserId::from_random(self.world.random_bytes());
-        let client = from.clone();
-        let session = self.first_session(id, from, now);
+        let session = self.first_session(id, caller);
         let user = NewUser {
             id,
             email,
@@ -65,9 +64,10 @@ impl Services {
             password_hash,
             invite,
         };
-        match self.store.create_user(user, session.as_new(), now).await? {
+        let by = caller.acting(Actor::Holder(Principal::User(id)));
+        match self.store.create_user(user, session.as_new(), by).await? {
             Created::Done(_) => {
-                self.trust_address(id, &client);
+                self.trust_address(id, &caller.client);
                 Ok(session)
             }
             Created::EmailTaken => Err(Error::EmailTaken),
@@ -82,7 +82,7 @@ impl Services {
         user: &User,
         name: Name,
         email: Email,
-        now: Timestamp,
+        by: AuditContext,
     ) -> Result<(), Error> {
         if email.key() != user.email.key() {
             message::mailbox(&email)?;
@@ -90,7 +90,7 @@ impl Services {
         let notice = self.notice_id();
         match self
             .store
-            .update_user(user.id, name, email, notice, now)
+            .update_user(user.id, name, email, notice, by)
             .await?
         {
             Updated::Done => {
@@ -103,8 +103,8 @@ impl Services {
     }
 
     /// Deletes an account, which ends its tokens and frees its address.
-    pub async fn delete_user(&self, user: &User) -> Result<(), Error> {
-        let deleted = self.store.delete_user(user.id).await?;
+    pub async fn delete_user(&self, user: &User, by: AuditContext) -> Result<(), Error> {
+        let deleted = self.store.delete_user(user.id, by).await?;
         if deleted {
             Ok(())
         } else {
@@ -120,20 +120,19 @@ impl Services {
         user: &Arc<User>,
         current: &Secret,
         new: &Secret,
-        from: &Client,
-        now: Timestamp,
+        caller: &Caller,
     ) -> Result<(), Error> {
         let new = self.new_password(new, &user.email, &user.name)?;
-        self.confirm(bearer.token.family, user, current, from)
+        self.confirm(bearer.token.family, user, current, caller)
             .await?;
         let hash = self
             .passwords
             .hash(new.secret(), self.world.random_bytes())
             .await?;
-        let keep = Some(bearer.digest);
+        let (keep, by) = (Some(bearer.digest), caller.acting(bearer.actor()));
         match self
             .store
-            .change_password(user.id, user.epoch, hash, keep, self.notice_id(), now)
+            .change_password(user.id, user.epoch, hash, keep, self.notice_id(), by)
             .await?
         {
             Updated::Done => {

@@ -7,7 +7,7 @@ use super::passwords::PasswordPool;
 use super::{Error, Services};
 use crate::config::Credential;
 use crate::crypto;
-use crate::model::Secret;
+use crate::model::{AuditContext, Secret, Timestamp};
 use crate::store::{self, Store, SystemValue};
 use crate::world::World;
 
@@ -33,6 +33,7 @@ pub(super) async fn stored_or_new(
     world: &World,
     store: &dyn Store,
     passwords: &PasswordPool,
+    now: Timestamp,
     announce: impl FnOnce(&Secret) + Send,
 ) -> store::Result<Credential> {
     if let Some(stored) = stored(store).await? {
@@ -42,14 +43,18 @@ pub(super) async fn stored_or_new(
     let hash = passwords.hash(&password, world.random_bytes()).await;
     let hash = hash.map_err(|_| store::Error::Busy)?;
     announce(&password);
-    store.replace_admin_hash(hash.clone()).await?;
+    let by = AuditContext::server(now);
+    store.replace_admin_hash(hash.clone(), by).await?;
     Ok(Credential::Hash(hash))
 }
 
 impl Services {
     /// Makes a new administrator's password, which is in force at once, and ends the tokens of the
     /// old one. None: the configuration sets the password, so that nothing was changed.
-    pub async fn reset_admin_password(self: &Arc<Services>) -> Result<Option<Secret>, Error> {
+    pub async fn reset_admin_password(
+        self: &Arc<Services>,
+        by: AuditContext,
+    ) -> Result<Option<Secret>, Error> {
         if self.config().admin.password.is_some() {
             return Ok(None);
         }
@@ -60,7 +65,7 @@ impl Services {
             .await?;
         let services = Arc::clone(self);
         // A task of its own: if the caller goes away, memory must still follow the store.
-        let replaced = tokio::spawn(async move { services.replace_admin_hash(hash).await });
+        let replaced = tokio::spawn(async move { services.replace_admin_hash(hash, by).await });
         replaced
             .await
             .map_err(|error| Error::Internal(Box::new(error)))??;

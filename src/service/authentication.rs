@@ -9,7 +9,7 @@ use super::{Error, Services};
 use crate::config::Credential;
 use crate::crypto::{self, Verdict};
 use crate::model::{
-    Client, Email, Principal, Secret, Timestamp, TokenId, User, UserId, limits, network,
+    AuditAction, Caller, Client, Email, Principal, Secret, TokenId, User, UserId, limits, network,
 };
 use crate::store;
 
@@ -42,12 +42,15 @@ impl Services {
         &self,
         login: Login,
         password: &Secret,
-        from: &Client,
-        now: Timestamp,
+        caller: &Caller,
     ) -> Result<Arc<User>, Error> {
         let (target, user) = self.find_account(login).await?;
-        let attempt = self.admit_login(target, from, now).await?;
-        self.compare(attempt, user, password, from).await
+        let id = user.as_ref().map(|user| user.id);
+        let verified = match self.admit_login(target, caller).await {
+            Ok(attempt) => self.compare(attempt, user, password, caller).await,
+            Err(refused) => Err(refused),
+        };
+        verified.inspect_err(|error| self.note_failure(error, AuditAction::LogIn, id, caller))
     }
 
     /// Checks that the holder of a token of this family knows the account's password too. Wrong
@@ -57,27 +60,30 @@ impl Services {
         family: TokenId,
         user: &Arc<User>,
         password: &Secret,
-        from: &Client,
+        caller: &Caller,
     ) -> Result<(), Error> {
         let now = self.world.clock.monotonic();
-        let attempt = self
+        let admitted = self
             .attempts
-            .admit(None, Some(Allowance::Family(family)), now)?;
-        self.compare(attempt, Some(Arc::clone(user)), password, from)
-            .await
+            .admit(None, Some(Allowance::Family(family)), now);
+        let confirmed = match admitted {
+            Ok(attempt) => {
+                let user = Some(Arc::clone(user));
+                self.compare(attempt, user, password, caller).await
+            }
+            Err(refused) => Err(refused),
+        };
+        let action = AuditAction::ConfirmPassword;
+        confirmed
+            .inspect_err(|error| self.note_failure(error, action, Some(user.id), caller))
             .map(drop)
     }
 
     /// Admits a login. Where strangers would be refused, the networks of the account's live tokens
     /// are looked up first: after a restart nothing else remembers who logged in from where.
-    async fn admit_login(
-        &self,
-        target: LoginTarget,
-        from: &Client,
-        now: Timestamp,
-    ) -> Result<Attempt, Error> {
+    async fn admit_login(&self, target: LoginTarget, caller: &Caller) -> Result<Attempt, Error> {
         let admit = || {
-            let network = self.limited_network(from.address);
+            let network = self.limited_network(caller.client.address);
             let allowance = self.attempts.allowance(target, network);
             let now = self.world.clock.monotonic();
             self.attempts.admit(network, Some(allowance), now)
@@ -86,7 +92,10 @@ impl Services {
             (Err(Error::TooManyRequests { .. }), LoginTarget::Account(user))
                 if self.attempts.is_worth_recalling(user) =>
             {
-                let tokens = self.store.live_tokens(Principal::User(user), now).await?;
+                let tokens = self
+                    .store
+                    .live_tokens(Principal::User(user), caller.at)
+                    .await?;
                 let networks = tokens
                     .iter()
                     .filter_map(|token| self.limited_network(token.client.address));
@@ -103,7 +112,7 @@ impl Services {
         attempt: Attempt,
         user: Option<Arc<User>>,
         password: &Secret,
-        from: &Client,
+        caller: &Caller,
     ) -> Result<Arc<User>, Error> {
         let phc = user
             .as_ref()
@@ -114,7 +123,7 @@ impl Services {
             return Err(Error::BadCredentials);
         };
         attempt.succeed();
-        self.trust_address(user.id, from);
+        self.trust_address(user.id, &caller.client);
         if verdict == Verdict::RightButOld
             && let Err(error) = self.rehash(&user, password).await
         {
@@ -202,24 +211,42 @@ impl Services {
         &self,
         username: &str,
         password: &Secret,
-        from: &Client,
+        caller: &Caller,
     ) -> Result<u32, Error> {
         let is_named = crypto::digest(username.as_bytes())
             == crypto::digest(self.config().admin.username.as_bytes());
-        self.verify_configured(Principal::Admin, is_named, password, from)
+        self.verify_configured(Principal::Admin, is_named, password, caller)
             .await
     }
 
     /// Checks one of the hub's passwords; returns the epoch of their tokens.
-    pub(super) async fn verify_hub(&self, password: &Secret, from: &Client) -> Result<u32, Error> {
-        self.verify_configured(Principal::Hub, true, password, from)
+    pub(super) async fn verify_hub(
+        &self,
+        password: &Secret,
+        caller: &Caller,
+    ) -> Result<u32, Error> {
+        self.verify_configured(Principal::Hub, true, password, caller)
             .await
+    }
+
+    /// Compares a password with the configured ones of a holder, and writes down a failure.
+    async fn verify_configured(
+        &self,
+        holder: Principal,
+        is_named: bool,
+        password: &Secret,
+        caller: &Caller,
+    ) -> Result<u32, Error> {
+        let verified = self
+            .compare_configured(holder, is_named, password, &caller.client)
+            .await;
+        verified.inspect_err(|error| self.note_failed_login(error, holder, caller))
     }
 
     /// Compares a password with the configured ones of a holder; without the right name it is wrong
     /// in any case. Only the limit of the address applies: configured passwords have no owner whom
     /// it could lock out.
-    async fn verify_configured(
+    async fn compare_configured(
         &self,
         holder: Principal,
         is_named: bool,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Bearer, Error, Permit, Services};
-use crate::model::{Erasure, EventPage, EventQuery, LiveQuery, Timestamp};
+use crate::model::{AuditContext, Erasure, EventPage, EventQuery, LiveQuery};
 use crate::store::{EventListener, EventScan};
 
 impl Services {
@@ -38,9 +38,9 @@ impl Services {
 
     /// Removes all matching events, subtracts them from the counters, and returns how many it
     /// removed. Once begun, it runs to its end even if the client does not wait.
-    pub async fn erase_events(&self, what: Erasure, now: Timestamp) -> Result<u64, Error> {
+    pub async fn erase_events(&self, what: Erasure, by: AuditContext) -> Result<u64, Error> {
         let store = Arc::clone(&self.store);
-        let erasing = tokio::spawn(async move { store.erase_events(what, now).await });
+        let erasing = tokio::spawn(async move { store.erase_events(what, by).await });
         let erased = erasing.await.map_err(|gone| Error::Internal(gone.into()))?;
         let erased = erased?;
         log::info!("{erased} events were removed for the administrator");

@@ -5,12 +5,14 @@ mod accounts;
 mod admin_password;
 mod attempt_counts;
 mod attempts;
+mod audit;
 mod authentication;
 mod buckets;
 mod clock;
 mod configured_logins;
 mod error;
 mod events;
+mod failures;
 mod hash_job;
 mod hash_queue;
 mod invites;
@@ -57,6 +59,7 @@ pub use usage::Usage;
 use attempts::AttemptLimiter;
 use clock::ServiceClock;
 use configured_logins::ConfiguredLogins;
+use failures::Failures;
 use limiter::Limiter;
 use passwords::PasswordPool;
 use permits::Permits;
@@ -75,6 +78,8 @@ pub struct Services {
     attempts: Arc<AttemptLimiter>,
     limiter: Limiter,
     quotas: Quotas,
+    /// Failures that are not in the audit log yet.
+    failures: Failures,
     signer: Signer,
     /// The passwords of the administrator and the hub, with their epochs.
     logins: ConfiguredLogins,

@@ -11,7 +11,7 @@ use super::configured_logins::{ConfiguredLogin, parts, put_in_force};
 use super::{Error, Services, admin_password};
 use crate::config::{Config, Credential};
 use crate::crypto::Verdict;
-use crate::model::{Principal, Secret};
+use crate::model::{AuditContext, Principal, Secret};
 use crate::store::SystemValue;
 use crate::sync::lock;
 
@@ -50,7 +50,8 @@ impl Services {
             Some(known) if self.is_fingerprint(&known, &hashes, clear.as_ref()).await? => known,
             _ => self.fingerprint(hashes, clear).await?,
         };
-        Ok(self.store.reconcile(holder, fingerprint).await?)
+        let by = AuditContext::server(self.now());
+        Ok(self.store.reconcile(holder, fingerprint, by).await?)
     }
 
     /// Whether `known` is a fingerprint of these passwords. A hash says itself at which cost it was
@@ -109,9 +110,13 @@ impl Services {
 
     /// Puts the hash of a new administrator's password in force, and ends the tokens of the old
     /// one. It holds while the configuration sets no password.
-    pub(super) async fn replace_admin_hash(&self, hash: String) -> Result<(), Error> {
+    pub(super) async fn replace_admin_hash(
+        &self,
+        hash: String,
+        by: AuditContext,
+    ) -> Result<(), Error> {
         let _turn = self.logins.turn.lock().await;
-        let epoch = self.store.replace_admin_hash(hash.clone()).await?;
+        let epoch = self.store.replace_admin_hash(hash.clone(), by).await?;
         let login = ConfiguredLogin::new(vec![Credential::Hash(hash)]);
         login.epoch.get_or_init(|| epoch);
         *lock(&self.logins.admin) = login;

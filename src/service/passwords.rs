@@ -128,7 +128,7 @@ mod tests {
     use super::*;
     use crate::config;
     use crate::crypto::SystemRandom;
-    use crate::model::{Client, Timestamp, TokenKind};
+    use crate::model::{Caller, Client, RequestId, Timestamp, TokenKind};
     use crate::service::{Login, Services};
     use crate::store::sled::{SledStore, StoreOptions};
     use crate::world::{SystemClock, World};
@@ -178,9 +178,8 @@ mod tests {
             Login::by_id("no id"),
         ] {
             let password = Secret::new("a password");
-            let client = Client::new([192, 0, 2, 1].into(), None);
-            let now = services.now();
-            let login = services.log_in_user(TokenKind::Session, login, &password, client, now);
+            let caller = caller(services.now());
+            let login = services.log_in_user(TokenKind::Session, login, &password, &caller);
             let mut login = std::pin::pin!(login);
             let job = tokio::select! {
                 _ = &mut login => panic!("nothing is compared"),
@@ -207,15 +206,20 @@ mod tests {
         services.store.close().await;
     }
 
+    fn caller(at: Timestamp) -> Caller {
+        Caller {
+            client: Client::new([192, 0, 2, 1].into(), None),
+            request: RequestId::of_number(1),
+            at,
+        }
+    }
+
     /// Logs in with a wrong password.
     async fn guess(services: &Services) -> Result<(), Error> {
-        let (secret, client) = (
-            Secret::new("a password"),
-            Client::new([192, 0, 2, 1].into(), None),
-        );
+        let secret = Secret::new("a password");
         let login = Login::by_email("nobody@example.org");
-        let now = services.world.clock.now();
-        let login = services.log_in_user(TokenKind::Session, login, &secret, client, now);
+        let caller = caller(services.world.clock.now());
+        let login = services.log_in_user(TokenKind::Session, login, &secret, &caller);
         login.await.map(drop)
     }
 

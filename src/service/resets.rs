@@ -4,7 +4,10 @@
 use super::limiter::Action;
 use super::{Error, Services};
 use crate::crypto;
-use crate::model::{Client, DueMail, Email, MailKind, Password, Secret, Timestamp, User};
+use crate::model::{
+    Actor, AuditAction, AuditOutcome, Caller, DueMail, Email, MailKind, Password, Principal,
+    Secret, User,
+};
 use crate::store::Redeemed;
 
 /// The input of a redemption, not checked yet.
@@ -21,17 +24,13 @@ pub struct Redemption {
 impl Services {
     /// Puts a reset mail into the outbox. The result does not show whether the address has an
     /// account, nor whether the client asked too often. An error is a fault of the server.
-    pub async fn ask_reset(
-        &self,
-        address: &str,
-        from: &Client,
-        now: Timestamp,
-    ) -> Result<(), Error> {
+    pub async fn ask_reset(&self, address: &str, caller: &Caller) -> Result<(), Error> {
         let Ok(email) = Email::parse(address) else {
             return Ok(());
         };
+        let action = AuditAction::AskReset;
         let monotonic = self.world.clock.monotonic();
-        let network = self.limited_network(from.address);
+        let network = self.limited_network(caller.client.address);
         if self
             .limiter
             .admit(Action::AskReset, network, monotonic)
@@ -39,11 +38,13 @@ impl Services {
         {
             log::warn!(
                 "{} asks for too many reset mails: this mail is not sent",
-                from.address
+                caller.client.address
             );
+            self.note_entry(action, AuditOutcome::TooMany, None, caller);
             return Ok(());
         }
-        let mail = DueMail::new(self.mail_id(), MailKind::Reset, email, now);
+        self.note_entry(action, AuditOutcome::Success, None, caller);
+        let mail = DueMail::new(self.mail_id(), MailKind::Reset, email, caller.at);
         if self.store.enqueue_mail(mail).await? {
             self.mail_is_due.notify_one();
         } else {
@@ -53,17 +54,18 @@ impl Services {
     }
 
     /// Sets a new password with a code. A password that breaks a rule does not use up the code.
-    pub async fn redeem_reset(
-        &self,
-        redemption: Redemption,
-        from: &Client,
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        let network = self.limited_network(from.address);
+    pub async fn redeem_reset(&self, redemption: Redemption, caller: &Caller) -> Result<(), Error> {
+        let redeemed = self.try_to_redeem(redemption, caller).await;
+        let action = AuditAction::RedeemReset;
+        redeemed.inspect_err(|error| self.note_failure(error, action, None, caller))
+    }
+
+    async fn try_to_redeem(&self, redemption: Redemption, caller: &Caller) -> Result<(), Error> {
+        let network = self.limited_network(caller.client.address);
         self.limiter
             .admit(Action::TryReset, network, self.world.clock.monotonic())?;
         let code = crypto::digest_of(&redemption.code);
-        let Some(id) = self.store.find_reset(&code, now).await? else {
+        let Some(id) = self.store.find_reset(&code, caller.at).await? else {
             return Err(Error::BadResetCode);
         };
         let Some(user) = self.store.find_user(id).await? else {
@@ -74,15 +76,16 @@ impl Services {
             .passwords
             .hash(password.secret(), self.world.random_bytes())
             .await?;
+        let by = caller.acting(Actor::Holder(Principal::User(id)));
         match self
             .store
-            .redeem_reset(code, hash, self.notice_id(), now)
+            .redeem_reset(code, hash, self.notice_id(), by)
             .await?
         {
             Redeemed::Done(user) => {
                 // Earlier guesses at the old password must not keep its owner waiting.
-                self.forgive(user, from);
-                self.trust_address(user, from);
+                self.forgive(user, &caller.client);
+                self.trust_address(user, &caller.client);
                 log::info!("the password of account {user} was reset");
                 self.mail_is_due.notify_one();
                 Ok(())

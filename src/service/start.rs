@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use super::attempts::AttemptLimiter;
 use super::clock::ServiceClock;
 use super::configured_logins::ConfiguredLogins;
+use super::failures::Failures;
 use super::limiter::Limiter;
 use super::passwords::PasswordPool;
 use super::permits::Permits;
@@ -48,8 +49,8 @@ impl Services {
         let admin = config.admin.password.clone();
         let admin = match admin {
             None => {
-                let store = store.as_ref();
-                admin_password::stored_or_new(&world, store, &passwords, announce).await?
+                let (store, now) = (store.as_ref(), clock.moment());
+                admin_password::stored_or_new(&world, store, &passwords, now, announce).await?
             }
             Some(configured) => configured,
         };
@@ -59,6 +60,7 @@ impl Services {
             limiter: Limiter::new(&current),
             quotas: Quotas::new(&current),
             dummy_hash: crypto::dummy_hash(cost, &world),
+            failures: Failures::default(),
             mail_is_due: Notify::new(),
             exports: Permits::new(limits::EXPORTS_AT_ONCE, limits::EXPORT_UNDISTURBED),
             // A listener is not slow: it waits for events. It keeps its permit.

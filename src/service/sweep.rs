@@ -39,8 +39,10 @@ impl Services {
         if swept.removed > 0 {
             log::debug!("{} expired records were removed", swept.removed);
         }
-        let trusted_again = !swept.more && self.clock.follow();
-        Ok(swept.more || merged || trusted_again)
+        let audit = self.sweep_audit().await?;
+        let more = swept.more || audit.more;
+        let trusted_again = !more && self.clock.follow();
+        Ok(more || merged || trusted_again)
     }
 
     /// Removes some of what need not be kept. While the clock is suspect, nothing is removed

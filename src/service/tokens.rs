@@ -10,8 +10,8 @@ use super::authentication::Login;
 use super::{Error, Services};
 use crate::crypto;
 use crate::model::{
-    AccessClaims, Client, Digest, NewToken, Principal, Secret, Timestamp, Token, TokenId,
-    TokenKind, TokenStatus, User, UserId,
+    AccessClaims, Actor, AuditAction, Caller, Digest, NewToken, Principal, Secret, Timestamp,
+    Token, TokenId, TokenKind, TokenStatus, User, UserId,
 };
 use crate::store::{FoundToken, Refreshed};
 
@@ -50,6 +50,13 @@ impl Issued {
             digest: crypto::digest_of(&self.secret),
             token: self.token.clone(),
         }
+    }
+}
+
+impl Bearer {
+    /// Who acts with the token.
+    pub fn actor(&self) -> Actor {
+        Actor::Holder(self.token.holder)
     }
 }
 
@@ -123,12 +130,11 @@ impl Services {
         &self,
         username: &str,
         password: &Secret,
-        from: Client,
-        now: Timestamp,
+        caller: &Caller,
     ) -> Result<Issued, Error> {
-        let epoch = self.verify_admin(username, password, &from).await?;
-        let draft = self.draft(TokenKind::Admin, Principal::Admin, epoch, from, now);
-        self.issue(draft, now).await
+        let epoch = self.verify_admin(username, password, caller).await?;
+        let draft = self.draft(TokenKind::Admin, Principal::Admin, epoch, caller);
+        self.issue(draft, AuditAction::LogIn, caller).await
     }
 
     /// Token API: when a token of the administrator expires; none if it is not live.
@@ -149,30 +155,20 @@ impl Services {
     }
 
     /// Hub API: a token for a client that knows a hub password.
-    pub async fn log_in_hub(
-        &self,
-        password: &Secret,
-        from: Client,
-        now: Timestamp,
-    ) -> Result<Issued, Error> {
-        let epoch = self.verify_hub(password, &from).await?;
-        let draft = self.draft(TokenKind::Hub, Principal::Hub, epoch, from, now);
-        self.issue(draft, now).await
+    pub async fn log_in_hub(&self, password: &Secret, caller: &Caller) -> Result<Issued, Error> {
+        let epoch = self.verify_hub(password, caller).await?;
+        let draft = self.draft(TokenKind::Hub, Principal::Hub, epoch, caller);
+        self.issue(draft, AuditAction::LogIn, caller).await
     }
 
     /// Hub API: a further token; the one that was shown stays live until it expires.
-    pub async fn renew_hub(
-        &self,
-        bearer: &Bearer,
-        from: Client,
-        now: Timestamp,
-    ) -> Result<Issued, Error> {
+    pub async fn renew_hub(&self, bearer: &Bearer, caller: &Caller) -> Result<Issued, Error> {
         if bearer.token.kind != TokenKind::Hub {
             return Err(Error::BadToken);
         }
         let epoch = bearer.token.epoch;
-        let draft = self.draft(TokenKind::Hub, Principal::Hub, epoch, from, now);
-        self.issue(draft, now).await
+        let draft = self.draft(TokenKind::Hub, Principal::Hub, epoch, caller);
+        self.issue(draft, AuditAction::RenewToken, caller).await
     }
 
     /// A token of `kind` for the account with this password.
@@ -181,14 +177,13 @@ impl Services {
         kind: TokenKind,
         login: Login,
         password: &Secret,
-        from: Client,
-        now: Timestamp,
+        caller: &Caller,
     ) -> Result<Issued, Error> {
-        let user = self.verify_user(login, password, &from, now).await?;
+        let user = self.verify_user(login, password, caller).await?;
         // The token gets the epoch in which the password was compared: if that epoch passes before
         // the token is issued, the login fails.
-        let issued = self.draft(kind, Principal::User(user.id), user.epoch, from, now);
-        self.issue(issued, now).await
+        let issued = self.draft(kind, Principal::User(user.id), user.epoch, caller);
+        self.issue(issued, AuditAction::LogIn, caller).await
     }
 
     /// Angen: exchanges a live token and its renewal code for a new pair.
@@ -196,34 +191,33 @@ impl Services {
         &self,
         shown: &Secret,
         renewal: &Secret,
-        from: Client,
-        now: Timestamp,
+        caller: &Caller,
     ) -> Result<Issued, Error> {
         let (old, code) = (crypto::digest_of(shown), crypto::digest_of(renewal));
         let FoundToken { token, .. } = self.find_token(&old).await?;
-        let mut issued = self.draft(TokenKind::Angen, token.holder, token.epoch, from, now);
+        let mut issued = self.draft(TokenKind::Angen, token.holder, token.epoch, caller);
         let renewed = self
             .store
-            .renew_token(old, code, issued.as_new(), now)
+            .renew_token(old, code, issued.as_new(), caller.at)
             .await?;
         issued.token = renewed.ok_or(Error::BadToken)?;
         Ok(issued)
     }
 
     /// Core: exchanges an access token, expired or not, for its successor.
-    pub async fn refresh_access(
-        &self,
-        shown: &Secret,
-        from: Client,
-        now: Timestamp,
-    ) -> Result<Secret, Error> {
+    pub async fn refresh_access(&self, shown: &Secret, caller: &Caller) -> Result<Secret, Error> {
         let old = crypto::digest_of(shown);
         let FoundToken { token, .. } = self.find_token(&old).await?;
-        let draft = self.draft(TokenKind::Access, token.holder, token.epoch, from, now);
+        let draft = self.draft(TokenKind::Access, token.holder, token.epoch, caller);
         let monotonic = self.world.clock.monotonic();
         let refreshed = self
             .store
-            .refresh_token(old, draft.as_new(), now, monotonic)
+            .refresh_token(
+                old,
+                draft.as_new(),
+                monotonic,
+                caller.acting(Actor::Anonymous),
+            )
             .await?;
         match refreshed {
             Refreshed::Done(_) => Ok(draft.secret),
@@ -242,11 +236,13 @@ impl Services {
     }
 
     /// Ends a token and its family, whatever its kind and status. False: it is unknown.
-    pub async fn log_out(&self, shown: &Secret) -> Result<bool, Error> {
+    pub async fn log_out(&self, shown: &Secret, caller: &Caller) -> Result<bool, Error> {
         // No read before this: while another request ends the token, reads no longer find it before
         // that change is on the disk, and a crash after this answer would bring the token back.
         // Ending an unknown token writes nothing.
-        Ok(self.store.end_family(crypto::digest_of(shown)).await?)
+        let digest = crypto::digest_of(shown);
+        let by = caller.acting(Actor::Anonymous);
+        Ok(self.store.end_family(digest, by).await?)
     }
 
     /// The sessions of an account, the most recently used first.
@@ -257,9 +253,15 @@ impl Services {
     }
 
     /// Ends one of the bearer's own sessions.
-    pub async fn end_session(&self, bearer: &Bearer, id: &str) -> Result<(), Error> {
+    pub async fn end_session(
+        &self,
+        bearer: &Bearer,
+        id: &str,
+        caller: &Caller,
+    ) -> Result<(), Error> {
         let id = TokenId::parse(id).ok_or(Error::SessionNotFound)?;
-        let ended = self.store.end_token(bearer.token.holder, id).await?;
+        let by = caller.acting(bearer.actor());
+        let ended = self.store.end_token(bearer.token.holder, id, by).await?;
         if ended {
             Ok(())
         } else {
@@ -268,7 +270,12 @@ impl Services {
     }
 
     /// Stores a draft. Error: `BadCredentials` if the holder's epoch has passed meanwhile.
-    async fn issue(&self, draft: Issued, now: Timestamp) -> Result<Issued, Error> {
+    async fn issue(
+        &self,
+        draft: Issued,
+        action: AuditAction,
+        caller: &Caller,
+    ) -> Result<Issued, Error> {
         let config = self.config();
         let tokens = &config.tokens;
         let most = match draft.token.holder {
@@ -276,7 +283,11 @@ impl Services {
             Principal::Admin => tokens.admin_tokens,
             Principal::Hub => tokens.hub_tokens,
         };
-        let issued = self.store.issue_token(draft.as_new(), most, now).await?;
+        let by = caller.acting(Actor::Holder(draft.token.holder));
+        let issued = self
+            .store
+            .issue_token(draft.as_new(), most, action, by)
+            .await?;
         if issued {
             Ok(draft)
         } else {
@@ -285,18 +296,12 @@ impl Services {
     }
 
     /// The first session of a new account.
-    pub(super) fn first_session(&self, user: UserId, from: Client, now: Timestamp) -> Issued {
-        self.draft(TokenKind::Session, Principal::User(user), 0, from, now)
+    pub(super) fn first_session(&self, user: UserId, caller: &Caller) -> Issued {
+        self.draft(TokenKind::Session, Principal::User(user), 0, caller)
     }
 
-    fn draft(
-        &self,
-        kind: TokenKind,
-        holder: Principal,
-        epoch: u32,
-        client: Client,
-        now: Timestamp,
-    ) -> Issued {
+    fn draft(&self, kind: TokenKind, holder: Principal, epoch: u32, caller: &Caller) -> Issued {
+        let now = caller.at;
         let id = TokenId::from_random(self.world.random_bytes());
         let expires_at = now.after(self.lifetime(kind));
         let renewal = (kind == TokenKind::Angen).then(|| crypto::random_long_code(&self.world));
@@ -313,7 +318,7 @@ impl Services {
                 _ => expires_at,
             },
             last_used_at: now,
-            client,
+            client: caller.client.clone(),
             renewal: renewal.as_ref().map(crypto::digest_of),
             retired: None,
         };

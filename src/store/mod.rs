@@ -7,7 +7,9 @@
 //! survives a power cut. A verb whose future is dropped half-way still happens wholly or not at
 //! all.
 //!
-//! No verb reads a clock or draws random values: moments and secrets are arguments.
+//! No verb reads a clock or draws random values: moments and secrets are arguments. A verb with an
+//! [`AuditContext`] writes what it changes to the audit log, in the same step: the entry is there
+//! if and only if the change is.
 
 mod error;
 mod outcome;
@@ -20,24 +22,31 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::model::{
-    Digest, DiskUse, DueMail, Email, Erasure, EventCounts, EventPage, EventQuery, InviteTerms,
-    LiveQuery, MailId, MailedInvite, Name, NewToken, NewUser, Principal, Retention, Timestamp,
-    Token, TokenId, User, UserId,
+    AuditAction, AuditContext, AuditEntry, AuditPage, AuditQuery, AuditRetention, Digest, DiskUse,
+    DueMail, Email, Erasure, EventCounts, EventPage, EventQuery, InviteTerms, LiveQuery, MailId,
+    MailedInvite, Name, NewToken, NewUser, Principal, Retention, Timestamp, Token, TokenId, User,
+    UserId,
 };
 
 pub use error::{Error, Result};
 pub use outcome::{
-    Appended, Created, Delivery, EventListener, EventScan, FoundToken, Health, RecordCounts,
-    Redeemed, Refreshed, Report, ScanProgress, Swept, SystemValue, Updated,
+    Appended, AuditListener, Created, Delivery, EventListener, EventScan, FoundToken, Health,
+    Heard, RecordCounts, Redeemed, Refreshed, Report, ScanProgress, Swept, SystemValue, Updated,
 };
 
 /// The name of the control socket in the data directory, beside the files of the database.
 pub const CONTROL_SOCKET: &str = "control.sock";
 
 /// Everything that a backend does.
-pub trait Store: AccountStore + TokenStore + OutboxStore + EventStore + Maintenance {}
+pub trait Store:
+    AccountStore + TokenStore + OutboxStore + EventStore + AuditStore + Maintenance
+{
+}
 
-impl<S: AccountStore + TokenStore + OutboxStore + EventStore + Maintenance> Store for S {}
+impl<S> Store for S where
+    S: AccountStore + TokenStore + OutboxStore + EventStore + AuditStore + Maintenance
+{
+}
 
 /// Accounts, the invites that open them, and their reset codes.
 #[async_trait]
@@ -53,7 +62,7 @@ pub trait AccountStore: Send + Sync + 'static {
         &self,
         user: NewUser,
         session: NewToken,
-        now: Timestamp,
+        by: AuditContext,
     ) -> Result<Created>;
     /// Changes name and address. A different address also removes the account's reset code and, in
     /// the same step, puts a mail with the id `notice` into the outbox, for the old address.
@@ -63,7 +72,7 @@ pub trait AccountStore: Send + Sync + 'static {
         name: Name,
         email: Email,
         notice: Option<MailId>,
-        now: Timestamp,
+        by: AuditContext,
     ) -> Result<Updated>;
     /// Sets a password if the account is still in `epoch`, and ends all its tokens but `keep`. The
     /// same step puts a mail with the id `notice` into the outbox, for the account's address. If
@@ -75,16 +84,16 @@ pub trait AccountStore: Send + Sync + 'static {
         password_hash: String,
         keep: Option<Digest>,
         notice: Option<MailId>,
-        now: Timestamp,
+        by: AuditContext,
     ) -> Result<Updated>;
     /// Replaces the hash `old` by `new`, a hash of the same password, if the account still has
     /// `old`.
     async fn rehash_password(&self, id: UserId, old: String, new: String) -> Result<()>;
     /// Disables an account, which ends its tokens, or enables it again. False: it does not exist.
-    async fn set_disabled(&self, id: UserId, disabled: bool, now: Timestamp) -> Result<bool>;
+    async fn set_disabled(&self, id: UserId, disabled: bool, by: AuditContext) -> Result<bool>;
     /// Removes an account with its codes in one step, which ends its tokens, and then the records
     /// of its tokens in steps of bounded size. False: it does not exist.
-    async fn delete_user(&self, id: UserId) -> Result<bool>;
+    async fn delete_user(&self, id: UserId, by: AuditContext) -> Result<bool>;
 
     /// Makes these the invites of the configuration, in one step. An invite that is stored already
     /// gets the new terms and keeps the count of its uses; one that is missing here ends.
@@ -107,7 +116,7 @@ pub trait AccountStore: Send + Sync + 'static {
         code: Digest,
         password_hash: String,
         notice: Option<MailId>,
-        now: Timestamp,
+        by: AuditContext,
     ) -> Result<Redeemed>;
 }
 
@@ -121,8 +130,15 @@ pub trait TokenStore: Send + Sync + 'static {
     /// The tokens of a holder that are live at `now`, in no particular order.
     async fn live_tokens(&self, holder: Principal, now: Timestamp) -> Result<Vec<Token>>;
     /// Issues a token if its holder is still in the token's epoch. A holder has at most `most` live
-    /// tokens: the least recently used ones are ended. False: the epoch has passed.
-    async fn issue_token(&self, new: NewToken, most: usize, now: Timestamp) -> Result<bool>;
+    /// tokens: the least recently used ones are ended. The audit log calls it `action`. False: the
+    /// epoch has passed.
+    async fn issue_token(
+        &self,
+        new: NewToken,
+        most: usize,
+        action: AuditAction,
+        by: AuditContext,
+    ) -> Result<bool>;
     /// Ends the token `old` and issues `new` for the same holder, if `old` is live and `renewal` is
     /// its renewal code; otherwise none.
     async fn renew_token(
@@ -133,30 +149,36 @@ pub trait TokenStore: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Option<Token>>;
     /// Exchanges the access token `old` for `new`, in the same family. `monotonic` is the time of
-    /// the monotonic clock at `now`: by it, a second use within the grace is told from a reuse.
+    /// the monotonic clock at the moment of `by`: by it, a second use within the grace is told from
+    /// a reuse.
     async fn refresh_token(
         &self,
         old: Digest,
         new: NewToken,
-        now: Timestamp,
         monotonic: Duration,
+        by: AuditContext,
     ) -> Result<Refreshed>;
     /// Records that a token was used. `idle` is how long a session lives without use.
     async fn touch_token(&self, digest: Digest, idle: Duration, now: Timestamp) -> Result<()>;
     /// Ends a token and its family. False: it does not exist.
-    async fn end_family(&self, digest: Digest) -> Result<bool>;
+    async fn end_family(&self, digest: Digest, by: AuditContext) -> Result<bool>;
     /// Ends the token of a holder that has this public id. False: the holder has none.
-    async fn end_token(&self, holder: Principal, id: TokenId) -> Result<bool>;
+    async fn end_token(&self, holder: Principal, id: TokenId, by: AuditContext) -> Result<bool>;
     /// Records the fingerprint of a configured password and returns the holder's epoch. A
     /// fingerprint that differs from the last one raises the epoch, which ends all of the holder's
     /// tokens.
-    async fn reconcile(&self, holder: Principal, fingerprint: String) -> Result<u32>;
+    async fn reconcile(
+        &self,
+        holder: Principal,
+        fingerprint: String,
+        by: AuditContext,
+    ) -> Result<u32>;
     /// The fingerprint that `reconcile` recorded last; none if there is none or it is damaged.
     async fn find_fingerprint(&self, holder: Principal) -> Result<Option<String>>;
     /// Replaces the stored hash of the administrator's password (`SystemValue::AdminHash`), which
     /// is its own fingerprint, and ends all tokens of the administrator, in one step. Returns the
     /// new epoch.
-    async fn replace_admin_hash(&self, hash: String) -> Result<u32>;
+    async fn replace_admin_hash(&self, hash: String, by: AuditContext) -> Result<u32>;
 }
 
 /// Mail that is due.
@@ -195,10 +217,26 @@ pub trait EventStore: Send + Sync + 'static {
     /// Removes all matching events that were stored before the call, also those of deleted
     /// accounts, and subtracts them from the counters. Returns how many it removed. If the future
     /// is dropped half-way, another call removes the rest.
-    async fn erase_events(&self, what: Erasure, now: Timestamp) -> Result<u64>;
+    async fn erase_events(&self, what: Erasure, by: AuditContext) -> Result<u64>;
     /// Merges some of the small blocks of events. True: there may be more to merge. Readers see no
     /// difference.
     async fn merge_events(&self, now: Timestamp) -> Result<bool>;
+}
+
+/// The audit log.
+#[async_trait]
+pub trait AuditStore: Send + Sync + 'static {
+    /// Adds entries that belong to no change, in one step.
+    async fn append_audit(&self, entries: Vec<AuditEntry>) -> Result<()>;
+    /// A page of the entries that match a query.
+    async fn read_audit(&self, query: AuditQuery) -> Result<AuditPage>;
+    /// Starts to deliver the entries that match a query and are written from now on; its order, its
+    /// place and its limit do not apply.
+    async fn listen_to_audit(&self, query: AuditQuery) -> Result<Box<dyn AuditListener>>;
+    /// Removes some of the entries that are older than `keep` allows at `now` and, whatever their
+    /// age, some of the oldest while all together take too much. `now` is none while the clock is
+    /// suspect.
+    async fn sweep_audit(&self, now: Option<Timestamp>, keep: AuditRetention) -> Result<Swept>;
 }
 
 /// Upkeep of the store, its state, and closing it.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::model::{
-    Event, EventRow, ExchangedAt, Idempotency, NewEvent, Position, Principal, Timestamp, Token,
-    TokenStatus, User, UserId,
+    AuditEntry, AuditPlace, Event, EventRow, ExchangedAt, Idempotency, NewEvent, Position,
+    Principal, Timestamp, Token, TokenStatus, User, UserId,
 };
 use crate::store::Result;
 
@@ -158,6 +158,23 @@ pub enum Delivery {
 pub trait EventListener: Send {
     /// Waits for the next delivery. Dropping the future loses nothing.
     async fn next(&mut self) -> Result<Delivery>;
+}
+
+/// One delivery to a listener of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// An entry that matches the listener's query.
+    Entry(AuditPlace, Box<AuditEntry>),
+    /// How many entries were written but not delivered, whether they match the query or not.
+    Missed(u64),
+}
+
+/// Receives entries of the audit log when they are on the disk, until it is dropped. A slow
+/// listener does not delay the writer: entries that it does not take in time are only counted.
+#[async_trait]
+pub trait AuditListener: Send {
+    /// Waits for the next delivery. Dropping the future loses nothing.
+    async fn next(&mut self) -> Result<Heard>;
 }
 
 /// How many records there are.

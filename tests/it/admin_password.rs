@@ -1,7 +1,7 @@
 //! The passwords of the administrator and the hub: generated or configured, replaced, and when the
 //! tokens of an earlier one end.
 
-use doorward::model::Principal;
+use doorward::model::{AuditContext, Principal};
 use serde_json::json;
 
 use crate::harness::{ADMIN_PASSWORD, Answer, Server, race};
@@ -23,7 +23,12 @@ fn is_valid(server: &Server, token: &str) -> bool {
 
 fn reset(server: &Server) -> Option<String> {
     let services = server.services();
-    let made = server.run(async move { services.reset_admin_password().await });
+    let made = server.run(async move {
+        {
+            let by = AuditContext::server(services.now());
+            services.reset_admin_password(by).await
+        }
+    });
     made.unwrap().map(|it| it.reveal().to_owned())
 }
 

@@ -7,6 +7,8 @@ mod admin_password;
 #[cfg(test)]
 mod angen;
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod bodies;
 #[cfg(test)]
 mod bounds;

@@ -8,12 +8,14 @@ use crate::harness::{Actor, Answer, Request, Served, Server};
 
 const EVENTS: &str = "/api/admin/events";
 
-/// Sends a query to a route, with the administrator's token where the route needs one.
+/// Sends a query to a route, with the token of the administrator or of a user where the route needs
+/// one.
 #[track_caller]
-fn ask(server: &Server, admin: &Actor, at: &Served, query: &str) -> Answer {
+fn ask(server: &Server, (admin, user): (&Actor, &Actor), at: &Served, query: &str) -> Answer {
     let path = format!("{}?{query}", at.path);
     let sender = match at.route.run {
         Handler::Open(_) => server.anyone(),
+        Handler::User(_) => user.clone(),
         _ => admin.clone(),
     };
     sender.send(Request::new(at.route.method.as_str(), &path))
@@ -22,7 +24,7 @@ fn ask(server: &Server, admin: &Actor, at: &Served, query: &str) -> Answer {
 #[test]
 fn a_known_parameter_comes_once_with_a_value_that_is_text() {
     let server = Server::start();
-    let admin = server.admin();
+    let (admin, user) = (server.admin(), server.user("ana@example.org").session());
     let mut known = 0;
     for served in &server.served().routes {
         for name in served.route.query.names() {
@@ -35,7 +37,7 @@ fn a_known_parameter_comes_once_with_a_value_that_is_text() {
                 (format!("{name}=100%"), "has a % without two"),
                 (format!("{name}=%ff"), "is not UTF-8"),
             ] {
-                let answer = ask(&server, &admin, served, &query).gives(400);
+                let answer = ask(&server, (&admin, &user), served, &query).gives(400);
                 let said = answer.reason();
                 assert!(said.starts_with(&format!("{name}: {why}")), "{said}");
             }
@@ -47,19 +49,24 @@ fn a_known_parameter_comes_once_with_a_value_that_is_text() {
 #[test]
 fn an_unknown_parameter_is_refused_by_name_for_the_administrator_and_else_ignored() {
     let server = Server::start();
-    let admin = server.admin();
+    let (admin, user) = (server.admin(), server.user("ana@example.org").session());
     for served in &server.served().routes {
         let is_admin = served.path.starts_with("/api/admin/");
         assert_eq!(!served.route.query.ignores_others(), is_admin);
         if is_admin {
             for name in ["nmae", "Name", "nam%65s", "%zz"] {
-                let answer = ask(&server, &admin, served, &format!("{name}=x")).gives(400);
+                let answer = ask(&server, (&admin, &user), served, &format!("{name}=x")).gives(400);
                 let said = answer.reason();
                 assert!(said.starts_with(&format!("{name}: is unknown")), "{said}");
             }
         } else if served.route.method == Method::Get {
-            let plain = ask(&server, &admin, served, "").status();
-            let other = ask(&server, &admin, served, "nmae=%zz&nmae=&=&nmae=%ff");
+            let plain = ask(&server, (&admin, &user), served, "").status();
+            let other = ask(
+                &server,
+                (&admin, &user),
+                served,
+                "nmae=%zz&nmae=&=&nmae=%ff",
+            );
             other.gives(plain);
         }
     }

@@ -5,7 +5,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use doorward::crypto;
 use doorward::model::{
-    Client, Email, Name, NewToken, NewUser, Principal, Token, TokenId, TokenKind, UserId,
+    AuditContext, Client, Email, Name, NewToken, NewUser, Principal, Token, TokenId, TokenKind,
+    UserId,
 };
 use serde_json::json;
 
@@ -258,7 +259,11 @@ fn store_account(server: &Server, number: u8, address: &str) {
     let (store, now) = (server.store(), server.now());
     let session = NewToken { digest, token };
     server
-        .run(async move { store.create_user(user, session, now).await })
+        .run(async move {
+            store
+                .create_user(user, session, AuditContext::server(now))
+                .await
+        })
         .unwrap();
 }
 

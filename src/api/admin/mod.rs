@@ -1,6 +1,7 @@
 //! The admin API. It needs the administrator's token, which the Token API issues. One file, or
 //! folder, for each noun.
 
+pub(super) mod audit;
 mod events;
 mod query;
 mod storage;
@@ -24,6 +25,9 @@ const ROUTES: &[Route] = &[
     events::LIVE,
     storage::ROUTE,
     events::SUMMARY,
+    audit::LIST,
+    audit::EXPORT,
+    audit::LIVE,
 ];
 
 #[derive(Serialize)]

@@ -1,6 +1,9 @@
 //! Parses the query parameters that several lists of the admin API share. An absent parameter means
 //! no filter, or the default.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+
 use crate::http::QueryString;
 use crate::model::{Invalid, Order, Timestamp, UserId, Zone, limits};
 
@@ -61,6 +64,27 @@ pub(super) fn order(query: &QueryString, usual: Order) -> Result<Order, Invalid>
         Some("asc") => Ok(Order::Ascending),
         Some(_) => Err(Invalid::new("order", "must be desc or asc")),
     }
+}
+
+/// The place where the next page begins, as clients get it: base64 for URLs of bytes whose meaning
+/// only the list knows.
+pub(super) fn cursor_text(place: &[u8]) -> String {
+    BASE64.encode(place)
+}
+
+/// The bytes of the parameter `cursor`, which came from `cursor_text` if the client did not make it
+/// up: the list checks them.
+pub(super) fn cursor(query: &QueryString) -> Result<Option<Vec<u8>>, Invalid> {
+    let Some(text) = query.get("cursor") else {
+        return Ok(None);
+    };
+    let place = BASE64.decode(text);
+    place.map(Some).map_err(|_| bad_cursor())
+}
+
+/// The error for a cursor that no list gave out.
+pub(super) fn bad_cursor() -> Invalid {
+    Invalid::new("cursor", "must be the next of a page")
 }
 
 fn parse_limit(text: &str) -> Result<usize, Invalid> {

@@ -4,7 +4,7 @@ use crate::http::{
     Error, ErrorCode, Handler, JsonKind, JsonType, Method, Reply, RequestBody, RequestContext,
     RequestQuery, ResponseSpec, Route, json_request, json_response,
 };
-use crate::model::{Client, Secret, TokenKind};
+use crate::model::{Caller, Client, Secret, TokenKind};
 use crate::service::{Issued, Login};
 
 pub(super) const REQUEST: Route = Route {
@@ -89,16 +89,13 @@ async fn request_token(request: RequestContext) -> Result<Reply, Error> {
             return Err(Error::invalid("id: is missing").in_phrase(BAD_PARAMETERS));
         }
     };
-    let client = Client::new(request.address, Some(&asked.user_agent));
+    let caller = Caller {
+        client: Client::new(request.address, Some(&asked.user_agent)),
+        ..request.caller()
+    };
     let issued = request
         .services
-        .log_in_user(
-            TokenKind::Angen,
-            login,
-            &asked.password,
-            client,
-            request.now,
-        )
+        .log_in_user(TokenKind::Angen, login, &asked.password, &caller)
         .await?;
     Ok(pair(&issued))
 }
@@ -109,7 +106,7 @@ async fn renew_token(request: RequestContext) -> Result<Reply, Error> {
     let token = Secret::new(token.reveal());
     let renewed = request
         .services
-        .renew_pair(&token, &asked.renewal_code, request.client(), request.now)
+        .renew_pair(&token, &asked.renewal_code, &request.caller())
         .await;
     match renewed {
         Ok(issued) => Ok(pair(&issued)),

@@ -7,7 +7,7 @@ use crate::config::kind::Kind;
 use crate::config::setting::{Preset, Setting};
 use crate::config::value;
 
-/// The sections `events`, `clock`, `limits`, `log`.
+/// The sections `events`, `audit`, `clock`, `limits`, `log`.
 pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         key: "events.retention",
@@ -46,6 +46,18 @@ pub(super) const SETTINGS: &[Setting] = &[
         kind: Span("10ms", "1h", |to| &mut to.events.heartbeat),
         preset: Default(r#""15s""#),
         about: "How often a live stream sends a heartbeat, and how often it and an export check that their token is still live.",
+    },
+    Setting {
+        key: "audit.retention",
+        kind: Span("1h", "36500d", |to| &mut to.audit.retention),
+        preset: Default(r#""180d""#),
+        about: "How long the audit log keeps who logged in, failed, and changed what.",
+    },
+    Setting {
+        key: "audit.max_bytes",
+        kind: Size("64KiB", "1048576GiB", |to, it| to.audit.max_bytes = it),
+        preset: Default(r#""64MiB""#),
+        about: "The most space that the audit log may take; the oldest entries are removed first.",
     },
     Setting {
         key: "clock.tolerance",

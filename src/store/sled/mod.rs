@@ -8,12 +8,14 @@
 //! |---|---|
 //! | `engine` | bytes, keys, groups and disks, and no noun |
 //! | `accounts` | users, tokens, invites, reset codes, the outbox |
+//! | `audit` | who changed what |
 //! | `events` | blocks of events, their counters, their listeners |
 //!
-//! `accounts` and `events` use `engine`, and neither uses the other. `store` holds the state that
-//! they share, `start` opens the store, `maintenance` sweeps, measures and closes it.
+//! `accounts` and `events` use `audit` and `engine`, and neither uses the other. `store` holds the
+//! state that they share, `start` opens the store, `maintenance` sweeps, measures and closes it.
 
 mod accounts;
+mod audit;
 mod engine;
 mod events;
 mod maintenance;

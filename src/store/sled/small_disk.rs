@@ -7,10 +7,10 @@ use tempfile::TempDir;
 
 use super::SledStore;
 use super::options::StoreOptions;
+use crate::model::{AuditContext, Principal, UserId};
 use crate::model::{
     Digest, Email, Erasure, EventId, Name, NewEvent, NewToken, NewUser, Timestamp, Token, TokenId,
 };
-use crate::model::{Principal, UserId};
 use crate::store::sled::events::disk_writes;
 use crate::store::{
     AccountStore, Appended, Created, EventStore, Health, Maintenance, Report, SystemValue,
@@ -61,7 +61,7 @@ async fn sign_up(store: &SledStore) {
         digest: Digest([0; 32]),
         token,
     };
-    let created = store.create_user(user, session, Timestamp::default());
+    let created = store.create_user(user, session, AuditContext::server(Timestamp::default()));
     assert!(matches!(created.await, Ok(Created::Done(_))));
 }
 
@@ -218,7 +218,9 @@ async fn an_erasure_that_is_refused_for_lack_of_space_takes_nothing_back() {
     free.store(MIB, Ordering::Relaxed);
     for _ in 0..2 {
         assert_eq!(
-            store.erase_events(everything(), now).await,
+            store
+                .erase_events(everything(), AuditContext::server(now))
+                .await,
             Err(Error::Full)
         );
     }
@@ -226,6 +228,11 @@ async fn an_erasure_that_is_refused_for_lack_of_space_takes_nothing_back() {
     // Whatever is written next must not carry the counts of a refused step.
     assert_eq!(report(&store, &events).await, Ok(Appended::Stored(3)));
     assert_eq!(counted().await, 6);
-    assert_eq!(store.erase_events(everything(), now).await, Ok(6));
+    assert_eq!(
+        store
+            .erase_events(everything(), AuditContext::server(now))
+            .await,
+        Ok(6)
+    );
     assert_eq!(counted().await, 0);
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use crate::model::{Principal, UserId, UserNumber};
 use crate::store::sled::accounts::tokens::{self, TokenKey};
 use crate::store::sled::accounts::users::{self, UserKey};
+use crate::store::sled::audit::feed::AuditFeed;
 use crate::store::sled::engine::disk_space::{self, FreeBytes, WriteClass};
 use crate::store::sled::engine::group_commit::GroupCommit;
 use crate::store::sled::engine::keys::{Key, MetaKey, meta};
@@ -53,17 +54,12 @@ impl SledStore {
         options: StoreOptions,
         free_bytes: FreeBytes,
     ) -> Result<SledStore> {
-        let opening = OpenOptions {
-            cache_bytes: options.memory_budget / SLED_CACHE_SHARE,
-            checked_bytes: CHECKED_BYTES,
-            open_damaged: options.open_damaged,
-            new_id: options.new_id,
-        };
-        let opened = open::open(path, &opening)?;
+        let opened = open::open(path, &opening(&options))?;
         let (tree, sequence) = (opened.tree, opened.ledger.sequence());
         let names = Arc::new(Names::load(&tree, options.name_limits())?);
         let caches = Arc::new(Caches::new(options.memory_budget));
         let live = Arc::new(Live::new(sequence));
+        let audit_feed = Arc::new(AuditFeed::new());
         let daily_writes = DailyWrites::load(&tree, &options.meter)?;
         let newest_moment = NewestMoment::load(&tree)?;
         let noted_moment = newest_moment.noted.clone();
@@ -84,7 +80,7 @@ impl SledStore {
             free_bytes,
             ledger: opened.ledger,
             group_commit: GroupCommit::new(options.commit_delay),
-            changed: forget_changed(Arc::clone(&caches)),
+            changed: when_changed(Arc::clone(&caches), Arc::clone(&audit_feed)),
         })?;
         let store = SledStore {
             admin_epoch: AtomicU32::new(epoch_of(&tree, Principal::Admin)?),
@@ -100,6 +96,7 @@ impl SledStore {
             recount_thread: Mutex::default(),
             damage: Arc::default(),
             live,
+            audit_feed,
             noted_moment,
             retention_pass: Mutex::default(),
             users: &Accounts,
@@ -141,15 +138,27 @@ impl SledStore {
     }
 }
 
+/// How to open the database.
+fn opening(options: &StoreOptions) -> OpenOptions {
+    OpenOptions {
+        cache_bytes: options.memory_budget / SLED_CACHE_SHARE,
+        checked_bytes: CHECKED_BYTES,
+        open_damaged: options.open_damaged,
+        new_id: options.new_id,
+    }
+}
+
 /// The epoch of a holder.
 fn epoch_of(tree: &Tree, holder: Principal) -> Result<u32> {
     let epoch = tree.skip_damaged(tokens::epoch_of(tree, holder))?;
     Ok(epoch.map_or(NO_EPOCH, |epoch| epoch.unwrap_or(0)))
 }
 
-/// Removes the records that a group has changed from the caches.
-fn forget_changed(caches: Arc<Caches>) -> OnChange {
+/// Removes the records that a group has changed from the caches, and tells the listeners of the
+/// audit log.
+fn when_changed(caches: Arc<Caches>, feed: Arc<AuditFeed>) -> OnChange {
     Box::new(move |changed| {
+        feed.note(changed);
         for key in changed {
             if let Some(key) = TokenKey::parse(key) {
                 caches.tokens.forget(&key.digest);

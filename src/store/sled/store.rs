@@ -9,6 +9,7 @@ use tokio::sync::{Mutex, RwLock};
 use crate::model::{Digest, Token, User, UserId};
 use crate::store::Result;
 use crate::store::sled::accounts::exchanges::Exchanges;
+use crate::store::sled::audit::feed::AuditFeed;
 use crate::store::sled::engine::cache::Cache;
 use crate::store::sled::engine::damaged::Damaged;
 use crate::store::sled::engine::disk_space::{STEP_BYTES, WriteClass, WriteCost};
@@ -55,6 +56,8 @@ pub struct SledStore {
     pub(crate) damage: Arc<Damaged>,
     /// The listeners of live events.
     pub(crate) live: Arc<Live>,
+    /// The listeners of the audit log.
+    pub(crate) audit_feed: Arc<AuditFeed>,
     /// The newest moment that was noted.
     pub(crate) noted_moment: NotedMoment,
     /// The progress of the sweep over all merged blocks.

@@ -7,7 +7,7 @@ use doorward::store::{Error, Health, Maintenance, Store};
 
 use super::files;
 use super::past::{ACCOUNTS, PAST, Past, address, open, records, runtime, shared};
-use crate::store::{at, digest, email, new_token, new_user, user_id};
+use crate::store::{at, digest, email, made_at, new_token, new_user, user_id};
 
 /// What came of a start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +84,9 @@ async fn serves(store: &dyn Store) {
     let user = new_user(1_000, "a.new.one@example.org", None);
     let holder = Principal::User(user.id);
     let session = new_token(100_000, TokenKind::Session, holder, 0, at(0));
-    store.create_user(user, session, at(0)).await.unwrap();
+    store
+        .create_user(user, session, made_at(at(0)))
+        .await
+        .unwrap();
     assert!(store.find_user(user_id(1_000)).await.unwrap().is_some());
 }

@@ -4,7 +4,7 @@ use doorward::model::{Event, EventQuery, NewEvent, Order, Principal, TokenKind};
 use doorward::store::{AccountStore, EventStore, Health, Maintenance, Report};
 
 use super::past::{open, runtime, shared};
-use crate::store::{at, new_token, new_user, user_id};
+use crate::store::{at, made_at, new_token, new_user, user_id};
 
 async fn report(store: &dyn EventStore, name: &str) {
     let events = [NewEvent {
@@ -36,7 +36,10 @@ fn events_whose_name_is_lost_do_not_get_the_next_name() {
         let user = new_user(1, "ana@example.org", None);
         let holder = Principal::User(user.id);
         let session = new_token(1, TokenKind::Session, holder, 0, at(0));
-        store.create_user(user, session, at(0)).await.unwrap();
+        store
+            .create_user(user, session, made_at(at(0)))
+            .await
+            .unwrap();
         report(&store, "before").await;
         store.close().await;
     });

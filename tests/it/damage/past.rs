@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use doorward::model::{
-    DueMail, InviteTerms, MailId, MailKind, NewEvent, Principal, Timestamp, TokenKind,
+    AuditAction, DueMail, InviteTerms, MailId, MailKind, NewEvent, Principal, Timestamp, TokenKind,
 };
 use doorward::store::sled::{SledStore, StoreOptions};
 use doorward::store::{Maintenance, Report, Store};
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
 use super::files::copy;
-use crate::store::{at, bytes, digest, email, new_token, new_user, user_id};
+use crate::store::{at, bytes, digest, email, made_at, new_token, new_user, user_id};
 
 pub(super) const ACCOUNTS: u64 = 40;
 const HOUR: i64 = 3_600_000;
@@ -106,8 +106,14 @@ async fn accounts(store: &dyn Store, numbers: std::ops::Range<u64>) {
         let holder = Principal::User(user_id(number));
         let token = |place| new_token(number * 10 + place, TokenKind::Session, holder, 0, at(0));
         let user = new_user(number, &address(number), None);
-        store.create_user(user, token(0), at(0)).await.unwrap();
-        store.issue_token(token(1), 100, at(0)).await.unwrap();
+        store
+            .create_user(user, token(0), made_at(at(0)))
+            .await
+            .unwrap();
+        store
+            .issue_token(token(1), 100, AuditAction::LogIn, made_at(at(0)))
+            .await
+            .unwrap();
         let mail = DueMail {
             id: MailId(uuid::Uuid::from_bytes(bytes("mail", number))),
             kind: MailKind::Reset,

@@ -9,7 +9,7 @@ use doorward::model::{
 };
 use doorward::store::{Created, Redeemed, Refreshed, SystemValue};
 
-use crate::store::{StoreFixture, at, digest, new_token, new_user, user_id};
+use crate::store::{StoreFixture, at, digest, made_at, new_token, new_user, user_id};
 
 use super::story::{
     ADMIN_HASH, ANA, BEN, CLEO, CROWD, CROWD_FROM, DORA, HOUR, NOW, RESET_ENDS, SALT, SEED,
@@ -115,7 +115,7 @@ fn an_exchanged_token_leads_to_its_successor_and_then_ends_its_family() {
     let refresh = |number, old, millis| {
         let new = new_token(number, TokenKind::Access, holder(ANA), 0, at(millis));
         let started = Duration::ZERO;
-        fixture.run(store.refresh_token(digest("token", old), new, at(millis), started))
+        fixture.run(store.refresh_token(digest("token", old), new, started, made_at(at(millis))))
     };
     let successor = Box::new(token(5).token);
     assert_eq!(
@@ -150,7 +150,11 @@ fn epochs_know_the_password_of_the_last_start() {
                 .epoch
         );
         assert_eq!(
-            fixture.run(fixture.store().reconcile(holder, print.into())),
+            fixture.run(
+                fixture
+                    .store()
+                    .reconcile(holder, print.into(), made_at(at(0)))
+            ),
             epoch
         );
     }
@@ -171,7 +175,7 @@ fn what_is_left_of_an_invite_is_used_once() {
     let join = |fixture: &StoreFixture, number: u64, invite: &str| {
         let new = new_user(number, &format!("new-{number}@example.org"), Some(invite));
         let session = new_token(number, TokenKind::Session, holder(number), 0, at(NOW));
-        match fixture.run(fixture.store().create_user(new, session, at(NOW))) {
+        match fixture.run(fixture.store().create_user(new, session, made_at(at(NOW)))) {
             Created::Done(user) => Some(user.number),
             Created::InviteNotFound => None,
             Created::EmailTaken => panic!(),
@@ -215,7 +219,7 @@ fn a_reset_code_is_redeemed_until_it_ends() {
         fixture.run(
             fixture
                 .store()
-                .redeem_reset(code, "third".into(), None, at(NOW)),
+                .redeem_reset(code, "third".into(), None, made_at(at(NOW))),
         )
     };
     assert_eq!(redeem(), Redeemed::Done(user_id(ANA)));

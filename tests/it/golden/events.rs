@@ -10,7 +10,7 @@ use doorward::model::{
 use doorward::store::{Appended, Delivery};
 
 use crate::harness::by_hour_and_name;
-use crate::store::{FOR_EVER, StoreFixture, at, digest, user_id};
+use crate::store::{FOR_EVER, StoreFixture, at, digest, made_at, user_id};
 
 use super::story::{
     ANA, BEN, CLEO, CROWD_FROM, DISK_DAYS, DORA, EVER_STORED, HOUR, MINUTE, NOW, Sent,
@@ -334,7 +334,7 @@ fn what_comes_later_stands_behind_and_merging_changes_nothing() {
     fixture.reopen();
     assert_eq!(paged(&fixture, &all, 1_000), before);
     assert_eq!(
-        fixture.run(fixture.store().erase_events(erasure(), at(NOW))),
+        fixture.run(fixture.store().erase_events(erasure(), made_at(at(NOW)))),
         0
     );
 }
@@ -347,7 +347,7 @@ fn events_of_an_account_that_is_gone_are_erased() {
         ..Erasure::default()
     };
     assert_eq!(
-        fixture.run(fixture.store().erase_events(what(), at(NOW))),
+        fixture.run(fixture.store().erase_events(what(), made_at(at(NOW)))),
         2
     );
     fixture.reopen();

@@ -305,6 +305,7 @@ impl TestServer {
             runtime.block_on(async move {
                 let (listeners, dispatcher, store, services) =
                     open(&config, world, &announced).await;
+                let failures = Arc::clone(&services);
                 let address = listeners.addresses()[0].parse().unwrap();
                 let checker = Arc::new(ResponseChecker::of(&dispatcher));
                 let parts = (address, checker, Arc::clone(&store), services, handle);
@@ -314,6 +315,8 @@ impl TestServer {
                     drop(stopped.await);
                 })
                 .await;
+                failures.write_failures().await;
+                drop(failures);
                 store.close().await;
             });
         });

@@ -10,7 +10,9 @@ use doorward::store::Report;
 
 use crate::harness::by_hour_and_name;
 
-use super::{FOR_EVER, HOUR, StoreFixture, ana, at, every_backend, new_user, session, user_id};
+use super::{
+    FOR_EVER, HOUR, StoreFixture, ana, at, every_backend, made_at, new_user, session, user_id,
+};
 
 const MINUTE: i64 = 60_000;
 const ONE_HOUR: Retention = Retention {
@@ -239,7 +241,7 @@ fn an_erasure_corrects_the_counts_of_the_hours_of_its_events() {
         fixture.run(
             fixture
                 .store()
-                .create_user(ben, session(2, 2, at(0)), at(0)),
+                .create_user(ben, session(2, 2, at(0)), made_at(at(0))),
         );
         // One merged block with the events of two hours.
         report(&fixture, &["a", "a", "a", "b"], at(50 * MINUTE));
@@ -247,7 +249,7 @@ fn an_erasure_corrects_the_counts_of_the_hours_of_its_events() {
         report_about(&fixture, 2, &["a"], at(70 * MINUTE));
         let hour = at(0).hour();
         let erased = |fixture: &StoreFixture, what| {
-            let erased = fixture.run(fixture.store().erase_events(what, at(80 * MINUTE)));
+            let erased = fixture.run(fixture.store().erase_events(what, made_at(at(80 * MINUTE))));
             let counts = fixture.run(fixture.store().event_counts(0..u32::MAX, None));
             let counts = by_hour_and_name(&counts).into_iter();
             let counts = counts.map(|((of, name), count)| (of - hour, name, count));
@@ -286,13 +288,13 @@ fn blocks_dated_in_the_future_shield_nothing_from_retention() {
         }
         report(&fixture, &["now"], at(0));
         let now = at(2 * HOUR);
-        fixture.run(fixture.store().erase_events(nothing(), now));
+        fixture.run(fixture.store().erase_events(nothing(), made_at(now)));
         fixture.sweep(now, ONE_HOUR);
         let left = names(&page(&fixture, all(Order::Ascending)));
         assert_eq!(left, vec!["ahead"; 70]);
         // The next pass begins an hour later, and finds what has become old since.
         report(&fixture, &["later"], now);
-        fixture.run(fixture.store().erase_events(nothing(), now));
+        fixture.run(fixture.store().erase_events(nothing(), made_at(now)));
         fixture.sweep(at(3 * HOUR), ONE_HOUR);
         assert_eq!(page(&fixture, all(Order::Ascending)).events.len(), 71);
         fixture.sweep(at(4 * HOUR), ONE_HOUR);

@@ -3,20 +3,14 @@
 use std::time::Duration;
 
 use doorward::model::{
-    DueMail, InviteTerms, MailId, MailKind, Principal, Retention, TokenKind, TokenStatus,
+    AuditAction, DueMail, InviteTerms, MailId, MailKind, Principal, TokenKind, TokenStatus,
 };
 use doorward::store::{Created, Error, Health, Redeemed, Refreshed, SystemValue, Updated};
 use uuid::Builder;
 
 use super::{
-    StoreFixture, ana, at, bytes, digest, email, every_backend, new_token, new_user, session,
-    user_id,
-};
-
-const RETENTION: Retention = Retention {
-    events: Duration::from_hours(1),
-    counts: Duration::from_hours(1),
-    max_bytes: u64::MAX,
+    StoreFixture, ana, at, bytes, digest, email, every_backend, made_at, new_token, new_user,
+    session, user_id,
 };
 
 fn mail(number: u64, key: &str, millis: i64) -> DueMail {
@@ -53,7 +47,7 @@ fn an_account_its_address_and_its_session_begin_together() {
         let taken = store.create_user(
             new_user(2, "ANA@example.org", None),
             session(2, 2, at(1)),
-            at(1),
+            made_at(at(1)),
         );
         assert_eq!(fixture.run(taken), Created::EmailTaken);
         assert!(fixture.run(store.find_token(&digest("token", 2))).is_none());
@@ -77,7 +71,7 @@ fn an_invite_is_used_only_by_accounts_that_come_about() {
             fixture.run(fixture.store().create_user(
                 user,
                 session(number, number, at(now)),
-                at(now),
+                made_at(at(now)),
             ))
         };
         assert_eq!(join(&fixture, 1, "a@x.org", 0), Created::InviteNotFound);
@@ -112,7 +106,7 @@ fn an_invite_that_is_no_longer_offered_ends_and_keeps_its_count() {
         let join = |fixture: &StoreFixture, number: u64, code: &str, now: i64| {
             let user = new_user(number, &format!("{number}@x.org"), Some(code));
             let session = session(number, number, at(now));
-            let joined = fixture.run(fixture.store().create_user(user, session, at(now)));
+            let joined = fixture.run(fixture.store().create_user(user, session, made_at(at(now))));
             matches!(joined, Created::Done(_))
         };
         offer(&fixture, &["gone", "stays"]);
@@ -135,13 +129,14 @@ fn a_token_of_a_past_epoch_is_not_issued() {
     every_backend(|fixture| {
         let ana = ana(&fixture);
         let store = fixture.store();
-        let change = store.change_password(user_id(1), 0, "new".into(), None, None, at(1));
+        let change = store.change_password(user_id(1), 0, "new".into(), None, None, made_at(at(1)));
         assert_eq!(fixture.run(change), Updated::Done);
         let late = new_token(2, TokenKind::Session, ana, 0, at(2));
-        assert!(!fixture.run(store.issue_token(late, 100, at(2))));
+        assert!(!fixture.run(store.issue_token(late, 100, AuditAction::LogIn, made_at(at(2)))));
         let fresh = new_token(3, TokenKind::Session, ana, 1, at(2));
-        assert!(fixture.run(store.issue_token(fresh, 100, at(2))));
-        let again = store.change_password(user_id(1), 0, "newer".into(), None, None, at(3));
+        assert!(fixture.run(store.issue_token(fresh, 100, AuditAction::LogIn, made_at(at(2)))));
+        let again =
+            store.change_password(user_id(1), 0, "newer".into(), None, None, made_at(at(3)));
         assert_eq!(fixture.run(again), Updated::Gone);
         assert_eq!(
             fixture
@@ -179,19 +174,19 @@ fn a_disabled_account_is_dead_until_it_is_enabled_and_its_tokens_stay_dead() {
     every_backend(|fixture| {
         let ana = ana(&fixture);
         let store = fixture.store();
-        assert!(fixture.run(store.set_disabled(user_id(1), true, at(1))));
+        assert!(fixture.run(store.set_disabled(user_id(1), true, made_at(at(1)))));
         let found = fixture.run(store.find_token(&digest("token", 1))).unwrap();
         assert!(found.epoch.is_none() && found.user.is_none());
         let token = new_token(2, TokenKind::Session, ana, 1, at(2));
-        assert!(!fixture.run(store.issue_token(token, 100, at(2))));
+        assert!(!fixture.run(store.issue_token(token, 100, AuditAction::LogIn, made_at(at(2)))));
         assert!(!fixture.run(store.put_reset(user_id(1), digest("code", 1), at(100))));
-        assert!(fixture.run(store.set_disabled(user_id(1), false, at(3))));
+        assert!(fixture.run(store.set_disabled(user_id(1), false, made_at(at(3)))));
         let found = fixture.run(store.find_token(&digest("token", 1))).unwrap();
         assert_eq!(
             found.token.status(found.epoch, at(4), false),
             TokenStatus::Revoked
         );
-        assert!(!fixture.run(store.set_disabled(user_id(9), true, at(1))));
+        assert!(!fixture.run(store.set_disabled(user_id(9), true, made_at(at(1)))));
     });
 }
 
@@ -205,7 +200,12 @@ fn a_pair_is_renewed_once_and_an_access_token_twice_within_the_grace() {
             new_token(3, TokenKind::Access, ana, 0, at(0)),
         );
         for token in [&pair, &access] {
-            assert!(fixture.run(store.issue_token(token.clone(), 100, at(0))));
+            assert!(fixture.run(store.issue_token(
+                token.clone(),
+                100,
+                AuditAction::LogIn,
+                made_at(at(0))
+            )));
         }
         let renew = |code, number| {
             let new = new_token(number, TokenKind::Angen, ana, 0, at(1));
@@ -218,7 +218,7 @@ fn a_pair_is_renewed_once_and_an_access_token_twice_within_the_grace() {
         let refresh = |number, now| {
             let new = new_token(number, TokenKind::Access, ana, 0, at(now));
             let monotonic = Duration::from_millis(now.unsigned_abs());
-            fixture.run(store.refresh_token(access.digest, new, at(now), monotonic))
+            fixture.run(store.refresh_token(access.digest, new, monotonic, made_at(at(now))))
         };
         let Refreshed::Done(first) = refresh(20, 5_000) else {
             panic!()
@@ -234,8 +234,8 @@ fn a_pair_is_renewed_once_and_an_access_token_twice_within_the_grace() {
         let pairs_refresh = store.refresh_token(
             digest("token", 11),
             new_token(30, TokenKind::Access, ana, 0, at(1)),
-            at(1),
             Duration::ZERO,
+            made_at(at(1)),
         );
         assert_eq!(fixture.run(pairs_refresh), Refreshed::Refused);
     });
@@ -257,7 +257,8 @@ fn a_reset_code_is_the_only_one_and_is_used_once() {
             Some(user_id(1))
         );
         assert_eq!(fixture.run(store.find_reset(&second, at(100))), None);
-        let redeem = |code, now| fixture.run(store.redeem_reset(code, "new".into(), None, at(now)));
+        let redeem =
+            |code, now| fixture.run(store.redeem_reset(code, "new".into(), None, made_at(at(now))));
         assert_eq!(redeem(first, 1), Redeemed::Refused);
         assert_eq!(redeem(second, 100), Redeemed::Refused);
         assert_eq!(redeem(second, 99), Redeemed::Done(user_id(1)));
@@ -320,7 +321,11 @@ fn the_first_fact_stays() {
 fn another_fingerprint_is_another_epoch() {
     every_backend(|mut fixture| {
         let note = |fixture: &StoreFixture, print: &str| {
-            fixture.run(fixture.store().reconcile(Principal::Admin, print.into()))
+            fixture.run(
+                fixture
+                    .store()
+                    .reconcile(Principal::Admin, print.into(), made_at(at(0))),
+            )
         };
         assert_eq!(
             (
@@ -334,52 +339,13 @@ fn another_fingerprint_is_another_epoch() {
         assert_eq!((note(&fixture, "b"), note(&fixture, "a")), (1, 2));
         assert_eq!(fixture.run(fixture.store().epoch_of(Principal::Hub)), 0);
         let admin = new_token(1, TokenKind::Admin, Principal::Admin, 2, at(0));
-        assert!(fixture.run(fixture.store().issue_token(admin, 100, at(0))));
-    });
-}
-
-#[test]
-fn sweeping_takes_what_is_over_and_nothing_else() {
-    every_backend(|fixture| {
-        let ana = ana(&fixture);
-        let store = fixture.store();
-        for number in 2..602 {
-            let token = new_token(number, TokenKind::Session, ana, 0, at(0));
-            assert!(fixture.run(store.issue_token(token, 10_000, at(0))));
-        }
-        let hour = 3_600_000;
-        let late = new_token(1000, TokenKind::Session, ana, 0, at(2));
-        assert!(fixture.run(store.issue_token(late, 10_000, at(2))));
-        let mut removed = 0;
-        loop {
-            let swept = fixture.run(store.sweep(at(hour + 1), RETENTION));
-            removed += swept.removed;
-            if !swept.more {
-                break;
-            }
-        }
-        assert_eq!(removed, 601);
-        assert!(fixture.run(store.find_token(&digest("token", 5))).is_none());
-        assert_eq!(fixture.run(store.live_tokens(ana, at(hour + 1))).len(), 1);
-        assert_eq!(fixture.run(store.sweep(at(hour + 1), RETENTION)).removed, 0);
-    });
-}
-
-#[test]
-fn a_damaged_record_does_not_keep_others_from_being_swept() {
-    every_backend(|mut fixture| {
-        let ana = ana(&fixture);
-        for number in 2..12 {
-            let token = new_token(number, TokenKind::Session, ana, 0, at(0));
-            assert!(fixture.run(fixture.store().issue_token(token, 10_000, at(0))));
-        }
-        fixture.damage(b"T");
-        let later = at(2 * 3_600_000);
-        let swept = fixture.run(fixture.store().sweep(later, RETENTION));
-        assert_eq!((swept.removed, swept.more), (11, false));
-        assert_eq!(
-            fixture.run(fixture.store().sweep(later, RETENTION)).removed,
-            0
+        assert!(
+            fixture.run(fixture.store().issue_token(
+                admin,
+                100,
+                AuditAction::LogIn,
+                made_at(at(0))
+            ))
         );
     });
 }
@@ -390,7 +356,9 @@ fn a_closed_store_refuses_changes() {
         let store = fixture.store();
         assert_eq!((store.health(), store.under_way()), (Health::Fine, None));
         fixture.runtime.block_on(store.close());
-        let refused = fixture.runtime.block_on(store.delete_user(user_id(1)));
+        let refused = fixture
+            .runtime
+            .block_on(store.delete_user(user_id(1), made_at(at(0))));
         assert!(matches!(refused, Err(Error::Stopped(_))));
         fixture.runtime.block_on(store.close());
     });
@@ -403,16 +371,16 @@ fn an_address_that_changes_hands_is_free_at_once() {
         let store = fixture.store();
         let name = || doorward::model::Name::parse("Ana").unwrap();
         let update = |address| {
-            fixture.run(store.update_user(user_id(1), name(), email(address), None, at(1)))
+            fixture.run(store.update_user(user_id(1), name(), email(address), None, made_at(at(1))))
         };
         assert_eq!(update("ANA@example.org"), Updated::Done);
         assert_eq!(update("anna@example.org"), Updated::Done);
         let new = new_user(2, "ana@example.org", None);
-        let created = fixture.run(store.create_user(new, session(2, 2, at(2)), at(2)));
+        let created = fixture.run(store.create_user(new, session(2, 2, at(2)), made_at(at(2))));
         assert!(matches!(created, Created::Done(_)));
         assert_eq!(update("ana@example.org"), Updated::EmailTaken);
-        assert!(fixture.run(store.delete_user(user_id(2))));
-        assert!(!fixture.run(store.delete_user(user_id(2))));
+        assert!(fixture.run(store.delete_user(user_id(2), made_at(at(0)))));
+        assert!(!fixture.run(store.delete_user(user_id(2), made_at(at(0)))));
         assert_eq!(update("ana@example.org"), Updated::Done);
     });
 }

@@ -2,14 +2,14 @@
 //! for it by its key gets an error, and nobody gets in by it.
 
 use doorward::model::{
-    DueMail, Erasure, Event, EventQuery, InviteTerms, MailId, MailKind, NewEvent, Order, Principal,
-    Retention, TokenKind, TokenStatus,
+    AuditAction, DueMail, Erasure, Event, EventQuery, InviteTerms, MailId, MailKind, NewEvent,
+    Order, Principal, Retention, TokenKind, TokenStatus,
 };
 use doorward::store::{Appended, Error, Report, Result, SystemValue};
 use uuid::Builder;
 
 use super::{
-    FOR_EVER, HOUR, StoreFixture, ana, at, bytes, digest, email, every_backend, new_token,
+    FOR_EVER, HOUR, StoreFixture, ana, at, bytes, digest, email, every_backend, made_at, new_token,
     new_user, session, user_id,
 };
 
@@ -85,11 +85,12 @@ fn a_list_of_sessions_goes_on_behind_damaged_ones() {
     every_backend(|mut fixture| {
         let ana = ana(&fixture);
         for number in 2..6 {
-            fixture.run(
-                fixture
-                    .store()
-                    .issue_token(session(number, 1, at(0)), 9, at(0)),
-            );
+            fixture.run(fixture.store().issue_token(
+                session(number, 1, at(0)),
+                9,
+                AuditAction::LogIn,
+                made_at(at(0)),
+            ));
         }
         for (is_token, live) in [(true, 4), (false, 3)] {
             if is_token {
@@ -111,7 +112,14 @@ fn a_list_of_sessions_goes_on_behind_damaged_ones() {
         let refused = found.filter(|it| matches!(it, Err(Error::Corrupt(_))));
         assert_eq!(refused.count(), 1);
         let another = session(6, 1, at(0));
-        assert!(fixture.run(fixture.store().issue_token(another, 2, at(1))));
+        assert!(
+            fixture.run(fixture.store().issue_token(
+                another,
+                2,
+                AuditAction::LogIn,
+                made_at(at(1))
+            ))
+        );
     });
 }
 
@@ -119,13 +127,18 @@ fn a_list_of_sessions_goes_on_behind_damaged_ones() {
 fn an_account_with_damaged_tokens_and_codes_can_be_deleted() {
     every_backend(|mut fixture| {
         ana(&fixture);
-        fixture.run(fixture.store().issue_token(session(2, 1, at(0)), 9, at(0)));
+        fixture.run(fixture.store().issue_token(
+            session(2, 1, at(0)),
+            9,
+            AuditAction::LogIn,
+            made_at(at(0)),
+        ));
         let code = digest("code", 1);
         assert!(fixture.run(fixture.store().put_reset(user_id(1), code, at(HOUR))));
         for kind in [b"T", b"H", b"r"] {
             fixture.damage(kind);
         }
-        assert!(fixture.run(fixture.store().delete_user(user_id(1))));
+        assert!(fixture.run(fixture.store().delete_user(user_id(1), made_at(at(0)))));
         assert!(fixture.run(fixture.store().find_user(user_id(1))).is_none());
         assert_eq!(fixture.records(b'H'), 0);
     });
@@ -198,7 +211,11 @@ fn a_sweep_passes_damaged_tokens_and_counts_and_leaves_them() {
         let ana = ana(&fixture);
         for number in 2..5 {
             let token = new_token(number, TokenKind::Session, ana, 0, at(0));
-            fixture.run(fixture.store().issue_token(token, 9, at(0)));
+            fixture.run(
+                fixture
+                    .store()
+                    .issue_token(token, 9, AuditAction::LogIn, made_at(at(0))),
+            );
         }
         for hour in 0..9 {
             report(&fixture, &["a"], hour * HOUR);
@@ -227,7 +244,7 @@ fn counts_are_read_and_events_erased_beside_damaged_counts() {
         assert!(matches!(refused, Err(Error::Corrupt(_))), "{refused:?}");
         let all = Erasure::default();
         assert_eq!(
-            fixture.run(fixture.store().erase_events(all, at(9 * HOUR))),
+            fixture.run(fixture.store().erase_events(all, made_at(at(9 * HOUR)))),
             3
         );
         assert!(try_report(&fixture, &["a"], 1).is_err());
@@ -312,7 +329,7 @@ fn a_damaged_invite_stays_refused_however_often_it_is_offered() {
         let user = new_user(1, "ana@example.org", Some("welcome"));
         let refused = fixture
             .store()
-            .create_user(user, session(1, 1, at(0)), at(0));
+            .create_user(user, session(1, 1, at(0)), made_at(at(0)));
         let refused = fixture.runtime.block_on(refused);
         assert!(matches!(refused, Err(Error::Corrupt(_))), "{refused:?}");
     });
@@ -323,7 +340,11 @@ fn no_token_outlives_the_damage_of_its_holders_epoch() {
     every_backend(|mut fixture| {
         let reconcile = |fixture: &StoreFixture, fingerprint: &str| {
             let admin = Principal::Admin;
-            fixture.run(fixture.store().reconcile(admin, fingerprint.to_owned()))
+            fixture.run(
+                fixture
+                    .store()
+                    .reconcile(admin, fingerprint.to_owned(), made_at(at(0))),
+            )
         };
         let status = |fixture: &StoreFixture| {
             let found = fixture.run(fixture.store().find_token(&digest("token", 1)));
@@ -332,7 +353,13 @@ fn no_token_outlives_the_damage_of_its_holders_epoch() {
         };
         let epoch = reconcile(&fixture, "one");
         let token = new_token(1, TokenKind::Angen, Principal::Admin, epoch, at(0));
-        assert!(fixture.run(fixture.store().issue_token(token, 9, at(0))));
+        assert!(
+            fixture.run(
+                fixture
+                    .store()
+                    .issue_token(token, 9, AuditAction::LogIn, made_at(at(0)))
+            )
+        );
         assert_eq!(status(&fixture), TokenStatus::Live);
         fixture.damage(b"P");
         assert_eq!(status(&fixture), TokenStatus::Revoked);

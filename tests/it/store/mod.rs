@@ -1,7 +1,8 @@
 //! Tests the contract of the store with every backend: single promises in `contract`, `events`,
-//! `blocks`, `mails`, `tokens` and `damaged`, random operations in `random`, compared with plain
-//! maps in `reference`.
+//! `blocks`, `audit`, `mails`, `tokens` and `damaged`, random operations in `random`, compared with
+//! plain maps in `reference`.
 
+mod audit;
 mod blocks;
 mod compare;
 mod contract;
@@ -20,8 +21,8 @@ use std::time::Duration;
 
 use doorward::crypto;
 use doorward::model::{
-    Client, Digest, Email, Event, Name, NewToken, NewUser, Principal, Retention, Timestamp, Token,
-    TokenId, TokenKind, UserId,
+    AuditContext, Client, Digest, Email, Event, Name, NewToken, NewUser, Principal, Retention,
+    Timestamp, Token, TokenId, TokenKind, UserId,
 };
 use doorward::store::sled::{SledStore, StoreOptions};
 use doorward::store::{Created, Store};
@@ -174,6 +175,11 @@ fn every_backend(promise: impl Fn(StoreFixture)) {
     }
 }
 
+/// The context of a change at a moment that the tests of the audit log do not look at.
+pub(crate) fn made_at(at: Timestamp) -> AuditContext {
+    AuditContext::server(at)
+}
+
 pub(crate) fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(1_772_366_400_000 + millis)
 }
@@ -256,7 +262,7 @@ fn ana(fixture: &StoreFixture) -> Principal {
     let created = fixture.run(fixture.store().create_user(
         new_user(1, "ana@example.org", None),
         session(1, 1, at(0)),
-        at(0),
+        made_at(at(0)),
     ));
     assert!(matches!(created, Created::Done(_)));
     Principal::User(user_id(1))

@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use doorward::model::{
-    Digest, Erasure, Idempotency, MailId, Name, NewEvent, Principal, TokenKind, TokenStatus,
+    AuditAction, Digest, Erasure, Idempotency, MailId, Name, NewEvent, Principal, TokenKind,
+    TokenStatus,
 };
 use doorward::store::{Created, Refreshed, Report};
 
 use super::random::{Life, RETENTION};
 use super::reference::Stored;
-use super::{at, bytes, digest, new_user};
+use super::{at, bytes, digest, made_at, new_user};
 
 const IDLE: Duration = Duration::from_hours(1);
 const NAMES: [&str; 5] = ["start", "stop", "ü", "a rather long name of an event", "x"];
@@ -49,10 +50,10 @@ impl Life {
         let mut user = new_user(number, email.shown(), invite.as_deref());
         user.password_hash = format!("hash {number}");
         let session = self.new_token(Principal::User(user.id), TokenKind::Session, 0);
-        let verb = self
-            .fixture
-            .store()
-            .create_user(user.clone(), session.clone(), self.now);
+        let verb =
+            self.fixture
+                .store()
+                .create_user(user.clone(), session.clone(), made_at(self.now));
         let created = self.fixture.run(verb);
         let id = user.id;
         let expected = self.reference.create_user(user, session, self.now);
@@ -77,10 +78,13 @@ impl Life {
     fn update_user(&mut self) -> &'static str {
         let (id, email, notice) = (self.user(), self.address(), Some(self.notice()));
         let name = Name::parse(&format!("Name {}", self.next())).unwrap();
-        let verb =
-            self.fixture
-                .store()
-                .update_user(id, name.clone(), email.clone(), notice, self.now);
+        let verb = self.fixture.store().update_user(
+            id,
+            name.clone(),
+            email.clone(),
+            notice,
+            made_at(self.now),
+        );
         let found = self.fixture.run(verb);
         let expected = self.reference.update_user(id, name, email);
         self.same("update_user", &found, &expected)
@@ -93,10 +97,14 @@ impl Life {
         let hash = format!("hash {}", self.next());
         let keep = (self.draw(2) == 0).then_some(keep);
         let notice = Some(self.notice());
-        let verb =
-            self.fixture
-                .store()
-                .change_password(id, epoch, hash.clone(), keep, notice, self.now);
+        let verb = self.fixture.store().change_password(
+            id,
+            epoch,
+            hash.clone(),
+            keep,
+            notice,
+            made_at(self.now),
+        );
         let found = self.fixture.run(verb);
         let expected = self.reference.change_password(id, epoch, hash, keep);
         self.same("change_password", &found, &expected)
@@ -104,7 +112,10 @@ impl Life {
 
     fn set_disabled(&mut self) -> &'static str {
         let (id, disabled) = (self.user(), self.draw(3) == 0);
-        let verb = self.fixture.store().set_disabled(id, disabled, self.now);
+        let verb = self
+            .fixture
+            .store()
+            .set_disabled(id, disabled, made_at(self.now));
         let found = self.fixture.run(verb);
         let expected = self.reference.set_disabled(id, disabled);
         self.same("set_disabled", &found, &expected)
@@ -115,7 +126,9 @@ impl Life {
             return "nothing";
         }
         let id = self.user();
-        let deleted = self.fixture.run(self.fixture.store().delete_user(id));
+        let deleted = self
+            .fixture
+            .run(self.fixture.store().delete_user(id, made_at(self.now)));
         let expected = self.reference.delete_user(id);
         self.same("delete_user", &deleted, &expected)
     }
@@ -136,7 +149,12 @@ impl Life {
         let late = u32::from(self.draw(6) == 0);
         let epoch = self.reference.epoch(holder).unwrap_or(0) + late;
         let token = self.new_token(holder, kind, epoch);
-        let verb = self.fixture.store().issue_token(token.clone(), 3, self.now);
+        let verb = self.fixture.store().issue_token(
+            token.clone(),
+            3,
+            AuditAction::LogIn,
+            made_at(self.now),
+        );
         let found = self.fixture.run(verb);
         let expected = self.reference.issue_token(token, 3, self.now);
         self.same("issue_token", &found, &expected)
@@ -179,10 +197,12 @@ impl Life {
         let over = known.is_some_and(|it| it.forgettable_at() <= self.now);
         let holder = known.map_or(Principal::Hub, |token| token.holder);
         let new = self.new_token(holder, TokenKind::Access, 0);
-        let verb = self
-            .fixture
-            .store()
-            .refresh_token(old, new.clone(), self.now, self.monotonic());
+        let verb = self.fixture.store().refresh_token(
+            old,
+            new.clone(),
+            self.monotonic(),
+            made_at(self.now),
+        );
         let refreshed = self.fixture.run(verb);
         // The store may have removed a token that is over; then it no longer detects its reuse.
         if over && refreshed == Refreshed::Refused {
@@ -217,8 +237,12 @@ impl Life {
         }
         let store = self.fixture.store();
         let ended = match self.drawn % 2 {
-            0 => self.fixture.run(store.end_token(holder, id)),
-            _ => self.fixture.run(store.end_family(digest)),
+            0 => self
+                .fixture
+                .run(store.end_token(holder, id, made_at(self.now))),
+            _ => self
+                .fixture
+                .run(store.end_family(digest, made_at(self.now))),
         };
         self.reference.end_family(digest);
         self.same("end_token", &ended, &true)
@@ -245,10 +269,12 @@ impl Life {
             .find(|(_, end)| self.now < *end);
         let open = open.map(|(code, _)| *code);
         let code = open.filter(|_| self.draw(2) == 0).unwrap_or(any);
-        let verb =
-            self.fixture
-                .store()
-                .redeem_reset(code, hash.clone(), Some(self.notice()), self.now);
+        let verb = self.fixture.store().redeem_reset(
+            code,
+            hash.clone(),
+            Some(self.notice()),
+            made_at(self.now),
+        );
         let found = self.fixture.run(verb);
         let expected = self.reference.redeem_reset(code, hash, self.now);
         self.same("redeem_reset", &found, &expected)
@@ -338,9 +364,11 @@ impl Life {
             subject: (self.draw(2) == 0).then_some(user),
             before: (self.draw(2) == 0).then_some(before),
         };
-        let erased = self
-            .fixture
-            .run(self.fixture.store().erase_events(what.clone(), self.now));
+        let erased = self.fixture.run(
+            self.fixture
+                .store()
+                .erase_events(what.clone(), made_at(self.now)),
+        );
         let expected = self.reference.erase_events(&what);
         assert_eq!(erased, expected, "{what:?}");
         self.compare_events();

@@ -12,14 +12,25 @@ const LINE: [&str; 12] = [
 
 /// The rooms (folders) of `store/sled`, and which of them each may use. `root` is the files that
 /// are in no folder below it.
-const ROOMS: [(&str, &[&str]); 5] = [
+const ROOMS: [(&str, &[&str]); 6] = [
     ("engine", &["engine"]),
-    ("accounts", &["accounts", "engine", "root"]),
+    ("audit", &["audit", "engine", "root"]),
+    ("accounts", &["accounts", "audit", "engine", "root"]),
     ("events/format", &["events/format", "engine"]),
-    ("events", &["events", "events/format", "engine", "root"]),
+    (
+        "events",
+        &["events", "events/format", "audit", "engine", "root"],
+    ),
     (
         "root",
-        &["root", "accounts", "events", "events/format", "engine"],
+        &[
+            "root",
+            "accounts",
+            "audit",
+            "events",
+            "events/format",
+            "engine",
+        ],
     ),
 ];
 

@@ -6,6 +6,7 @@ use crate::http::{
     ResponseSpec, Route, json_response,
 };
 use crate::model::{Erasure, Invalid, Zone};
+use crate::service::Bearer;
 
 pub(crate) const ROUTE: Route = Route {
     name: "erase_events",
@@ -19,7 +20,7 @@ pub(crate) const ROUTE: Route = Route {
         "They are gone, and out of the counters.",
     )],
     errors: &[],
-    run: Handler::Admin(|request, _| Box::pin(erase(request))),
+    run: Handler::Admin(|request, bearer| Box::pin(erase(request, bearer))),
     about: "Removes events by user, name and time.",
 };
 
@@ -30,9 +31,10 @@ json_response! {
     }
 }
 
-async fn erase(request: RequestContext) -> Result<Reply, Error> {
+async fn erase(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
     let erasure = erasure(&request.query)?;
-    let deleted = request.services.erase_events(erasure, request.now).await?;
+    let by = request.caller().acting(bearer.actor());
+    let deleted = request.services.erase_events(erasure, by).await?;
     Ok(Reply::json(200, &Erased { deleted }))
 }
 

@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::HeaderValue;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::cursor;
 use super::row::RowWriter;
 use crate::api::admin::query;
+use crate::api::event_stream::{self, HEARTBEAT};
 use crate::http::{
     BodySender, Error, ErrorCode, Handler, Method, QueryString, Reply, RequestBody, RequestContext,
     RequestQuery, ResponseSpec, Route,
@@ -17,16 +18,7 @@ use crate::model::{EventRow, Invalid, LiveQuery};
 use crate::service::Bearer;
 use crate::store::{self, Delivery, EventListener};
 
-const EVENT_STREAM: &str = "text/event-stream";
-/// The content type of a live stream.
-const CONTENT_TYPES: &[&str] = &[EVENT_STREAM];
-
-/// Asks nginx, which is often used as a proxy, not to buffer small chunks.
-const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
-const NO: HeaderValue = HeaderValue::from_static("no");
 const LAST_EVENT_ID: &str = "Last-Event-ID";
-/// A comment, which clients ignore. It keeps the connection open and shows that it is alive.
-const HEARTBEAT: &[u8] = b":\n\n";
 
 pub(crate) const ROUTE: Route = Route {
     name: "listen_to_events",
@@ -36,7 +28,7 @@ pub(crate) const ROUTE: Route = Route {
     body: RequestBody::Nothing,
     responses: &[ResponseSpec::stream(
         200,
-        CONTENT_TYPES,
+        event_stream::CONTENT_TYPES,
         "Events as they are stored, until the client disconnects or the token ends.",
     )],
     errors: &[ErrorCode::Busy],
@@ -64,9 +56,7 @@ async fn live(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
             drop(permit);
         });
     };
-    Ok(Reply::stream(200, EVENT_STREAM, stream)
-        .no_store()
-        .header(BUFFERING, NO))
+    Ok(event_stream::reply(stream))
 }
 
 /// The events that a request subscribes to. An empty `Last-Event-ID` means that none was received.
@@ -95,8 +85,6 @@ async fn deliver(
     loop {
         let chunk = tokio::select! {
             biased;
-            // The first tick comes at once: some proxies hold back the head of an answer until its
-            // body begins.
             _ = heartbeat.tick() => HEARTBEAT.to_vec(),
             heard = listener.next() => say(&heard?, &mut writer),
         };
@@ -120,8 +108,7 @@ fn say(heard: &Delivery, writer: &mut RowWriter) -> Vec<u8> {
             }
         }
         Delivery::Missed(count) => {
-            let text = format!("event: missed\ndata: {{\"missed\":{count}}}\n\n");
-            chunk.extend_from_slice(text.as_bytes());
+            chunk.extend_from_slice(&event_stream::missed(*count));
         }
     }
     chunk

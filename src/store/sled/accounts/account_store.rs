@@ -7,11 +7,12 @@ use async_trait::async_trait;
 
 use crate::crypto;
 use crate::model::{
-    Digest, Email, InviteTerms, MailId, MailedInvite, Name, NewToken, NewUser, Principal,
-    Timestamp, User, UserId,
+    AuditAction, AuditContext, Digest, Email, InviteTerms, MailId, MailedInvite, Name, NewToken,
+    NewUser, Principal, Timestamp, User, UserId,
 };
 use crate::store::sled::SledStore;
 use crate::store::sled::accounts::{invites, resets, tokens, users};
+use crate::store::sled::audit::log;
 use crate::store::sled::engine::disk_space::WriteClass;
 use crate::store::sled::engine::read::Read;
 use crate::store::sled::engine::transaction::Transaction;
@@ -22,18 +23,19 @@ fn create(
     tx: &mut Transaction<'_>,
     new: NewUser,
     session: &NewToken,
-    now: Timestamp,
+    by: &AuditContext,
 ) -> Result<Created> {
     if users::owner_of(tx, &new.email)?.is_some() {
         return Ok(Created::EmailTaken);
     }
     if let Some(code) = &new.invite
-        && !invites::use_up(tx, crypto::digest(code.as_bytes()), now)?
+        && !invites::use_up(tx, crypto::digest(code.as_bytes()), by.at)?
     {
         return Ok(Created::InviteNotFound);
     }
-    let user = users::insert(tx, new, now)?;
+    let user = users::insert(tx, new, by.at)?;
     tokens::insert(tx, session.digest, &session.token)?;
+    log::append(tx, &by.done(AuditAction::SignUp).on(user.id))?;
     Ok(Created::Done(Box::new(user)))
 }
 
@@ -46,16 +48,17 @@ fn change_password(
     password_hash: String,
     keep: Option<Digest>,
     notice: Option<MailId>,
-    now: Timestamp,
+    by: &AuditContext,
 ) -> Result<Updated> {
     let user = users::active(tx, id)?.filter(|user| user.epoch == epoch);
     let Some(user) = user else {
         return Ok(Updated::Gone);
     };
-    let epoch = users::set_password(tx, user, password_hash, notice, now)?;
+    let epoch = users::set_password(tx, user, password_hash, notice, by.at)?;
     if let Some(digest) = keep {
         tokens::keep(tx, digest, Principal::User(id), epoch)?;
     }
+    log::append(tx, &by.done(AuditAction::ChangePassword).on(id))?;
     Ok(Updated::Done)
 }
 
@@ -65,24 +68,26 @@ fn redeem(
     code: Digest,
     password_hash: String,
     notice: Option<MailId>,
-    now: Timestamp,
+    by: &AuditContext,
 ) -> Result<Redeemed> {
-    let Some(id) = resets::find(tx, code, now)? else {
+    let Some(id) = resets::find(tx, code, by.at)? else {
         return Ok(Redeemed::Refused);
     };
     let Some(user) = users::active(tx, id)? else {
         return Ok(Redeemed::Refused);
     };
-    users::set_password(tx, user, password_hash, notice, now)?;
+    users::set_password(tx, user, password_hash, notice, by.at)?;
+    log::append(tx, &by.done(AuditAction::RedeemReset).on(id))?;
     Ok(Redeemed::Done(id))
 }
 
 /// Removes an account with its codes, which ends its tokens. False: it does not exist.
-fn delete(tx: &mut Transaction<'_>, id: UserId) -> Result<bool> {
+fn delete(tx: &mut Transaction<'_>, id: UserId, by: &AuditContext) -> Result<bool> {
     let Some(user) = tx.fetch(&users::UserKey { id })? else {
         return Ok(false);
     };
     users::remove(tx, &user)?;
+    log::append(tx, &by.done(AuditAction::DeleteUser).on(id))?;
     Ok(true)
 }
 
@@ -107,9 +112,9 @@ impl AccountStore for SledStore {
         &self,
         user: NewUser,
         session: NewToken,
-        now: Timestamp,
+        by: AuditContext,
     ) -> Result<Created> {
-        let step = move |tx: &mut Transaction<'_>| create(tx, user, &session, now);
+        let step = move |tx: &mut Transaction<'_>| create(tx, user, &session, &by);
         self.change(WriteClass::Change, step).await
     }
 
@@ -119,9 +124,9 @@ impl AccountStore for SledStore {
         name: Name,
         email: Email,
         notice: Option<MailId>,
-        now: Timestamp,
+        by: AuditContext,
     ) -> Result<Updated> {
-        let step = move |tx: &mut Transaction<'_>| users::update(tx, id, name, email, notice, now);
+        let step = move |tx: &mut Transaction<'_>| users::update(tx, id, name, email, notice, &by);
         self.change(WriteClass::Change, step).await
     }
 
@@ -132,10 +137,10 @@ impl AccountStore for SledStore {
         password_hash: String,
         keep: Option<Digest>,
         notice: Option<MailId>,
-        now: Timestamp,
+        by: AuditContext,
     ) -> Result<Updated> {
         let step = move |tx: &mut Transaction<'_>| {
-            change_password(tx, id, epoch, password_hash, keep, notice, now)
+            change_password(tx, id, epoch, password_hash, keep, notice, &by)
         };
         self.change(WriteClass::Change, step).await
     }
@@ -145,14 +150,14 @@ impl AccountStore for SledStore {
         self.change(WriteClass::Change, step).await
     }
 
-    async fn set_disabled(&self, id: UserId, disabled: bool, now: Timestamp) -> Result<bool> {
-        let step = move |tx: &mut Transaction<'_>| users::set_disabled(tx, id, disabled, now);
+    async fn set_disabled(&self, id: UserId, disabled: bool, by: AuditContext) -> Result<bool> {
+        let step = move |tx: &mut Transaction<'_>| users::set_disabled(tx, id, disabled, &by);
         self.change(WriteClass::Change, step).await
     }
 
-    async fn delete_user(&self, id: UserId) -> Result<bool> {
+    async fn delete_user(&self, id: UserId, by: AuditContext) -> Result<bool> {
         let step = move |tx: &mut Transaction<'_>| {
-            let is_there = delete(tx, id)?;
+            let is_there = delete(tx, id, &by)?;
             Ok((is_there, tokens::remove_some(tx, Principal::User(id))?))
         };
         let (is_there, mut more) = self.change(WriteClass::Reclaim, step).await?;
@@ -198,9 +203,9 @@ impl AccountStore for SledStore {
         code: Digest,
         password_hash: String,
         notice: Option<MailId>,
-        now: Timestamp,
+        by: AuditContext,
     ) -> Result<Redeemed> {
-        let step = move |tx: &mut Transaction<'_>| redeem(tx, code, password_hash, notice, now);
+        let step = move |tx: &mut Transaction<'_>| redeem(tx, code, password_hash, notice, &by);
         self.change(WriteClass::Change, step).await
     }
 }

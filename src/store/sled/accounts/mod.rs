@@ -6,6 +6,7 @@ mod address_move;
 pub(crate) mod exchanges;
 pub(crate) mod invites;
 mod outbox;
+pub(crate) mod renewal;
 pub(crate) mod resets;
 mod token_store;
 pub(crate) mod tokens;

@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::model::{Digest, NewToken, Principal, Timestamp, Token, TokenId};
+use crate::model::{
+    AuditAction, AuditContext, Digest, NewToken, Principal, Timestamp, Token, TokenId,
+};
 use crate::store::sled::SledStore;
+use crate::store::sled::accounts::renewal;
 use crate::store::sled::accounts::tokens::{self, TokenKey};
 use crate::store::sled::engine::disk_space::WriteClass;
 use crate::store::sled::engine::keys::{MetaKey, meta};
@@ -67,8 +70,15 @@ impl TokenStore for SledStore {
         tokens::live(&self.tree, holder, now)
     }
 
-    async fn issue_token(&self, new: NewToken, most: usize, now: Timestamp) -> Result<bool> {
-        let step = move |tx: &mut Transaction<'_>| tokens::issue(tx, &new, most, now);
+    async fn issue_token(
+        &self,
+        new: NewToken,
+        most: usize,
+        action: AuditAction,
+        by: AuditContext,
+    ) -> Result<bool> {
+        let entry = by.done(action).on_holder(new.token.holder);
+        let step = move |tx: &mut Transaction<'_>| tokens::issue(tx, &new, most, &entry);
         self.change(WriteClass::Change, step).await
     }
 
@@ -79,7 +89,7 @@ impl TokenStore for SledStore {
         new: NewToken,
         now: Timestamp,
     ) -> Result<Option<Token>> {
-        let step = move |tx: &mut Transaction<'_>| tokens::renew(tx, old, renewal, new, now);
+        let step = move |tx: &mut Transaction<'_>| renewal::renew(tx, old, renewal, new, now);
         self.change(WriteClass::Change, step).await
     }
 
@@ -87,12 +97,12 @@ impl TokenStore for SledStore {
         &self,
         old: Digest,
         new: NewToken,
-        now: Timestamp,
         monotonic: Duration,
+        by: AuditContext,
     ) -> Result<Refreshed> {
         let exchanges = Arc::clone(&self.exchanges);
         let step = move |tx: &mut Transaction<'_>| {
-            tokens::refresh(tx, &exchanges, old, new, now, monotonic)
+            renewal::refresh(tx, &exchanges, old, new, monotonic, &by)
         };
         self.change(WriteClass::Change, step).await
     }
@@ -102,18 +112,23 @@ impl TokenStore for SledStore {
         self.change(WriteClass::Change, step).await
     }
 
-    async fn end_family(&self, digest: Digest) -> Result<bool> {
-        let step = move |tx: &mut Transaction<'_>| tokens::end_family(tx, digest);
+    async fn end_family(&self, digest: Digest, by: AuditContext) -> Result<bool> {
+        let step = move |tx: &mut Transaction<'_>| tokens::end_family(tx, digest, &by);
         self.change(WriteClass::Reclaim, step).await
     }
 
-    async fn end_token(&self, holder: Principal, id: TokenId) -> Result<bool> {
-        let step = move |tx: &mut Transaction<'_>| tokens::end_named(tx, holder, id);
+    async fn end_token(&self, holder: Principal, id: TokenId, by: AuditContext) -> Result<bool> {
+        let step = move |tx: &mut Transaction<'_>| tokens::end_named(tx, holder, id, &by);
         self.change(WriteClass::Reclaim, step).await
     }
 
-    async fn reconcile(&self, holder: Principal, fingerprint: String) -> Result<u32> {
-        let step = move |tx: &mut Transaction<'_>| tokens::reconcile(tx, holder, fingerprint);
+    async fn reconcile(
+        &self,
+        holder: Principal,
+        fingerprint: String,
+        by: AuditContext,
+    ) -> Result<u32> {
+        let step = move |tx: &mut Transaction<'_>| tokens::reconcile(tx, holder, fingerprint, &by);
         let epoch = self.change(WriteClass::Reclaim, step).await?;
         self.note_epoch(holder, epoch);
         Ok(epoch)
@@ -123,11 +138,11 @@ impl TokenStore for SledStore {
         tokens::fingerprint(&self.tree, holder)
     }
 
-    async fn replace_admin_hash(&self, hash: String) -> Result<u32> {
+    async fn replace_admin_hash(&self, hash: String, by: AuditContext) -> Result<u32> {
         let holder = Principal::Admin;
         let step = move |tx: &mut Transaction<'_>| {
             tx.put(&ADMIN_HASH, &hash.clone().into_bytes())?;
-            tokens::reconcile(tx, holder, hash)
+            tokens::reconcile(tx, holder, hash, &by)
         };
         let epoch = self.change(WriteClass::Reclaim, step).await?;
         self.note_epoch(holder, epoch);

@@ -7,16 +7,17 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Digest, NewToken, Principal, Retired, Timestamp, Token, TokenId, TokenKind, TokenStatus, limits,
+    Actor, AuditAction, AuditContext, AuditEntry, Digest, NewToken, Principal, Timestamp, Token,
+    TokenId, TokenKind, TokenStatus, limits,
 };
-use crate::store::sled::accounts::exchanges::Exchanges;
+use crate::store::Result;
 use crate::store::sled::accounts::users;
+use crate::store::sled::audit::log;
 use crate::store::sled::engine::expiry;
 use crate::store::sled::engine::keys::{self, Field, Key, key};
 use crate::store::sled::engine::read::Read;
 use crate::store::sled::engine::record::postcard_records;
 use crate::store::sled::engine::transaction::Transaction;
-use crate::store::{Refreshed, Result};
 
 key! {
     /// A token.
@@ -51,7 +52,7 @@ fn held_by(holder: Principal) -> Vec<u8> {
 }
 
 /// The prefix of the keys of the tokens of one family.
-fn family_of(token: &Token) -> Vec<u8> {
+pub(crate) fn family_of(token: &Token) -> Vec<u8> {
     keys::prefix::<HeldKey>(|to| {
         token.holder.write(to);
         token.family.write(to);
@@ -75,15 +76,21 @@ pub(crate) fn reconcile(
     tx: &mut Transaction<'_>,
     holder: Principal,
     fingerprint: String,
+    by: &AuditContext,
 ) -> Result<u32> {
     let key = EpochKey { holder };
-    let epoch = match tx.skip_damaged(tx.fetch(&key))? {
+    let known = tx.skip_damaged(tx.fetch(&key))?;
+    let epoch = match &known {
         Some(Some(known)) if known.fingerprint == fingerprint => return Ok(known.epoch),
         Some(Some(known)) => known.epoch + 1,
         Some(None) => 0,
         None => after_all_epochs(tx, holder)?,
     };
     tx.put(&key, &Epoch { epoch, fingerprint })?;
+    // The first password replaces none.
+    if known != Some(None) {
+        log::append(tx, &by.done(AuditAction::ReplaceLogin).on_holder(holder))?;
+    }
     Ok(epoch)
 }
 
@@ -121,13 +128,14 @@ pub(crate) fn issue(
     tx: &mut Transaction<'_>,
     new: &NewToken,
     most: usize,
-    now: Timestamp,
+    entry: &AuditEntry,
 ) -> Result<bool> {
     if epoch_of(tx, new.token.holder)? != Some(new.token.epoch) {
         return Ok(false);
     }
-    make_room(tx, new.token.holder, most, now)?;
+    make_room(tx, new.token.holder, most, entry.at)?;
     insert(tx, new.digest, &new.token)?;
+    log::append(tx, entry)?;
     Ok(true)
 }
 
@@ -193,103 +201,6 @@ fn held_key(token: &Token) -> HeldKey {
     }
 }
 
-/// Ends a live token and issues `new` for its holder, if `renewal` is its renewal code; otherwise
-/// none.
-pub(crate) fn renew(
-    tx: &mut Transaction<'_>,
-    old: Digest,
-    renewal: Digest,
-    mut new: NewToken,
-    now: Timestamp,
-) -> Result<Option<Token>> {
-    let Some(token) = tx.fetch(&TokenKey { digest: old })? else {
-        return Ok(None);
-    };
-    let epoch = epoch_of(tx, token.holder)?;
-    if token.status(epoch, now, false) != TokenStatus::Live || token.renewal != Some(renewal) {
-        return Ok(None);
-    }
-    new.token
-        .client
-        .user_agent
-        .clone_from(&token.client.user_agent);
-    new.token = Token {
-        family: token.family,
-        epoch: token.epoch,
-        holder: token.holder,
-        ..new.token
-    };
-    remove(tx, old, &token);
-    insert(tx, new.digest, &new.token)?;
-    Ok(Some(new.token))
-}
-
-/// Exchanges an access token. `Reused` ends the family in the same step.
-pub(crate) fn refresh(
-    tx: &mut Transaction<'_>,
-    exchanges: &Exchanges,
-    old: Digest,
-    mut new: NewToken,
-    now: Timestamp,
-    monotonic: Duration,
-) -> Result<Refreshed> {
-    let key = TokenKey { digest: old };
-    let Some(mut token) = tx.fetch(&key)? else {
-        return Ok(Refreshed::Refused);
-    };
-    if token.kind != TokenKind::Access || epoch_of(tx, token.holder)? != Some(token.epoch) {
-        return Ok(Refreshed::Refused);
-    }
-    if let Some(retired) = token.retired {
-        if retired.is_in_grace(exchanges.find(&old), now, monotonic) {
-            let successor = tx.fetch(&TokenKey {
-                digest: retired.successor,
-            })?;
-            return Ok(successor.map_or(Refreshed::Refused, |it| Refreshed::Again(Box::new(it))));
-        }
-        end_family_of(tx, &token)?;
-        return Ok(Refreshed::Reused(Box::new(token)));
-    }
-    if now >= token.refreshable_until {
-        return Ok(Refreshed::Refused);
-    }
-    new.token = Token {
-        family: token.family,
-        epoch: token.epoch,
-        holder: token.holder,
-        ..new.token
-    };
-    token.retired = Some(Retired {
-        at: now,
-        successor: new.digest,
-    });
-    exchanges.note(old, monotonic);
-    tx.put(&key, &token)?;
-    remove_oldest_retired(tx, &token)?;
-    insert(tx, new.digest, &new.token)?;
-    Ok(Refreshed::Done(Box::new(new.token)))
-}
-
-/// Keeps the exchanged tokens of a family within their bound: removes the oldest, which are unknown
-/// tokens from then on.
-fn remove_oldest_retired(tx: &mut Transaction<'_>, member: &Token) -> Result<()> {
-    let mut retired = Vec::new();
-    for (_, digest) in tx.under::<HeldKey>(&family_of(member))? {
-        let token = tx.fetch_readable(&TokenKey { digest })?;
-        retired.extend(
-            token
-                .filter(|it| it.retired.is_some())
-                .map(|it| (digest, it)),
-        );
-    }
-    retired.sort_by_key(|(_, token)| token.retired.map(|retired| retired.at));
-    let surplus = retired.len().saturating_sub(limits::RETIRED_PER_FAMILY);
-    for (digest, token) in retired.into_iter().take(surplus) {
-        remove(tx, digest, &token);
-    }
-    Ok(())
-}
-
 /// Records a use, unless the token has ended or another use was recorded a moment ago.
 pub(crate) fn touch(
     tx: &mut Transaction<'_>,
@@ -311,17 +222,28 @@ pub(crate) fn touch(
 }
 
 /// Ends a token and its family: the tokens that it was exchanged from or for.
-pub(crate) fn end_family(tx: &mut Transaction<'_>, digest: Digest) -> Result<bool> {
+pub(crate) fn end_family(
+    tx: &mut Transaction<'_>,
+    digest: Digest,
+    by: &AuditContext,
+) -> Result<bool> {
     let Some(token) = tx.fetch(&TokenKey { digest })? else {
         return Ok(false);
     };
     end_family_of(tx, &token)?;
     remove(tx, digest, &token);
+    // Whoever shows a token to end it acts as its holder.
+    let mut entry = by.done(AuditAction::LogOut);
+    entry.actor = Actor::Holder(token.holder);
+    log::append(
+        tx,
+        &entry.on_holder(token.holder).about(token.id.to_string()),
+    )?;
     Ok(true)
 }
 
 /// Error: `Corrupt` if it cannot be said which token is a member, so that none stays live unseen.
-fn end_family_of(tx: &mut Transaction<'_>, token: &Token) -> Result<()> {
+pub(crate) fn end_family_of(tx: &mut Transaction<'_>, token: &Token) -> Result<()> {
     for key in tx.keys_under::<HeldKey>(&family_of(token), usize::MAX)? {
         let digest = tx.fetch(&key)?;
         remove_held(tx, &key, digest)?;
@@ -385,15 +307,31 @@ pub(crate) fn remove_expired(tx: &mut Transaction<'_>, key: &[u8]) -> Result<boo
 }
 
 /// Ends the token of a holder that has this public id. False: the holder has none.
-pub(crate) fn end_named(tx: &mut Transaction<'_>, holder: Principal, id: TokenId) -> Result<bool> {
+pub(crate) fn end_named(
+    tx: &mut Transaction<'_>,
+    holder: Principal,
+    id: TokenId,
+    by: &AuditContext,
+) -> Result<bool> {
     let held = tx.keys_under::<HeldKey>(&held_by(holder), usize::MAX)?;
     let Some(key) = held.into_iter().find(|key| key.id == id) else {
         return Ok(false);
     };
-    match tx.fetch(&key)? {
-        Some(digest) => end_family(tx, digest),
-        None => Ok(false),
-    }
+    let Some(digest) = tx.fetch(&key)? else {
+        return Ok(false);
+    };
+    let Some(token) = tx.fetch(&TokenKey { digest })? else {
+        return Ok(false);
+    };
+    end_family_of(tx, &token)?;
+    remove(tx, digest, &token);
+    log::append(
+        tx,
+        &by.done(AuditAction::EndToken)
+            .on_holder(holder)
+            .about(id.to_string()),
+    )?;
+    Ok(true)
 }
 
 #[cfg(test)]

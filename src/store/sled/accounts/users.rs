@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::model::{Email, MailId, MailKind, Name, NewUser, Timestamp, User, UserId, UserNumber};
+use crate::model::{
+    AuditAction, AuditContext, Email, MailId, MailKind, Name, NewUser, Timestamp, User, UserId,
+    UserNumber,
+};
 use crate::store::sled::SledStore;
 use crate::store::sled::accounts::{outbox, resets};
+use crate::store::sled::audit::log;
 use crate::store::sled::engine::keys::{self, MetaKey, key, meta};
 use crate::store::sled::engine::read::Read;
 use crate::store::sled::engine::record::postcard_records;
@@ -142,7 +146,7 @@ pub(crate) fn update(
     name: Name,
     email: Email,
     notice: Option<MailId>,
-    now: Timestamp,
+    by: &AuditContext,
 ) -> Result<Updated> {
     let Some(mut user) = active(tx, id)? else {
         return Ok(Updated::Gone);
@@ -151,15 +155,21 @@ pub(crate) fn update(
         return Ok(Updated::EmailTaken);
     }
     let key = email.key();
+    let changed = match (user.name == name, user.email == email) {
+        (false, true) => "name",
+        (true, false) => "email",
+        _ => "name, email",
+    };
     if user.email.key() != key {
         free_address(tx, &user);
         tx.put(&EmailKey { key }, &id)?;
         // A code that was mailed to the old address must not open the account any more.
         resets::remove_of(tx, id)?;
-        outbox::notify(tx, notice, MailKind::EmailChanged, user.email, now)?;
+        outbox::notify(tx, notice, MailKind::EmailChanged, user.email, by.at)?;
     }
-    (user.name, user.email, user.updated_at) = (name, email, now);
+    (user.name, user.email, user.updated_at) = (name, email, by.at);
     tx.put(&UserKey { id }, &user)?;
+    log::append(tx, &by.done(AuditAction::UpdateUser).on(id).about(changed))?;
     Ok(Updated::Done)
 }
 
@@ -203,17 +213,23 @@ pub(crate) fn set_disabled(
     tx: &mut Transaction<'_>,
     id: UserId,
     disabled: bool,
-    now: Timestamp,
+    by: &AuditContext,
 ) -> Result<bool> {
     let key = UserKey { id };
     let Some(mut user) = tx.fetch(&key)? else {
         return Ok(false);
     };
     if user.disabled != disabled {
-        (user.disabled, user.updated_at) = (disabled, now);
+        (user.disabled, user.updated_at) = (disabled, by.at);
         user.epoch += 1;
         resets::remove_of(tx, id)?;
         tx.put(&key, &user)?;
+        let action = if disabled {
+            AuditAction::DisableUser
+        } else {
+            AuditAction::EnableUser
+        };
+        log::append(tx, &by.done(action).on(id))?;
     }
     Ok(true)
 }

@@ -176,6 +176,20 @@ impl Read for Tree {
     }
 }
 
+/// Up to `limit` entries with keys in `from..to`, from the last one back.
+pub(crate) fn raw_range_back(
+    tree: &Tree,
+    from: &[u8],
+    to: &[u8],
+    limit: usize,
+) -> Result<Vec<RawEntry>> {
+    let entries = tree.range(from..to).rev().take(limit);
+    let owned = entries.map(|entry| entry.map(|(key, stored)| (key.to_vec(), stored)));
+    owned
+        .collect::<std::result::Result<_, _>>()
+        .map_err(|error| from_sled(&error))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -40,6 +40,10 @@ pub(crate) enum KeyKind {
     Mail = b'O',
     /// The mail that waits for an address.
     MailTo = b'o',
+    /// An entry of the audit log.
+    Audit = b'L',
+    /// An entry of the audit log that concerns an account.
+    AuditOf = b'l',
     /// The epoch of the administrator or the hub.
     Epoch = b'P',
     /// A reset code.
@@ -61,7 +65,7 @@ pub(crate) enum KeyKind {
 impl KeyKind {
     /// Every kind, in the order of the bytes.
     #[cfg(test)]
-    pub(crate) const ALL: [KeyKind; 25] = [
+    pub(crate) const ALL: [KeyKind; 27] = [
         KeyKind::Block,
         KeyKind::BlockPart,
         KeyKind::Count,
@@ -87,6 +91,8 @@ impl KeyKind {
         KeyKind::MailTo,
         KeyKind::ResetOfUser,
         KeyKind::InviteTo,
+        KeyKind::Audit,
+        KeyKind::AuditOf,
     ];
 
     /// The byte on the disk.
@@ -119,6 +125,8 @@ pub(crate) enum MetaSlot {
     NewestMoment = 8,
     /// Every account stands under the key of its address.
     AddressesMoved = 9,
+    /// The count of all entries of the audit log.
+    AuditTotals = 10,
     /// The seed of the key that signs access tokens.
     SigningSeed = 16,
     /// The hash of the generated administrator password.
@@ -129,7 +137,7 @@ pub(crate) enum MetaSlot {
 
 impl MetaSlot {
     /// Every slot, in the order of the numbers.
-    pub(crate) const ALL: [MetaSlot; 13] = [
+    pub(crate) const ALL: [MetaSlot; 14] = [
         MetaSlot::Format,
         MetaSlot::Sequence,
         MetaSlot::NextUserNumber,
@@ -140,6 +148,7 @@ impl MetaSlot {
         MetaSlot::Damage,
         MetaSlot::NewestMoment,
         MetaSlot::AddressesMoved,
+        MetaSlot::AuditTotals,
         MetaSlot::SigningSeed,
         MetaSlot::AdminHash,
         MetaSlot::FingerprintSalt,
@@ -165,9 +174,9 @@ mod tests {
     #[test]
     fn every_kind_and_every_slot_has_a_number_of_its_own_that_never_changes() {
         let kinds = KeyKind::ALL.map(KeyKind::byte);
-        assert_eq!(&kinds, b"ABCDEHIJKMNOPRSTUWXijnorv");
+        assert_eq!(&kinds, b"ABCDEHIJKMNOPRSTUWXijnorvLl");
         let slots = MetaSlot::ALL.map(MetaSlot::byte);
-        assert_eq!(slots, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 18]);
+        assert_eq!(slots, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 16, 17, 18]);
         assert!(are_distinct(&kinds) && are_distinct(&slots));
     }
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::model::{Erasure, EventQuery, Timestamp};
+use crate::model::{AuditEntry, Erasure, EventQuery, Timestamp};
 use crate::store::sled::SledStore;
+use crate::store::sled::audit;
 use crate::store::sled::engine::disk_space::{STEP_BYTES, WriteClass, WriteCost};
 use crate::store::sled::engine::transaction::Transaction;
 use crate::store::sled::events::event_log::EventLog;
@@ -82,6 +83,7 @@ impl SledStore {
         &self,
         what: &Arc<Erasure>,
         from: Vec<u8>,
+        entry: &mut Option<AuditEntry>,
     ) -> Result<(u64, Option<Vec<u8>>)> {
         let _one_at_a_time = self.compaction_lock.lock().await;
         let erasure = Arc::clone(what);
@@ -90,9 +92,13 @@ impl SledStore {
         let is_last = plan.next.is_none();
         let former = erase::leaves_nothing_of(what).filter(|_| is_last);
         let users = self.users;
+        let entry = if plan.events > 0 { entry.take() } else { None };
         let _exclusive = self.block_lock.write().await;
         let step = move |tx: &mut Transaction<'_>, log: &mut EventLog| {
             compaction::replace(tx, log, plan.merge)?;
+            if let Some(entry) = entry {
+                audit::log::append(tx, &entry)?;
+            }
             former.map_or(Ok(()), |id| users.forget_former(tx, id))
         };
         self.change_events(WriteClass::Reclaim, step).await?;

@@ -2,7 +2,9 @@
 //! corrects the counters too. If the process dies between two steps, a repeated request finishes
 //! the work.
 
-use crate::model::{Erasure, EventQuery, Order, UserId};
+use crate::model::{
+    AuditAction, AuditContext, AuditEntry, Erasure, EventQuery, Order, Timestamp, UserId,
+};
 use crate::store::Result;
 use crate::store::sled::engine::keys::{self, Key};
 use crate::store::sled::events::block_iter::{MergedBlockIter, RawBlock};
@@ -92,6 +94,19 @@ fn without(
     Ok(Some((replacement, removed)))
 }
 
+/// The entry of an erasure in the audit log.
+pub(crate) fn entry(what: &Erasure, by: &AuditContext) -> AuditEntry {
+    let mut filters = Vec::new();
+    filters.extend(what.name.as_ref().map(|name| format!("name {name}")));
+    let before = what.before.map(Timestamp::rfc3339_millis);
+    filters.extend(before.map(|moment| format!("before {moment}")));
+    let entry = by.done(AuditAction::EraseEvents).about(filters.join(", "));
+    match what.subject {
+        Some(user) => entry.on(user),
+        None => entry,
+    }
+}
+
 /// The user whose events are all erased; none if the erasure has no user or further conditions.
 pub(crate) fn leaves_nothing_of(what: &Erasure) -> Option<UserId> {
     what.subject
@@ -103,7 +118,6 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::model::Timestamp;
     use crate::store::sled::engine::record;
     use crate::store::sled::events::format::block_stats::BlockStats;
     use crate::store::sled::options::StoreOptions;
@@ -130,9 +144,9 @@ mod tests {
             store.tree.insert(key, stats).unwrap();
         }
         let everything = Arc::new(Erasure::default());
-        let first = store.erase_some(&everything, key(0)).await;
+        let first = store.erase_some(&everything, key(0), &mut None).await;
         assert_eq!(first, Ok((0, Some(key(last)))));
-        let second = store.erase_some(&everything, key(last)).await;
+        let second = store.erase_some(&everything, key(last), &mut None).await;
         assert_eq!(second, Ok((0, None)));
     }
 }

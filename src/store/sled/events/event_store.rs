@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::model::{Erasure, EventCounts, EventPage, EventQuery, LiveQuery, Timestamp};
+use crate::model::{
+    AuditContext, Erasure, EventCounts, EventPage, EventQuery, LiveQuery, Timestamp,
+};
 use crate::store::sled::SledStore;
 use crate::store::sled::engine::keys;
 use crate::store::sled::events::counts::count_query;
 use crate::store::sled::events::format::block_stats::BlockKey;
 use crate::store::sled::events::listener::Listener;
-use crate::store::sled::events::replay;
+use crate::store::sled::events::{erase, replay};
 use crate::store::{Appended, Error, EventListener, EventScan, EventStore, Report, Result};
 
 /// The largest number of attempts to store a report. An attempt fails if another report stores some
@@ -58,12 +60,14 @@ impl EventStore for SledStore {
             .await
     }
 
-    async fn erase_events(&self, what: Erasure, now: Timestamp) -> Result<u64> {
-        while self.merge_some(now, true).await? {}
+    async fn erase_events(&self, what: Erasure, by: AuditContext) -> Result<u64> {
+        while self.merge_some(by.at, true).await? {}
         let what = Arc::new(what);
+        // The first step that removes events writes it down.
+        let mut entry = Some(erase::entry(&what, &by));
         let (mut erased, mut from) = (0, Some(keys::first::<BlockKey>()));
         while let Some(key) = from {
-            let (events, next) = self.erase_some(&what, key).await?;
+            let (events, next) = self.erase_some(&what, key, &mut entry).await?;
             erased += events;
             from = next;
         }
