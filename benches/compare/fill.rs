@@ -302,6 +302,7 @@ async fn append(store: &SledStore, mix: Mix, batch: u64, now: Timestamp) -> Resu
 /// nothing is left.
 async fn settle(store: &dyn Store, now: Timestamp) -> Outcome<()> {
     let keep = Retention {
+        ended: Duration::from_hours(24 * 30),
         events: Duration::from_hours(24 * 90),
         counts: Duration::from_hours(24 * 90),
         max_bytes: u64::MAX,

@@ -416,13 +416,7 @@ fn listed(token: &Token, current: TokenId) -> Listed<'_> {
     Listed {
         id: token.id,
         user_id: token.holder.to_string(),
-        kind: match token.kind {
-            TokenKind::Admin => "admin",
-            TokenKind::Hub => "hub",
-            TokenKind::Angen => "angen",
-            TokenKind::Session => "session",
-            TokenKind::Access => "access",
-        },
+        kind: token.kind.as_str(),
         created_at: token.issued_at,
         accessed_at: token.last_used_at,
         expires_at: token.expires_at,

@@ -224,6 +224,8 @@ pub struct Tokens {
     pub admin_tokens: usize,
     /// How many live tokens the hub may have.
     pub hub_tokens: usize,
+    /// How long it is remembered how a token or a reset code ended.
+    pub remember_ended: Duration,
 }
 
 /// `[accounts]`

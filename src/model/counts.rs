@@ -40,6 +40,8 @@ pub struct Retention {
     pub events: Duration,
     /// How long their counts are kept.
     pub counts: Duration,
+    /// How long it is remembered how a token or a code ended.
+    pub ended: Duration,
     /// The most space that events may take in the database, in bytes. Beyond it the oldest events
     /// are removed.
     pub max_bytes: u64,

@@ -22,6 +22,19 @@ pub enum TokenKind {
     Access,
 }
 
+impl TokenKind {
+    /// Its name in the APIs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            TokenKind::Admin => "admin",
+            TokenKind::Hub => "hub",
+            TokenKind::Angen => "angen",
+            TokenKind::Session => "session",
+            TokenKind::Access => "access",
+        }
+    }
+}
+
 /// The holder of a token. It alone decides what the token may access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Principal {

@@ -123,6 +123,13 @@ impl AllowanceCount {
         self.free_at.saturating_sub(now).max(in_flight)
     }
 
+    /// How many wrong passwords in a row are counted at `now`, and how long the next attempt must
+    /// wait.
+    pub(super) fn standing(mut self, now: Duration) -> (u32, Duration) {
+        self.begin_day(now);
+        (self.failed, self.wait(now))
+    }
+
     fn add_wrong(&mut self, at: Duration) {
         self.failed = self.failed.saturating_add(1);
         self.today = self.today.saturating_add(1);

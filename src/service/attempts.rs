@@ -151,6 +151,21 @@ impl AttemptLimiter {
         known.insert((user, network), now);
     }
 
+    /// The networks from which an account logged in.
+    pub(super) fn known_networks(&self, user: UserId) -> Vec<IpAddr> {
+        let known = lock(&self.known);
+        let of_user = known.keys().filter(|(owner, _)| *owner == user);
+        let mut networks: Vec<IpAddr> = of_user.map(|(_, network)| *network).collect();
+        networks.sort_unstable();
+        networks
+    }
+
+    /// How many wrong passwords in a row an allowance has, and how long its next attempt must wait.
+    pub(super) fn standing(&self, allowance: Allowance, now: Duration) -> (u32, Duration) {
+        let count = lock(&self.allowances).get(&allowance).copied();
+        count.unwrap_or_default().standing(now)
+    }
+
     /// Starts the count of an allowance again.
     pub(super) fn forgive(&self, allowance: Allowance) {
         if let Some(count) = lock(&self.allowances).get_mut(&allowance) {

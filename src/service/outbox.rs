@@ -147,7 +147,7 @@ impl Services {
         let expires_at = now.after(self.config().reset.lifetime);
         if !self
             .store
-            .put_reset(user.id, crypto::digest_of(&code), expires_at)
+            .put_reset(user.id, crypto::digest_of(&code), expires_at, now)
             .await?
         {
             return Ok(None);

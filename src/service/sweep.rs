@@ -53,6 +53,7 @@ impl Services {
         let keep = Retention {
             events: events.retention,
             counts: events.keep_counts,
+            ended: config.tokens.remember_ended,
             max_bytes: events.max_bytes,
         };
         match clock.trust {
@@ -62,6 +63,7 @@ impl Services {
                 let expired_only = Retention {
                     events: Duration::MAX,
                     counts: Duration::MAX,
+                    ended: Duration::MAX,
                     ..keep
                 };
                 self.store.sweep(clock.moment, expired_only).await

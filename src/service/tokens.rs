@@ -112,7 +112,7 @@ impl Services {
     }
 
     /// The token with this digest, whatever its status. Error: `BadToken` if it is unknown.
-    async fn find_token(&self, digest: &Digest) -> Result<FoundToken, Error> {
+    pub(super) async fn find_token(&self, digest: &Digest) -> Result<FoundToken, Error> {
         let found = self.store.find_token(digest).await?;
         let mut found = found.ok_or(Error::BadToken)?;
         if let Some((_, epoch)) = self.login_in_force(found.token.holder).await? {
@@ -121,7 +121,7 @@ impl Services {
         Ok(found)
     }
 
-    fn status(&self, found: &FoundToken, now: Timestamp) -> TokenStatus {
+    pub(super) fn status(&self, found: &FoundToken, now: Timestamp) -> TokenStatus {
         found.status(now, || self.world.clock.monotonic())
     }
 

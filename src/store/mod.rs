@@ -23,9 +23,9 @@ use async_trait::async_trait;
 
 use crate::model::{
     AuditAction, AuditContext, AuditEntry, AuditPage, AuditQuery, AuditRetention, Digest, DiskUse,
-    DueMail, Email, Erasure, EventCounts, EventPage, EventQuery, InviteTerms, LiveQuery, MailId,
-    MailedInvite, Name, NewToken, NewUser, Principal, Retention, Timestamp, Token, TokenId, User,
-    UserId,
+    DueMail, Email, EndedSecret, Erasure, EventCounts, EventPage, EventQuery, Invite, InviteTerms,
+    LiveQuery, MailId, MailedInvite, Name, NewToken, NewUser, Principal, ResetCode, Retention,
+    Timestamp, Token, TokenId, User, UserId,
 };
 
 pub use error::{Error, Result};
@@ -99,6 +99,9 @@ pub trait AccountStore: Send + Sync + 'static {
     /// gets the new terms and keeps the count of its uses; one that is missing here ends.
     async fn offer_invites(&self, invites: Vec<(Digest, InviteTerms)>) -> Result<()>;
 
+    /// The invite with this code, of the configuration or of a mail, whether it is open or not.
+    async fn find_invite(&self, code: &Digest) -> Result<Option<Invite>>;
+
     /// Stores an invite that is about to be mailed. It replaces the one that was mailed to the same
     /// address before; uses of an earlier code of the same mail count. False: it was used up.
     async fn put_mailed_invite(&self, code: Digest, invite: MailedInvite) -> Result<bool>;
@@ -106,7 +109,17 @@ pub trait AccountStore: Send + Sync + 'static {
     async fn end_mailed_invite(&self, email_key: String) -> Result<()>;
 
     /// Makes `code` the only reset code of an account. False: the account is gone or disabled.
-    async fn put_reset(&self, user: UserId, code: Digest, expires_at: Timestamp) -> Result<bool>;
+    async fn put_reset(
+        &self,
+        user: UserId,
+        code: Digest,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool>;
+    /// The account of a reset code and its expiry, whether it is live or not.
+    async fn find_code(&self, code: &Digest) -> Result<Option<ResetCode>>;
+    /// What is remembered of a token or a code that has ended.
+    async fn find_ended(&self, secret: &Digest) -> Result<Option<EndedSecret>>;
     /// The account of a reset code, if the code is live at `now`.
     async fn find_reset(&self, code: &Digest, now: Timestamp) -> Result<Option<UserId>>;
     /// Uses up a code, sets the password and ends the account's tokens. `notice` as for

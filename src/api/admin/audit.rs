@@ -91,7 +91,7 @@ pub(in crate::api) struct Page<'a> {
 
 /// An entry as clients get it.
 #[derive(Serialize)]
-struct Listed<'a> {
+pub(in crate::api) struct Listed<'a> {
     id: String,
     at: String,
     actor: String,
@@ -111,9 +111,8 @@ impl Page<'_> {
 
     /// The page as the administrator gets it.
     pub(in crate::api) fn of(page: &AuditPage) -> Page<'_> {
-        let entries = page.entries.iter();
         Page {
-            entries: entries.map(|(at, it)| listed(*at, it)).collect(),
+            entries: Listed::all(&page.entries),
             next: page.next.map(place_text),
         }
     }
@@ -129,6 +128,14 @@ impl Page<'_> {
             }
         }
         shown
+    }
+}
+
+impl Listed<'_> {
+    /// These entries as clients get them.
+    pub(super) fn all(entries: &[(AuditPlace, AuditEntry)]) -> Vec<Listed<'_>> {
+        let entries = entries.iter();
+        entries.map(|(at, it)| listed(*at, it)).collect()
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub(super) mod audit;
 mod events;
+mod explain;
 mod query;
 mod storage;
 
@@ -28,6 +29,7 @@ const ROUTES: &[Route] = &[
     audit::LIST,
     audit::EXPORT,
     audit::LIVE,
+    explain::ROUTE,
 ];
 
 #[derive(Serialize)]

@@ -131,6 +131,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         about: "How many live tokens the hub may have; the least recently used one is ended.",
     },
     Setting {
+        key: "tokens.remember_ended",
+        kind: Span("1h", "36500d", |to| &mut to.tokens.remember_ended),
+        preset: Default(r#""30d""#),
+        about: "How long it is remembered how a token or a reset code ended, so that `explain` can say why it is not accepted.",
+    },
+    Setting {
         key: "accounts.signup",
         kind: Flag(|to| &mut to.accounts.signup),
         preset: Default("true"),

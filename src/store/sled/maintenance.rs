@@ -5,7 +5,7 @@ use tokio::sync::{MutexGuard, RwLockWriteGuard};
 
 use crate::model::{DiskUse, Retention, Timestamp};
 use crate::store::sled::SledStore;
-use crate::store::sled::accounts::{invites, resets, tokens};
+use crate::store::sled::accounts::{ended, invites, resets, tokens};
 use crate::store::sled::engine::disk_space::{self, DiskPressure, WriteClass};
 use crate::store::sled::engine::keys::{MetaKey, meta};
 use crate::store::sled::engine::read::Read;
@@ -36,12 +36,19 @@ fn sweep_ids(tx: &mut Transaction<'_>, log: &mut EventLog, now: Timestamp) -> Re
     id_rows::sweep(tx, yesterday)
 }
 
-/// Removes some of the records that have expired.
-fn sweep_expired(tx: &mut Transaction<'_>, log: &mut EventLog, now: Timestamp) -> Result<Swept> {
+/// Removes some of the records that have expired. With `remember`, their ends are remembered.
+fn sweep_expired(
+    tx: &mut Transaction<'_>,
+    log: &mut EventLog,
+    now: Timestamp,
+    remember: bool,
+) -> Result<Swept> {
     expiry::sweep(tx, now, |tx, key| {
         if let Some(holder) = idempotency::remove_expired(tx, key)? {
             log.remember(Remember::ForgetPromise(holder))?;
-        } else if !tokens::remove_expired(tx, key)? && !resets::remove_expired(tx, key)? {
+        } else if !tokens::remove_expired(tx, key, remember)?
+            && !resets::remove_expired(tx, key, remember)?
+        {
             invites::remove_expired(tx, key)?;
         }
         Ok(())
@@ -124,10 +131,17 @@ impl Maintenance for SledStore {
         // A step of each kind, so that none is too large for the last of a nearly full disk. They
         // are handed over together and share a flush.
         let from = lock(&self.retention_pass).next(now);
-        let (days, ids, expired, large, old, counts) = tokio::join!(
+        // A sweep must free space on a full disk.
+        let remember = self.writer.pressure() == DiskPressure::Nothing;
+        let ends = self.recount.count_of(KeyKind::Ended).unwrap_or(0);
+        let forget = now.before(keep.ended);
+        let (days, ids, expired, ended, large, old, counts) = tokio::join!(
             self.save_days(now, true),
             self.change_events(reclaim, move |tx, log| sweep_ids(tx, log, now)),
-            self.change_events(reclaim, move |tx, log| sweep_expired(tx, log, now)),
+            self.change_events(reclaim, move |tx, log| sweep_expired(
+                tx, log, now, remember
+            )),
+            self.change(reclaim, move |tx| ended::sweep(tx, forget, ends)),
             self.trim_blocks(keep.max_bytes),
             self.change_events(reclaim, move |tx, log| {
                 retention::sweep(tx, log, from, now.before(keep.events))
@@ -140,8 +154,8 @@ impl Maintenance for SledStore {
         let (old, next) = old?;
         lock(&self.retention_pass).continue_at(next);
         drop(exclusive);
-        let sweeps = [ids?, expired?, large?, old, counts?];
-        let [_, _, large, old, counts] = &sweeps;
+        let sweeps = [ids?, expired?, ended?, large?, old, counts?];
+        let [_, _, _, large, old, counts] = &sweeps;
         self.after_removal([large, old, counts]).await?;
         Ok(Swept {
             removed: sweeps.iter().map(|it| it.removed).sum(),

@@ -238,7 +238,7 @@ fn a_reset_code_is_redeemed_until_it_ends() {
 fn a_new_code_takes_the_place_of_the_old_one() {
     let fixture = golden();
     let store = fixture.store();
-    assert!(fixture.run(store.put_reset(user_id(ANA), digest("code", 2), at(NOW + 1))));
+    assert!(fixture.run(store.put_reset(user_id(ANA), digest("code", 2), at(NOW + 1), at(0))));
     assert_eq!(
         fixture.run(store.find_reset(&digest("code", 1), at(NOW))),
         None
@@ -298,6 +298,7 @@ fn what_is_over_is_swept_and_nothing_is_left_behind() {
     let fixture = golden();
     let sweep = |millis| {
         let keep = Retention {
+            ended: YEARS,
             events: YEARS,
             counts: YEARS,
             max_bytes: u64::MAX,

@@ -367,6 +367,7 @@ fn events_of_an_account_that_is_gone_are_erased() {
 fn a_merged_block_is_swept_when_its_last_event_is_too_old() {
     let fixture = golden();
     let keep = |hours| Retention {
+        ended: Duration::from_hours(24 * 30),
         events: Duration::from_hours(hours),
         counts: Duration::from_hours(1_000),
         max_bytes: u64::MAX,

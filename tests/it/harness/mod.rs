@@ -37,7 +37,7 @@ pub(crate) use actor::{Actor, User};
 pub(crate) use answer::Answer;
 pub(crate) use client::{Received, Request, read_chunk};
 pub(crate) use mail::Mail;
-pub(crate) use response_checker::{ResponseChecker, Served};
+pub(crate) use response_checker::{PROXYS_REQUEST_ID, ResponseChecker, Served};
 pub(crate) use smtp::{Encryption, SmtpServer, Trick};
 pub(crate) use stored::{by_hour_and_name, events_from};
 pub(crate) use world::{HandClock, SeededRandom};

@@ -78,7 +78,7 @@ fn every_change_of_an_account_is_written_down_under_it() {
         let mail = email("ana@example.org");
         fixture.run(store.update_user(user_id(1), name, mail, None, made_at(at(1))));
         fixture.run(store.change_password(user_id(1), 0, "new".into(), None, None, made_at(at(2))));
-        fixture.run(store.put_reset(user_id(1), digest("code", 1), at(100)));
+        fixture.run(store.put_reset(user_id(1), digest("code", 1), at(100), at(0)));
         let code = digest("code", 1);
         fixture.run(store.redeem_reset(code, "newer".into(), None, made_at(at(3))));
         fixture.run(store.set_disabled(user_id(1), true, made_at(at(4))));

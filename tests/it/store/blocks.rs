@@ -16,6 +16,7 @@ use super::{
 
 const MINUTE: i64 = 60_000;
 const ONE_HOUR: Retention = Retention {
+    ended: Duration::from_hours(24 * 30),
     events: Duration::from_hours(1),
     ..FOR_EVER
 };

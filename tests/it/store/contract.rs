@@ -179,7 +179,7 @@ fn a_disabled_account_is_dead_until_it_is_enabled_and_its_tokens_stay_dead() {
         assert!(found.epoch.is_none() && found.user.is_none());
         let token = new_token(2, TokenKind::Session, ana, 1, at(2));
         assert!(!fixture.run(store.issue_token(token, 100, AuditAction::LogIn, made_at(at(2)))));
-        assert!(!fixture.run(store.put_reset(user_id(1), digest("code", 1), at(100))));
+        assert!(!fixture.run(store.put_reset(user_id(1), digest("code", 1), at(100), at(0))));
         assert!(fixture.run(store.set_disabled(user_id(1), false, made_at(at(3)))));
         let found = fixture.run(store.find_token(&digest("token", 1))).unwrap();
         assert_eq!(
@@ -247,7 +247,7 @@ fn a_reset_code_is_the_only_one_and_is_used_once() {
         ana(&fixture);
         let (first, second) = (digest("code", 1), digest("code", 2));
         for code in [first, second] {
-            assert!(fixture.run(fixture.store().put_reset(user_id(1), code, at(100))));
+            assert!(fixture.run(fixture.store().put_reset(user_id(1), code, at(100), at(0))));
         }
         fixture.reopen();
         let store = fixture.store();
@@ -263,7 +263,7 @@ fn a_reset_code_is_the_only_one_and_is_used_once() {
         assert_eq!(redeem(second, 100), Redeemed::Refused);
         assert_eq!(redeem(second, 99), Redeemed::Done(user_id(1)));
         assert_eq!(redeem(second, 99), Redeemed::Refused);
-        assert!(!fixture.run(store.put_reset(user_id(7), first, at(100))));
+        assert!(!fixture.run(store.put_reset(user_id(7), first, at(100), at(0))));
     });
 }
 

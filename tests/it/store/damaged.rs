@@ -1,6 +1,8 @@
 //! Damaged records: no list, sweep or start ends at one. It is left out and counted; only who asks
 //! for it by its key gets an error, and nobody gets in by it.
 
+use std::time::Duration;
+
 use doorward::model::{
     AuditAction, DueMail, Erasure, Event, EventQuery, InviteTerms, MailId, MailKind, NewEvent,
     Order, Principal, Retention, TokenKind, TokenStatus,
@@ -14,6 +16,7 @@ use super::{
 };
 
 const ONE_HOUR: Retention = Retention {
+    ended: Duration::from_hours(24 * 30),
     events: std::time::Duration::from_hours(1),
     counts: std::time::Duration::from_hours(1),
     max_bytes: u64::MAX,
@@ -134,7 +137,7 @@ fn an_account_with_damaged_tokens_and_codes_can_be_deleted() {
             made_at(at(0)),
         ));
         let code = digest("code", 1);
-        assert!(fixture.run(fixture.store().put_reset(user_id(1), code, at(HOUR))));
+        assert!(fixture.run(fixture.store().put_reset(user_id(1), code, at(HOUR), at(0))));
         for kind in [b"T", b"H", b"r"] {
             fixture.damage(kind);
         }
@@ -149,12 +152,12 @@ fn a_damaged_reset_code_is_replaced_and_opens_nothing() {
     every_backend(|mut fixture| {
         ana(&fixture);
         let (old, new) = (digest("code", 1), digest("code", 2));
-        assert!(fixture.run(fixture.store().put_reset(user_id(1), old, at(HOUR))));
+        assert!(fixture.run(fixture.store().put_reset(user_id(1), old, at(HOUR), at(0))));
         fixture.damage(b"R");
         let refused = fixture.store().find_reset(&old, at(1));
         let refused = fixture.runtime.block_on(refused);
         assert!(matches!(refused, Err(Error::Corrupt(_))), "{refused:?}");
-        assert!(fixture.run(fixture.store().put_reset(user_id(1), new, at(HOUR))));
+        assert!(fixture.run(fixture.store().put_reset(user_id(1), new, at(HOUR), at(0))));
         let found = |code| fixture.run(fixture.store().find_reset(&code, at(1)));
         assert_eq!((found(old), found(new)), (None, Some(user_id(1))));
     });

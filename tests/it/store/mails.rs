@@ -49,7 +49,7 @@ fn a_change_and_its_mail_are_one_step() {
 
         let store = fixture.store();
         let code = digest("code", 1);
-        assert!(fixture.run(store.put_reset(user_id(1), code, at(100))));
+        assert!(fixture.run(store.put_reset(user_id(1), code, at(100), at(0))));
         let redeem = |code, number| {
             fixture.run(store.redeem_reset(code, "reset".into(), Some(id(number)), made_at(at(4))))
         };

@@ -46,6 +46,7 @@ const MAX_NAMES: usize = 1_000;
 const HOUR: i64 = 3_600_000;
 /// Keeps all events and their counts, so that a sweep removes only what has expired.
 pub(crate) const FOR_EVER: Retention = Retention {
+    ended: Duration::from_hours(24 * 30),
     events: Duration::from_hours(24 * 365),
     counts: Duration::from_hours(24 * 365),
     max_bytes: u64::MAX,

@@ -15,6 +15,7 @@ use super::{StoreFixture, at, digest, email, every_backend, new_token, user_id};
 
 const STEPS: usize = 1_000;
 pub(super) const RETENTION: Retention = Retention {
+    ended: Duration::from_hours(24 * 30),
     events: Duration::from_hours(6),
     counts: Duration::from_hours(24),
     max_bytes: u64::MAX,

@@ -254,7 +254,7 @@ impl Life {
         self.codes.push(code);
         let put = self
             .fixture
-            .run(self.fixture.store().put_reset(user, code, end));
+            .run(self.fixture.store().put_reset(user, code, end, self.now));
         let expected = self.reference.put_reset(user, code, end);
         self.same("put_reset", &put, &expected)
     }

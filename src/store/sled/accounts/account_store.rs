@@ -7,11 +7,11 @@ use async_trait::async_trait;
 
 use crate::crypto;
 use crate::model::{
-    AuditAction, AuditContext, Digest, Email, InviteTerms, MailId, MailedInvite, Name, NewToken,
-    NewUser, Principal, Timestamp, User, UserId,
+    AuditAction, AuditContext, Digest, Email, End, EndReason, EndedSecret, Invite, InviteTerms,
+    MailId, MailedInvite, Name, NewToken, NewUser, Principal, ResetCode, Timestamp, User, UserId,
 };
 use crate::store::sled::SledStore;
-use crate::store::sled::accounts::{invites, resets, tokens, users};
+use crate::store::sled::accounts::{ended, invites, resets, tokens, users};
 use crate::store::sled::audit::log;
 use crate::store::sled::engine::disk_space::WriteClass;
 use crate::store::sled::engine::read::Read;
@@ -54,7 +54,8 @@ fn change_password(
     let Some(user) = user else {
         return Ok(Updated::Gone);
     };
-    let epoch = users::set_password(tx, user, password_hash, notice, by.at)?;
+    let code = End::by(by, EndReason::Withdrawn);
+    let epoch = users::set_password(tx, user, password_hash, notice, &code)?;
     if let Some(digest) = keep {
         tokens::keep(tx, digest, Principal::User(id), epoch)?;
     }
@@ -76,7 +77,8 @@ fn redeem(
     let Some(user) = users::active(tx, id)? else {
         return Ok(Redeemed::Refused);
     };
-    users::set_password(tx, user, password_hash, notice, by.at)?;
+    let code = End::by(by, EndReason::Used);
+    users::set_password(tx, user, password_hash, notice, &code)?;
     log::append(tx, &by.done(AuditAction::RedeemReset).on(id))?;
     Ok(Redeemed::Done(id))
 }
@@ -86,7 +88,7 @@ fn delete(tx: &mut Transaction<'_>, id: UserId, by: &AuditContext) -> Result<boo
     let Some(user) = tx.fetch(&users::UserKey { id })? else {
         return Ok(false);
     };
-    users::remove(tx, &user)?;
+    users::remove(tx, &user, &End::by(by, EndReason::AccountDeleted))?;
     log::append(tx, &by.done(AuditAction::DeleteUser).on(id))?;
     Ok(true)
 }
@@ -156,13 +158,17 @@ impl AccountStore for SledStore {
     }
 
     async fn delete_user(&self, id: UserId, by: AuditContext) -> Result<bool> {
+        let holder = Principal::User(id);
+        let end = End::by(&by, EndReason::AccountDeleted);
+        let first = end.clone();
         let step = move |tx: &mut Transaction<'_>| {
             let is_there = delete(tx, id, &by)?;
-            Ok((is_there, tokens::remove_some(tx, Principal::User(id))?))
+            Ok((is_there, tokens::remove_some(tx, holder, &first)?))
         };
         let (is_there, mut more) = self.change(WriteClass::Reclaim, step).await?;
         while more {
-            let step = move |tx: &mut Transaction<'_>| tokens::remove_some(tx, Principal::User(id));
+            let end = end.clone();
+            let step = move |tx: &mut Transaction<'_>| tokens::remove_some(tx, holder, &end);
             more = self.change(WriteClass::Reclaim, step).await?;
         }
         Ok(is_there)
@@ -171,6 +177,10 @@ impl AccountStore for SledStore {
     async fn offer_invites(&self, invites: Vec<(Digest, InviteTerms)>) -> Result<()> {
         let step = move |tx: &mut Transaction<'_>| invites::offer(tx, &invites);
         self.change(WriteClass::Change, step).await
+    }
+
+    async fn find_invite(&self, code: &Digest) -> Result<Option<Invite>> {
+        invites::find(&self.tree, *code)
     }
 
     async fn put_mailed_invite(&self, code: Digest, invite: MailedInvite) -> Result<bool> {
@@ -183,11 +193,17 @@ impl AccountStore for SledStore {
         self.change(WriteClass::Reclaim, step).await
     }
 
-    async fn put_reset(&self, user: UserId, code: Digest, expires_at: Timestamp) -> Result<bool> {
+    async fn put_reset(
+        &self,
+        user: UserId,
+        code: Digest,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool> {
         let step = move |tx: &mut Transaction<'_>| {
             let is_active = users::active(tx, user)?.is_some();
             if is_active {
-                resets::put(tx, user, code, expires_at)?;
+                resets::put(tx, user, code, expires_at, now)?;
             }
             Ok(is_active)
         };
@@ -196,6 +212,15 @@ impl AccountStore for SledStore {
 
     async fn find_reset(&self, code: &Digest, now: Timestamp) -> Result<Option<UserId>> {
         resets::find(&self.tree, *code, now)
+    }
+
+    async fn find_code(&self, code: &Digest) -> Result<Option<ResetCode>> {
+        self.tree
+            .fetch_readable(&resets::ResetKey { digest: *code })
+    }
+
+    async fn find_ended(&self, secret: &Digest) -> Result<Option<EndedSecret>> {
+        ended::find(&self.tree, *secret)
     }
 
     async fn redeem_reset(

@@ -81,6 +81,7 @@ fn move_one(tx: &mut Transaction<'_>, old: &EmailKey) -> Result<()> {
 mod tests {
     use super::*;
     use crate::model::{Email, Name, Timestamp, User, UserId, UserNumber};
+    use crate::model::{End, EndReason};
     use crate::store::sled::StoreOptions;
     use crate::store::sled::accounts::users;
     use crate::store::sled::engine::open::{self, OpenOptions};
@@ -176,9 +177,10 @@ mod tests {
             assert_eq!(owner(&tx, address), Some(users[number].id), "{address:?}");
         }
         // The end of one of the two does not take the address of the other.
-        users::remove(&mut tx, &users[3]).unwrap();
+        let end = End::by_server(Timestamp::default(), EndReason::AccountDeleted);
+        users::remove(&mut tx, &users[3], &end).unwrap();
         assert_eq!(owner(&tx, "dora@m\u{fc}nchen.example"), Some(users[4].id));
-        users::remove(&mut tx, &users[1]).unwrap();
+        users::remove(&mut tx, &users[1], &end).unwrap();
         assert_eq!(owner(&tx, "ben@mu\u{308}nchen.example"), None);
     }
 }

@@ -68,6 +68,20 @@ fn set_terms(tx: &mut Transaction<'_>, digest: Digest, terms: &InviteTerms) -> R
     }
 }
 
+/// The invite with this code.
+pub(crate) fn find(from: &impl Read, digest: Digest) -> Result<Option<Invite>> {
+    if let Some(invite) = from.fetch_readable(&InviteKey { digest })? {
+        return Ok(Some(invite));
+    }
+    let mailed = from.fetch_readable(&MailedInviteKey { digest })?;
+    Ok(mailed.map(|it| Invite {
+        uses: it.uses,
+        used: it.used,
+        expires_at: Some(it.expires_at),
+        digest,
+    }))
+}
+
 /// Makes `invite` the only one of its address. An invite of the same mail is a former attempt to
 /// send it, which may have arrived all the same: its uses count. False: it was used up.
 pub(crate) fn put_mailed(

@@ -3,6 +3,7 @@
 
 mod account_store;
 mod address_move;
+pub(crate) mod ended;
 pub(crate) mod exchanges;
 pub(crate) mod invites;
 mod outbox;

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use crate::model::{
-    AuditAction, AuditContext, AuditEntry, Digest, NewToken, Principal, Retired, Timestamp, Token,
-    TokenKind, TokenStatus, limits,
+    Actor, AuditAction, AuditContext, AuditEntry, Digest, End, EndReason, NewToken, Principal,
+    Retired, Timestamp, Token, TokenKind, TokenStatus, limits,
 };
 use crate::store::sled::accounts::exchanges::Exchanges;
 use crate::store::sled::accounts::tokens::{
@@ -42,7 +42,12 @@ pub(crate) fn renew(
         holder: token.holder,
         ..new.token
     };
-    remove(tx, old, &token);
+    let end = End {
+        at: now,
+        reason: EndReason::Exchanged,
+        by: Actor::Holder(token.holder),
+    };
+    remove(tx, old, &token, &end)?;
     insert(tx, new.digest, &new.token)?;
     Ok(Some(new.token))
 }
@@ -71,7 +76,7 @@ pub(crate) fn refresh(
             })?;
             return Ok(successor.map_or(Refreshed::Refused, |it| Refreshed::Again(Box::new(it))));
         }
-        end_family_of(tx, &token)?;
+        end_family_of(tx, &token, &End::by_server(now, EndReason::Reused))?;
         log::append(tx, &reuse(by, &token))?;
         return Ok(Refreshed::Reused(Box::new(token)));
     }
@@ -90,7 +95,7 @@ pub(crate) fn refresh(
     });
     exchanges.note(old, monotonic);
     tx.put(&key, &token)?;
-    remove_oldest_retired(tx, &token)?;
+    remove_oldest_retired(tx, &token, now)?;
     insert(tx, new.digest, &new.token)?;
     Ok(Refreshed::Done(Box::new(new.token)))
 }
@@ -106,7 +111,8 @@ fn reuse(by: &AuditContext, token: &Token) -> AuditEntry {
 
 /// Keeps the exchanged tokens of a family within their bound: removes the oldest, which are unknown
 /// tokens from then on.
-fn remove_oldest_retired(tx: &mut Transaction<'_>, member: &Token) -> Result<()> {
+fn remove_oldest_retired(tx: &mut Transaction<'_>, member: &Token, now: Timestamp) -> Result<()> {
+    let end = End::by_server(now, EndReason::Exchanged);
     let mut retired = Vec::new();
     for (_, digest) in tx.under::<HeldKey>(&family_of(member))? {
         let token = tx.fetch_readable(&TokenKey { digest })?;
@@ -119,7 +125,7 @@ fn remove_oldest_retired(tx: &mut Transaction<'_>, member: &Token) -> Result<()>
     retired.sort_by_key(|(_, token)| token.retired.map(|retired| retired.at));
     let surplus = retired.len().saturating_sub(limits::RETIRED_PER_FAMILY);
     for (digest, token) in retired.into_iter().take(surplus) {
-        remove(tx, digest, &token);
+        remove(tx, digest, &token, &end)?;
     }
     Ok(())
 }

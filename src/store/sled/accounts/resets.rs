@@ -1,7 +1,8 @@
 //! Reset codes: at most one for each account.
 
-use crate::model::{Digest, ResetCode, Timestamp, UserId};
+use crate::model::{Digest, End, EndReason, Principal, ResetCode, Timestamp, UserId};
 use crate::store::Result;
+use crate::store::sled::accounts::ended;
 use crate::store::sled::engine::expiry;
 use crate::store::sled::engine::keys::{Key, key};
 use crate::store::sled::engine::read::Read;
@@ -26,8 +27,9 @@ pub(crate) fn put(
     user: UserId,
     code: Digest,
     expires_at: Timestamp,
+    now: Timestamp,
 ) -> Result<()> {
-    remove_of(tx, user)?;
+    remove_of(tx, user, &End::by_server(now, EndReason::Replaced))?;
     let key = ResetKey { digest: code };
     tx.put(&ResetOfKey { user }, &code)?;
     tx.put(&key, &ResetCode { user, expires_at })?;
@@ -40,27 +42,35 @@ pub(crate) fn find(from: &impl Read, code: Digest, now: Timestamp) -> Result<Opt
     Ok(found.filter(|code| code.is_live(now)).map(|code| code.user))
 }
 
-/// Removes the code of an account, if it has one.
-pub(crate) fn remove_of(tx: &mut Transaction<'_>, user: UserId) -> Result<()> {
+/// Removes the code of an account, if it has one, and remembers how it ended.
+pub(crate) fn remove_of(tx: &mut Transaction<'_>, user: UserId, end: &End) -> Result<()> {
     let Some(digest) = tx.fetch(&ResetOfKey { user })? else {
         return Ok(());
     };
     let key = ResetKey { digest };
     if let Some(code) = tx.fetch_readable(&key)? {
         expiry::cancel(tx, code.expires_at, &key);
+        let ended = end.of_code(Principal::User(user), code.expires_at);
+        ended::remember(tx, digest, &ended)?;
     }
     tx.remove(&key);
     tx.remove(&ResetOfKey { user });
     Ok(())
 }
 
-/// Removes the expired code under this key. False: the key is not a reset code's.
-pub(crate) fn remove_expired(tx: &mut Transaction<'_>, key: &[u8]) -> Result<bool> {
+/// Removes the expired code under this key, and remembers it if `remember` says so. False: the key
+/// is not a reset code's.
+pub(crate) fn remove_expired(tx: &mut Transaction<'_>, key: &[u8], remember: bool) -> Result<bool> {
     let Some(key) = ResetKey::parse(key) else {
         return Ok(false);
     };
     if let Some(code) = tx.fetch(&key)? {
         tx.remove(&ResetOfKey { user: code.user });
+        if remember {
+            let end = End::by_server(code.expires_at, EndReason::Expired);
+            let ended = end.of_code(Principal::User(code.user), code.expires_at);
+            ended::remember(tx, key.digest, &ended)?;
+        }
     }
     tx.remove(&key);
     Ok(true)

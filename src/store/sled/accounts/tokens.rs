@@ -7,11 +7,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Actor, AuditAction, AuditContext, AuditEntry, Digest, NewToken, Principal, Timestamp, Token,
-    TokenId, TokenKind, TokenStatus, limits,
+    Actor, AuditAction, AuditContext, AuditEntry, Digest, End, EndReason, NewToken, Principal,
+    Timestamp, Token, TokenId, TokenKind, TokenStatus, limits,
 };
 use crate::store::Result;
-use crate::store::sled::accounts::users;
+use crate::store::sled::accounts::{ended, users};
 use crate::store::sled::audit::log;
 use crate::store::sled::engine::expiry;
 use crate::store::sled::engine::keys::{self, Field, Key, key};
@@ -133,7 +133,12 @@ pub(crate) fn issue(
     if epoch_of(tx, new.token.holder)? != Some(new.token.epoch) {
         return Ok(false);
     }
-    make_room(tx, new.token.holder, most, entry.at)?;
+    let end = End {
+        at: entry.at,
+        reason: EndReason::MadeRoom,
+        by: entry.actor.clone(),
+    };
+    make_room(tx, new.token.holder, most, &end)?;
     insert(tx, new.digest, &new.token)?;
     log::append(tx, entry)?;
     Ok(true)
@@ -141,12 +146,7 @@ pub(crate) fn issue(
 
 /// Ends tokens of a holder until there is room for one more: expired ones first, then the least
 /// recently used. No more go than must: if the clock is ahead, the expired ones are live.
-fn make_room(
-    tx: &mut Transaction<'_>,
-    holder: Principal,
-    most: usize,
-    now: Timestamp,
-) -> Result<()> {
+fn make_room(tx: &mut Transaction<'_>, holder: Principal, most: usize, end: &End) -> Result<()> {
     let held = tx.under::<HeldKey>(&held_by(holder))?;
     if held.len() < most {
         return Ok(());
@@ -162,10 +162,21 @@ fn make_room(
             tx.remove(&key);
             continue;
         };
-        match token.status(epoch, now, false) {
+        match token.status(epoch, end.at, false) {
             // An exchanged token takes no room; it stays so that its reuse is noticed.
             TokenStatus::Revoked if epoch == Some(token.epoch) => {}
-            TokenStatus::Revoked => remove(tx, digest, &token),
+            TokenStatus::Revoked => {
+                let reason = EndReason::Revoked;
+                remove(
+                    tx,
+                    digest,
+                    &token,
+                    &End {
+                        reason,
+                        ..end.clone()
+                    },
+                )?;
+            }
             // An expired access token can still be refreshed: it takes no room and stays.
             TokenStatus::Expired if token.kind == TokenKind::Access => {}
             status => room.push((status == TokenStatus::Live, digest, token)),
@@ -174,7 +185,7 @@ fn make_room(
     room.sort_by_key(|(is_live, _, token)| (*is_live, token.last_used_at, token.issued_at));
     let surplus = (room.len() + 1).saturating_sub(most);
     for (_, digest, token) in room.into_iter().take(surplus) {
-        remove(tx, digest, &token);
+        remove(tx, digest, &token, end)?;
     }
     Ok(())
 }
@@ -186,8 +197,20 @@ pub(crate) fn insert(tx: &mut Transaction<'_>, digest: Digest, token: &Token) ->
     expiry::note(tx, token.forgettable_at(), &TokenKey { digest })
 }
 
+/// Removes a token, its entry in its holder's list and the note of its expiry, and remembers how it
+/// ended.
+pub(crate) fn remove(
+    tx: &mut Transaction<'_>,
+    digest: Digest,
+    token: &Token,
+    end: &End,
+) -> Result<()> {
+    erase(tx, digest, token);
+    ended::remember(tx, digest, &end.of_token(token))
+}
+
 /// Removes a token, its entry in its holder's list and the note of its expiry.
-pub(crate) fn remove(tx: &mut Transaction<'_>, digest: Digest, token: &Token) {
+fn erase(tx: &mut Transaction<'_>, digest: Digest, token: &Token) {
     tx.remove(&TokenKey { digest });
     tx.remove(&held_key(token));
     expiry::cancel(tx, token.forgettable_at(), &TokenKey { digest });
@@ -230,11 +253,16 @@ pub(crate) fn end_family(
     let Some(token) = tx.fetch(&TokenKey { digest })? else {
         return Ok(false);
     };
-    end_family_of(tx, &token)?;
-    remove(tx, digest, &token);
     // Whoever shows a token to end it acts as its holder.
     let mut entry = by.done(AuditAction::LogOut);
     entry.actor = Actor::Holder(token.holder);
+    let end = End {
+        at: by.at,
+        reason: EndReason::LoggedOut,
+        by: entry.actor.clone(),
+    };
+    end_family_of(tx, &token, &end)?;
+    remove(tx, digest, &token, &end)?;
     log::append(
         tx,
         &entry.on_holder(token.holder).about(token.id.to_string()),
@@ -243,20 +271,25 @@ pub(crate) fn end_family(
 }
 
 /// Error: `Corrupt` if it cannot be said which token is a member, so that none stays live unseen.
-pub(crate) fn end_family_of(tx: &mut Transaction<'_>, token: &Token) -> Result<()> {
+pub(crate) fn end_family_of(tx: &mut Transaction<'_>, token: &Token, end: &End) -> Result<()> {
     for key in tx.keys_under::<HeldKey>(&family_of(token), usize::MAX)? {
         let digest = tx.fetch(&key)?;
-        remove_held(tx, &key, digest)?;
+        remove_held(tx, &key, digest, end)?;
     }
     Ok(())
 }
 
 /// Removes an entry of a holder's list with its token, if `digest` says which that is. A token that
 /// is damaged is removed too; the sweep removes the note of its expiry.
-fn remove_held(tx: &mut Transaction<'_>, key: &HeldKey, digest: Option<Digest>) -> Result<()> {
+fn remove_held(
+    tx: &mut Transaction<'_>,
+    key: &HeldKey,
+    digest: Option<Digest>,
+    end: &End,
+) -> Result<()> {
     if let Some(digest) = digest {
         match tx.fetch_readable(&TokenKey { digest })? {
-            Some(token) => remove(tx, digest, &token),
+            Some(token) => remove(tx, digest, &token, end)?,
             None => tx.remove(&TokenKey { digest }),
         }
     }
@@ -266,11 +299,11 @@ fn remove_held(tx: &mut Transaction<'_>, key: &HeldKey, digest: Option<Digest>) 
 
 /// Removes some of the tokens of a holder whose account is gone: none of them is live any more.
 /// True: there may be more.
-pub(crate) fn remove_some(tx: &mut Transaction<'_>, holder: Principal) -> Result<bool> {
+pub(crate) fn remove_some(tx: &mut Transaction<'_>, holder: Principal, end: &End) -> Result<bool> {
     let held = tx.keys_under::<HeldKey>(&held_by(holder), STEP_TOKENS)?;
     for key in &held {
         let digest = tx.fetch_readable(key)?;
-        remove_held(tx, key, digest)?;
+        remove_held(tx, key, digest, end)?;
     }
     Ok(held.len() == STEP_TOKENS)
 }
@@ -295,13 +328,25 @@ pub(crate) fn keep(
     Ok(())
 }
 
-/// Removes the expired token under this key. False: the key is not a token's.
-pub(crate) fn remove_expired(tx: &mut Transaction<'_>, key: &[u8]) -> Result<bool> {
+/// Removes the expired token under this key, and remembers it if `remember` says so. False: the key
+/// is not a token's.
+pub(crate) fn remove_expired(tx: &mut Transaction<'_>, key: &[u8], remember: bool) -> Result<bool> {
     let Some(key) = TokenKey::parse(key) else {
         return Ok(false);
     };
-    if let Some(token) = tx.fetch(&key)? {
-        remove(tx, key.digest, &token);
+    let Some(token) = tx.fetch(&key)? else {
+        return Ok(true);
+    };
+    erase(tx, key.digest, &token);
+    if remember {
+        // An exchanged token, or one of an earlier epoch, was of no use before it expired.
+        let is_current = epoch_of(tx, token.holder)? == Some(token.epoch);
+        let end = match token.retired {
+            Some(retired) => End::by_server(retired.at, EndReason::Exchanged),
+            None if is_current => End::by_server(token.expires_at, EndReason::Expired),
+            None => End::by_server(token.expires_at, EndReason::Revoked),
+        };
+        ended::remember(tx, key.digest, &end.of_token(&token))?;
     }
     Ok(true)
 }
@@ -323,8 +368,9 @@ pub(crate) fn end_named(
     let Some(token) = tx.fetch(&TokenKey { digest })? else {
         return Ok(false);
     };
-    end_family_of(tx, &token)?;
-    remove(tx, digest, &token);
+    let end = End::by(by, EndReason::Ended);
+    end_family_of(tx, &token, &end)?;
+    remove(tx, digest, &token, &end)?;
     log::append(
         tx,
         &by.done(AuditAction::EndToken)
@@ -351,9 +397,10 @@ mod tests {
             let token = Token::sample(TokenId::from_random(name), holder);
             insert(&mut tx, crate::crypto::digest(&name), &token).unwrap();
         }
-        assert_eq!(remove_some(&mut tx, holder), Ok(true));
+        let end = End::by_server(Timestamp::default(), EndReason::AccountDeleted);
+        assert_eq!(remove_some(&mut tx, holder, &end), Ok(true));
         assert_eq!(tx.all::<TokenKey>().unwrap().len(), 1);
-        assert_eq!(remove_some(&mut tx, holder), Ok(false));
+        assert_eq!(remove_some(&mut tx, holder, &end), Ok(false));
         assert_eq!(tx.all::<HeldKey>().unwrap().len(), 0);
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::model::{
-    AuditAction, AuditContext, Email, MailId, MailKind, Name, NewUser, Timestamp, User, UserId,
-    UserNumber,
+    AuditAction, AuditContext, Email, End, EndReason, MailId, MailKind, Name, NewUser, Timestamp,
+    User, UserId, UserNumber,
 };
 use crate::store::sled::SledStore;
 use crate::store::sled::accounts::{outbox, resets};
@@ -164,7 +164,7 @@ pub(crate) fn update(
         free_address(tx, &user);
         tx.put(&EmailKey { key }, &id)?;
         // A code that was mailed to the old address must not open the account any more.
-        resets::remove_of(tx, id)?;
+        resets::remove_of(tx, id, &End::by(by, EndReason::Withdrawn))?;
         outbox::notify(tx, notice, MailKind::EmailChanged, user.email, by.at)?;
     }
     (user.name, user.email, user.updated_at) = (name, email, by.at);
@@ -174,17 +174,19 @@ pub(crate) fn update(
 }
 
 /// Sets a password, ends every token and every reset code of the account, and returns its new
-/// epoch. The mail `notice` reports it to the account's address.
+/// epoch. `code` says how its reset code ends. The mail `notice` reports the new password to the
+/// account's address.
 pub(crate) fn set_password(
     tx: &mut Transaction<'_>,
     mut user: User,
     password_hash: String,
     notice: Option<MailId>,
-    now: Timestamp,
+    code: &End,
 ) -> Result<u32> {
+    let now = code.at;
     (user.password_hash, user.updated_at) = (password_hash, now);
     user.epoch += 1;
-    resets::remove_of(tx, user.id)?;
+    resets::remove_of(tx, user.id, code)?;
     tx.put(&UserKey { id: user.id }, &user)?;
     outbox::notify(tx, notice, MailKind::PasswordChanged, user.email, now)?;
     Ok(user.epoch)
@@ -222,7 +224,7 @@ pub(crate) fn set_disabled(
     if user.disabled != disabled {
         (user.disabled, user.updated_at) = (disabled, by.at);
         user.epoch += 1;
-        resets::remove_of(tx, id)?;
+        resets::remove_of(tx, id, &End::by(by, EndReason::Withdrawn))?;
         tx.put(&key, &user)?;
         let action = if disabled {
             AuditAction::DisableUser
@@ -235,10 +237,10 @@ pub(crate) fn set_disabled(
 }
 
 /// Removes an account. Its number stays reserved: events may still refer to it.
-pub(crate) fn remove(tx: &mut Transaction<'_>, user: &User) -> Result<()> {
+pub(crate) fn remove(tx: &mut Transaction<'_>, user: &User, end: &End) -> Result<()> {
     let id = user.id;
     // A code that cannot be read any more opens nothing without the account.
-    let removed = resets::remove_of(tx, id);
+    let removed = resets::remove_of(tx, id, end);
     tx.skip_damaged(removed)?;
     free_address(tx, user);
     tx.remove(&UserKey { id });

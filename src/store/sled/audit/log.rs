@@ -1,9 +1,10 @@
-//! The records of the audit log: an entry under its moment and its number, and under each account
-//! that it concerns; the count of all of them; the removal of the oldest.
+//! The records of the audit log: an entry under its moment and its number, under each account
+//! that it concerns, and under its request; the count of all of them; the removal of the oldest.
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AuditEntry, AuditPlace, AuditRetention, Timestamp, UserId};
+use crate::crypto;
+use crate::model::{AuditEntry, AuditPlace, AuditRetention, Digest, Timestamp, UserId};
 use crate::store::sled::engine::keys::{self, Key, MetaKey, key, meta};
 use crate::store::sled::engine::read::{RawEntry, Read};
 use crate::store::sled::engine::record::{self, postcard_records};
@@ -18,6 +19,11 @@ key! {
 key! {
     /// An entry that concerns an account.
     AuditOfKey { user: UserId, at: Timestamp, number: u64 } AuditOf => ()
+}
+
+key! {
+    /// An entry that a request caused, by the beginning of the digest of the request's id.
+    AuditInKey { request: u64, at: Timestamp, number: u64 } AuditIn => ()
 }
 
 /// The count of all entries.
@@ -70,6 +76,10 @@ pub(crate) fn totals(from: &impl Read) -> Result<AuditTotals> {
         totals.bytes += entry_bytes(bytes, stored);
         Ok(())
     })?;
+    from.visit_entries(|_: AuditInKey, (bytes, stored)| {
+        totals.bytes += entry_bytes(bytes, stored);
+        Ok(())
+    })?;
     Ok(totals)
 }
 
@@ -79,20 +89,42 @@ pub(crate) fn append(tx: &mut Transaction<'_>, entry: &AuditEntry) -> Result<()>
     let (at, number) = (entry.at, totals.next);
     totals.next += 1;
     totals.entries += 1;
-    totals.bytes += put(tx, &AuditKey { at, number }, entry)?;
-    for user in entry.users() {
-        totals.bytes += put(tx, &AuditOfKey { user, at, number }, &())?;
+    let key = AuditKey { at, number }.bytes();
+    let sealed = record::seal(&key, entry)?;
+    totals.bytes += entry_bytes(&key, &sealed);
+    tx.change(key, Change::Put(sealed));
+    for key in lists_of(entry, at, number) {
+        let sealed = record::seal(&key, &())?;
+        totals.bytes += entry_bytes(&key, &sealed);
+        tx.change(key, Change::Put(sealed));
     }
     tx.put(&TOTALS, &totals)
 }
 
-/// Puts a record; returns its size in the log.
-fn put<K: Key>(tx: &mut Transaction<'_>, key: &K, value: &K::Value) -> Result<u64> {
-    let key = key.bytes();
-    let sealed = record::seal(&key, value)?;
-    let size = entry_bytes(&key, &sealed);
-    tx.change(key, Change::Put(sealed));
-    Ok(size)
+/// The keys of an entry in the lists that it belongs to: of accounts, and of its request.
+fn lists_of(entry: &AuditEntry, at: Timestamp, number: u64) -> Vec<Vec<u8>> {
+    let of = entry
+        .users()
+        .map(|user| AuditOfKey { user, at, number }.bytes());
+    let request = entry.request.as_deref().map(request_number);
+    let within = request.map(|request| {
+        AuditInKey {
+            request,
+            at,
+            number,
+        }
+        .bytes()
+    });
+    of.chain(within).collect()
+}
+
+/// The number of a request in keys: ids of proxies may be long.
+pub(crate) fn request_number(id: &str) -> u64 {
+    let Digest(bytes) = crypto::digest(id.as_bytes());
+    bytes
+        .iter()
+        .take(8)
+        .fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// Removes some of the entries that are older than `keep` allows at `now`, and, whatever their age,
@@ -132,11 +164,10 @@ fn remove(tx: &mut Transaction<'_>, (key, stored): &RawEntry) -> Result<u64> {
     let mut freed = entry_bytes(key, stored);
     if let Some(AuditKey { at, number }) = AuditKey::parse(key) {
         let entry = tx.skip_damaged(record::open::<AuditEntry>(key, stored))?;
-        for user in entry.iter().flat_map(AuditEntry::users) {
-            let of = AuditOfKey { user, at, number };
-            if let Some(stored) = tx.raw(&of.bytes())? {
-                freed += entry_bytes(&of.bytes(), &stored);
-                tx.remove(&of);
+        for key in entry.iter().flat_map(|it| lists_of(it, at, number)) {
+            if let Some(stored) = tx.raw(&key)? {
+                freed += entry_bytes(&key, &stored);
+                tx.change(key, Change::Remove);
             }
         }
     }

@@ -44,6 +44,12 @@ pub(crate) enum KeyKind {
     Audit = b'L',
     /// An entry of the audit log that concerns an account.
     AuditOf = b'l',
+    /// An entry of the audit log that a request caused.
+    AuditIn = b'Y',
+    /// A token or a code that has ended.
+    Ended = b'Q',
+    /// When a token or a code ended.
+    EndedAt = b'q',
     /// The epoch of the administrator or the hub.
     Epoch = b'P',
     /// A reset code.
@@ -65,7 +71,7 @@ pub(crate) enum KeyKind {
 impl KeyKind {
     /// Every kind, in the order of the bytes.
     #[cfg(test)]
-    pub(crate) const ALL: [KeyKind; 27] = [
+    pub(crate) const ALL: [KeyKind; 30] = [
         KeyKind::Block,
         KeyKind::BlockPart,
         KeyKind::Count,
@@ -93,6 +99,9 @@ impl KeyKind {
         KeyKind::InviteTo,
         KeyKind::Audit,
         KeyKind::AuditOf,
+        KeyKind::AuditIn,
+        KeyKind::Ended,
+        KeyKind::EndedAt,
     ];
 
     /// The byte on the disk.
@@ -174,7 +183,7 @@ mod tests {
     #[test]
     fn every_kind_and_every_slot_has_a_number_of_its_own_that_never_changes() {
         let kinds = KeyKind::ALL.map(KeyKind::byte);
-        assert_eq!(&kinds, b"ABCDEHIJKMNOPRSTUWXijnorvLl");
+        assert_eq!(&kinds, b"ABCDEHIJKMNOPRSTUWXijnorvLlYQq");
         let slots = MetaSlot::ALL.map(MetaSlot::byte);
         assert_eq!(slots, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 16, 17, 18]);
         assert!(are_distinct(&kinds) && are_distinct(&slots));
