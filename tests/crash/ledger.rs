@@ -45,6 +45,9 @@ pub(crate) struct Account {
     pub(crate) old_email: Option<String>,
     pub(crate) old_password: Option<String>,
     pub(crate) spent_code: Option<String>,
+    /// How often the password was set, and name and address, after the signup.
+    pub(crate) passwords_set: usize,
+    pub(crate) profiles_set: usize,
     /// The round that last changed the account.
     pub(crate) round: u32,
 }
@@ -63,6 +66,8 @@ impl Account {
             old_email: None,
             old_password: None,
             spent_code: None,
+            passwords_set: 0,
+            profiles_set: 0,
             round,
         }
     }
@@ -88,10 +93,12 @@ impl Account {
     }
 
     pub(crate) fn set_password(&mut self, password: String) {
+        self.passwords_set += 1;
         self.old_password = Some(std::mem::replace(&mut self.password, password));
     }
 
     pub(crate) fn set_profile(&mut self, name: String, email: String) {
+        self.profiles_set += 1;
         self.name = name;
         self.old_email = Some(std::mem::replace(&mut self.email, email));
     }

@@ -33,3 +33,5 @@ mod settle;
 mod store;
 #[cfg(test)]
 mod subject;
+#[cfg(test)]
+mod trail;

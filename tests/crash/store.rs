@@ -12,6 +12,7 @@ use doorward::store::{AccountStore, EventStore, Maintenance, TokenStore};
 
 use crate::ledger::{Account, Fate, Report, Worker};
 use crate::moment;
+use crate::trail;
 
 /// The knowledge of earlier rounds.
 #[derive(Default)]
@@ -230,6 +231,7 @@ async fn judge_accounts(worker: &mut Worker, store: &SledStore, span: Span) {
     });
     let mut wrong = Vec::new();
     for account in worker.accounts.iter().filter(|it| it.round >= span.round) {
+        wrong.extend(trail::judge(store, account).await);
         let user = store
             .find_user_by_email(&account.email)
             .await
