@@ -208,7 +208,7 @@ async fn sign_up(store: &SledStore, account: usize, now: Timestamp) -> Result<()
     let created = store
         .create_user(
             user,
-            token(account, &session(account), now),
+            Some(token(account, &session(account), now)),
             AuditContext::server(now),
         )
         .await;

@@ -26,11 +26,12 @@ pub fn served(apis: &Apis) -> Vec<&'static Api> {
         (apis.ephemeride, &ephemeride::API),
         (apis.ephemeride, &own_audit::API),
         (apis.core, &core::API),
-        (apis.token, &admin::API),
         (true, &ops::API),
     ];
+    let admin = admin::TABLES.map(|table| (apis.token, table));
     switches
         .into_iter()
+        .chain(admin)
         .filter(|(on, _)| *on)
         .map(|(_, api)| api)
         .collect()

@@ -205,9 +205,15 @@ impl From<service::Error> for Error {
             service::Error::TokenExpired => Error::new(ErrorCode::TokenExpired),
             service::Error::NotPermitted => Error::new(ErrorCode::NotPermitted),
             service::Error::BadCredentials => Error::new(ErrorCode::BadCredentials),
-            service::Error::EmailTaken => Error::new(ErrorCode::EmailTaken),
+            service::Error::EmailTaken => Error {
+                field: Some(Box::new(Cow::Borrowed("email"))),
+                ..Error::new(ErrorCode::EmailTaken)
+            },
             service::Error::InviteNotFound => Error::new(ErrorCode::InviteNotFound),
             service::Error::SessionNotFound => Error::new(ErrorCode::SessionNotFound),
+            service::Error::UnknownId => Error::new(ErrorCode::UnknownId),
+            service::Error::Outdated => Error::new(ErrorCode::Outdated),
+            service::Error::Conflict(why) => Error::with_message(ErrorCode::Conflict, why),
             service::Error::BadResetCode => Error::new(ErrorCode::BadResetCode),
             service::Error::SignupClosed => Error::new(ErrorCode::SignupClosed),
             service::Error::IdempotencyKeyReused => Error::new(ErrorCode::IdempotencyKeyReused),

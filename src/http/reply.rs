@@ -102,6 +102,15 @@ impl Reply {
         }
     }
 
+    /// Adds the version of the resource as its `ETag`, for `If-Match` of a later request.
+    #[must_use]
+    pub fn version(self, version: u64) -> Reply {
+        match HeaderValue::from_str(&format!("\"{version:016x}\"")) {
+            Ok(tag) => self.header(ETAG, tag),
+            Err(_) => self,
+        }
+    }
+
     /// Its status.
     pub fn status(&self) -> u16 {
         self.status.as_u16()

@@ -68,6 +68,28 @@ impl RequestContext {
         }
     }
 
+    /// The version of a resource that `If-Match` names (RFC 9110, 13.1.1): the tag that
+    /// [`super::Reply::version`] sent. None without the header, and for `*`.
+    pub fn if_match(&self) -> Result<Option<u64>, Invalid> {
+        let Some(value) = self.header_once("if-match")? else {
+            return Ok(None);
+        };
+        let text = value.to_str().unwrap_or_default().trim();
+        if text == "*" {
+            return Ok(None);
+        }
+        let quoted = text
+            .strip_prefix('"')
+            .and_then(|text| text.strip_suffix('"'));
+        let version = quoted.map(|text| u64::from_str_radix(text, 16));
+        match version {
+            Some(Ok(version)) => Ok(Some(version)),
+            // A tag of somebody else is of no version.
+            Some(Err(_)) => Ok(Some(0)),
+            None => Err(Invalid::new("If-Match", "must be one ETag in quotes, or *")),
+        }
+    }
+
     /// All headers.
     pub fn headers(&self) -> &HeaderMap {
         &self.parts.headers

@@ -1,6 +1,7 @@
 //! Accounts with their names, and the invites that open accounts.
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +54,16 @@ pub struct User {
     pub updated_at: Timestamp,
     /// The invite code that opened it.
     pub invite: Option<String>,
+}
+
+impl User {
+    /// A number that is another one after each change of the account.
+    pub fn version(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.email.shown(), self.name.as_str(), &self.password_hash).hash(&mut hasher);
+        (self.disabled, self.epoch, self.updated_at).hash(&mut hasher);
+        hasher.finish()
+    }
 }
 
 impl fmt::Debug for User {

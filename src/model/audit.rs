@@ -170,6 +170,10 @@ numbered! {
         18 Reload "reload",
         /// A further token of the hub for a client that has one.
         19 RenewToken "renew_token",
+        /// A reset code is made, for a mail or for a link that the administrator hands over.
+        20 MakeReset "make_reset",
+        /// All tokens of an account are ended, or all but one.
+        21 EndTokens "end_tokens",
     }
 }
 
@@ -300,7 +304,7 @@ mod tests {
             assert_eq!(AuditAction::try_from(u8::from(*action)), Ok(*action));
         }
         assert_eq!(u8::from(AuditAction::LogIn), 1);
-        assert_eq!(u8::from(AuditAction::RenewToken), 19);
+        assert_eq!(u8::from(AuditAction::EndTokens), 21);
     }
 
     #[test]

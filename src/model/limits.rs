@@ -109,6 +109,9 @@ pub const INVITE_USES: RangeInclusive<u32> = 1..=1_000;
 /// How long an invite by mail may be good: a link in an old mail must not open accounts for ever.
 pub const INVITE_LIFETIME: RangeInclusive<Duration> =
     Duration::from_mins(1)..=Duration::from_hours(365 * 24);
+/// How long a reset code may be good that the administrator hands over by hand.
+pub const RESET_LIFETIME: RangeInclusive<Duration> =
+    Duration::from_mins(1)..=Duration::from_hours(7 * 24);
 /// The longest template of a mail, in bytes: each mail is built in memory.
 pub const TEMPLATE_BYTES: u64 = 64 * 1024;
 /// The longest subject of a mail, in characters.

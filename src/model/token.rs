@@ -23,6 +23,15 @@ pub enum TokenKind {
 }
 
 impl TokenKind {
+    /// All kinds.
+    pub const ALL: [TokenKind; 5] = [
+        TokenKind::Admin,
+        TokenKind::Hub,
+        TokenKind::Angen,
+        TokenKind::Session,
+        TokenKind::Access,
+    ];
+
     /// Its name in the APIs.
     pub const fn as_str(self) -> &'static str {
         match self {

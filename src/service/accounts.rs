@@ -7,9 +7,9 @@ use super::tokens::{Bearer, Issued};
 use super::{Error, Services, message};
 use crate::model::{
     Actor, AuditAction, AuditContext, Caller, Email, Invalid, Name, NewUser, Password,
-    PasswordRules, Principal, Secret, User, UserId, limits,
+    PasswordRules, Principal, Secret, User, UserEdit, UserId, limits,
 };
-use crate::store::{Created, Updated};
+use crate::store::{Created, OnlyIf, Updated};
 
 /// The input of a signup, not checked yet.
 #[derive(Debug, Clone)]
@@ -65,7 +65,11 @@ impl Services {
             invite,
         };
         let by = caller.acting(Actor::Holder(Principal::User(id)));
-        match self.store.create_user(user, session.as_new(), by).await? {
+        match self
+            .store
+            .create_user(user, Some(session.as_new()), by)
+            .await?
+        {
             Created::Done(_) => {
                 self.trust_address(id, &caller.client);
                 Ok(session)
@@ -88,9 +92,14 @@ impl Services {
             message::mailbox(&email)?;
         }
         let notice = self.notice_id();
+        let edit = UserEdit {
+            name: Some(name),
+            email: Some(email),
+            disabled: None,
+        };
         match self
             .store
-            .update_user(user.id, name, email, notice, by)
+            .update_user(user.id, edit, OnlyIf::Active, notice, by)
             .await?
         {
             Updated::Done => {
@@ -98,7 +107,7 @@ impl Services {
                 Ok(())
             }
             Updated::EmailTaken => Err(Error::EmailTaken),
-            Updated::Gone => Err(Error::BadToken),
+            Updated::Gone | Updated::Outdated => Err(Error::BadToken),
         }
     }
 
@@ -139,7 +148,7 @@ impl Services {
                 self.mail_is_due.notify_one();
                 Ok(())
             }
-            Updated::Gone | Updated::EmailTaken => Err(Error::BadToken),
+            Updated::Gone | Updated::EmailTaken | Updated::Outdated => Err(Error::BadToken),
         }
     }
 

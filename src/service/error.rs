@@ -41,6 +41,12 @@ pub enum Error {
     InviteNotFound,
     /// The holder has no such session.
     SessionNotFound,
+    /// Nothing has this id.
+    UnknownId,
+    /// The resource is not of the version that the caller saw.
+    Outdated,
+    /// The request contradicts the present state; why, as a sentence.
+    Conflict(String),
     /// The reset code is unknown, used, replaced or expired: one answer.
     BadResetCode,
     /// The request cannot be fulfilled; each reason as a sentence.

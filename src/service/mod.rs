@@ -3,6 +3,7 @@
 
 mod accounts;
 mod admin_password;
+mod administration;
 mod attempt_counts;
 mod attempts;
 mod audit;

@@ -8,7 +8,7 @@ use super::Services;
 use super::mailer::{Delivery, Refusal};
 use super::message::{self, Mail, Values};
 use crate::crypto;
-use crate::model::{DueMail, MailId, MailKind, MailedInvite, Retry, Timestamp};
+use crate::model::{AuditContext, DueMail, MailId, MailKind, MailedInvite, Retry, Timestamp};
 
 /// The longest pause between two reads of the outbox.
 const PAUSE: Duration = Duration::from_mins(1);
@@ -147,7 +147,12 @@ impl Services {
         let expires_at = now.after(self.config().reset.lifetime);
         if !self
             .store
-            .put_reset(user.id, crypto::digest_of(&code), expires_at, now)
+            .put_reset(
+                user.id,
+                crypto::digest_of(&code),
+                expires_at,
+                AuditContext::server(now),
+            )
             .await?
         {
             return Ok(None);

@@ -23,15 +23,16 @@ use async_trait::async_trait;
 
 use crate::model::{
     AuditAction, AuditContext, AuditEntry, AuditPage, AuditQuery, AuditRetention, Digest, DiskUse,
-    DueMail, Email, EndedSecret, Erasure, EventCounts, EventPage, EventQuery, Invite, InviteTerms,
-    LiveQuery, MailId, MailedInvite, Name, NewToken, NewUser, Principal, ResetCode, Retention,
-    Timestamp, Token, TokenId, User, UserId,
+    DueMail, EndedSecret, Erasure, EventCounts, EventPage, EventQuery, Invite, InviteTerms,
+    LiveQuery, MailId, MailedInvite, NewToken, NewUser, Principal, ResetCode, Retention, Timestamp,
+    Token, TokenId, TokenPage, TokenQuery, User, UserEdit, UserId, UserPage, UserQuery,
 };
 
 pub use error::{Error, Result};
 pub use outcome::{
     Appended, AuditListener, Created, Delivery, EventListener, EventScan, FoundToken, Health,
-    Heard, RecordCounts, Redeemed, Refreshed, Report, ScanProgress, Swept, SystemValue, Updated,
+    Heard, OnlyIf, RecordCounts, Redeemed, Refreshed, Report, ScanProgress, Swept, SystemValue,
+    Updated,
 };
 
 /// The name of the control socket in the data directory, beside the files of the database.
@@ -57,20 +58,24 @@ pub trait AccountStore: Send + Sync + 'static {
     async fn find_user_by_email(&self, key: &str) -> Result<Option<Arc<User>>>;
     /// Whether there is any account.
     async fn any_user(&self) -> Result<bool>;
-    /// Creates an account with its first session, and counts one use of its invite, in one step.
+    /// Creates an account, with its first session if there is one, and counts one use of its
+    /// invite, in one step.
     async fn create_user(
         &self,
         user: NewUser,
-        session: NewToken,
+        session: Option<NewToken>,
         by: AuditContext,
     ) -> Result<Created>;
-    /// Changes name and address. A different address also removes the account's reset code and, in
-    /// the same step, puts a mail with the id `notice` into the outbox, for the old address.
+    /// A page of the accounts that a query asks for.
+    async fn list_users(&self, query: UserQuery) -> Result<UserPage>;
+    /// Changes an account. A different address also removes its reset code and, in the same step,
+    /// puts a mail with the id `notice` into the outbox, for the old address. Disabling the account
+    /// ends its tokens.
     async fn update_user(
         &self,
         id: UserId,
-        name: Name,
-        email: Email,
+        edit: UserEdit,
+        only_if: OnlyIf,
         notice: Option<MailId>,
         by: AuditContext,
     ) -> Result<Updated>;
@@ -89,8 +94,14 @@ pub trait AccountStore: Send + Sync + 'static {
     /// Replaces the hash `old` by `new`, a hash of the same password, if the account still has
     /// `old`.
     async fn rehash_password(&self, id: UserId, old: String, new: String) -> Result<()>;
-    /// Disables an account, which ends its tokens, or enables it again. False: it does not exist.
-    async fn set_disabled(&self, id: UserId, disabled: bool, by: AuditContext) -> Result<bool>;
+    /// Ends all tokens of an account but the one with the public id `except`, and what that was
+    /// exchanged for. False: there is no account, or it has no such token.
+    async fn end_tokens(
+        &self,
+        id: UserId,
+        except: Option<TokenId>,
+        by: AuditContext,
+    ) -> Result<bool>;
     /// Removes an account with its codes in one step, which ends its tokens, and then the records
     /// of its tokens in steps of bounded size. False: it does not exist.
     async fn delete_user(&self, id: UserId, by: AuditContext) -> Result<bool>;
@@ -114,7 +125,7 @@ pub trait AccountStore: Send + Sync + 'static {
         user: UserId,
         code: Digest,
         expires_at: Timestamp,
-        now: Timestamp,
+        by: AuditContext,
     ) -> Result<bool>;
     /// The account of a reset code and its expiry, whether it is live or not.
     async fn find_code(&self, code: &Digest) -> Result<Option<ResetCode>>;
@@ -138,6 +149,13 @@ pub trait AccountStore: Send + Sync + 'static {
 pub trait TokenStore: Send + Sync + 'static {
     /// The token with this digest, whatever its status.
     async fn find_token(&self, digest: &Digest) -> Result<Option<FoundToken>>;
+    /// A page of the tokens that a query asks for.
+    async fn list_tokens(&self, query: TokenQuery) -> Result<TokenPage>;
+    /// The token with this public id, and its holder's epoch: none if the account is gone or
+    /// disabled.
+    async fn find_token_by_id(&self, id: TokenId) -> Result<Option<(Token, Option<u32>)>>;
+    /// Ends the token with this public id, with its family. None: there is no such token.
+    async fn end_token_by_id(&self, id: TokenId, by: AuditContext) -> Result<Option<Token>>;
     /// The epoch that a holder's live tokens have; 0 for an account that is gone or disabled.
     async fn epoch_of(&self, holder: Principal) -> Result<u32>;
     /// The tokens of a holder that are live at `now`, in no particular order.

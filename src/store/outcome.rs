@@ -49,10 +49,23 @@ pub enum Created {
 pub enum Updated {
     /// It is changed.
     Done,
-    /// The address belongs to another account.
+    /// The address belongs to another account; nothing was changed.
     EmailTaken,
+    /// The account is not of the version that the caller saw; nothing was changed.
+    Outdated,
     /// The account is gone, disabled, or no longer in the epoch that the caller saw.
     Gone,
+}
+
+/// The condition of a change to an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnlyIf {
+    /// It exists.
+    There,
+    /// It exists and is not disabled.
+    Active,
+    /// It is of this version ([`User::version`]).
+    Version(u64),
 }
 
 /// The result of an exchange of an access token.

@@ -1,6 +1,7 @@
 //! Rate limits: they slow down clients that guess, and lock out no other client.
 
 use doorward::model::{AuditContext, UserId};
+use doorward::store::{OnlyIf, Updated};
 use serde_json::{Value, json};
 
 use crate::harness::{ADMIN_PASSWORD, Actor, PASSWORD, Server, User, race, seconds};
@@ -118,12 +119,14 @@ fn the_password_of_a_disabled_account_is_answered_and_counted_like_a_wrong_one()
             server.user("ben@example.org"),
         );
         let id = UserId::parse(&ana.id).unwrap();
-        let disabled = server.run(server.store().set_disabled(
+        let disabled = server.run(server.store().update_user(
             id,
-            true,
+            crate::store::disabling(true),
+            OnlyIf::There,
+            None,
             AuditContext::server(server.now()),
         ));
-        assert_eq!(disabled, Ok(true));
+        assert_eq!(disabled, Ok(Updated::Done));
         let tries = |user: &User, password: &str| -> Vec<(u16, Option<String>, String)> {
             let (path, login) = &logins(user, password)[way];
             let ask = |_| {

@@ -79,4 +79,6 @@ mod token;
 #[cfg(test)]
 mod tokens;
 #[cfg(test)]
+mod users;
+#[cfg(test)]
 mod wire;

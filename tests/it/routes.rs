@@ -10,11 +10,12 @@ use crate::harness::{Actor, Answer, Request, Served, Server};
 
 const VERBS: [&str; 7] = ["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"];
 
-/// A server, all routes that it serves, and a user with a live token.
+/// A server, all routes that it serves, and a user and the administrator, each with a live token.
 struct Fixture {
     server: Server,
     routes: Vec<Served>,
     user: Actor,
+    admin: Actor,
 }
 
 impl Fixture {
@@ -23,10 +24,12 @@ impl Fixture {
         let routes = server.served().routes.clone();
         assert!(routes.len() > 30, "all APIs are there");
         let user = server.user("ana@example.org").session();
+        let admin = server.admin();
         Fixture {
             server,
             routes,
             user,
+            admin,
         }
     }
 
@@ -40,10 +43,14 @@ impl Fixture {
             })
     }
 
-    /// Sends a body to a route, with the user's token where the route needs one.
+    /// Sends a body to a route, with the token that the route needs.
     #[track_caller]
     fn send(&self, served: &Served, body: impl Into<Vec<u8>>) -> Answer {
-        self.sender(served).send(request(served).body(body.into()))
+        let sender = match served.route.run {
+            Handler::Admin(_) => self.admin.clone(),
+            _ => self.sender(served),
+        };
+        sender.send(request(served).body(body.into()))
     }
 
     fn sender(&self, served: &Served) -> Actor {
@@ -290,6 +297,7 @@ fn a_field_that_is_missing_or_of_another_type_is_named() {
         for field in fields {
             let others = match field.kind {
                 JsonKind::Text => vec![json!(7), json!(true), json!(["x"]), json!({"x": 1})],
+                JsonKind::Number => vec![json!(true), json!("x"), json!(["x"])],
                 _ => vec![json!(7), json!("x"), json!(["x"])],
             };
             for other in others {

@@ -261,7 +261,7 @@ fn store_account(server: &Server, number: u8, address: &str) {
     server
         .run(async move {
             store
-                .create_user(user, session, AuditContext::server(now))
+                .create_user(user, Some(session), AuditContext::server(now))
                 .await
         })
         .unwrap();

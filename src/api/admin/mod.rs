@@ -6,18 +6,21 @@ mod events;
 mod explain;
 mod query;
 mod storage;
+mod table;
+mod tokens;
+mod user_access;
+mod users;
 
-use serde::Serialize;
+use crate::http::{Api, Route};
+use table::table;
 
-use crate::http::{Api, Error, RenderedError, Route};
+pub(super) use table::render;
 
-/// The API.
-pub static API: Api = Api {
-    name: "admin",
-    mounts: &["/api/admin"],
-    routes: ROUTES,
-    render_error: render,
-};
+/// The tables of the API, one for each noun.
+pub static TABLES: [&Api; 4] = [&API, &users::API, &user_access::API, &tokens::API];
+
+/// What has no table of its own.
+static API: Api = table(ROUTES);
 
 const ROUTES: &[Route] = &[
     events::LIST,
@@ -31,26 +34,3 @@ const ROUTES: &[Route] = &[
     audit::LIVE,
     explain::ROUTE,
 ];
-
-#[derive(Serialize)]
-struct Complaint<'a> {
-    error: Fault<'a>,
-}
-
-#[derive(Serialize)]
-struct Fault<'a> {
-    code: &'static str,
-    message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<&'a str>,
-}
-
-/// The error format of the admin and control APIs: `{"error":{"code","message","field"}}`.
-pub(super) fn render(error: &Error) -> RenderedError {
-    let fault = Fault {
-        code: error.code().as_str(),
-        message: error.message(),
-        field: error.field(),
-    };
-    RenderedError::json(error.status(), &Complaint { error: fault })
-}

@@ -66,6 +66,16 @@ pub(super) fn order(query: &QueryString, usual: Order) -> Result<Order, Invalid>
     }
 }
 
+/// A true or false parameter.
+pub(super) fn flag(query: &QueryString, name: &'static str) -> Result<Option<bool>, Invalid> {
+    match query.get(name) {
+        None => Ok(None),
+        Some("true") => Ok(Some(true)),
+        Some("false") => Ok(Some(false)),
+        Some(_) => Err(Invalid::new(name, "must be true or false")),
+    }
+}
+
 /// The place where the next page begins, as clients get it: base64 for URLs of bytes whose meaning
 /// only the list knows.
 pub(super) fn cursor_text(place: &[u8]) -> String {

@@ -65,7 +65,8 @@ const ENTRIES: usize = 20;
 const A_DAY: Duration = Duration::from_hours(24);
 
 /// Actions that end the tokens of an account.
-const ENDING: [AuditAction; 4] = [
+const ENDING: [AuditAction; 5] = [
+    AuditAction::EndTokens,
     AuditAction::ChangePassword,
     AuditAction::RedeemReset,
     AuditAction::DisableUser,

@@ -61,7 +61,11 @@ async fn sign_up(store: &SledStore) {
         digest: Digest([0; 32]),
         token,
     };
-    let created = store.create_user(user, session, AuditContext::server(Timestamp::default()));
+    let created = store.create_user(
+        user,
+        Some(session),
+        AuditContext::server(Timestamp::default()),
+    );
     assert!(matches!(created.await, Ok(Created::Done(_))));
 }
 

@@ -107,6 +107,7 @@ impl SledStore {
         };
         store.prove_durability().await?;
         store.move_addresses().await?;
+        store.build_indexes().await?;
         if store.loss.get().is_some() {
             store.name_lost_numbers().await?;
         }

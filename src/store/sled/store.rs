@@ -5,9 +5,9 @@ use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Mutex, RwLock};
+use tokio::task::spawn_blocking;
 
 use crate::model::{Digest, Token, User, UserId};
-use crate::store::Result;
 use crate::store::sled::accounts::exchanges::Exchanges;
 use crate::store::sled::audit::feed::AuditFeed;
 use crate::store::sled::engine::cache::Cache;
@@ -26,6 +26,7 @@ use crate::store::sled::events::known_ids::KnownIds;
 use crate::store::sled::events::live::Live;
 use crate::store::sled::events::retention::RetentionPass;
 use crate::store::sled::events::user_directory::UserDirectory;
+use crate::store::{Error, Result};
 
 /// Bytes of a cached token or account, with its place in the maps.
 const CACHED_BYTES: u64 = 512;
@@ -87,6 +88,14 @@ impl Caches {
             users: Cache::new(entries),
         }
     }
+}
+
+/// Reads a list on a thread that may wait for the disk.
+pub(crate) async fn reading<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let panicked = |_| Err(Error::Corrupt("a list panicked; see the log".into()));
+    spawn_blocking(read).await.unwrap_or_else(panicked)
 }
 
 impl SledStore {

@@ -85,7 +85,7 @@ async fn serves(store: &dyn Store) {
     let holder = Principal::User(user.id);
     let session = new_token(100_000, TokenKind::Session, holder, 0, at(0));
     store
-        .create_user(user, session, made_at(at(0)))
+        .create_user(user, Some(session), made_at(at(0)))
         .await
         .unwrap();
     assert!(store.find_user(user_id(1_000)).await.unwrap().is_some());

@@ -37,7 +37,7 @@ fn events_whose_name_is_lost_do_not_get_the_next_name() {
         let holder = Principal::User(user.id);
         let session = new_token(1, TokenKind::Session, holder, 0, at(0));
         store
-            .create_user(user, session, made_at(at(0)))
+            .create_user(user, Some(session), made_at(at(0)))
             .await
             .unwrap();
         report(&store, "before").await;

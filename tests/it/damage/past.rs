@@ -107,7 +107,7 @@ async fn accounts(store: &dyn Store, numbers: std::ops::Range<u64>) {
         let token = |place| new_token(number * 10 + place, TokenKind::Session, holder, 0, at(0));
         let user = new_user(number, &address(number), None);
         store
-            .create_user(user, token(0), made_at(at(0)))
+            .create_user(user, Some(token(0)), made_at(at(0)))
             .await
             .unwrap();
         store

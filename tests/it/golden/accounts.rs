@@ -175,7 +175,11 @@ fn what_is_left_of_an_invite_is_used_once() {
     let join = |fixture: &StoreFixture, number: u64, invite: &str| {
         let new = new_user(number, &format!("new-{number}@example.org"), Some(invite));
         let session = new_token(number, TokenKind::Session, holder(number), 0, at(NOW));
-        match fixture.run(fixture.store().create_user(new, session, made_at(at(NOW)))) {
+        match fixture.run(
+            fixture
+                .store()
+                .create_user(new, Some(session), made_at(at(NOW))),
+        ) {
             Created::Done(user) => Some(user.number),
             Created::InviteNotFound => None,
             Created::EmailTaken => panic!(),
@@ -238,7 +242,12 @@ fn a_reset_code_is_redeemed_until_it_ends() {
 fn a_new_code_takes_the_place_of_the_old_one() {
     let fixture = golden();
     let store = fixture.store();
-    assert!(fixture.run(store.put_reset(user_id(ANA), digest("code", 2), at(NOW + 1), at(0))));
+    assert!(fixture.run(store.put_reset(
+        user_id(ANA),
+        digest("code", 2),
+        at(NOW + 1),
+        made_at(at(0))
+    )));
     assert_eq!(
         fixture.run(store.find_reset(&digest("code", 1), at(NOW))),
         None

@@ -6,10 +6,11 @@ use doorward::model::{
     Actor, AuditAction, AuditContext, AuditEntry, AuditOutcome, AuditPage, AuditPlace, AuditQuery,
     AuditRetention, Caller, Client, Order, Principal, RequestId, Timestamp, UserId,
 };
-use doorward::store::{Heard, Updated};
+use doorward::store::{Heard, OnlyIf, Updated};
 
 use super::{
-    StoreFixture, ana, at, digest, email, every_backend, made_at, new_user, session, user_id,
+    StoreFixture, ana, at, digest, disabling, email, every_backend, made_at, new_user, profile,
+    session, user_id,
 };
 
 fn read(fixture: &StoreFixture, query: AuditQuery) -> AuditPage {
@@ -47,15 +48,42 @@ fn an_entry_is_there_if_the_change_is_and_says_who_from_where_and_on_whom() {
         let ana = ana(&fixture);
         let store = fixture.store();
         let admin = Actor::Holder(Principal::Admin);
-        assert!(fixture.run(store.set_disabled(user_id(1), true, by(admin.clone(), 1))));
+        assert_eq!(
+            fixture.run(store.update_user(
+                user_id(1),
+                disabling(true),
+                OnlyIf::There,
+                None,
+                by(admin.clone(), 1)
+            )),
+            Updated::Done
+        );
         // These change nothing.
-        assert!(fixture.run(store.set_disabled(user_id(1), true, by(admin.clone(), 2))));
-        assert!(!fixture.run(store.set_disabled(user_id(9), true, by(admin.clone(), 2))));
+        assert_eq!(
+            fixture.run(store.update_user(
+                user_id(1),
+                disabling(true),
+                OnlyIf::There,
+                None,
+                by(admin.clone(), 2)
+            )),
+            Updated::Done
+        );
+        assert_eq!(
+            fixture.run(store.update_user(
+                user_id(9),
+                disabling(true),
+                OnlyIf::There,
+                None,
+                by(admin.clone(), 2)
+            )),
+            Updated::Gone
+        );
         assert!(!fixture.run(store.end_family(digest("token", 9), made_at(at(2)))));
         let gone = store.change_password(user_id(1), 0, "x".into(), None, None, made_at(at(2)));
         assert_eq!(fixture.run(gone), Updated::Gone);
         let taken = new_user(2, "ana@example.org", None);
-        fixture.run(store.create_user(taken, session(2, 2, at(2)), made_at(at(2))));
+        fixture.run(store.create_user(taken, Some(session(2, 2, at(2))), made_at(at(2))));
         fixture.reopen();
         let expected = [AuditAction::SignUp, AuditAction::DisableUser];
         assert_eq!(actions(&fixture), expected);
@@ -76,13 +104,31 @@ fn every_change_of_an_account_is_written_down_under_it() {
         let store = fixture.store();
         let name = doorward::model::Name::parse("Anna").unwrap();
         let mail = email("ana@example.org");
-        fixture.run(store.update_user(user_id(1), name, mail, None, made_at(at(1))));
+        fixture.run(store.update_user(
+            user_id(1),
+            profile(name, mail),
+            OnlyIf::Active,
+            None,
+            made_at(at(1)),
+        ));
         fixture.run(store.change_password(user_id(1), 0, "new".into(), None, None, made_at(at(2))));
-        fixture.run(store.put_reset(user_id(1), digest("code", 1), at(100), at(0)));
+        fixture.run(store.put_reset(user_id(1), digest("code", 1), at(100), made_at(at(0))));
         let code = digest("code", 1);
         fixture.run(store.redeem_reset(code, "newer".into(), None, made_at(at(3))));
-        fixture.run(store.set_disabled(user_id(1), true, made_at(at(4))));
-        fixture.run(store.set_disabled(user_id(1), false, made_at(at(5))));
+        fixture.run(store.update_user(
+            user_id(1),
+            disabling(true),
+            OnlyIf::There,
+            None,
+            made_at(at(4)),
+        ));
+        fixture.run(store.update_user(
+            user_id(1),
+            disabling(false),
+            OnlyIf::There,
+            None,
+            made_at(at(5)),
+        ));
         fixture.run(store.delete_user(user_id(1), made_at(at(6))));
         let query = AuditQuery {
             user: Some(user_id(1)),
@@ -97,6 +143,7 @@ fn every_change_of_an_account_is_written_down_under_it() {
             AuditAction::RedeemReset,
             AuditAction::ChangePassword,
             AuditAction::UpdateUser,
+            AuditAction::MakeReset,
             AuditAction::SignUp,
         ];
         assert_eq!(found, expected);

@@ -242,7 +242,7 @@ fn an_erasure_corrects_the_counts_of_the_hours_of_its_events() {
         fixture.run(
             fixture
                 .store()
-                .create_user(ben, session(2, 2, at(0)), made_at(at(0))),
+                .create_user(ben, Some(session(2, 2, at(0))), made_at(at(0))),
         );
         // One merged block with the events of two hours.
         report(&fixture, &["a", "a", "a", "b"], at(50 * MINUTE));

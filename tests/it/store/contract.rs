@@ -5,12 +5,12 @@ use std::time::Duration;
 use doorward::model::{
     AuditAction, DueMail, InviteTerms, MailId, MailKind, Principal, TokenKind, TokenStatus,
 };
-use doorward::store::{Created, Error, Health, Redeemed, Refreshed, SystemValue, Updated};
+use doorward::store::{Created, Error, Health, OnlyIf, Redeemed, Refreshed, SystemValue, Updated};
 use uuid::Builder;
 
 use super::{
-    StoreFixture, ana, at, bytes, digest, email, every_backend, made_at, new_token, new_user,
-    session, user_id,
+    StoreFixture, ana, at, bytes, digest, disabling, email, every_backend, made_at, new_token,
+    new_user, profile, session, user_id,
 };
 
 fn mail(number: u64, key: &str, millis: i64) -> DueMail {
@@ -46,7 +46,7 @@ fn an_account_its_address_and_its_session_begin_together() {
         assert_eq!(found.user.unwrap().id, user_id(1));
         let taken = store.create_user(
             new_user(2, "ANA@example.org", None),
-            session(2, 2, at(1)),
+            Some(session(2, 2, at(1))),
             made_at(at(1)),
         );
         assert_eq!(fixture.run(taken), Created::EmailTaken);
@@ -70,7 +70,7 @@ fn an_invite_is_used_only_by_accounts_that_come_about() {
             let user = new_user(number, address, Some("welcome"));
             fixture.run(fixture.store().create_user(
                 user,
-                session(number, number, at(now)),
+                Some(session(number, number, at(now))),
                 made_at(at(now)),
             ))
         };
@@ -106,7 +106,11 @@ fn an_invite_that_is_no_longer_offered_ends_and_keeps_its_count() {
         let join = |fixture: &StoreFixture, number: u64, code: &str, now: i64| {
             let user = new_user(number, &format!("{number}@x.org"), Some(code));
             let session = session(number, number, at(now));
-            let joined = fixture.run(fixture.store().create_user(user, session, made_at(at(now))));
+            let joined = fixture.run(fixture.store().create_user(
+                user,
+                Some(session),
+                made_at(at(now)),
+            ));
             matches!(joined, Created::Done(_))
         };
         offer(&fixture, &["gone", "stays"]);
@@ -174,19 +178,51 @@ fn a_disabled_account_is_dead_until_it_is_enabled_and_its_tokens_stay_dead() {
     every_backend(|fixture| {
         let ana = ana(&fixture);
         let store = fixture.store();
-        assert!(fixture.run(store.set_disabled(user_id(1), true, made_at(at(1)))));
+        assert_eq!(
+            fixture.run(store.update_user(
+                user_id(1),
+                disabling(true),
+                OnlyIf::There,
+                None,
+                made_at(at(1))
+            )),
+            Updated::Done
+        );
         let found = fixture.run(store.find_token(&digest("token", 1))).unwrap();
         assert!(found.epoch.is_none() && found.user.is_none());
         let token = new_token(2, TokenKind::Session, ana, 1, at(2));
         assert!(!fixture.run(store.issue_token(token, 100, AuditAction::LogIn, made_at(at(2)))));
-        assert!(!fixture.run(store.put_reset(user_id(1), digest("code", 1), at(100), at(0))));
-        assert!(fixture.run(store.set_disabled(user_id(1), false, made_at(at(3)))));
+        assert!(!fixture.run(store.put_reset(
+            user_id(1),
+            digest("code", 1),
+            at(100),
+            made_at(at(0))
+        )));
+        assert_eq!(
+            fixture.run(store.update_user(
+                user_id(1),
+                disabling(false),
+                OnlyIf::There,
+                None,
+                made_at(at(3))
+            )),
+            Updated::Done
+        );
         let found = fixture.run(store.find_token(&digest("token", 1))).unwrap();
         assert_eq!(
             found.token.status(found.epoch, at(4), false),
             TokenStatus::Revoked
         );
-        assert!(!fixture.run(store.set_disabled(user_id(9), true, made_at(at(1)))));
+        assert_eq!(
+            fixture.run(store.update_user(
+                user_id(9),
+                disabling(true),
+                OnlyIf::There,
+                None,
+                made_at(at(1))
+            )),
+            Updated::Gone
+        );
     });
 }
 
@@ -247,7 +283,13 @@ fn a_reset_code_is_the_only_one_and_is_used_once() {
         ana(&fixture);
         let (first, second) = (digest("code", 1), digest("code", 2));
         for code in [first, second] {
-            assert!(fixture.run(fixture.store().put_reset(user_id(1), code, at(100), at(0))));
+            assert!(
+                fixture.run(
+                    fixture
+                        .store()
+                        .put_reset(user_id(1), code, at(100), made_at(at(0)))
+                )
+            );
         }
         fixture.reopen();
         let store = fixture.store();
@@ -263,7 +305,7 @@ fn a_reset_code_is_the_only_one_and_is_used_once() {
         assert_eq!(redeem(second, 100), Redeemed::Refused);
         assert_eq!(redeem(second, 99), Redeemed::Done(user_id(1)));
         assert_eq!(redeem(second, 99), Redeemed::Refused);
-        assert!(!fixture.run(store.put_reset(user_id(7), first, at(100), at(0))));
+        assert!(!fixture.run(store.put_reset(user_id(7), first, at(100), made_at(at(0)))));
     });
 }
 
@@ -318,39 +360,6 @@ fn the_first_fact_stays() {
 }
 
 #[test]
-fn another_fingerprint_is_another_epoch() {
-    every_backend(|mut fixture| {
-        let note = |fixture: &StoreFixture, print: &str| {
-            fixture.run(
-                fixture
-                    .store()
-                    .reconcile(Principal::Admin, print.into(), made_at(at(0))),
-            )
-        };
-        assert_eq!(
-            (
-                note(&fixture, "a"),
-                note(&fixture, "a"),
-                note(&fixture, "b")
-            ),
-            (0, 0, 1)
-        );
-        fixture.reopen();
-        assert_eq!((note(&fixture, "b"), note(&fixture, "a")), (1, 2));
-        assert_eq!(fixture.run(fixture.store().epoch_of(Principal::Hub)), 0);
-        let admin = new_token(1, TokenKind::Admin, Principal::Admin, 2, at(0));
-        assert!(
-            fixture.run(fixture.store().issue_token(
-                admin,
-                100,
-                AuditAction::LogIn,
-                made_at(at(0))
-            ))
-        );
-    });
-}
-
-#[test]
 fn a_closed_store_refuses_changes() {
     every_backend(|fixture| {
         let store = fixture.store();
@@ -371,12 +380,19 @@ fn an_address_that_changes_hands_is_free_at_once() {
         let store = fixture.store();
         let name = || doorward::model::Name::parse("Ana").unwrap();
         let update = |address| {
-            fixture.run(store.update_user(user_id(1), name(), email(address), None, made_at(at(1))))
+            fixture.run(store.update_user(
+                user_id(1),
+                profile(name(), email(address)),
+                OnlyIf::Active,
+                None,
+                made_at(at(1)),
+            ))
         };
         assert_eq!(update("ANA@example.org"), Updated::Done);
         assert_eq!(update("anna@example.org"), Updated::Done);
         let new = new_user(2, "ana@example.org", None);
-        let created = fixture.run(store.create_user(new, session(2, 2, at(2)), made_at(at(2))));
+        let created =
+            fixture.run(store.create_user(new, Some(session(2, 2, at(2))), made_at(at(2))));
         assert!(matches!(created, Created::Done(_)));
         assert_eq!(update("ana@example.org"), Updated::EmailTaken);
         assert!(fixture.run(store.delete_user(user_id(2), made_at(at(0)))));

@@ -137,7 +137,13 @@ fn an_account_with_damaged_tokens_and_codes_can_be_deleted() {
             made_at(at(0)),
         ));
         let code = digest("code", 1);
-        assert!(fixture.run(fixture.store().put_reset(user_id(1), code, at(HOUR), at(0))));
+        assert!(
+            fixture.run(
+                fixture
+                    .store()
+                    .put_reset(user_id(1), code, at(HOUR), made_at(at(0)))
+            )
+        );
         for kind in [b"T", b"H", b"r"] {
             fixture.damage(kind);
         }
@@ -152,12 +158,24 @@ fn a_damaged_reset_code_is_replaced_and_opens_nothing() {
     every_backend(|mut fixture| {
         ana(&fixture);
         let (old, new) = (digest("code", 1), digest("code", 2));
-        assert!(fixture.run(fixture.store().put_reset(user_id(1), old, at(HOUR), at(0))));
+        assert!(
+            fixture.run(
+                fixture
+                    .store()
+                    .put_reset(user_id(1), old, at(HOUR), made_at(at(0)))
+            )
+        );
         fixture.damage(b"R");
         let refused = fixture.store().find_reset(&old, at(1));
         let refused = fixture.runtime.block_on(refused);
         assert!(matches!(refused, Err(Error::Corrupt(_))), "{refused:?}");
-        assert!(fixture.run(fixture.store().put_reset(user_id(1), new, at(HOUR), at(0))));
+        assert!(
+            fixture.run(
+                fixture
+                    .store()
+                    .put_reset(user_id(1), new, at(HOUR), made_at(at(0)))
+            )
+        );
         let found = |code| fixture.run(fixture.store().find_reset(&code, at(1)));
         assert_eq!((found(old), found(new)), (None, Some(user_id(1))));
     });
@@ -332,7 +350,7 @@ fn a_damaged_invite_stays_refused_however_often_it_is_offered() {
         let user = new_user(1, "ana@example.org", Some("welcome"));
         let refused = fixture
             .store()
-            .create_user(user, session(1, 1, at(0)), made_at(at(0)));
+            .create_user(user, Some(session(1, 1, at(0))), made_at(at(0)));
         let refused = fixture.runtime.block_on(refused);
         assert!(matches!(refused, Err(Error::Corrupt(_))), "{refused:?}");
     });

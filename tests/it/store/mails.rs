@@ -1,11 +1,11 @@
 //! Mails that come with a change of an account, and invites by mail.
 
 use doorward::model::{Digest, DueMail, MailId, MailKind, MailedInvite, Name};
-use doorward::store::{Created, Redeemed, Updated};
+use doorward::store::{Created, OnlyIf, Redeemed, Updated};
 
 use super::{
     FOR_EVER, StoreFixture, ana, at, bytes, digest, email, every_backend, made_at, new_user,
-    session, user_id,
+    profile, session, user_id,
 };
 
 fn id(number: u64) -> MailId {
@@ -49,7 +49,7 @@ fn a_change_and_its_mail_are_one_step() {
 
         let store = fixture.store();
         let code = digest("code", 1);
-        assert!(fixture.run(store.put_reset(user_id(1), code, at(100), at(0))));
+        assert!(fixture.run(store.put_reset(user_id(1), code, at(100), made_at(at(0)))));
         let redeem = |code, number| {
             fixture.run(store.redeem_reset(code, "reset".into(), Some(id(number)), made_at(at(4))))
         };
@@ -68,11 +68,21 @@ fn a_moved_account_is_reported_to_the_address_it_leaves() {
         ana(&fixture);
         let rival = new_user(2, "ben@example.org", None);
         let session = session(2, 2, at(0));
-        fixture.run(fixture.store().create_user(rival, session, made_at(at(0))));
+        fixture.run(
+            fixture
+                .store()
+                .create_user(rival, Some(session), made_at(at(0))),
+        );
         let update = |fixture: &StoreFixture, to: &str, number| {
             let name = Name::parse("Ana").unwrap();
             let (store, notice) = (fixture.store(), Some(id(number)));
-            fixture.run(store.update_user(user_id(1), name, email(to), notice, made_at(at(1))))
+            fixture.run(store.update_user(
+                user_id(1),
+                profile(name, email(to)),
+                OnlyIf::Active,
+                notice,
+                made_at(at(1)),
+            ))
         };
         assert_eq!(update(&fixture, "ben@example.org", 1), Updated::EmailTaken);
         assert_eq!(update(&fixture, "ANA@example.org", 2), Updated::Done);
@@ -128,7 +138,11 @@ fn invite(mail: u64, uses: u32, expires_at: i64) -> MailedInvite {
 fn opens(fixture: &StoreFixture, number: u64, code: &str, now: i64) -> bool {
     let user = new_user(number, &format!("user{number}@example.org"), Some(code));
     let session = session(number, number, at(now));
-    let created = fixture.run(fixture.store().create_user(user, session, made_at(at(now))));
+    let created = fixture.run(
+        fixture
+            .store()
+            .create_user(user, Some(session), made_at(at(now))),
+    );
     matches!(created, Created::Done(_))
 }
 

@@ -22,7 +22,7 @@ use std::time::Duration;
 use doorward::crypto;
 use doorward::model::{
     AuditContext, Client, Digest, Email, Event, Name, NewToken, NewUser, Principal, Retention,
-    Timestamp, Token, TokenId, TokenKind, UserId,
+    Timestamp, Token, TokenId, TokenKind, UserEdit, UserId,
 };
 use doorward::store::sled::{SledStore, StoreOptions};
 use doorward::store::{Created, Store};
@@ -181,6 +181,23 @@ pub(crate) fn made_at(at: Timestamp) -> AuditContext {
     AuditContext::server(at)
 }
 
+/// Another name and address for an account.
+pub(crate) fn profile(name: Name, email: Email) -> UserEdit {
+    UserEdit {
+        name: Some(name),
+        email: Some(email),
+        disabled: None,
+    }
+}
+
+/// Another state for an account.
+pub(crate) fn disabling(disabled: bool) -> UserEdit {
+    UserEdit {
+        disabled: Some(disabled),
+        ..UserEdit::default()
+    }
+}
+
 pub(crate) fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(1_772_366_400_000 + millis)
 }
@@ -262,7 +279,7 @@ fn session(number: u64, user: u64, now: Timestamp) -> NewToken {
 fn ana(fixture: &StoreFixture) -> Principal {
     let created = fixture.run(fixture.store().create_user(
         new_user(1, "ana@example.org", None),
-        session(1, 1, at(0)),
+        Some(session(1, 1, at(0))),
         made_at(at(0)),
     ));
     assert!(matches!(created, Created::Done(_)));

@@ -166,15 +166,15 @@ impl Reference {
         account.epoch
     }
 
-    pub(super) fn set_disabled(&mut self, id: UserId, disabled: bool) -> bool {
+    pub(super) fn set_disabled(&mut self, id: UserId, disabled: bool) -> Updated {
         let Some(account) = self.users.get_mut(&id) else {
-            return false;
+            return Updated::Gone;
         };
         if account.disabled != disabled {
             (account.disabled, account.epoch) = (disabled, account.epoch + 1);
             self.resets.remove(&id);
         }
-        true
+        Updated::Done
     }
 
     pub(super) fn delete_user(&mut self, id: UserId) -> bool {

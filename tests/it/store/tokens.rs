@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use doorward::model::{AuditAction, TokenKind, TokenStatus, limits};
+use doorward::model::{AuditAction, Principal, TokenKind, TokenStatus, limits};
 use doorward::store::Refreshed;
 
-use super::{FOR_EVER, HOUR, ana, at, digest, every_backend, made_at, new_token};
+use super::{FOR_EVER, HOUR, StoreFixture, ana, at, digest, every_backend, made_at, new_token};
 
 const MINUTE: i64 = 60_000;
 
@@ -117,6 +117,39 @@ fn a_damaged_record_does_not_keep_others_from_being_swept() {
         assert_eq!(
             fixture.run(fixture.store().sweep(later, FOR_EVER)).removed,
             0
+        );
+    });
+}
+
+#[test]
+fn another_fingerprint_is_another_epoch() {
+    every_backend(|mut fixture| {
+        let note = |fixture: &StoreFixture, print: &str| {
+            fixture.run(
+                fixture
+                    .store()
+                    .reconcile(Principal::Admin, print.into(), made_at(at(0))),
+            )
+        };
+        assert_eq!(
+            (
+                note(&fixture, "a"),
+                note(&fixture, "a"),
+                note(&fixture, "b")
+            ),
+            (0, 0, 1)
+        );
+        fixture.reopen();
+        assert_eq!((note(&fixture, "b"), note(&fixture, "a")), (1, 2));
+        assert_eq!(fixture.run(fixture.store().epoch_of(Principal::Hub)), 0);
+        let admin = new_token(1, TokenKind::Admin, Principal::Admin, 2, at(0));
+        assert!(
+            fixture.run(fixture.store().issue_token(
+                admin,
+                100,
+                AuditAction::LogIn,
+                made_at(at(0))
+            ))
         );
     });
 }

@@ -7,11 +7,11 @@ use doorward::model::{
     AuditAction, Digest, Erasure, Idempotency, MailId, Name, NewEvent, Principal, TokenKind,
     TokenStatus,
 };
-use doorward::store::{Created, Refreshed, Report};
+use doorward::store::{Created, OnlyIf, Refreshed, Report};
 
 use super::random::{Life, RETENTION};
 use super::reference::Stored;
-use super::{at, bytes, digest, made_at, new_user};
+use super::{at, bytes, digest, disabling, made_at, new_user, profile};
 
 const IDLE: Duration = Duration::from_hours(1);
 const NAMES: [&str; 5] = ["start", "stop", "ü", "a rather long name of an event", "x"];
@@ -50,10 +50,11 @@ impl Life {
         let mut user = new_user(number, email.shown(), invite.as_deref());
         user.password_hash = format!("hash {number}");
         let session = self.new_token(Principal::User(user.id), TokenKind::Session, 0);
-        let verb =
-            self.fixture
-                .store()
-                .create_user(user.clone(), session.clone(), made_at(self.now));
+        let verb = self.fixture.store().create_user(
+            user.clone(),
+            Some(session.clone()),
+            made_at(self.now),
+        );
         let created = self.fixture.run(verb);
         let id = user.id;
         let expected = self.reference.create_user(user, session, self.now);
@@ -80,8 +81,8 @@ impl Life {
         let name = Name::parse(&format!("Name {}", self.next())).unwrap();
         let verb = self.fixture.store().update_user(
             id,
-            name.clone(),
-            email.clone(),
+            profile(name.clone(), email.clone()),
+            OnlyIf::Active,
             notice,
             made_at(self.now),
         );
@@ -112,10 +113,13 @@ impl Life {
 
     fn set_disabled(&mut self) -> &'static str {
         let (id, disabled) = (self.user(), self.draw(3) == 0);
-        let verb = self
-            .fixture
-            .store()
-            .set_disabled(id, disabled, made_at(self.now));
+        let verb = self.fixture.store().update_user(
+            id,
+            disabling(disabled),
+            OnlyIf::There,
+            None,
+            made_at(self.now),
+        );
         let found = self.fixture.run(verb);
         let expected = self.reference.set_disabled(id, disabled);
         self.same("set_disabled", &found, &expected)
@@ -252,9 +256,12 @@ impl Life {
         let (user, code) = (self.user(), digest("code", self.next()));
         let end = self.now.after(Duration::from_mins(30));
         self.codes.push(code);
-        let put = self
-            .fixture
-            .run(self.fixture.store().put_reset(user, code, end, self.now));
+        let put = self.fixture.run(self.fixture.store().put_reset(
+            user,
+            code,
+            end,
+            made_at(self.now),
+        ));
         let expected = self.reference.put_reset(user, code, end);
         self.same("put_reset", &put, &expected)
     }

@@ -7,22 +7,24 @@ use async_trait::async_trait;
 
 use crate::crypto;
 use crate::model::{
-    AuditAction, AuditContext, Digest, Email, End, EndReason, EndedSecret, Invite, InviteTerms,
-    MailId, MailedInvite, Name, NewToken, NewUser, Principal, ResetCode, Timestamp, User, UserId,
+    AuditAction, AuditContext, Digest, End, EndReason, EndedSecret, Invite, InviteTerms, MailId,
+    MailedInvite, NewToken, NewUser, Principal, ResetCode, Timestamp, TokenId, User, UserEdit,
+    UserId, UserPage, UserQuery,
 };
 use crate::store::sled::SledStore;
-use crate::store::sled::accounts::{ended, invites, resets, tokens, users};
+use crate::store::sled::accounts::{ended, invites, resets, token_list, tokens, user_list, users};
 use crate::store::sled::audit::log;
 use crate::store::sled::engine::disk_space::WriteClass;
 use crate::store::sled::engine::read::Read;
 use crate::store::sled::engine::transaction::Transaction;
-use crate::store::{AccountStore, Created, Redeemed, Result, Updated};
+use crate::store::sled::store::reading;
+use crate::store::{AccountStore, Created, OnlyIf, Redeemed, Result, Updated};
 
 /// Creates an account and its first session, and counts one use of its invite.
 fn create(
     tx: &mut Transaction<'_>,
     new: NewUser,
-    session: &NewToken,
+    session: Option<&NewToken>,
     by: &AuditContext,
 ) -> Result<Created> {
     if users::owner_of(tx, &new.email)?.is_some() {
@@ -34,7 +36,9 @@ fn create(
         return Ok(Created::InviteNotFound);
     }
     let user = users::insert(tx, new, by.at)?;
-    tokens::insert(tx, session.digest, &session.token)?;
+    if let Some(session) = session {
+        tokens::insert(tx, session.digest, &session.token)?;
+    }
     log::append(tx, &by.done(AuditAction::SignUp).on(user.id))?;
     Ok(Created::Done(Box::new(user)))
 }
@@ -83,6 +87,30 @@ fn redeem(
     Ok(Redeemed::Done(id))
 }
 
+/// Ends all tokens of an account but one. False: there is no account, or it has no such token.
+fn end_tokens(
+    tx: &mut Transaction<'_>,
+    id: UserId,
+    except: Option<TokenId>,
+    by: &AuditContext,
+) -> Result<bool> {
+    let holder = Principal::User(id);
+    let keep = match except {
+        Some(id) => match token_list::by_id(tx, id)?.filter(|(_, it)| it.holder == holder) {
+            Some((digest, _)) => Some(digest),
+            None => return Ok(false),
+        },
+        None => None,
+    };
+    let Some(epoch) = users::end_tokens(tx, id, by)? else {
+        return Ok(false);
+    };
+    if let Some(digest) = keep {
+        tokens::keep(tx, digest, holder, epoch)?;
+    }
+    Ok(true)
+}
+
 /// Removes an account with its codes, which ends its tokens. False: it does not exist.
 fn delete(tx: &mut Transaction<'_>, id: UserId, by: &AuditContext) -> Result<bool> {
     let Some(user) = tx.fetch(&users::UserKey { id })? else {
@@ -113,22 +141,23 @@ impl AccountStore for SledStore {
     async fn create_user(
         &self,
         user: NewUser,
-        session: NewToken,
+        session: Option<NewToken>,
         by: AuditContext,
     ) -> Result<Created> {
-        let step = move |tx: &mut Transaction<'_>| create(tx, user, &session, &by);
+        let step = move |tx: &mut Transaction<'_>| create(tx, user, session.as_ref(), &by);
         self.change(WriteClass::Change, step).await
     }
 
     async fn update_user(
         &self,
         id: UserId,
-        name: Name,
-        email: Email,
+        edit: UserEdit,
+        only_if: OnlyIf,
         notice: Option<MailId>,
         by: AuditContext,
     ) -> Result<Updated> {
-        let step = move |tx: &mut Transaction<'_>| users::update(tx, id, name, email, notice, &by);
+        let step =
+            move |tx: &mut Transaction<'_>| users::update(tx, id, edit, only_if, notice, &by);
         self.change(WriteClass::Change, step).await
     }
 
@@ -152,8 +181,18 @@ impl AccountStore for SledStore {
         self.change(WriteClass::Change, step).await
     }
 
-    async fn set_disabled(&self, id: UserId, disabled: bool, by: AuditContext) -> Result<bool> {
-        let step = move |tx: &mut Transaction<'_>| users::set_disabled(tx, id, disabled, &by);
+    async fn list_users(&self, query: UserQuery) -> Result<UserPage> {
+        let tree = self.tree.clone();
+        reading(move || user_list::list(&tree, &query)).await
+    }
+
+    async fn end_tokens(
+        &self,
+        id: UserId,
+        except: Option<TokenId>,
+        by: AuditContext,
+    ) -> Result<bool> {
+        let step = move |tx: &mut Transaction<'_>| end_tokens(tx, id, except, &by);
         self.change(WriteClass::Change, step).await
     }
 
@@ -198,12 +237,13 @@ impl AccountStore for SledStore {
         user: UserId,
         code: Digest,
         expires_at: Timestamp,
-        now: Timestamp,
+        by: AuditContext,
     ) -> Result<bool> {
         let step = move |tx: &mut Transaction<'_>| {
             let is_active = users::active(tx, user)?.is_some();
             if is_active {
-                resets::put(tx, user, code, expires_at, now)?;
+                resets::put(tx, user, code, expires_at, by.at)?;
+                log::append(tx, &by.done(AuditAction::MakeReset).on(user))?;
             }
             Ok(is_active)
         };

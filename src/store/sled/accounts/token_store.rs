@@ -7,16 +7,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::model::{
-    AuditAction, AuditContext, Digest, NewToken, Principal, Timestamp, Token, TokenId,
+    AuditAction, AuditContext, Digest, NewToken, Principal, Timestamp, Token, TokenId, TokenPage,
+    TokenQuery,
 };
 use crate::store::sled::SledStore;
 use crate::store::sled::accounts::renewal;
+use crate::store::sled::accounts::token_list;
 use crate::store::sled::accounts::tokens::{self, TokenKey};
 use crate::store::sled::engine::disk_space::WriteClass;
 use crate::store::sled::engine::keys::{MetaKey, meta};
 use crate::store::sled::engine::read::Read;
 use crate::store::sled::engine::registry::MetaSlot;
 use crate::store::sled::engine::transaction::Transaction;
+use crate::store::sled::store::reading;
 use crate::store::{FoundToken, Refreshed, Result, TokenStore};
 
 /// The hash of the administrator's password that doorward generated.
@@ -60,6 +63,24 @@ impl TokenStore for SledStore {
             user,
             exchanged_at,
         }))
+    }
+
+    async fn list_tokens(&self, query: TokenQuery) -> Result<TokenPage> {
+        let tree = self.tree.clone();
+        reading(move || token_list::list(&tree, &query)).await
+    }
+
+    async fn find_token_by_id(&self, id: TokenId) -> Result<Option<(Token, Option<u32>)>> {
+        let Some((_, token)) = token_list::by_id(&self.tree, id)? else {
+            return Ok(None);
+        };
+        let epoch = tokens::epoch_of(&self.tree, token.holder)?;
+        Ok(Some((token, epoch)))
+    }
+
+    async fn end_token_by_id(&self, id: TokenId, by: AuditContext) -> Result<Option<Token>> {
+        let step = move |tx: &mut Transaction<'_>| token_list::end(tx, id, &by);
+        self.change(WriteClass::Reclaim, step).await
     }
 
     async fn epoch_of(&self, holder: Principal) -> Result<u32> {

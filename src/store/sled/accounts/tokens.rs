@@ -28,6 +28,10 @@ key! {
     HeldKey { holder: Principal, family: TokenId, id: TokenId } HeldToken => Digest
 }
 key! {
+    /// A token by its public id.
+    TokenIdKey { id: TokenId } TokenId => Digest
+}
+key! {
     /// The epoch of a holder that is not an account.
     EpochKey { holder: Principal } Epoch => Epoch
 }
@@ -193,6 +197,7 @@ fn make_room(tx: &mut Transaction<'_>, holder: Principal, most: usize, end: &End
 /// Writes a token, its entry in its holder's list and the note of its expiry.
 pub(crate) fn insert(tx: &mut Transaction<'_>, digest: Digest, token: &Token) -> Result<()> {
     tx.put(&held_key(token), &digest)?;
+    tx.put(&TokenIdKey { id: token.id }, &digest)?;
     tx.put(&TokenKey { digest }, token)?;
     expiry::note(tx, token.forgettable_at(), &TokenKey { digest })
 }
@@ -213,6 +218,7 @@ pub(crate) fn remove(
 fn erase(tx: &mut Transaction<'_>, digest: Digest, token: &Token) {
     tx.remove(&TokenKey { digest });
     tx.remove(&held_key(token));
+    tx.remove(&TokenIdKey { id: token.id });
     expiry::cancel(tx, token.forgettable_at(), &TokenKey { digest });
 }
 
@@ -293,6 +299,7 @@ fn remove_held(
             None => tx.remove(&TokenKey { digest }),
         }
     }
+    tx.remove(&TokenIdKey { id: key.id });
     tx.remove(key);
     Ok(())
 }
@@ -368,9 +375,7 @@ pub(crate) fn end_named(
     let Some(token) = tx.fetch(&TokenKey { digest })? else {
         return Ok(false);
     };
-    let end = End::by(by, EndReason::Ended);
-    end_family_of(tx, &token, &end)?;
-    remove(tx, digest, &token, &end)?;
+    end_with_family(tx, digest, &token, by)?;
     log::append(
         tx,
         &by.done(AuditAction::EndToken)
@@ -378,6 +383,18 @@ pub(crate) fn end_named(
             .about(id.to_string()),
     )?;
     Ok(true)
+}
+
+/// Ends a token with its family.
+pub(crate) fn end_with_family(
+    tx: &mut Transaction<'_>,
+    digest: Digest,
+    token: &Token,
+    by: &AuditContext,
+) -> Result<()> {
+    let end = End::by(by, EndReason::Ended);
+    end_family_of(tx, token, &end)?;
+    remove(tx, digest, token, &end)
 }
 
 #[cfg(test)]

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use crate::model::{
-    AuditAction, AuditContext, Email, End, EndReason, MailId, MailKind, Name, NewUser, Timestamp,
-    User, UserId, UserNumber,
+    AuditAction, AuditContext, Email, End, EndReason, MailId, MailKind, NewUser, Timestamp, User,
+    UserEdit, UserId, UserNumber,
 };
 use crate::store::sled::SledStore;
-use crate::store::sled::accounts::{outbox, resets};
+use crate::store::sled::accounts::{names, outbox, resets};
 use crate::store::sled::audit::log;
 use crate::store::sled::engine::keys::{self, MetaKey, key, meta};
 use crate::store::sled::engine::read::Read;
 use crate::store::sled::engine::record::postcard_records;
 use crate::store::sled::engine::registry::MetaSlot;
 use crate::store::sled::engine::transaction::Transaction;
-use crate::store::{Result, Updated};
+use crate::store::{OnlyIf, Result, Updated};
 
 key! {
     /// An account.
@@ -72,10 +72,10 @@ pub(crate) fn owner_of(from: &impl Read, email: &Email) -> Result<Option<UserId>
 }
 
 /// Frees the address of an account: removes its keys, but none of another account.
-fn free_address(tx: &mut Transaction<'_>, user: &User) {
-    for key in user.email.keys() {
+fn free_address(tx: &mut Transaction<'_>, user: UserId, email: &Email) {
+    for key in email.keys() {
         let key = EmailKey { key };
-        let is_others = matches!(tx.fetch(&key), Ok(Some(owner)) if owner != user.id);
+        let is_others = matches!(tx.fetch(&key), Ok(Some(owner)) if owner != user);
         if !is_others {
             tx.remove(&key);
         }
@@ -134,43 +134,106 @@ pub(crate) fn insert(tx: &mut Transaction<'_>, new: NewUser, now: Timestamp) -> 
     let key = user.email.key();
     tx.put(&EmailKey { key }, &user.id)?;
     tx.put(&NumberKey { number }, &user.id)?;
+    names::add(tx, &user)?;
     tx.put(&UserKey { id: user.id }, &user)?;
     Ok(user)
 }
 
-/// Changes name and address. A different address also removes the reset code, and is reported to
-/// the old address by the mail `notice`.
+/// Changes an account. A different address removes the reset code, and is reported to the old
+/// address by the mail `notice`; disabling it ends its tokens and the code.
 pub(crate) fn update(
     tx: &mut Transaction<'_>,
     id: UserId,
-    name: Name,
-    email: Email,
+    edit: UserEdit,
+    only_if: OnlyIf,
     notice: Option<MailId>,
     by: &AuditContext,
 ) -> Result<Updated> {
-    let Some(mut user) = active(tx, id)? else {
+    let Some(mut user) = tx.fetch(&UserKey { id })? else {
         return Ok(Updated::Gone);
     };
-    if owner_of(tx, &email)?.is_some_and(|owner| owner != id) {
-        return Ok(Updated::EmailTaken);
+    match only_if {
+        OnlyIf::Active if user.disabled => return Ok(Updated::Gone),
+        OnlyIf::Version(version) if user.version() != version => return Ok(Updated::Outdated),
+        OnlyIf::Active | OnlyIf::Version(_) | OnlyIf::There => {}
     }
-    let key = email.key();
-    let changed = match (user.name == name, user.email == email) {
-        (false, true) => "name",
-        (true, false) => "email",
-        _ => "name, email",
-    };
-    if user.email.key() != key {
-        free_address(tx, &user);
-        tx.put(&EmailKey { key }, &id)?;
-        // A code that was mailed to the old address must not open the account any more.
-        resets::remove_of(tx, id, &End::by(by, EndReason::Withdrawn))?;
-        outbox::notify(tx, notice, MailKind::EmailChanged, user.email, by.at)?;
+    let mut changed = Vec::new();
+    if let Some(name) = edit.name {
+        names::remove(tx, &user);
+        changed.extend((user.name != name).then_some("name"));
+        user.name = name;
+        names::add(tx, &user)?;
     }
-    (user.name, user.email, user.updated_at) = (name, email, by.at);
+    if let Some(email) = edit.email {
+        if owner_of(tx, &email)?.is_some_and(|owner| owner != id) {
+            return Ok(Updated::EmailTaken);
+        }
+        changed.extend((user.email != email).then_some("email"));
+        move_address(tx, &mut user, email, notice, by)?;
+    }
+    if !changed.is_empty() {
+        let entry = by.done(AuditAction::UpdateUser).on(id);
+        log::append(tx, &entry.about(changed.join(", ")))?;
+    }
+    if let Some(disabled) = edit.disabled.filter(|disabled| *disabled != user.disabled) {
+        disable(tx, &mut user, disabled, by)?;
+    }
+    user.updated_at = by.at;
     tx.put(&UserKey { id }, &user)?;
-    log::append(tx, &by.done(AuditAction::UpdateUser).on(id).about(changed))?;
     Ok(Updated::Done)
+}
+
+/// Gives an account another address. A code that was mailed to the old address must not open the
+/// account any more.
+fn move_address(
+    tx: &mut Transaction<'_>,
+    user: &mut User,
+    email: Email,
+    notice: Option<MailId>,
+    by: &AuditContext,
+) -> Result<()> {
+    let (id, key) = (user.id, email.key());
+    let old = std::mem::replace(&mut user.email, email);
+    if old.key() != key {
+        free_address(tx, id, &old);
+        tx.put(&EmailKey { key }, &id)?;
+        resets::remove_of(tx, id, &End::by(by, EndReason::Withdrawn))?;
+        outbox::notify(tx, notice, MailKind::EmailChanged, old, by.at)?;
+    }
+    Ok(())
+}
+
+/// Disables an account, which ends its tokens, or enables it. The caller stores it.
+fn disable(
+    tx: &mut Transaction<'_>,
+    user: &mut User,
+    disabled: bool,
+    by: &AuditContext,
+) -> Result<()> {
+    user.disabled = disabled;
+    user.epoch += 1;
+    resets::remove_of(tx, user.id, &End::by(by, EndReason::Withdrawn))?;
+    let action = if disabled {
+        AuditAction::DisableUser
+    } else {
+        AuditAction::EnableUser
+    };
+    log::append(tx, &by.done(action).on(user.id))
+}
+
+/// Ends all tokens of an account. Returns its new epoch; none: it is gone.
+pub(crate) fn end_tokens(
+    tx: &mut Transaction<'_>,
+    id: UserId,
+    by: &AuditContext,
+) -> Result<Option<u32>> {
+    let Some(mut user) = tx.fetch(&UserKey { id })? else {
+        return Ok(None);
+    };
+    user.epoch += 1;
+    tx.put(&UserKey { id }, &user)?;
+    log::append(tx, &by.done(AuditAction::EndTokens).on(id))?;
+    Ok(Some(user.epoch))
 }
 
 /// Sets a password, ends every token and every reset code of the account, and returns its new
@@ -210,39 +273,14 @@ pub(crate) fn rehash(tx: &mut Transaction<'_>, id: UserId, old: &str, new: Strin
     }
 }
 
-/// Disables an account, which ends its tokens, or enables it. False: there is no such account.
-pub(crate) fn set_disabled(
-    tx: &mut Transaction<'_>,
-    id: UserId,
-    disabled: bool,
-    by: &AuditContext,
-) -> Result<bool> {
-    let key = UserKey { id };
-    let Some(mut user) = tx.fetch(&key)? else {
-        return Ok(false);
-    };
-    if user.disabled != disabled {
-        (user.disabled, user.updated_at) = (disabled, by.at);
-        user.epoch += 1;
-        resets::remove_of(tx, id, &End::by(by, EndReason::Withdrawn))?;
-        tx.put(&key, &user)?;
-        let action = if disabled {
-            AuditAction::DisableUser
-        } else {
-            AuditAction::EnableUser
-        };
-        log::append(tx, &by.done(action).on(id))?;
-    }
-    Ok(true)
-}
-
 /// Removes an account. Its number stays reserved: events may still refer to it.
 pub(crate) fn remove(tx: &mut Transaction<'_>, user: &User, end: &End) -> Result<()> {
     let id = user.id;
     // A code that cannot be read any more opens nothing without the account.
     let removed = resets::remove_of(tx, id, end);
     tx.skip_damaged(removed)?;
-    free_address(tx, user);
+    free_address(tx, id, &user.email);
+    names::remove(tx, user);
     tx.remove(&UserKey { id });
     // Queries and erasures can still find its events by this number.
     tx.put(&FormerKey { id }, &user.number)

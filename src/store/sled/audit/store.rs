@@ -1,7 +1,6 @@
 //! Implements [`AuditStore`], the part of the store's contract for the audit log.
 
 use async_trait::async_trait;
-use tokio::task::spawn_blocking;
 
 use crate::model::{
     AuditEntry, AuditPage, AuditPlace, AuditQuery, AuditRetention, Order, Timestamp, UserId,
@@ -13,7 +12,8 @@ use crate::store::sled::engine::keys::{self, Field, Key};
 use crate::store::sled::engine::read::{Read, raw_range_back};
 use crate::store::sled::engine::transaction::Transaction;
 use crate::store::sled::engine::tree::Tree;
-use crate::store::{AuditListener, AuditStore, Error, Result, Swept};
+use crate::store::sled::store::reading;
+use crate::store::{AuditListener, AuditStore, Result, Swept};
 
 /// Entries that are read at once.
 const READ_AT_ONCE: usize = 200;
@@ -129,10 +129,7 @@ impl AuditStore for SledStore {
 
     async fn read_audit(&self, query: AuditQuery) -> Result<AuditPage> {
         let tree = self.tree.clone();
-        let reading = spawn_blocking(move || read(&tree, &query));
-        reading
-            .await
-            .unwrap_or_else(|_| Err(Error::Corrupt("a list panicked; see the log".into())))
+        reading(move || read(&tree, &query)).await
     }
 
     async fn sweep_audit(&self, now: Option<Timestamp>, keep: AuditRetention) -> Result<Swept> {

@@ -50,6 +50,10 @@ pub(crate) enum KeyKind {
     Ended = b'Q',
     /// When a token or a code ended.
     EndedAt = b'q',
+    /// A word of the name of an account.
+    Name = b'F',
+    /// A token by its public id.
+    TokenId = b'h',
     /// The epoch of the administrator or the hub.
     Epoch = b'P',
     /// A reset code.
@@ -71,7 +75,7 @@ pub(crate) enum KeyKind {
 impl KeyKind {
     /// Every kind, in the order of the bytes.
     #[cfg(test)]
-    pub(crate) const ALL: [KeyKind; 30] = [
+    pub(crate) const ALL: [KeyKind; 32] = [
         KeyKind::Block,
         KeyKind::BlockPart,
         KeyKind::Count,
@@ -102,6 +106,8 @@ impl KeyKind {
         KeyKind::AuditIn,
         KeyKind::Ended,
         KeyKind::EndedAt,
+        KeyKind::Name,
+        KeyKind::TokenId,
     ];
 
     /// The byte on the disk.
@@ -136,6 +142,8 @@ pub(crate) enum MetaSlot {
     AddressesMoved = 9,
     /// The count of all entries of the audit log.
     AuditTotals = 10,
+    /// The indexes of names and of tokens are complete.
+    IndexesBuilt = 11,
     /// The seed of the key that signs access tokens.
     SigningSeed = 16,
     /// The hash of the generated administrator password.
@@ -146,7 +154,7 @@ pub(crate) enum MetaSlot {
 
 impl MetaSlot {
     /// Every slot, in the order of the numbers.
-    pub(crate) const ALL: [MetaSlot; 14] = [
+    pub(crate) const ALL: [MetaSlot; 15] = [
         MetaSlot::Format,
         MetaSlot::Sequence,
         MetaSlot::NextUserNumber,
@@ -158,6 +166,7 @@ impl MetaSlot {
         MetaSlot::NewestMoment,
         MetaSlot::AddressesMoved,
         MetaSlot::AuditTotals,
+        MetaSlot::IndexesBuilt,
         MetaSlot::SigningSeed,
         MetaSlot::AdminHash,
         MetaSlot::FingerprintSalt,
@@ -183,9 +192,9 @@ mod tests {
     #[test]
     fn every_kind_and_every_slot_has_a_number_of_its_own_that_never_changes() {
         let kinds = KeyKind::ALL.map(KeyKind::byte);
-        assert_eq!(&kinds, b"ABCDEHIJKMNOPRSTUWXijnorvLlYQq");
+        assert_eq!(&kinds, b"ABCDEHIJKMNOPRSTUWXijnorvLlYQqFh");
         let slots = MetaSlot::ALL.map(MetaSlot::byte);
-        assert_eq!(slots, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 16, 17, 18]);
+        assert_eq!(slots, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 16, 17, 18]);
         assert!(are_distinct(&kinds) && are_distinct(&slots));
     }
 }

@@ -1,0 +1,135 @@
+//! The ways into an account, in the admin API: its password, links to set one, its tokens.
+
+use std::time::Duration;
+
+use super::table::table;
+use super::tokens::{self, ListedToken};
+use super::users::{by, id};
+use crate::http::{
+    Api, BodySchema, Error, ErrorCode, Handler, Method, Reply, RequestBody, RequestContext,
+    RequestQuery, ResponseSpec, Route, json_request, json_response,
+};
+use crate::model::{Invalid, Principal, Secret, TokenId, TokenQuery};
+use crate::service::Bearer;
+
+/// The table of routes.
+pub(super) static API: Api = table(&[PASSWORD, RESET_LINK, TOKENS, END_TOKENS]);
+
+const PASSWORD: Route = Route {
+    name: "set_user_password",
+    method: Method::Post,
+    path: "/users/{id}/password",
+    query: RequestQuery::Closed(&[]),
+    body: RequestBody::Json(NewPassword::FIELDS),
+    responses: &[ResponseSpec::empty(204, "The password is set.")],
+    errors: &[ErrorCode::UnknownId, ErrorCode::Conflict],
+    run: Handler::Admin(|request, bearer| Box::pin(set_password(request, bearer))),
+    about: "Sets a password, which ends all tokens of the account.",
+};
+
+const RESET_LINK: Route = Route {
+    name: "make_reset_link",
+    method: Method::Post,
+    path: "/users/{id}/reset-link",
+    query: RequestQuery::Closed(&[]),
+    body: RequestBody::Json(Lifetime::FIELDS),
+    responses: &[ResponseSpec::json(201, Link::FIELDS, "The link, shown once.").secret()],
+    errors: &[ErrorCode::UnknownId, ErrorCode::Conflict],
+    run: Handler::Admin(|request, bearer| Box::pin(reset_link(request, bearer))),
+    about: "Makes a link for a new password, to hand over by hand. It works once.",
+};
+
+const TOKENS: Route = Route {
+    name: "list_user_tokens",
+    method: Method::Get,
+    path: "/users/{id}/tokens",
+    query: RequestQuery::Closed(&["kind", "limit", "cursor"]),
+    body: RequestBody::Nothing,
+    responses: &[ResponseSpec::new(
+        200,
+        BodySchema::Json(tokens::PAGE),
+        "A page of the account's tokens.",
+    )],
+    errors: &[ErrorCode::UnknownId],
+    run: Handler::Admin(|request, _| Box::pin(list_tokens(request))),
+    about: "Lists the tokens of an account.",
+};
+
+const END_TOKENS: Route = Route {
+    name: "end_user_tokens",
+    method: Method::Delete,
+    path: "/users/{id}/tokens",
+    query: RequestQuery::Closed(&["except"]),
+    body: RequestBody::Nothing,
+    responses: &[ResponseSpec::empty(204, "They are ended.")],
+    errors: &[ErrorCode::UnknownId],
+    run: Handler::Admin(|request, bearer| Box::pin(end_tokens(request, bearer))),
+    about: "Ends all tokens of an account, but the one with the id that except names.",
+};
+
+json_request! {
+    /// `POST /users/{id}/password`
+    struct NewPassword {
+        password: Secret,
+    }
+}
+
+json_request! {
+    /// `POST /users/{id}/reset-link`
+    struct Lifetime {
+        lifetime_seconds: Option<u64>,
+    }
+}
+
+json_response! {
+    /// `POST /users/{id}/reset-link`
+    struct Link<'a> {
+        link: &'a str,
+        expires_at: String,
+    }
+}
+
+async fn set_password(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
+    let asked: NewPassword = request.json()?;
+    let (id, by) = (id(&request)?, by(&request, &bearer));
+    request
+        .services
+        .set_user_password(id, &asked.password, by)
+        .await?;
+    Ok(Reply::empty(204))
+}
+
+async fn reset_link(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
+    let lifetime = if request.body.is_empty() {
+        None
+    } else {
+        request.json::<Lifetime>()?.lifetime_seconds
+    };
+    let (id, by) = (id(&request)?, by(&request, &bearer));
+    let lifetime = lifetime.map(Duration::from_secs);
+    let (link, end) = request.services.reset_link(id, lifetime, by).await?;
+    let link = Link {
+        link: link.reveal(),
+        expires_at: end.rfc3339(),
+    };
+    Ok(Reply::json(201, &link))
+}
+
+async fn list_tokens(request: RequestContext) -> Result<Reply, Error> {
+    let user = request.services.user(id(&request)?).await?;
+    let query = TokenQuery {
+        holder: Some(Principal::User(user.id)),
+        ..tokens::asked_for(&request.query)?
+    };
+    ListedToken::page(&request, query).await
+}
+
+async fn end_tokens(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
+    let parse = |text| {
+        TokenId::parse(text).ok_or_else(|| Invalid::new("except", "must be the id of a token"))
+    };
+    let except = request.query.get("except").map(parse).transpose()?;
+    let (id, by) = (id(&request)?, by(&request, &bearer));
+    request.services.end_user_tokens(id, except, by).await?;
+    Ok(Reply::empty(204))
+}

@@ -1,0 +1,286 @@
+//! Accounts in the admin API.
+
+use serde::Serialize;
+
+use super::query;
+use super::table::table;
+use crate::http::{
+    Api, BodySchema, Error, ErrorCode, Field, Handler, JsonKind, Method, QueryString, Reply,
+    RequestBody, RequestContext, RequestQuery, ResponseSpec, Route, json_request, json_response,
+};
+use crate::model::{
+    AuditContext, Email, Invalid, Name, Order, Secret, User, UserEdit, UserId, UserNumber,
+    UserPlace, UserQuery,
+};
+use crate::service::Bearer;
+
+/// The table of routes.
+pub(super) static API: Api = table(&[LIST, ADD, SHOW, EDIT, DELETE, DISABLE, ENABLE]);
+
+const PAGE: &[Field] = &[
+    Field::required("users", JsonKind::List),
+    Field::optional("next", JsonKind::Text),
+];
+
+const NOT_FOUND: &[ErrorCode] = &[ErrorCode::UnknownId];
+const EDITED: &[ErrorCode] = &[
+    ErrorCode::UnknownId,
+    ErrorCode::EmailTaken,
+    ErrorCode::Outdated,
+];
+
+const LIST: Route = Route {
+    name: "list_users",
+    method: Method::Get,
+    path: "/users",
+    query: RequestQuery::Closed(&["q", "disabled", "order", "limit", "cursor"]),
+    body: RequestBody::Nothing,
+    responses: &[ResponseSpec::new(
+        200,
+        BodySchema::Json(PAGE),
+        "A page of accounts.",
+    )],
+    errors: &[],
+    run: Handler::Admin(|request, _| Box::pin(list(request))),
+    about: "Lists accounts in the order of signups, or those whose address or name begins with q.",
+};
+
+const ADD: Route = Route {
+    name: "add_user",
+    method: Method::Post,
+    path: "/users",
+    query: RequestQuery::Closed(&[]),
+    body: RequestBody::Json(NewAccount::FIELDS),
+    responses: &[ResponseSpec::json(201, Account::FIELDS, "The new account.")],
+    errors: &[ErrorCode::EmailTaken],
+    run: Handler::Admin(|request, bearer| Box::pin(add(request, bearer))),
+    about: "Creates an account. Without a password it can be used after a reset.",
+};
+
+const SHOW: Route = Route {
+    name: "show_user",
+    method: Method::Get,
+    path: "/users/{id}",
+    query: RequestQuery::Closed(&[]),
+    body: RequestBody::Nothing,
+    responses: &[ResponseSpec::json(200, Account::FIELDS, "The account.")],
+    errors: NOT_FOUND,
+    run: Handler::Admin(|request, _| Box::pin(show(request))),
+    about: "Shows an account, with its ETag.",
+};
+
+const EDIT: Route = Route {
+    name: "edit_user",
+    method: Method::Patch,
+    path: "/users/{id}",
+    query: RequestQuery::Closed(&[]),
+    body: RequestBody::Json(Change::FIELDS),
+    responses: &[ResponseSpec::json(
+        200,
+        Account::FIELDS,
+        "The account as it is now.",
+    )],
+    errors: EDITED,
+    run: Handler::Admin(|request, bearer| Box::pin(edit(request, bearer))),
+    about: "Changes name, address or state of an account, if it still has the ETag in If-Match.",
+};
+
+const DELETE: Route = Route {
+    name: "delete_user_of_id",
+    method: Method::Delete,
+    path: "/users/{id}",
+    query: RequestQuery::Closed(&[]),
+    body: RequestBody::Nothing,
+    responses: &[ResponseSpec::empty(
+        204,
+        "The account and its tokens are gone.",
+    )],
+    errors: &[ErrorCode::UnknownId, ErrorCode::Outdated],
+    run: Handler::Admin(|request, bearer| Box::pin(delete(request, bearer))),
+    about: "Deletes an account, if it still has the ETag in If-Match.",
+};
+
+const DISABLE: Route = Route {
+    name: "disable_user",
+    path: "/users/{id}/disable",
+    run: Handler::Admin(|request, bearer| Box::pin(set_disabled(request, bearer, true))),
+    about: "Disables an account, which ends its tokens.",
+    ..ENABLE
+};
+
+const ENABLE: Route = Route {
+    name: "enable_user",
+    method: Method::Post,
+    path: "/users/{id}/enable",
+    query: RequestQuery::Closed(&[]),
+    body: RequestBody::Nothing,
+    responses: &[ResponseSpec::json(
+        200,
+        Account::FIELDS,
+        "The account as it is now.",
+    )],
+    errors: &[ErrorCode::UnknownId, ErrorCode::Outdated],
+    run: Handler::Admin(|request, bearer| Box::pin(set_disabled(request, bearer, false))),
+    about: "Enables an account again.",
+};
+
+json_request! {
+    /// `POST /users`
+    struct NewAccount {
+        name: String,
+        email: String,
+        password: Option<Secret>,
+    }
+}
+
+json_request! {
+    /// `PATCH /users/{id}`
+    struct Change {
+        name: Option<String>,
+        email: Option<String>,
+        disabled: Option<bool>,
+    }
+}
+
+json_response! {
+    /// An account.
+    struct Account {
+        id: UserId,
+        email: String,
+        name: String,
+        disabled: bool,
+        created_at: String,
+        updated_at: String,
+    }
+}
+
+#[derive(Serialize)]
+struct Page {
+    users: Vec<Account>,
+    next: Option<String>,
+}
+
+fn account(user: &User) -> Account {
+    Account {
+        id: user.id,
+        email: user.email.shown().to_owned(),
+        name: user.name.as_str().to_owned(),
+        disabled: user.disabled,
+        created_at: user.created_at.rfc3339_millis(),
+        updated_at: user.updated_at.rfc3339_millis(),
+    }
+}
+
+/// An account as an answer, with its version.
+fn reply(status: u16, user: &User) -> Reply {
+    Reply::json(status, &account(user)).version(user.version())
+}
+
+/// The account that the path names.
+pub(super) fn id(request: &RequestContext) -> Result<UserId, Error> {
+    UserId::parse(request.param("id")).ok_or_else(|| Error::new(ErrorCode::UnknownId))
+}
+
+/// Who asks for a change.
+pub(super) fn by(request: &RequestContext, bearer: &Bearer) -> AuditContext {
+    request.caller().acting(bearer.actor())
+}
+
+async fn list(request: RequestContext) -> Result<Reply, Error> {
+    let asked = &request.query;
+    let query = UserQuery {
+        prefix: asked.get("q").map(str::to_owned),
+        disabled: query::flag(asked, "disabled")?,
+        order: query::order(asked, Order::Ascending)?,
+        after: cursor(asked)?,
+        limit: query::limit(asked)?,
+    };
+    let page = request.services.list_users(query).await?;
+    let page = Page {
+        users: page.users.iter().map(account).collect(),
+        next: page.next.map(|place| place_text(&place)),
+    };
+    Ok(Reply::json(200, &page))
+}
+
+fn place_text(place: &UserPlace) -> String {
+    let place = match place {
+        UserPlace::Number(number) => format!("n{}", number.0),
+        UserPlace::Email(key) => format!("e{key}"),
+        UserPlace::Name(text, user) => format!("w{user}{text}"),
+    };
+    query::cursor_text(place.as_bytes())
+}
+
+/// The place that `cursor` names, which must be of the list that is asked for.
+fn cursor(asked: &QueryString) -> Result<Option<UserPlace>, Invalid> {
+    let Some(bytes) = query::cursor(asked)? else {
+        return Ok(None);
+    };
+    let text = String::from_utf8(bytes).map_err(|_| query::bad_cursor())?;
+    let has_prefix = asked.get("q").is_some();
+    let place = match text.split_at_checked(1) {
+        Some(("n", number)) if !has_prefix => {
+            number.parse().ok().map(UserNumber).map(UserPlace::Number)
+        }
+        Some(("e", key)) if has_prefix => Some(UserPlace::Email(key.to_owned())),
+        Some(("w", rest)) if has_prefix => {
+            let parts = rest.split_at_checked(36);
+            parts.and_then(|(user, text)| {
+                Some(UserPlace::Name(text.to_owned(), UserId::parse(user)?))
+            })
+        }
+        _ => None,
+    };
+    place.map(Some).ok_or_else(query::bad_cursor)
+}
+
+async fn add(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
+    let asked: NewAccount = request.json()?;
+    let (name, email) = (Name::parse(&asked.name)?, Email::parse(&asked.email)?);
+    let by = by(&request, &bearer);
+    let password = asked.password.as_ref();
+    let user = request.services.add_user(name, email, password, by).await?;
+    Ok(reply(201, &user))
+}
+
+async fn show(request: RequestContext) -> Result<Reply, Error> {
+    let user = request.services.user(id(&request)?).await?;
+    Ok(reply(200, &user))
+}
+
+async fn edit(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
+    let asked: Change = request.json()?;
+    let edit = UserEdit {
+        name: asked.name.as_deref().map(Name::parse).transpose()?,
+        email: asked.email.as_deref().map(Email::parse).transpose()?,
+        disabled: asked.disabled,
+    };
+    apply(request, bearer, edit).await
+}
+
+async fn set_disabled(
+    request: RequestContext,
+    bearer: Bearer,
+    disabled: bool,
+) -> Result<Reply, Error> {
+    let edit = UserEdit {
+        disabled: Some(disabled),
+        ..UserEdit::default()
+    };
+    apply(request, bearer, edit).await
+}
+
+async fn apply(request: RequestContext, bearer: Bearer, edit: UserEdit) -> Result<Reply, Error> {
+    let (id, version) = (id(&request)?, request.if_match()?);
+    let by = by(&request, &bearer);
+    let user = request.services.edit_user(id, edit, version, by).await?;
+    Ok(reply(200, &user))
+}
+
+async fn delete(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
+    let (id, version) = (id(&request)?, request.if_match()?);
+    let by = by(&request, &bearer);
+    request.services.remove_user(id, version, by).await?;
+    Ok(Reply::empty(204))
+}

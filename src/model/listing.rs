@@ -1,0 +1,84 @@
+//! Lists of accounts and of tokens, page by page.
+
+use super::{Email, Name, Order, Principal, Token, TokenId, TokenKind, User, UserId, UserNumber};
+
+/// Which accounts to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserQuery {
+    /// Accounts whose address, name, or a word of the name begins with this text, in any case. They
+    /// come by address, then by name. Without it, all accounts come in the order of signups.
+    pub prefix: Option<String>,
+    /// Only disabled accounts, or only those that are not.
+    pub disabled: Option<bool>,
+    /// The order of signups; without a meaning for a prefix.
+    pub order: Order,
+    /// Accounts behind this place.
+    pub after: Option<UserPlace>,
+    /// The most accounts of a page.
+    pub limit: usize,
+}
+
+/// The place of an account in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UserPlace {
+    /// In the order of signups.
+    Number(UserNumber),
+    /// Among the addresses, by its key.
+    Email(String),
+    /// Among the words of names.
+    Name(String, UserId),
+}
+
+/// A page of accounts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserPage {
+    /// The accounts.
+    pub users: Vec<User>,
+    /// Where to go on, if there may be more. A page may hold fewer accounts than asked for, or
+    /// none, and still have a next one: a filter reads a bounded number of records for each page.
+    pub next: Option<UserPlace>,
+}
+
+/// Changes of an account; none keeps what there is.
+#[derive(Debug, Clone, Default)]
+pub struct UserEdit {
+    /// The name.
+    pub name: Option<Name>,
+    /// The address.
+    pub email: Option<Email>,
+    /// Whether it is disabled.
+    pub disabled: Option<bool>,
+}
+
+/// Which tokens to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenQuery {
+    /// Those of a holder.
+    pub holder: Option<Principal>,
+    /// Those of a kind.
+    pub kind: Option<TokenKind>,
+    /// Tokens behind this place.
+    pub after: Option<TokenPlace>,
+    /// The most tokens of a page.
+    pub limit: usize,
+}
+
+/// The place of a token in a list: by holder, then by login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenPlace {
+    /// Its holder.
+    pub holder: Principal,
+    /// Its family.
+    pub family: TokenId,
+    /// Its id.
+    pub id: TokenId,
+}
+
+/// A page of tokens, those included that are not live any more but still stored.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TokenPage {
+    /// The tokens, each with its holder's epoch: none if the account is gone or disabled.
+    pub tokens: Vec<(Token, Option<u32>)>,
+    /// Where to go on, if there may be more; as for [`UserPage`].
+    pub next: Option<TokenPlace>,
+}
