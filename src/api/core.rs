@@ -154,12 +154,7 @@ json_request! {
 /// An hour, as long as an access token lives by default. Every answer is the same for everybody.
 const KEY_SET_CACHING: HeaderValue = HeaderValue::from_static("public, max-age=3600");
 
-const KEY_SET: &[Field] = &[Field {
-    name: "keys",
-    kind: JsonKind::List,
-    required: true,
-    secret: false,
-}];
+const KEY_SET: &[Field] = &[Field::required("keys", JsonKind::List)];
 
 #[derive(Serialize)]
 struct KeySet {

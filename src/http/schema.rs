@@ -16,6 +16,10 @@ pub struct Field {
     pub required: bool,
     /// Whether the value is a secret that must never be shown.
     pub secret: bool,
+    /// The format of the value, as JSON Schema names it; none if its type does not say it.
+    pub format: Option<&'static str>,
+    /// The fields of the object, or of each object of the list; empty if they are not described.
+    pub inner: &'static [Field],
 }
 
 impl Field {
@@ -26,6 +30,24 @@ impl Field {
             kind,
             required: true,
             secret: false,
+            format: None,
+            inner: &[],
+        }
+    }
+
+    /// A list of objects with these fields, always present.
+    pub const fn list(name: &'static str, inner: &'static [Field]) -> Field {
+        Field {
+            inner,
+            ..Field::required(name, JsonKind::List)
+        }
+    }
+
+    /// An object with these fields, always present.
+    pub const fn object(name: &'static str, inner: &'static [Field]) -> Field {
+        Field {
+            inner,
+            ..Field::required(name, JsonKind::Object)
         }
     }
 
@@ -61,18 +83,33 @@ pub trait JsonType {
     const REQUIRED: bool = true;
     /// Whether the value is a secret that must never be shown.
     const SECRET: bool = false;
+    /// The format of the value, as JSON Schema names it.
+    const FORMAT: Option<&'static str> = None;
+    /// The fields of an object, or of each object of a list.
+    const INNER: &'static [Field] = &[];
 }
 
 macro_rules! wire {
-    ($($kind:ident: $($type:ty),+;)+) => {
-        $($(impl JsonType for $type { const KIND: JsonKind = JsonKind::$kind; })+)+
+    ($($kind:ident $($format:literal)?: $($type:ty),+;)+) => {
+        $(wire!(@format $kind [$($format)?] $($type),+);)+
+    };
+    (@format $kind:ident [] $($type:ty),+) => {
+        $(impl JsonType for $type { const KIND: JsonKind = JsonKind::$kind; })+
+    };
+    (@format $kind:ident [$format:literal] $($type:ty),+) => {
+        $(impl JsonType for $type {
+            const KIND: JsonKind = JsonKind::$kind;
+            const FORMAT: Option<&'static str> = Some($format);
+        })+
     };
 }
 
 wire! {
-    Text: String, &str, std::borrow::Cow<'_, str>, uuid::Uuid, crate::model::UserId, crate::model::TokenId,
-        std::net::IpAddr;
-    Number: i64, u64, i32, u32, usize, crate::model::Timestamp;
+    Text: String, &str, std::borrow::Cow<'_, str>, std::net::IpAddr;
+    Text "uuid": uuid::Uuid, crate::model::UserId, crate::model::TokenId;
+    Number: u64, u32, usize;
+    Number "int64": i64, crate::model::Timestamp;
+    Number "int32": i32;
     Flag: bool;
     Object: Box<RawValue>, &RawValue;
 }
@@ -86,6 +123,8 @@ impl<T: JsonType> JsonType for Option<T> {
     const KIND: JsonKind = T::KIND;
     const REQUIRED: bool = false;
     const SECRET: bool = T::SECRET;
+    const FORMAT: Option<&'static str> = T::FORMAT;
+    const INNER: &'static [Field] = T::INNER;
 }
 
 impl<T> JsonType for Vec<T> {
@@ -113,6 +152,8 @@ macro_rules! with_schema {
                     kind: <$type as $crate::http::JsonType>::KIND,
                     required: <$type as $crate::http::JsonType>::REQUIRED,
                     secret: <$type as $crate::http::JsonType>::SECRET,
+                    format: <$type as $crate::http::JsonType>::FORMAT,
+                    inner: <$type as $crate::http::JsonType>::INNER,
                 }, )*
             ];
         }

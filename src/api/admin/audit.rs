@@ -9,7 +9,7 @@ use super::query;
 use crate::api::event_stream::{self, HEARTBEAT};
 use crate::http::{
     BodySchema, BodySender, Error, ErrorCode, Field, Handler, JsonKind, Method, QueryString, Reply,
-    RequestBody, RequestContext, RequestQuery, ResponseSpec, Route,
+    RequestBody, RequestContext, RequestQuery, ResponseSpec, Route, json_response,
 };
 use crate::model::{
     Actor, AuditAction, AuditEntry, AuditOutcome, AuditPage, AuditPlace, AuditQuery, Invalid,
@@ -78,7 +78,7 @@ const LISTED: &[&str] = &[
 ];
 
 const PAGE: &[Field] = &[
-    Field::required("entries", JsonKind::List),
+    Field::list("entries", Listed::FIELDS),
     Field::optional("next", JsonKind::Text),
 ];
 
@@ -89,20 +89,21 @@ pub(in crate::api) struct Page<'a> {
     next: Option<String>,
 }
 
-/// An entry as clients get it.
-#[derive(Serialize)]
-pub(in crate::api) struct Listed<'a> {
-    id: String,
-    at: String,
-    actor: String,
-    action: &'static str,
-    outcome: &'static str,
-    user_id: Option<UserId>,
-    target: Option<&'a str>,
-    address: Option<std::net::IpAddr>,
-    user_agent: Option<&'a str>,
-    request_id: Option<&'a str>,
-    count: u32,
+json_response! {
+    /// An entry as clients get it.
+    pub(in crate::api) struct Listed<'a> {
+        id: String,
+        at: String,
+        actor: String,
+        action: &'static str,
+        outcome: &'static str,
+        user_id: Option<UserId>,
+        target: Option<&'a str>,
+        address: Option<std::net::IpAddr>,
+        user_agent: Option<&'a str>,
+        request_id: Option<&'a str>,
+        count: u32,
+    }
 }
 
 impl Page<'_> {

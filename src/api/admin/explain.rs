@@ -40,7 +40,7 @@ const FIELDS: &[Field] = &[
     Field::optional("ended", JsonKind::Object),
     Field::optional("expires_at", JsonKind::Text),
     Field::required("waits", JsonKind::List),
-    Field::required("entries", JsonKind::List),
+    Field::list("entries", Listed::FIELDS),
 ];
 
 #[derive(Serialize)]

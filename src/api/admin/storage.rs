@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::http::{
     BodySchema, Error, Field, Handler, JsonKind, Method, Reply, RequestBody, RequestContext,
-    RequestQuery, ResponseSpec, Route,
+    RequestQuery, ResponseSpec, Route, json_response,
 };
 use crate::model::{DiskDay, Timestamp};
 
@@ -28,8 +28,8 @@ const STORED: &[Field] = &[
     Field::required("disk_bytes", JsonKind::Number),
     Field::required("free_bytes", JsonKind::Number),
     Field::required("events_stored", JsonKind::Number),
-    Field::required("today", JsonKind::Object),
-    Field::required("days", JsonKind::List),
+    Field::object("today", DayAnswer::FIELDS),
+    Field::list("days", DayAnswer::FIELDS),
 ];
 
 #[derive(Serialize)]
@@ -41,12 +41,14 @@ struct DiskAnswer {
     days: Vec<DayAnswer>,
 }
 
-#[derive(Serialize)]
-struct DayAnswer {
-    day: String,
-    events: u64,
-    written_bytes: Option<u64>,
-    written_bytes_per_event: Option<u64>,
+json_response! {
+    /// What was stored and written on a day.
+    struct DayAnswer {
+        day: String,
+        events: u64,
+        written_bytes: Option<u64>,
+        written_bytes_per_event: Option<u64>,
+    }
 }
 
 async fn storage(request: RequestContext) -> Result<Reply, Error> {

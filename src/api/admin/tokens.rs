@@ -19,7 +19,7 @@ pub(super) static API: Api = table(&[LIST, SHOW, END]);
 
 /// A page of tokens.
 pub(super) const PAGE: &[Field] = &[
-    Field::required("tokens", JsonKind::List),
+    Field::list("tokens", ListedToken::FIELDS),
     Field::optional("next", JsonKind::Text),
 ];
 

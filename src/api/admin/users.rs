@@ -18,7 +18,7 @@ use crate::service::Bearer;
 pub(super) static API: Api = table(&[LIST, ADD, SHOW, EDIT, DELETE, DISABLE, ENABLE]);
 
 const PAGE: &[Field] = &[
-    Field::required("users", JsonKind::List),
+    Field::list("users", Account::FIELDS),
     Field::optional("next", JsonKind::Text),
 ];
 

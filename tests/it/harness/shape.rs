@@ -116,10 +116,29 @@ pub(crate) fn check_fields(object: &Map<String, Value>, fields: &[Field]) -> Res
             Some(value) if !is_of(field.kind, value) => {
                 return Err(format!("`{}` is no {:?}", field.name, field.kind));
             }
-            Some(_) => {}
+            Some(value) => check_inner(field, value)
+                .map_err(|wrong| format!("in `{}`: {wrong}", field.name))?,
         }
     }
     Ok(())
+}
+
+/// Checks the object of a field, or each object of its list, against the fields declared for it.
+fn check_inner(field: &Field, value: &Value) -> Result<(), String> {
+    if field.format == Some("uuid") && value.as_str().is_none_or(|it| it.len() != 36) {
+        return Err(format!("{value} is no UUID"));
+    }
+    if field.inner.is_empty() {
+        return Ok(());
+    }
+    match value {
+        Value::Array(items) => items.iter().try_for_each(|item| {
+            let object = item.as_object().ok_or("an item is no object")?;
+            check_fields(object, field.inner)
+        }),
+        Value::Object(object) => check_fields(object, field.inner),
+        _ => Ok(()),
+    }
 }
 
 fn is_of(kind: JsonKind, value: &Value) -> bool {

@@ -7,7 +7,7 @@ use super::{cursor, query as asking};
 use crate::api::admin::query;
 use crate::http::{
     BodySchema, Error, Field, Handler, JsonKind, Method, Reply, RequestBody, RequestContext,
-    RequestQuery, ResponseSpec, Route,
+    RequestQuery, ResponseSpec, Route, json_response,
 };
 use crate::model::{Event, EventQuery, Order, Position, UserId};
 
@@ -28,7 +28,7 @@ pub(crate) const ROUTE: Route = Route {
 };
 
 const PAGE: &[Field] = &[
-    Field::required("events", JsonKind::List),
+    Field::list("events", ListedEvent::FIELDS),
     Field::required("damaged_blocks", JsonKind::Number),
     Field::optional("next", JsonKind::Text),
 ];
@@ -41,14 +41,16 @@ struct Page {
     next: Option<String>,
 }
 
-#[derive(Serialize)]
-struct ListedEvent {
-    id: String,
-    at: String,
-    name: String,
-    user_id: Option<UserId>,
-    reporter_id: Option<String>,
-    details: Option<Box<RawValue>>,
+json_response! {
+    /// An event.
+    struct ListedEvent {
+        id: String,
+        at: String,
+        name: String,
+        user_id: Option<UserId>,
+        reporter_id: Option<String>,
+        details: Option<Box<RawValue>>,
+    }
 }
 
 async fn list(request: RequestContext) -> Result<Reply, Error> {
