@@ -5,6 +5,7 @@ pub mod admin;
 pub mod angen;
 pub mod control;
 pub mod core;
+pub mod docs;
 pub mod ephemeride;
 mod event_stream;
 pub mod hub;
@@ -27,6 +28,7 @@ pub fn served(apis: &Apis) -> Vec<&'static Api> {
         (apis.ephemeride, &own_audit::API),
         (apis.core, &core::API),
         (true, &ops::API),
+        (true, &docs::API),
     ];
     let admin = admin::TABLES.map(|table| (apis.token, table));
     switches

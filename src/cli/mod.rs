@@ -15,6 +15,7 @@ mod invite;
 mod logging;
 mod mail;
 mod new_file;
+mod openapi;
 mod opening;
 mod reload;
 mod serve;
@@ -101,6 +102,13 @@ enum Command {
                       doorward hash-password < password.txt"
     )]
     HashPassword,
+    /// Print the OpenAPI document of the APIs
+    #[command(
+        long_about = "Prints the OpenAPI 3.1 document of all APIs, or of one. A server that runs serves the\n\
+                      document of its own APIs as /openapi.json, and as a page /docs:\n\n  \
+                      doorward openapi --api core"
+    )]
+    Openapi(openapi::Document),
 }
 
 #[derive(Subcommand)]
@@ -141,6 +149,7 @@ pub fn run() -> Result<(), CliError> {
         Command::Invite(invite) => invite.run(),
         Command::Mail(MailCommand::Test { address, file }) => mail::test(&address, &file.path()),
         Command::HashPassword => hash_password::run(),
+        Command::Openapi(document) => document.run(),
     }
 }
 

@@ -26,9 +26,9 @@ use super::reply::ReplyBody;
 use super::request_id::{REQUEST_ID, RequestIds};
 use super::request_validation::{self, Rejection};
 use super::{
-    Api, BodySchema, Error, ErrorCode, ErrorRenderer, Handler, HandlerFuture, Method, Params,
-    QueryString, Reply, RequestContext, ResponseBody, Route, RouteMatch, Router, UserBearer,
-    client_ip,
+    Api, BodySchema, Error, ErrorCode, ErrorRenderer, Handler, HandlerFuture, LazyBody, Method,
+    Params, QueryString, Reply, RequestContext, ResponseBody, Route, RouteMatch, Router,
+    UserBearer, client_ip, openapi,
 };
 use crate::config::{Config, CurrentConfig, Limits, Server};
 use crate::model::Principal;
@@ -47,6 +47,7 @@ pub struct Dispatcher {
     ids: RequestIds,
     access_log: AccessLog,
     bodies: BodyReader,
+    openapi: Arc<LazyBody>,
     /// Becomes true when streams that run for as long as the client listens must end.
     stopping: watch::Sender<bool>,
 }
@@ -66,6 +67,12 @@ enum Authorized {
     User(fn(RequestContext, UserBearer) -> HandlerFuture, UserBearer),
 }
 
+/// Makes the OpenAPI document of these APIs.
+fn openapi_body(apis: &[&'static Api]) -> Box<dyn FnOnce() -> Bytes + Send> {
+    let apis = apis.to_vec();
+    Box::new(move || openapi::document(&apis).to_string().into())
+}
+
 impl Dispatcher {
     /// A dispatcher for these APIs. For an unknown path that is near no API, the API of `/` renders
     /// the error.
@@ -75,6 +82,7 @@ impl Dispatcher {
             ids: RequestIds::of_process(services.world.random_bytes()),
             access_log: AccessLog::default(),
             bodies: BodyReader::new(),
+            openapi: Arc::new(LazyBody::new(openapi_body(apis))),
             stopping: watch::Sender::new(false),
             services,
         }
@@ -203,6 +211,7 @@ impl Dispatcher {
             request_id: info.id.clone(),
             address: info.address,
             query: QueryString::default(),
+            openapi: Arc::clone(&self.openapi),
             body: Bytes::new(),
             parts,
             pattern: route.path,

@@ -14,6 +14,7 @@ mod error_code;
 mod incoming_body;
 pub mod json;
 pub mod json_repair;
+pub mod openapi;
 mod path_params;
 mod query_string;
 mod reply;
@@ -32,7 +33,7 @@ pub use error_code::ErrorCode;
 pub use path_params::Params;
 pub use query_string::{QueryString, RequestQuery};
 pub use reply::Reply;
-pub use request_context::{RequestContext, read, read_object, read_scanning};
+pub use request_context::{LazyBody, RequestContext, read, read_object, read_scanning};
 pub use response_body::{Aborted, BodySender, Closed, ResponseBody};
 pub use route::{
     Api, BodySchema, ErrorRenderer, Handler, HandlerFuture, Method, RequestBody, ResponseSpec,

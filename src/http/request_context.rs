@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use hyper::Method;
 use hyper::body::Bytes;
@@ -17,6 +17,9 @@ use super::{BearerToken, Error, QueryString, bearer_token, json, json_repair};
 use crate::model::{Caller, Client, Invalid, RequestId, Timestamp};
 use crate::service::Services;
 
+/// A body that is made when a request first asks for it, and then kept.
+pub type LazyBody = LazyLock<Bytes, Box<dyn FnOnce() -> Bytes + Send>>;
+
 /// One request.
 pub struct RequestContext {
     /// The operations of the service layer.
@@ -29,6 +32,8 @@ pub struct RequestContext {
     pub address: IpAddr,
     /// The query parameters that the route knows.
     pub query: QueryString,
+    /// The OpenAPI document of all APIs that are served with the route.
+    pub openapi: Arc<LazyBody>,
     /// The request body; empty if the route accepts none.
     pub body: Bytes,
     pub(super) parts: Parts,

@@ -51,6 +51,8 @@ mod lockouts;
 #[cfg(test)]
 mod mails;
 #[cfg(test)]
+mod openapi;
+#[cfg(test)]
 mod passwords;
 #[cfg(test)]
 mod paths;

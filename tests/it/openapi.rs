@@ -1,0 +1,127 @@
+//! The OpenAPI document, which is computed from the tables of routes, and the page that shows it.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use doorward::http::{Api, openapi};
+use doorward::{api, config};
+use serde_json::{Value, json};
+
+use crate::harness::Server;
+
+fn apis() -> Vec<&'static Api> {
+    let config = config::parse("", Path::new("")).unwrap();
+    api::served(&config.apis)
+}
+
+/// Every value of a document, the document first.
+fn values(document: &Value) -> Vec<&Value> {
+    let mut all = vec![document];
+    let mut next = 0;
+    while let Some(&value) = all.get(next) {
+        match value {
+            Value::Object(object) => all.extend(object.values()),
+            Value::Array(items) => all.extend(items),
+            _ => {}
+        }
+        next += 1;
+    }
+    all
+}
+
+#[test]
+fn every_route_is_an_operation_of_the_document_that_the_server_gives() {
+    let server = Server::start();
+    let answer = server.anyone().get("/openapi.json").gives(200).json();
+    let document = oas3::from_json(answer.to_string()).unwrap();
+    let paths = document.paths.unwrap();
+    let mut ids = BTreeSet::new();
+    for api in apis() {
+        for (mount, route) in api
+            .mounts
+            .iter()
+            .flat_map(|mount| api.routes.iter().map(move |route| (mount, route)))
+        {
+            let path = format!("{mount}{}", route.path);
+            let method = route.method.as_str();
+            let item = paths.get(&path).unwrap_or_else(|| panic!("no {path}"));
+            let mut operations = item.methods().into_iter();
+            let (_, operation) = operations
+                .find(|(known, _)| known.as_str() == method)
+                .unwrap_or_else(|| panic!("no {method} {path}"));
+            assert_eq!(operation.summary.as_deref(), Some(route.about));
+            let id = operation.operation_id.clone().unwrap();
+            assert!(ids.insert(id.clone()), "{id} is there twice");
+        }
+    }
+}
+
+#[test]
+fn every_reference_leads_to_a_part_of_the_document() {
+    let document = openapi::document(&apis());
+    let refs = values(&document)
+        .into_iter()
+        .filter_map(|it| it.get("$ref")?.as_str())
+        .collect::<BTreeSet<_>>();
+    assert!(refs.len() > 20, "{refs:?}");
+    for reference in refs {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(document.pointer(pointer).is_some(), "{reference}");
+    }
+}
+
+#[test]
+fn an_operation_says_who_may_call_it_and_how_it_answers() {
+    let document = openapi::document(&apis());
+    let edit = &document["paths"]["/api/admin/users/{id}"]["patch"];
+    assert_eq!(edit["operationId"], "edit_user");
+    assert_eq!(edit["security"].as_array().unwrap().len(), 3);
+    let has_header = |it: &Value| it["name"] == "If-Match" && it["in"] == "header";
+    assert!(
+        edit["parameters"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(has_header)
+    );
+    assert!(edit["responses"]["200"]["headers"]["ETag"].is_object());
+    assert!(edit["responses"]["412"].is_object());
+
+    let list = &document["paths"]["/api/admin/users"]["get"]["responses"]["200"];
+    let page = &list["content"]["application/json"]["schema"]["properties"];
+    let user = &page["users"]["items"]["properties"];
+    assert_eq!(user["id"], json!({"type": "string", "format": "uuid"}));
+    assert_eq!(page["next"], json!({"type": ["string", "null"]}));
+
+    let login = &document["paths"]["/login"]["post"];
+    assert_eq!(login["security"], json!([]));
+    let refused = &document["components"]["responses"]["hub_401"];
+    assert!(refused["headers"]["WWW-Authenticate"].is_object());
+    let error = &document["components"]["schemas"]["hub_error"];
+    assert_eq!(error["required"], json!(["message"]));
+}
+
+#[test]
+fn the_page_loads_nothing_from_elsewhere() {
+    let server = Server::start();
+    let mut bytes = 0;
+    for path in ["/docs", "/docs/page.css", "/docs/page.js"] {
+        let answer = server.anyone().get(path).gives(200);
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.starts_with("default-src 'none';"), "{policy}");
+        assert!(!policy.contains("unsafe"), "{policy}");
+        let text = answer.text();
+        for foreign in [
+            "http:",
+            "https:",
+            "innerHTML",
+            "style=",
+            "onclick",
+            "<script>",
+        ] {
+            assert!(!text.contains(foreign), "{path} has {foreign}");
+        }
+        bytes += text.len();
+    }
+    assert!(bytes < 20_000, "{bytes}");
+}
