@@ -1,5 +1,5 @@
-//! The control API, which only the control socket serves: no handler asks for a token, because
-//! whoever can open that socket is the administrator.
+//! What only the control socket serves, beside the admin API: whoever can open that socket is the
+//! administrator, and needs no token.
 
 use std::future::ready;
 use std::time::Duration;
@@ -9,11 +9,17 @@ use crate::http::{
     Api, Error, ErrorCode, Handler, Method, Reply, RequestBody, RequestContext, RequestQuery,
     ResponseSpec, Route, json_request, json_response,
 };
-use crate::model::{Actor, Email, Secret};
-use crate::service;
+use crate::model::{Email, Secret};
+use crate::service::{self, Administrator};
 
-/// The API.
-pub static API: Api = Api {
+/// The tables of the control socket: the admin API, and what follows here.
+pub fn served() -> Vec<&'static Api> {
+    let mut tables = vec![&API];
+    tables.extend(admin::TABLES);
+    tables
+}
+
+static API: Api = Api {
     name: "control",
     mounts: &[""],
     routes: ROUTES,
@@ -30,7 +36,7 @@ const SEND_INVITE: Route = Route {
     body: RequestBody::Json(Invite::FIELDS),
     responses: &[ResponseSpec::empty(202, "The mail is in the outbox.")],
     errors: &[ErrorCode::SignupClosed, ErrorCode::Busy],
-    run: Handler::Open(|request| Box::pin(send_invite(request))),
+    run: Handler::Admin(|request, _| Box::pin(send_invite(request))),
     about: "Mails a link with a code that opens accounts.",
 };
 
@@ -46,7 +52,7 @@ const RESET_PASSWORD: Route = Route {
         "The new password, in force already; none: the configuration sets the password.",
     )],
     errors: &[ErrorCode::Unavailable],
-    run: Handler::Open(|request| Box::pin(reset_password(request))),
+    run: Handler::Admin(|request, admin| Box::pin(reset_password(request, admin))),
     about: "Makes a new password for the administrator and ends the tokens of the old one.",
 };
 
@@ -114,8 +120,8 @@ async fn send_invite(request: RequestContext) -> Result<Reply, Error> {
     Ok(Reply::empty(202))
 }
 
-async fn reset_password(request: RequestContext) -> Result<Reply, Error> {
-    let by = request.caller().acting(Actor::Control(0));
+async fn reset_password(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
+    let by = request.caller().acting(admin.actor());
     let made = request.services.reset_admin_password(by).await?;
     let password = made.as_ref().map(Secret::reveal);
     Ok(Reply::json(200, &NewPassword { password }).no_store())

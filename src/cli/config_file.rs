@@ -11,6 +11,7 @@ use crate::config;
 pub(super) struct ConfigFile {
     #[arg(
         long = "config",
+        global = true,
         value_name = "FILE",
         help = "The configuration file [default: $DOORWARD_CONFIG, else /etc/doorward/config.toml]"
     )]

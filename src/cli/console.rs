@@ -1,6 +1,6 @@
 //! Reads the configuration and prints lines, for all commands.
 
-use std::io::Write;
+use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use super::error::CliError;
@@ -32,6 +32,19 @@ pub(super) fn read_config(path: &Path) -> Result<Config, CliError> {
 pub(super) fn read_config_quietly(path: &Path) -> Result<Config, CliError> {
     let loaded = load_config(path).map_err(CliError::Configuration)?;
     Ok(loaded.config)
+}
+
+/// Asks a question on the terminal. Without a terminal nobody can answer: false.
+pub(super) fn asks_yes(question: &str) -> Result<bool, CliError> {
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        return Ok(false);
+    }
+    stderr::write(question);
+    let mut answer = String::new();
+    let read = stdin.lock().read_line(&mut answer);
+    read.map_err(|cause| CliError::because("cannot read from the terminal", cause))?;
+    Ok(answer.trim() == "yes")
 }
 
 /// Prints a line to standard output; an error if it cannot be written.

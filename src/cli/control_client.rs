@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::header::{CONTENT_TYPE, HOST};
-use hyper::{Method, Request};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::UnixStream;
@@ -27,13 +27,19 @@ pub(super) struct ControlClient {
     data: PathBuf,
 }
 
+/// An answer of the admin API.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) body: Bytes,
+}
+
 /// Why the server gave no answer, or refused.
 #[derive(Debug)]
 pub(super) enum ControlError {
     /// No server runs: there is no socket, or nothing listens on it.
     NotRunning,
-    /// The server answered with an error: its sentence.
-    Refused(String),
+    /// The server answered with an error: its status, and its sentence.
+    Refused(StatusCode, String),
     /// The socket cannot be used.
     Failed(String),
 }
@@ -48,15 +54,22 @@ impl ControlClient {
 
     /// Sends a GET request, and returns the JSON of the answer.
     pub(super) fn get(&self, path: &str) -> Result<Value, ControlError> {
-        self.send(Method::GET, path, Bytes::new())
+        self.send(Method::GET, path, Bytes::new())?.value()
     }
 
     /// Sends a POST request with a JSON body, and returns the JSON of the answer.
     pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value, ControlError> {
-        self.send(Method::POST, path, body.to_string().into())
+        self.send(Method::POST, path, body.to_string().into())?
+            .value()
     }
 
-    fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Value, ControlError> {
+    /// Sends a request, and returns the answer.
+    pub(super) fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Answer, ControlError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
@@ -75,7 +88,7 @@ impl ControlClient {
         method: Method,
         path: &str,
         body: Bytes,
-    ) -> Result<Value, ControlError> {
+    ) -> Result<Answer, ControlError> {
         let socket = ControlPath::of(&self.data).map_err(no_socket)?;
         let stream = UnixStream::connect(socket.path()).await;
         let stream = TokioIo::new(stream.map_err(no_socket)?);
@@ -94,14 +107,25 @@ impl ControlClient {
         };
         let (_, answer) = tokio::join!(connection, answer);
         let (status, body) = answer.map_err(failed)?;
-        let body = if body.is_empty() { b"null" } else { &*body };
+        Ok(Answer { status, body })
+    }
+}
+
+impl Answer {
+    /// The JSON of a success. An error is what the server says of it.
+    pub(super) fn value(&self) -> Result<Value, ControlError> {
+        let body = if self.body.is_empty() {
+            b"null"
+        } else {
+            &*self.body
+        };
         let value: Value = serde_json::from_slice(body).map_err(failed)?;
-        if status.is_success() {
+        if self.status.is_success() {
             return Ok(value);
         }
         let said = value.pointer("/error/message").and_then(Value::as_str);
-        let said = said.map_or_else(|| format!("status {status}"), str::to_owned);
-        Err(ControlError::Refused(said))
+        let said = said.map_or_else(|| format!("status {}", self.status), str::to_owned);
+        Err(ControlError::Refused(self.status, said))
     }
 }
 
@@ -125,7 +149,7 @@ impl fmt::Display for ControlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ControlError::NotRunning => f.write_str("the server does not run"),
-            ControlError::Refused(said) => write!(f, "the server says: {said}"),
+            ControlError::Refused(_, said) => write!(f, "the server says: {said}"),
             ControlError::Failed(why) => write!(f, "cannot ask the server: {why}"),
         }
     }
@@ -135,6 +159,14 @@ impl Error for ControlError {}
 
 impl From<ControlError> for CliError {
     fn from(error: ControlError) -> CliError {
-        CliError::new(error.to_string())
+        match &error {
+            ControlError::Refused(StatusCode::NOT_FOUND, _) => {
+                CliError::not_found(error.to_string())
+            }
+            ControlError::Refused(status, _) if status.is_client_error() => {
+                CliError::refused(error.to_string())
+            }
+            _ => CliError::new(error.to_string()),
+        }
     }
 }

@@ -18,6 +18,10 @@ pub enum CliError {
     /// The service manager passed on something that cannot be served, so its unit must be changed:
     /// exit code 2.
     HandedOver(ServerError),
+    /// Nothing has the id or the address that was given: exit code 3.
+    NotFound(String),
+    /// The request was understood and refused: exit code 4.
+    Refused(String),
     /// Something could not be done: exit code 1.
     Failed {
         /// What could not be done, or what was wrong.
@@ -34,6 +38,16 @@ impl CliError {
             what: what.into(),
             cause: None,
         }
+    }
+
+    /// Nothing has the id or the address that was given.
+    pub fn not_found(what: impl Into<String>) -> CliError {
+        CliError::NotFound(what.into())
+    }
+
+    /// The request was understood and refused.
+    pub fn refused(what: impl Into<String>) -> CliError {
+        CliError::Refused(what.into())
     }
 
     /// A failure with its underlying error.
@@ -70,6 +84,8 @@ impl CliError {
         match self {
             CliError::Usage(_) | CliError::Configuration(_) | CliError::HandedOver(_) => 2,
             CliError::Failed { .. } => 1,
+            CliError::NotFound(_) => 3,
+            CliError::Refused(_) => 4,
         }
     }
 }
@@ -84,7 +100,9 @@ impl fmt::Display for CliError {
                 write!(f, "{count} {mistakes} in the configuration\n{complaints}")
             }
             CliError::HandedOver(error) => error.fmt(f),
-            CliError::Failed { what, .. } => f.write_str(what),
+            CliError::NotFound(what) | CliError::Refused(what) | CliError::Failed { what, .. } => {
+                f.write_str(what)
+            }
         }
     }
 }
@@ -95,6 +113,8 @@ impl Error for CliError {
             CliError::Usage(_)
             | CliError::Configuration(_)
             | CliError::HandedOver(_)
+            | CliError::NotFound(_)
+            | CliError::Refused(_)
             | CliError::Failed { cause: None, .. } => None,
             CliError::Failed {
                 cause: Some(cause), ..

@@ -22,15 +22,20 @@ const RULES: PasswordRules = PasswordRules {
 
 /// Asks for a password and prints its hash.
 pub(super) fn run() -> Result<(), CliError> {
-    let stdin = std::io::stdin();
-    let secret = if stdin.is_terminal() {
-        from_terminal()?
-    } else {
-        from_pipe(&mut stdin.lock())?
-    };
+    let secret = read_password()?;
     let password =
         Password::parse(&secret, RULES).map_err(|wrong| CliError::new(format!("this {wrong}")))?;
     print_line(&hash(password.secret(), &default_accounts()?)?)
+}
+
+/// A password: asked for twice on a terminal, else the first line of standard input.
+pub(super) fn read_password() -> Result<Secret, CliError> {
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        from_terminal()
+    } else {
+        from_pipe(&mut stdin.lock())
+    }
 }
 
 /// The rules for accounts in the default configuration.
@@ -59,7 +64,7 @@ fn from_terminal() -> Result<Secret, CliError> {
     let password = ask("Password: ")?;
     if ask("Again: ")?.normalized() != password.normalized() {
         return Err(CliError::new(
-            "the two passwords differ; nothing was hashed",
+            "the two passwords differ; nothing was changed",
         ));
     }
     Ok(password)

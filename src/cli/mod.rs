@@ -17,6 +17,7 @@ mod mail;
 mod new_file;
 mod openapi;
 mod opening;
+mod operate;
 mod reload;
 mod serve;
 mod service_manager;
@@ -42,7 +43,8 @@ pub use error::CliError;
                   doorward init --dir .\n  \
                   doorward check-config --config config.toml\n  \
                   doorward serve --config config.toml",
-    after_help = "Exit codes: 0 fine, 2 wrong command line or configuration, 1 anything else."
+    after_help = "Exit codes: 0 fine, 2 wrong command line or configuration, 3 not found, 4 refused,\n\
+                  1 anything else."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -71,6 +73,31 @@ enum Command {
                       serves. It fails if no server answers, or if the server refuses changes."
     )]
     Health(ConfigFile),
+    /// Accounts: list, add, disable, help those who are locked out
+    #[command(
+        long_about = "Asks the running server by its control socket, as root or as the user that serves. When\n\
+                      none runs, the command opens the store itself. With --json it prints what the admin\n\
+                      API answers:\n\n  \
+                      doorward user list --search ana\n  \
+                      doorward user reset-link ana@example.org"
+    )]
+    User(operate::Operation<operate::User>),
+    /// Tokens by their public ids
+    Token(operate::Operation<operate::Token>),
+    /// Events and their erasure
+    Event(operate::Operation<operate::Event>),
+    /// The audit log: who did what
+    Audit(operate::Operation<operate::Audit>),
+    /// Why a token, a code, an address or a request is not accepted
+    #[command(
+        long_about = "Says what something is and why it is not accepted. A secret is best read from standard\n\
+                      input, where other users of the machine cannot see it:\n\n  \
+                      doorward explain --email ana@example.org\n  \
+                      doorward explain --token - < token.txt"
+    )]
+    Explain(operate::Question<operate::Explain>),
+    /// What is stored, and how much of the disk it takes
+    Status(operate::Question<operate::Status>),
     /// Write a first configuration and make the data directory
     #[command(
         long_about = "Writes DIR/config.toml, makes the data directory, and prints a new administrator's\n\
@@ -144,6 +171,12 @@ pub fn run() -> Result<(), CliError> {
         Command::Serve(file) => serve::run(&file.path()),
         Command::CheckConfig(file) => check_config::run(&file.path()),
         Command::Health(file) => health::run(&file.path()),
+        Command::User(command) => command.run(),
+        Command::Token(command) => command.run(),
+        Command::Event(command) => command.run(),
+        Command::Audit(command) => command.run(),
+        Command::Explain(command) => command.run(),
+        Command::Status(command) => command.run(),
         Command::Init(target) => init::run(&target),
         Command::Admin(command) => command.run(),
         Command::Invite(invite) => invite.run(),

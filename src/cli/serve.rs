@@ -118,7 +118,7 @@ async fn serve(path: &Path, config: Arc<Config>, meter: WriteMeter) -> Result<()
     services.note_addresses(listeners.addresses());
     let control = control_socket(&config.storage.path);
     first_steps::log(&config, &listeners.addresses(), has_accounts);
-    let control_api = Dispatcher::new(&[&api::control::API], Arc::clone(&services));
+    let control_api = Dispatcher::for_control(&api::control::served(), Arc::clone(&services));
     let (stopping, stopped) = watch::channel(false);
     let dispatcher = Dispatcher::new(&api::served(&config.apis), Arc::clone(&services));
     let dispatcher = Arc::new(dispatcher);

@@ -31,8 +31,7 @@ use super::{
     UserBearer, client_ip, openapi,
 };
 use crate::config::{Config, CurrentConfig, Limits, Server};
-use crate::model::Principal;
-use crate::service::{Bearer, Services};
+use crate::service::{Administrator, Bearer, Services};
 use crate::world::Clock;
 
 const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
@@ -48,8 +47,18 @@ pub struct Dispatcher {
     access_log: AccessLog,
     bodies: BodyReader,
     openapi: Arc<LazyBody>,
+    access: Access,
     /// Becomes true when streams that run for as long as the client listens must end.
     stopping: watch::Sender<bool>,
+}
+
+/// What makes a client the administrator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    /// A live token.
+    Token,
+    /// The connection itself: only the administrator can open the control socket.
+    Connection,
 }
 
 /// What to do with a request that passed validation.
@@ -64,6 +73,10 @@ enum Target {
 enum Authorized {
     Open(fn(RequestContext) -> HandlerFuture),
     Authenticated(fn(RequestContext, Bearer) -> HandlerFuture, Bearer),
+    Admin(
+        fn(RequestContext, Administrator) -> HandlerFuture,
+        Administrator,
+    ),
     User(fn(RequestContext, UserBearer) -> HandlerFuture, UserBearer),
 }
 
@@ -83,8 +96,17 @@ impl Dispatcher {
             access_log: AccessLog::default(),
             bodies: BodyReader::new(),
             openapi: Arc::new(LazyBody::new(openapi_body(apis))),
+            access: Access::Token,
             stopping: watch::Sender::new(false),
             services,
+        }
+    }
+
+    /// A dispatcher for the control socket: whoever connects is the administrator.
+    pub fn for_control(apis: &[&'static Api], services: Arc<Services>) -> Dispatcher {
+        Dispatcher {
+            access: Access::Connection,
+            ..Dispatcher::new(apis, services)
         }
     }
 
@@ -261,11 +283,11 @@ impl Dispatcher {
                 self.bearer(limits, request).await?,
             )),
             Handler::Admin(run) => {
-                let bearer = self.bearer(limits, request).await?;
-                if bearer.token.holder != Principal::Admin {
-                    return Err(Error::new(ErrorCode::NotPermitted));
-                }
-                Ok(Authorized::Authenticated(run, bearer))
+                let administrator = match self.access {
+                    Access::Token => Administrator::of_token(self.bearer(limits, request).await?)?,
+                    Access::Connection => Administrator::of_control(request.peer_uid()),
+                };
+                Ok(Authorized::Admin(run, administrator))
             }
             Handler::User(run) => {
                 let bearer = self.bearer(limits, request).await?;
@@ -354,6 +376,7 @@ impl Authorized {
         match self {
             Authorized::Open(run) => run(request),
             Authorized::Authenticated(run, bearer) => run(request, bearer),
+            Authorized::Admin(run, administrator) => run(request, administrator),
             Authorized::User(run, bearer) => run(request, bearer),
         }
     }

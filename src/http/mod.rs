@@ -33,7 +33,7 @@ pub use error_code::ErrorCode;
 pub use path_params::Params;
 pub use query_string::{QueryString, RequestQuery};
 pub use reply::Reply;
-pub use request_context::{LazyBody, RequestContext, read, read_object, read_scanning};
+pub use request_context::{LazyBody, PeerUid, RequestContext, read, read_object, read_scanning};
 pub use response_body::{Aborted, BodySender, Closed, ResponseBody};
 pub use route::{
     Api, BodySchema, ErrorRenderer, Handler, HandlerFuture, Method, RequestBody, ResponseSpec,

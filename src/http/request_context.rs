@@ -20,6 +20,11 @@ use crate::service::Services;
 /// A body that is made when a request first asks for it, and then kept.
 pub type LazyBody = LazyLock<Bytes, Box<dyn FnOnce() -> Bytes + Send>>;
 
+/// The system's user who opened a unix socket (`SO_PEERCRED`, unix(7)), as an extension of the
+/// request.
+#[derive(Debug, Clone, Copy)]
+pub struct PeerUid(pub u32);
+
 /// One request.
 pub struct RequestContext {
     /// The operations of the service layer.
@@ -128,6 +133,13 @@ impl RequestContext {
             request: self.request_id.clone(),
             at: self.now,
         }
+    }
+
+    /// The system's user who opened the unix socket; without one, nobody (65534).
+    pub(super) fn peer_uid(&self) -> u32 {
+        const NOBODY: u32 = 65_534;
+        let uid = self.parts.extensions.get::<PeerUid>();
+        uid.map_or(NOBODY, |uid| uid.0)
     }
 
     /// The token, from any header that may hold it. Errors: `Invalid` for two different tokens,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Error, ErrorCode, Field, RenderedError, Reply, RequestContext, RequestQuery};
 use crate::model::User;
-use crate::service::Bearer;
+use crate::service::{Administrator, Bearer};
 
 /// A method that a route may have. HEAD and OPTIONS are derived from these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,8 +199,8 @@ pub enum Handler {
     Open(fn(RequestContext) -> HandlerFuture),
     /// Needs a live token.
     Authenticated(fn(RequestContext, Bearer) -> HandlerFuture),
-    /// Needs a live token of the administrator.
-    Admin(fn(RequestContext, Bearer) -> HandlerFuture),
+    /// Needs a live token of the administrator, or the control socket.
+    Admin(fn(RequestContext, Administrator) -> HandlerFuture),
     /// Needs a live token of a user.
     User(fn(RequestContext, UserBearer) -> HandlerFuture),
 }

@@ -87,7 +87,9 @@ impl Router {
         }
         let resource = here.and_then(|node| node.resource.as_ref());
         RouteMatch {
-            render_error: owner.map_or(plain, |api| api.render_error),
+            render_error: owner
+                .or(self.apis.first().copied())
+                .map_or(plain, |api| api.render_error),
             resource: resource.map(|resource| (resource, params)),
         }
     }

@@ -21,7 +21,7 @@ use super::stream::Stream;
 use super::tls::Certificate;
 use super::watched::Watched;
 use crate::config::Limits;
-use crate::http::Dispatcher;
+use crate::http::{Dispatcher, PeerUid};
 use crate::model::network;
 
 /// Longest request head; a longer one is answered with 431. Also bounds hyper's buffer for each
@@ -84,6 +84,14 @@ fn pool_limits(limits: &Limits) -> PoolLimits {
     )
 }
 
+/// Who is at the other end of a connection.
+#[derive(Debug, Clone, Copy)]
+struct Peer {
+    address: SocketAddr,
+    /// The system's user, over a unix socket.
+    uid: Option<u32>,
+}
+
 /// Serves a connection to its end. Until its first byte it costs little more than a task: the
 /// buffers of hyper and TLS are allocated afterwards.
 pub(super) async fn run(
@@ -106,6 +114,10 @@ pub(super) async fn run(
     // A client that takes no data is closed after the time that it has to send a body.
     stream.prepare(context.dispatcher.config().limits.body_timeout);
     // Boxed, so that the task of a silent connection stays small.
+    let peer = Peer {
+        address: peer,
+        uid: stream.peer_uid(),
+    };
     Box::pin(serve_stream(&context, stream, peer, &slot, finish)).await;
 }
 
@@ -129,7 +141,7 @@ async fn wake(
 async fn serve_stream(
     context: &ServerContext,
     stream: Stream,
-    peer: SocketAddr,
+    peer: Peer,
     slot: &Arc<Slot>,
     finish: impl Future<Output = ()>,
 ) {
@@ -148,14 +160,17 @@ async fn serve_stream(
 async fn http(
     context: &ServerContext,
     stream: impl AsyncRead + AsyncWrite + Unpin,
-    peer: SocketAddr,
+    peer: Peer,
     slot: &Arc<Slot>,
     finish: impl Future<Output = ()>,
 ) {
     let service = service_fn(|request: Request<Incoming>| async move {
         let serving = slot.serve();
-        let request = request.map(|body| Watched::new(body, slot));
-        let mut response = context.dispatcher.handle(request, peer).await;
+        let mut request = request.map(|body| Watched::new(body, slot));
+        if let Some(uid) = peer.uid {
+            request.extensions_mut().insert(PeerUid(uid));
+        }
+        let mut response = context.dispatcher.handle(request, peer.address).await;
         response.body_mut().keep_while_streaming(|| serving);
         Ok::<_, Infallible>(response)
     });
@@ -175,7 +190,7 @@ async fn http(
     if let Err(error) = ended {
         log::debug!("a connection ended early: {error}");
         if let Some(status) = status_of(&error) {
-            context.dispatcher.log_unparsed(peer, status);
+            context.dispatcher.log_unparsed(peer.address, status);
         }
     }
 }

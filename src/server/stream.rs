@@ -41,6 +41,14 @@ impl Stream {
         }
     }
 
+    /// The system's user at the other end of a unix socket.
+    pub(super) fn peer_uid(&self) -> Option<u32> {
+        match self {
+            Stream::Tcp(_) => None,
+            Stream::Unix(stream) => stream.peer_cred().ok().map(|peer| peer.uid()),
+        }
+    }
+
     /// Whether the bytes may leave this machine: only then are they encrypted.
     pub(super) fn is_network(&self) -> bool {
         matches!(self, Stream::Tcp(_))

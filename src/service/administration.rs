@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Bearer, Error, Services, message};
+use super::{Administrator, Error, Services, message};
 use crate::crypto;
 use crate::model::{
     AuditContext, Email, Invalid, Name, NewUser, Secret, Timestamp, Token, TokenId, TokenPage,
@@ -194,12 +194,12 @@ impl Services {
     /// Ends the token with this public id. The token in use is ended only on purpose.
     pub async fn end_token(
         &self,
-        bearer: Option<&Bearer>,
+        administrator: &Administrator,
         id: TokenId,
         own: bool,
         by: AuditContext,
     ) -> Result<(), Error> {
-        if !own && bearer.is_some_and(|bearer| bearer.token.id == id) {
+        if !own && administrator.token() == Some(id) {
             let why = "this is the token of the request itself: add own=true to end it, and log in \
                        again afterwards";
             return Err(Error::Conflict(why.to_owned()));

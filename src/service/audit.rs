@@ -1,7 +1,7 @@
 //! The audit log: what clients fail in, and the log for those who read it. A change writes its
 //! entry in its own step; failures are written in groups.
 
-use super::{Bearer, Error, Permit, Services};
+use super::{Administrator, Error, Permit, Services};
 use crate::model::{
     Actor, AuditAction, AuditEntry, AuditOutcome, AuditPage, AuditQuery, AuditRetention, Caller,
     Principal, Trust, UserId,
@@ -96,10 +96,10 @@ impl Services {
     pub async fn listen_to_audit(
         &self,
         query: AuditQuery,
-        bearer: &Bearer,
+        administrator: &Administrator,
     ) -> Result<(Box<dyn AuditListener>, Permit), Error> {
         let now = self.world.clock.monotonic();
-        let permit = self.listeners.take(bearer.token.id, now)?;
+        let permit = self.listeners.take(administrator.counted_as(), now)?;
         Ok((self.store.listen_to_audit(query).await?, permit))
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Bearer, Error, Permit, Services};
+use super::{Administrator, Error, Permit, Services};
 use crate::model::{AuditContext, Erasure, EventPage, EventQuery, LiveQuery};
 use crate::store::{EventListener, EventScan};
 
@@ -17,10 +17,10 @@ impl Services {
     pub async fn export_events(
         &self,
         query: EventQuery,
-        bearer: &Bearer,
+        administrator: &Administrator,
     ) -> Result<(Box<dyn EventScan>, Permit), Error> {
         let now = self.world.clock.monotonic();
-        let permit = self.exports.take(bearer.token.id, now)?;
+        let permit = self.exports.take(administrator.counted_as(), now)?;
         Ok((self.store.scan_events(query).await?, permit))
     }
 
@@ -29,10 +29,10 @@ impl Services {
     pub async fn listen(
         &self,
         query: LiveQuery,
-        bearer: &Bearer,
+        administrator: &Administrator,
     ) -> Result<(Box<dyn EventListener>, Permit), Error> {
         let now = self.world.clock.monotonic();
-        let permit = self.listeners.take(bearer.token.id, now)?;
+        let permit = self.listeners.take(administrator.counted_as(), now)?;
         Ok((self.store.listen(query).await?, permit))
     }
 

@@ -4,6 +4,7 @@
 mod accounts;
 mod admin_password;
 mod administration;
+mod administrator;
 mod attempt_counts;
 mod attempts;
 mod audit;
@@ -50,6 +51,7 @@ use crate::world::World;
 
 pub use accounts::Signup;
 pub use admin_password::generate as generate_admin_password;
+pub use administrator::Administrator;
 pub use authentication::Login;
 pub use error::Error;
 pub use explain::{Explanation, Subject};

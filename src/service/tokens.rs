@@ -94,7 +94,7 @@ impl Services {
 
     /// Resolves when the token that was shown is no longer live. It looks at the token at once and
     /// then every `events.heartbeat`, which does not count as a use.
-    pub async fn token_end(&self, bearer: &Bearer) {
+    pub(super) async fn token_end(&self, bearer: &Bearer) {
         let mut heartbeat = interval(self.config().events.heartbeat);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {

@@ -18,13 +18,18 @@ fn index() -> String {
     let config = config::parse("", Path::new("")).unwrap();
     let mut text = String::new();
     let apis = api::served(&config.apis).into_iter();
-    for api in apis.chain([&api::control::API]) {
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            text,
-            "\n### {}\n\n| endpoint | who | what it does | answers | errors |\n|---|---|---|---|---|",
-            api.name
-        );
+    let of_control = api::control::served().into_iter().take(1);
+    let mut last = "";
+    for api in apis.chain(of_control) {
+        // Tables with one name are parts of one API.
+        if api.name != last {
+            last = api.name;
+            // Writing to a string cannot fail.
+            let _ = writeln!(
+                text,
+                "\n### {last}\n\n| endpoint | who | what it does | answers | errors |\n|---|---|---|---|---|"
+            );
+        }
         for route in api.routes {
             let paths = api.mounts.iter().map(|mount| endpoint(mount, route));
             let _ = writeln!(
@@ -54,7 +59,7 @@ fn endpoint(mount: &str, route: &Route) -> String {
 
 fn who(api: &Api, route: &Route) -> &'static str {
     match route.run {
-        Handler::Open(_) if api.name == "control" => "who can open the control socket",
+        _ if api.name == "control" => "who can open the control socket",
         Handler::Open(_) => "anybody",
         Handler::Authenticated(_) => "a live token",
         Handler::Admin(_) => "the administrator",

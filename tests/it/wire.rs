@@ -18,6 +18,7 @@ mod memory;
 mod modes;
 pub(crate) mod moment;
 mod notify;
+mod operate;
 mod output;
 mod pace;
 mod process;

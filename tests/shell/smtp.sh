@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Reset mails by a real mail server: aiosmtpd, which asks for STARTTLS and a login. The mail arrives
 # in a mailbox, and the code in it works. Then the server goes away and comes back: the mail waits.
-# OpenSMTPD is the server of `packaging/try.sh readme`.
 #
 #   tests/shell/smtp.sh target/release/doorward
 #

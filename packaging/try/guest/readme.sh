@@ -4,7 +4,7 @@
 
 # The mail server of step 3, and Ana's mailbox.
 mail_server() {
-  local keys=/etc/smtpd
+  local keys=/etc/mail-server
   mkdir -p $keys
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=try \
     -keyout $keys/ca.key -out /usr/local/share/ca-certificates/try.crt \
@@ -14,22 +14,28 @@ mail_server() {
   openssl x509 -req -in $keys/request.pem -days 2 -CA /usr/local/share/ca-certificates/try.crt \
     -CAkey $keys/ca.key -CAcreateserial -out $keys/cert.pem \
     -extfile <(echo "subjectAltName=DNS:smtp.example.org")
-  chmod 600 $keys/*.pem
   update-ca-certificates
   echo '127.0.0.1 smtp.example.org' >>/etc/hosts
   useradd --create-home ana
-  printf 'doorward@example.org %s\n' "$(smtpctl encrypt 'the password of that mailbox')" >$keys/logins
-  chmod 640 $keys/logins && chgrp opensmtpd $keys/logins
-  cat >/etc/smtpd.conf <<'CONF'
-pki here cert "/etc/smtpd/cert.pem"
-pki here key "/etc/smtpd/key.pem"
-table logins file:/etc/smtpd/logins
-listen on lo port 587 tls-require pki here auth <logins> hostname smtp.example.org
-action "deliver" maildir "~/Maildir"
-match auth from any for domain "example.org" action "deliver"
-CONF
-  smtpd -n
-  systemctl start opensmtpd.service
+  cat >$keys/server.py <<'PY'
+import signal, ssl
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Mailbox
+from aiosmtpd.smtp import AuthResult
+
+context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+context.load_cert_chain("/etc/mail-server/cert.pem", "/etc/mail-server/key.pem")
+
+def login(server, session, envelope, mechanism, data):
+    right = (b"doorward@example.org", b"the password of that mailbox")
+    return AuthResult(success=(data.login, data.password) == right)
+
+Controller(
+    Mailbox("/home/ana/Maildir"), hostname="127.0.0.1", port=587, tls_context=context,
+    require_starttls=True, auth_required=True, authenticator=login).start()
+signal.pause()
+PY
+  systemd-run --quiet --unit=mail-server python3 $keys/server.py
   until_true 30 bash -c 'exec 3<>/dev/tcp/127.0.0.1/587'
 }
 

@@ -15,7 +15,7 @@ use crate::model::{
     Actor, AuditAction, AuditEntry, AuditOutcome, AuditPage, AuditPlace, AuditQuery, Invalid,
     Order, Timestamp, UserId, limits,
 };
-use crate::service::{self, Bearer, Services};
+use crate::service::{self, Administrator, Services};
 use crate::store::{self, AuditListener, Heard};
 
 pub(super) const LIST: Route = Route {
@@ -46,7 +46,7 @@ pub(super) const EXPORT: Route = Route {
         "The entries, the oldest first, one JSON object a line.",
     )],
     errors: &[],
-    run: Handler::Admin(|request, bearer| Box::pin(export(request, bearer))),
+    run: Handler::Admin(|request, admin| Box::pin(export(request, admin))),
     about: "Exports the audit log as lines of JSON.",
 };
 
@@ -62,7 +62,7 @@ pub(super) const LIVE: Route = Route {
         "Entries as they are written, until the client disconnects or the token ends.",
     )],
     errors: &[ErrorCode::Busy],
-    run: Handler::Admin(|request, bearer| Box::pin(live(request, bearer))),
+    run: Handler::Admin(|request, admin| Box::pin(live(request, admin))),
     about: "Streams the audit log as it is written, as server-sent events.",
 };
 
@@ -230,7 +230,7 @@ async fn list(request: RequestContext) -> Result<Reply, Error> {
     Ok(Reply::json(200, &Page::of(&page)))
 }
 
-async fn export(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
+async fn export(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
     let query = AuditQuery {
         limit: limits::PAGE_ROWS_MOST,
         ..asked_for(&request.query, Order::Ascending)?
@@ -242,7 +242,7 @@ async fn export(request: RequestContext, bearer: Bearer) -> Result<Reply, Error>
             let ending = tokio::select! {
                 biased;
                 () = sender.over() => Ok(()),
-                () = services.token_end(&bearer) => return sender.cut("its token has ended"),
+                () = services.end_of_access(&admin) => return sender.cut("its token has ended"),
                 ending = give_all(&services, query, &sender) => ending,
             };
             match ending {
@@ -285,17 +285,17 @@ fn write(entry: &Listed<'_>, to: &mut Vec<u8>) {
     }
 }
 
-async fn live(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
+async fn live(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
     let query = asked_for(&request.query, Order::Ascending)?;
     let services = Arc::clone(&request.services);
-    let (listener, permit) = services.listen_to_audit(query, &bearer).await?;
+    let (listener, permit) = services.listen_to_audit(query, &admin).await?;
     let stream = move |sender: BodySender| {
         tokio::spawn(async move {
             let heartbeat = interval(services.config().events.heartbeat);
             let ending = tokio::select! {
                 biased;
                 () = sender.over() => Ok(()),
-                () = services.token_end(&bearer) => Ok(()),
+                () = services.end_of_access(&admin) => Ok(()),
                 ending = deliver(listener, heartbeat, &sender) => ending,
             };
             match ending {

@@ -12,7 +12,7 @@ use crate::model::{
     Invalid, Principal, Timestamp, Token, TokenId, TokenKind, TokenPlace, TokenQuery, TokenStatus,
     UserId,
 };
-use crate::service::Bearer;
+use crate::service::Administrator;
 
 /// The table of routes.
 pub(super) static API: Api = table(&[LIST, SHOW, END]);
@@ -62,7 +62,7 @@ const END: Route = Route {
         "The token and its login are ended.",
     )],
     errors: &[ErrorCode::UnknownId, ErrorCode::Conflict],
-    run: Handler::Admin(|request, bearer| Box::pin(end(request, bearer))),
+    run: Handler::Admin(|request, admin| Box::pin(end(request, admin))),
     about: "Ends a token, with those that it was exchanged from or for.",
 };
 
@@ -184,13 +184,10 @@ async fn show(request: RequestContext) -> Result<Reply, Error> {
     Ok(Reply::json(200, &ListedToken::of(&token, status)))
 }
 
-async fn end(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
+async fn end(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
     let own = query::flag(&request.query, "own")?.unwrap_or(false);
-    let by = request.caller().acting(bearer.actor());
+    let by = request.caller().acting(admin.actor());
     let id = id(&request)?;
-    request
-        .services
-        .end_token(Some(&bearer), id, own, by)
-        .await?;
+    request.services.end_token(&admin, id, own, by).await?;
     Ok(Reply::empty(204))
 }

@@ -10,7 +10,7 @@ use crate::http::{
     RequestQuery, ResponseSpec, Route, json_request, json_response,
 };
 use crate::model::{Invalid, Principal, Secret, TokenId, TokenQuery};
-use crate::service::Bearer;
+use crate::service::Administrator;
 
 /// The table of routes.
 pub(super) static API: Api = table(&[PASSWORD, RESET_LINK, TOKENS, END_TOKENS]);
@@ -23,7 +23,7 @@ const PASSWORD: Route = Route {
     body: RequestBody::Json(NewPassword::FIELDS),
     responses: &[ResponseSpec::empty(204, "The password is set.")],
     errors: &[ErrorCode::UnknownId, ErrorCode::Conflict],
-    run: Handler::Admin(|request, bearer| Box::pin(set_password(request, bearer))),
+    run: Handler::Admin(|request, admin| Box::pin(set_password(request, admin))),
     about: "Sets a password, which ends all tokens of the account.",
 };
 
@@ -35,7 +35,7 @@ const RESET_LINK: Route = Route {
     body: RequestBody::Json(Lifetime::FIELDS),
     responses: &[ResponseSpec::json(201, Link::FIELDS, "The link, shown once.").secret()],
     errors: &[ErrorCode::UnknownId, ErrorCode::Conflict],
-    run: Handler::Admin(|request, bearer| Box::pin(reset_link(request, bearer))),
+    run: Handler::Admin(|request, admin| Box::pin(reset_link(request, admin))),
     about: "Makes a link for a new password, to hand over by hand. It works once.",
 };
 
@@ -63,7 +63,7 @@ const END_TOKENS: Route = Route {
     body: RequestBody::Nothing,
     responses: &[ResponseSpec::empty(204, "They are ended.")],
     errors: &[ErrorCode::UnknownId],
-    run: Handler::Admin(|request, bearer| Box::pin(end_tokens(request, bearer))),
+    run: Handler::Admin(|request, admin| Box::pin(end_tokens(request, admin))),
     about: "Ends all tokens of an account, but the one with the id that except names.",
 };
 
@@ -89,9 +89,9 @@ json_response! {
     }
 }
 
-async fn set_password(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
+async fn set_password(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
     let asked: NewPassword = request.json()?;
-    let (id, by) = (id(&request)?, by(&request, &bearer));
+    let (id, by) = (id(&request)?, by(&request, &admin));
     request
         .services
         .set_user_password(id, &asked.password, by)
@@ -99,13 +99,13 @@ async fn set_password(request: RequestContext, bearer: Bearer) -> Result<Reply, 
     Ok(Reply::empty(204))
 }
 
-async fn reset_link(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
+async fn reset_link(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
     let lifetime = if request.body.is_empty() {
         None
     } else {
         request.json::<Lifetime>()?.lifetime_seconds
     };
-    let (id, by) = (id(&request)?, by(&request, &bearer));
+    let (id, by) = (id(&request)?, by(&request, &admin));
     let lifetime = lifetime.map(Duration::from_secs);
     let (link, end) = request.services.reset_link(id, lifetime, by).await?;
     let link = Link {
@@ -124,12 +124,12 @@ async fn list_tokens(request: RequestContext) -> Result<Reply, Error> {
     ListedToken::page(&request, query).await
 }
 
-async fn end_tokens(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
+async fn end_tokens(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
     let parse = |text| {
         TokenId::parse(text).ok_or_else(|| Invalid::new("except", "must be the id of a token"))
     };
     let except = request.query.get("except").map(parse).transpose()?;
-    let (id, by) = (id(&request)?, by(&request, &bearer));
+    let (id, by) = (id(&request)?, by(&request, &admin));
     request.services.end_user_tokens(id, except, by).await?;
     Ok(Reply::empty(204))
 }

@@ -12,7 +12,7 @@ use crate::model::{
     AuditContext, Email, Invalid, Name, Order, Secret, User, UserEdit, UserId, UserNumber,
     UserPlace, UserQuery,
 };
-use crate::service::Bearer;
+use crate::service::Administrator;
 
 /// The table of routes.
 pub(super) static API: Api = table(&[LIST, ADD, SHOW, EDIT, DELETE, DISABLE, ENABLE]);
@@ -53,7 +53,7 @@ const ADD: Route = Route {
     body: RequestBody::Json(NewAccount::FIELDS),
     responses: &[ResponseSpec::json(201, Account::FIELDS, "The new account.")],
     errors: &[ErrorCode::EmailTaken],
-    run: Handler::Admin(|request, bearer| Box::pin(add(request, bearer))),
+    run: Handler::Admin(|request, admin| Box::pin(add(request, admin))),
     about: "Creates an account. Without a password it can be used after a reset.",
 };
 
@@ -81,7 +81,7 @@ const EDIT: Route = Route {
         "The account as it is now.",
     )],
     errors: EDITED,
-    run: Handler::Admin(|request, bearer| Box::pin(edit(request, bearer))),
+    run: Handler::Admin(|request, admin| Box::pin(edit(request, admin))),
     about: "Changes name, address or state of an account, if it still has the ETag in If-Match.",
 };
 
@@ -96,14 +96,14 @@ const DELETE: Route = Route {
         "The account and its tokens are gone.",
     )],
     errors: &[ErrorCode::UnknownId, ErrorCode::Outdated],
-    run: Handler::Admin(|request, bearer| Box::pin(delete(request, bearer))),
+    run: Handler::Admin(|request, admin| Box::pin(delete(request, admin))),
     about: "Deletes an account, if it still has the ETag in If-Match.",
 };
 
 const DISABLE: Route = Route {
     name: "disable_user",
     path: "/users/{id}/disable",
-    run: Handler::Admin(|request, bearer| Box::pin(set_disabled(request, bearer, true))),
+    run: Handler::Admin(|request, admin| Box::pin(set_disabled(request, admin, true))),
     about: "Disables an account, which ends its tokens.",
     ..ENABLE
 };
@@ -120,7 +120,7 @@ const ENABLE: Route = Route {
         "The account as it is now.",
     )],
     errors: &[ErrorCode::UnknownId, ErrorCode::Outdated],
-    run: Handler::Admin(|request, bearer| Box::pin(set_disabled(request, bearer, false))),
+    run: Handler::Admin(|request, admin| Box::pin(set_disabled(request, admin, false))),
     about: "Enables an account again.",
 };
 
@@ -182,8 +182,8 @@ pub(super) fn id(request: &RequestContext) -> Result<UserId, Error> {
 }
 
 /// Who asks for a change.
-pub(super) fn by(request: &RequestContext, bearer: &Bearer) -> AuditContext {
-    request.caller().acting(bearer.actor())
+pub(super) fn by(request: &RequestContext, admin: &Administrator) -> AuditContext {
+    request.caller().acting(admin.actor())
 }
 
 async fn list(request: RequestContext) -> Result<Reply, Error> {
@@ -235,10 +235,10 @@ fn cursor(asked: &QueryString) -> Result<Option<UserPlace>, Invalid> {
     place.map(Some).ok_or_else(query::bad_cursor)
 }
 
-async fn add(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
+async fn add(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
     let asked: NewAccount = request.json()?;
     let (name, email) = (Name::parse(&asked.name)?, Email::parse(&asked.email)?);
-    let by = by(&request, &bearer);
+    let by = by(&request, &admin);
     let password = asked.password.as_ref();
     let user = request.services.add_user(name, email, password, by).await?;
     Ok(reply(201, &user))
@@ -249,38 +249,42 @@ async fn show(request: RequestContext) -> Result<Reply, Error> {
     Ok(reply(200, &user))
 }
 
-async fn edit(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
+async fn edit(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
     let asked: Change = request.json()?;
     let edit = UserEdit {
         name: asked.name.as_deref().map(Name::parse).transpose()?,
         email: asked.email.as_deref().map(Email::parse).transpose()?,
         disabled: asked.disabled,
     };
-    apply(request, bearer, edit).await
+    apply(request, admin, edit).await
 }
 
 async fn set_disabled(
     request: RequestContext,
-    bearer: Bearer,
+    admin: Administrator,
     disabled: bool,
 ) -> Result<Reply, Error> {
     let edit = UserEdit {
         disabled: Some(disabled),
         ..UserEdit::default()
     };
-    apply(request, bearer, edit).await
+    apply(request, admin, edit).await
 }
 
-async fn apply(request: RequestContext, bearer: Bearer, edit: UserEdit) -> Result<Reply, Error> {
+async fn apply(
+    request: RequestContext,
+    admin: Administrator,
+    edit: UserEdit,
+) -> Result<Reply, Error> {
     let (id, version) = (id(&request)?, request.if_match()?);
-    let by = by(&request, &bearer);
+    let by = by(&request, &admin);
     let user = request.services.edit_user(id, edit, version, by).await?;
     Ok(reply(200, &user))
 }
 
-async fn delete(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
+async fn delete(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
     let (id, version) = (id(&request)?, request.if_match()?);
-    let by = by(&request, &bearer);
+    let by = by(&request, &admin);
     request.services.remove_user(id, version, by).await?;
     Ok(Reply::empty(204))
 }

@@ -53,7 +53,7 @@ fn an_invite_leaves_at_once_or_at_the_next_start() {
     assert_eq!(join(&process, "ana@example.org", &first), 201);
     assert_eq!(join(&process, "ben@example.org", &first), 404);
     let (code, said) = run_in(&home, "invite ana@example.org --uses 0", MAIL);
-    assert_eq!(code, Some(1), "{said}");
+    assert_eq!(code, Some(4), "{said}");
     assert!(said.contains("uses: must be from 1 to 1000"), "{said}");
 
     process.terminate();

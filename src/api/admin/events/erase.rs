@@ -6,7 +6,7 @@ use crate::http::{
     ResponseSpec, Route, json_response,
 };
 use crate::model::{Erasure, Invalid, Zone};
-use crate::service::Bearer;
+use crate::service::Administrator;
 
 pub(crate) const ROUTE: Route = Route {
     name: "erase_events",
@@ -20,7 +20,7 @@ pub(crate) const ROUTE: Route = Route {
         "They are gone, and out of the counters.",
     )],
     errors: &[],
-    run: Handler::Admin(|request, bearer| Box::pin(erase(request, bearer))),
+    run: Handler::Admin(|request, admin| Box::pin(erase(request, admin))),
     about: "Removes events by user, name and time.",
 };
 
@@ -31,9 +31,9 @@ json_response! {
     }
 }
 
-async fn erase(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
+async fn erase(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
     let erasure = erasure(&request.query)?;
-    let by = request.caller().acting(bearer.actor());
+    let by = request.caller().acting(admin.actor());
     let deleted = request.services.erase_events(erasure, by).await?;
     Ok(Reply::json(200, &Erased { deleted }))
 }

@@ -17,7 +17,7 @@ use crate::http::{
 };
 use crate::model::limits::EXPORT_CHUNK_BYTES;
 use crate::model::{EventRow, Invalid, Order};
-use crate::service::{Bearer, Permit};
+use crate::service::{Administrator, Permit};
 use crate::store::{self, EventScan};
 
 const NDJSON: &str = "application/x-ndjson";
@@ -37,7 +37,7 @@ pub(crate) const ROUTE: Route = Route {
         "Events, one after the other.",
     )],
     errors: &[ErrorCode::Busy],
-    run: Handler::Admin(|request, bearer| Box::pin(export(request, bearer))),
+    run: Handler::Admin(|request, admin| Box::pin(export(request, admin))),
     about: "Exports all matching events, the oldest first, as NDJSON or CSV.",
 };
 
@@ -103,19 +103,19 @@ impl Format {
 /// A chunk of the answer; none: the answer is complete.
 type Produced = store::Result<Option<Vec<u8>>>;
 
-async fn export(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
+async fn export(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
     let asked = &request.query;
     let format = Format::parse(asked.get("format"))?;
     let query = query::events(asked, Order::Ascending)?;
     let services = Arc::clone(&request.services);
-    let (scan, permit) = services.export_events(query, &bearer).await?;
+    let (scan, permit) = services.export_events(query, &admin).await?;
     let start = move |sender| {
         let (chunks, produced) = mpsc::channel(1);
         tokio::task::spawn_blocking(move || produce(format, scan, &chunks));
         tokio::spawn(async move {
             let ending = tokio::select! {
                 biased;
-                () = services.token_end(&bearer) => Ending::Cut("its token has ended"),
+                () = services.end_of_access(&admin) => Ending::Cut("its token has ended"),
                 () = permit.displaced() => Ending::Cut("another export waits, and it was the slowest"),
                 ending = pass_on(produced, &sender, &permit) => ending,
             };

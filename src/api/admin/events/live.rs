@@ -15,7 +15,7 @@ use crate::http::{
     RequestQuery, ResponseSpec, Route,
 };
 use crate::model::{EventRow, Invalid, LiveQuery};
-use crate::service::Bearer;
+use crate::service::Administrator;
 use crate::store::{self, Delivery, EventListener};
 
 const LAST_EVENT_ID: &str = "Last-Event-ID";
@@ -32,21 +32,21 @@ pub(crate) const ROUTE: Route = Route {
         "Events as they are stored, until the client disconnects or the token ends.",
     )],
     errors: &[ErrorCode::Busy],
-    run: Handler::Admin(|request, bearer| Box::pin(live(request, bearer))),
+    run: Handler::Admin(|request, admin| Box::pin(live(request, admin))),
     about: "Streams events as they are stored, as server-sent events.",
 };
 
-async fn live(request: RequestContext, bearer: Bearer) -> Result<Reply, Error> {
+async fn live(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
     let query = query_of(&request.query, request.header_once(LAST_EVENT_ID)?)?;
     let services = Arc::clone(&request.services);
-    let (listener, permit) = services.listen(query, &bearer).await?;
+    let (listener, permit) = services.listen(query, &admin).await?;
     let stream = move |sender: BodySender| {
         tokio::spawn(async move {
             let heartbeat = interval(services.config().events.heartbeat);
             let ending = tokio::select! {
                 biased;
                 () = sender.over() => Ok(()),
-                () = services.token_end(&bearer) => Ok(()),
+                () = services.end_of_access(&admin) => Ok(()),
                 ending = deliver(listener, heartbeat, &sender) => ending,
             };
             match ending {

@@ -1,0 +1,183 @@
+//! One request to the admin API, and the ways to it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::{Method, Request};
+use serde_json::Value;
+
+use crate::api;
+use crate::cli::control_client::{Answer, ControlClient, ControlError};
+use crate::cli::error::CliError;
+use crate::cli::{opening, stderr, stopped_server};
+use crate::config::Config;
+use crate::http::{Dispatcher, PeerUid};
+use crate::model::Secret;
+use crate::service::{self, Services};
+
+/// The admin API of the server of a configuration.
+pub(super) struct Admin {
+    config: Config,
+}
+
+impl Admin {
+    pub(super) fn of(config: Config) -> Admin {
+        Admin { config }
+    }
+
+    pub(super) fn get(&self, path: &str) -> Result<Value, CliError> {
+        self.send(Method::GET, path, None)
+    }
+
+    pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value, CliError> {
+        self.send(Method::POST, path, Some(body))
+    }
+
+    pub(super) fn patch(&self, path: &str, body: &Value) -> Result<Value, CliError> {
+        self.send(Method::PATCH, path, Some(body))
+    }
+
+    pub(super) fn delete(&self, path: &str) -> Result<Value, CliError> {
+        self.send(Method::DELETE, path, None)
+    }
+
+    /// Up to `limit` rows of a list, which may take several pages.
+    pub(super) fn list(
+        &self,
+        path: &str,
+        filters: &Filters,
+        key: &str,
+        limit: usize,
+    ) -> Result<Vec<Value>, CliError> {
+        const PAGE: usize = 1_000;
+        let (mut rows, mut cursor) = (Vec::new(), None::<String>);
+        while rows.len() < limit {
+            let size = (limit - rows.len()).min(PAGE).to_string();
+            let page = filters
+                .clone()
+                .with("limit", Some(&size))
+                .with("cursor", cursor.as_deref());
+            let mut page = self.get(&page.after(path))?;
+            if let Some(Value::Array(some)) = page.get_mut(key).map(Value::take) {
+                rows.extend(some);
+            }
+            cursor = page.get("next").and_then(Value::as_str).map(str::to_owned);
+            if cursor.is_none() {
+                break;
+            }
+        }
+        Ok(rows)
+    }
+
+    fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, CliError> {
+        let path = format!("/api/admin{path}");
+        let body = body.map_or_else(Bytes::new, |body| body.to_string().into());
+        let client = ControlClient::new(&self.config.storage.path);
+        let answer = match client.send(method.clone(), &path, body.clone()) {
+            Ok(answer) => answer,
+            Err(ControlError::NotRunning) => self.without_server(method, &path, body)?,
+            Err(error) => return Err(error.into()),
+        };
+        answer.value().map_err(CliError::from)
+    }
+
+    /// Opens the store, and answers as the server would.
+    fn without_server(&self, method: Method, path: &str, body: Bytes) -> Result<Answer, CliError> {
+        stderr::write(
+            "doorward: no server runs; this command opens the store itself and locks it meanwhile\n",
+        );
+        let announce = |password: &Secret| {
+            // If it is not shown, `doorward admin reset-password` makes another.
+            let _ = opening::show_generated_password(&self.config, password);
+        };
+        let path = path.to_owned();
+        stopped_server::run(&self.config, announce, "cannot ask the store", |services| {
+            Box::pin(ask(services, method, path, body))
+        })
+    }
+}
+
+/// Lets the admin API answer a request in this process.
+async fn ask(
+    services: &Arc<Services>,
+    method: Method,
+    path: String,
+    body: Bytes,
+) -> Result<Answer, service::Error> {
+    let failed = |error| service::Error::Internal(error);
+    let apis = api::control::served();
+    let dispatcher = Dispatcher::for_control(&apis, Arc::clone(services));
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(HOST, "control")
+        .header(CONTENT_TYPE, "application/json")
+        .body(Full::new(body))
+        .map_err(|error| failed(error.into()))?;
+    let uid = rustix::process::geteuid().as_raw();
+    request.extensions_mut().insert(PeerUid(uid));
+    let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let (head, body) = dispatcher.handle(request, here).await.into_parts();
+    let body = body.collect().await.map_err(|error| failed(error.into()))?;
+    services.write_failures().await;
+    Ok(Answer {
+        status: head.status,
+        body: body.to_bytes(),
+    })
+}
+
+/// Query parameters.
+#[derive(Clone, Default)]
+pub(super) struct Filters(Vec<(&'static str, String)>);
+
+impl Filters {
+    /// With one more parameter, if it has a value.
+    pub(super) fn with(mut self, name: &'static str, value: Option<&str>) -> Filters {
+        self.0.extend(value.map(|value| (name, encoded(value))));
+        self
+    }
+
+    /// The path with the parameters.
+    pub(super) fn after(&self, path: &str) -> String {
+        let pairs: Vec<String> = self
+            .0
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        if pairs.is_empty() {
+            path.to_owned()
+        } else {
+            format!("{path}?{}", pairs.join("&"))
+        }
+    }
+}
+
+/// A text as part of a URL (RFC 3986, 2.1).
+pub(super) fn encoded(text: &str) -> String {
+    let encode = |byte: u8| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            char::from(byte).to_string()
+        } else {
+            format!("%{byte:02X}")
+        }
+    };
+    text.bytes().map(encode).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_encoded_and_those_without_a_value_are_left_out() {
+        let filters = Filters::default()
+            .with("q", Some("a&b ü"))
+            .with("disabled", None)
+            .with("limit", Some("5"));
+        assert_eq!(filters.after("/users"), "/users?q=a%26b%20%C3%BC&limit=5");
+        assert_eq!(Filters::default().after("/users"), "/users");
+    }
+}
