@@ -19,6 +19,7 @@ use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use super::access_log::{AccessLog, RequestInfo};
+use super::authorized::{Access, Authorized};
 use super::body_reader::BodyReader;
 use super::cors::Cors;
 use super::incoming_body::IncomingBody;
@@ -26,9 +27,9 @@ use super::reply::ReplyBody;
 use super::request_id::{REQUEST_ID, RequestIds};
 use super::request_validation::{self, Rejection};
 use super::{
-    Api, BodySchema, Error, ErrorCode, ErrorRenderer, Handler, HandlerFuture, LazyBody, Method,
-    Params, QueryString, Reply, RequestContext, ResponseBody, Route, RouteMatch, Router,
-    UserBearer, client_ip, openapi,
+    Api, BodySchema, Error, ErrorCode, ErrorRenderer, Handler, LazyBody, Method, Params,
+    QueryString, Reply, RequestContext, ResponseBody, Route, RouteMatch, Router, UserBearer,
+    client_ip, openapi,
 };
 use crate::config::{Config, CurrentConfig, Limits, Server};
 use crate::service::{Administrator, Bearer, Services};
@@ -52,38 +53,12 @@ pub struct Dispatcher {
     stopping: watch::Sender<bool>,
 }
 
-/// What makes a client the administrator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Access {
-    /// A live token.
-    Token,
-    /// The connection itself: only the administrator can open the control socket.
-    Connection,
-}
-
 /// What to do with a request that passed validation.
 enum Target {
     /// Run this route.
     Run(&'static Route, Params),
     /// Answer OPTIONS with these allowed methods.
     Options(Arc<str>),
-}
-
-/// A handler with the credentials that its type requires.
-enum Authorized {
-    Open(fn(RequestContext) -> HandlerFuture),
-    Authenticated(fn(RequestContext, Bearer) -> HandlerFuture, Bearer),
-    Admin(
-        fn(RequestContext, Administrator) -> HandlerFuture,
-        Administrator,
-    ),
-    User(fn(RequestContext, UserBearer) -> HandlerFuture, UserBearer),
-}
-
-/// Makes the OpenAPI document of these APIs.
-fn openapi_body(apis: &[&'static Api]) -> Box<dyn FnOnce() -> Bytes + Send> {
-    let apis = apis.to_vec();
-    Box::new(move || openapi::document(&apis).to_string().into())
 }
 
 impl Dispatcher {
@@ -368,17 +343,6 @@ impl Dispatcher {
             headers.insert(ACCEPT_ENCODING, codings);
         }
         response
-    }
-}
-
-impl Authorized {
-    fn run(self, request: RequestContext) -> HandlerFuture {
-        match self {
-            Authorized::Open(run) => run(request),
-            Authorized::Authenticated(run, bearer) => run(request, bearer),
-            Authorized::Admin(run, administrator) => run(request, administrator),
-            Authorized::User(run, bearer) => run(request, bearer),
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! knows no particular API: each API supplies a table of routes and an error renderer.
 
 mod access_log;
+mod authorized;
 mod bearer_token;
 mod body_budget;
 mod body_reader;

@@ -63,10 +63,15 @@ set -v
 set +v
 
 until_true 120 mailed 'token='
-code=$(grep -rhos 'token=[A-Za-z0-9_-]*' /home/ana/Maildir/new | head -n 1)
+code=$(python3 -c 'import email, pathlib, re
+for file in pathlib.Path("/home/ana/Maildir/new").iterdir():
+    for part in email.message_from_bytes(file.read_bytes()).walk():
+        found = re.search(rb"token=([\w-]+)", part.get_payload(decode=True) or b"")
+        if found and part.get_content_type() == "text/plain":
+            print(found.group(1).decode())')
 say "a reset mail is in the mailbox: $(grep -rhs '^Subject:' /home/ana/Maildir/new | xargs)"
 request 200 PATCH /api/password -H "$json" \
-  -d "{\"token\":\"${code#token=}\",\"password\":\"a better battery\",\"password_confirmation\":\"a better battery\"}"
+  -d "{\"token\":\"$code\",\"password\":\"a better battery\",\"password_confirmation\":\"a better battery\"}"
 request 201 POST /v1/auth -H "$json" -d '{"email":"ana@example.org","password":"a better battery"}'
 say "its code sets a new password, which logs in"
 result=fine

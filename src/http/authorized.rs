@@ -1,0 +1,43 @@
+//! A handler together with what its type asks for: who makes a client the administrator, and the
+//! arguments that only a check makes.
+
+use super::{HandlerFuture, RequestContext, UserBearer};
+use crate::service::{Administrator, Bearer};
+
+/// What makes a client the administrator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// A live token.
+    Token,
+    /// The connection itself: only the administrator can open the control socket.
+    Connection,
+}
+
+/// A handler with the credentials that its type requires.
+pub(super) enum Authorized {
+    Open(fn(RequestContext) -> HandlerFuture),
+    Authenticated(fn(RequestContext, Bearer) -> HandlerFuture, Bearer),
+    Admin(
+        fn(RequestContext, Administrator) -> HandlerFuture,
+        Administrator,
+    ),
+    User(fn(RequestContext, UserBearer) -> HandlerFuture, UserBearer),
+}
+
+/// Makes the OpenAPI document of these APIs.
+fn openapi_body(apis: &[&'static Api]) -> Box<dyn FnOnce() -> Bytes + Send> {
+    let apis = apis.to_vec();
+    Box::new(move || openapi::document(&apis).to_string().into())
+}
+
+impl Authorized {
+    /// Runs the handler.
+    pub(super) fn run(self, request: RequestContext) -> HandlerFuture {
+        match self {
+            Authorized::Open(run) => run(request),
+            Authorized::Authenticated(run, bearer) => run(request, bearer),
+            Authorized::Admin(run, administrator) => run(request, administrator),
+            Authorized::User(run, bearer) => run(request, bearer),
+        }
+    }
+}
