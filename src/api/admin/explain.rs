@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::audit::Listed;
 use crate::http::{
     BodySchema, Error, Field, Handler, JsonKind, Method, QueryString, Reply, RequestBody,
-    RequestContext, RequestQuery, ResponseSpec, Route,
+    RequestContext, RequestQuery, ResponseSpec, Route, json_response,
 };
 use crate::model::{
     Email, EndedSecret, Invalid, Secret, SecretKind, Timestamp, Token, TokenId, UserId,
@@ -36,10 +36,16 @@ const FIELDS: &[Field] = &[
     Field::required("explanation", JsonKind::Text),
     Field::optional("user_id", JsonKind::Text),
     Field::optional("email", JsonKind::Text),
-    Field::optional("token", JsonKind::Object),
-    Field::optional("ended", JsonKind::Object),
+    Field {
+        required: false,
+        ..Field::object("token", ShownToken::FIELDS)
+    },
+    Field {
+        required: false,
+        ..Field::object("ended", ShownEnd::FIELDS)
+    },
     Field::optional("expires_at", JsonKind::Text),
-    Field::required("waits", JsonKind::List),
+    Field::list("waits", ShownWait::FIELDS),
     Field::list("entries", Listed::FIELDS),
 ];
 
@@ -57,33 +63,39 @@ struct Explained<'a> {
     entries: Vec<Listed<'a>>,
 }
 
-#[derive(Serialize)]
-struct ShownToken<'a> {
-    id: TokenId,
-    holder: String,
-    issued_at: String,
-    last_used_at: String,
-    expires_at: String,
-    address: std::net::IpAddr,
-    user_agent: &'a str,
+json_response! {
+    /// A token.
+    struct ShownToken<'a> {
+        id: TokenId,
+        holder: String,
+        issued_at: String,
+        last_used_at: String,
+        expires_at: String,
+        address: std::net::IpAddr,
+        user_agent: &'a str,
+    }
 }
 
-#[derive(Serialize)]
-struct ShownEnd<'a> {
-    id: Option<TokenId>,
-    holder: String,
-    at: String,
-    reason: &'static str,
-    by: String,
-    address: Option<std::net::IpAddr>,
-    user_agent: Option<&'a str>,
+json_response! {
+    /// The end of a token.
+    struct ShownEnd<'a> {
+        id: Option<TokenId>,
+        holder: String,
+        at: String,
+        reason: &'static str,
+        by: String,
+        address: Option<std::net::IpAddr>,
+        user_agent: Option<&'a str>,
+    }
 }
 
-#[derive(Serialize)]
-struct ShownWait {
-    network: Option<std::net::IpAddr>,
-    wrong_passwords: u32,
-    wait_seconds: u64,
+json_response! {
+    /// How long a network, or everybody, waits.
+    struct ShownWait {
+        network: Option<std::net::IpAddr>,
+        wrong_passwords: u32,
+        wait_seconds: u64,
+    }
 }
 
 async fn explain(request: RequestContext) -> Result<Reply, Error> {

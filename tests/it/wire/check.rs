@@ -1,5 +1,9 @@
 //! Tests that `check-config` and `serve` judge a configuration alike.
 
+use std::process::Command;
+
+use serde_json::Value;
+
 use super::process::{Process, checks, refuses};
 
 #[test]
@@ -42,5 +46,30 @@ fn what_works_but_is_seldom_meant_is_a_warning() {
     assert!(
         said.starts_with("doorward: warning: ") && said.contains(warning),
         "{said}"
+    );
+}
+
+#[test]
+fn the_openapi_document_is_printed_without_a_configuration() {
+    let printed = |arguments: &[&str]| {
+        let program = env!("CARGO_BIN_EXE_doorward");
+        let output = Command::new(program).args(arguments).output().unwrap();
+        (output.status.code(), output.stdout, output.stderr)
+    };
+    let paths = |document: &[u8]| {
+        let document: Value = serde_json::from_slice(document).unwrap();
+        document["paths"].as_object().unwrap().len()
+    };
+    let (code, all, _) = printed(&["openapi"]);
+    assert_eq!(code, Some(0));
+    let (code, hub, _) = printed(&["openapi", "--api", "hub"]);
+    assert_eq!((code, paths(&hub)), (Some(0), 3));
+    assert!(paths(&all) > 40);
+    let (code, _, said) = printed(&["openapi", "--api", "hubb"]);
+    assert_eq!(code, Some(1));
+    assert!(
+        String::from_utf8(said)
+            .unwrap()
+            .contains("there are admin, angen, core")
     );
 }
