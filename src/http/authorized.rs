@@ -24,12 +24,6 @@ pub(super) enum Authorized {
     User(fn(RequestContext, UserBearer) -> HandlerFuture, UserBearer),
 }
 
-/// Makes the OpenAPI document of these APIs.
-fn openapi_body(apis: &[&'static Api]) -> Box<dyn FnOnce() -> Bytes + Send> {
-    let apis = apis.to_vec();
-    Box::new(move || openapi::document(&apis).to_string().into())
-}
-
 impl Authorized {
     /// Runs the handler.
     pub(super) fn run(self, request: RequestContext) -> HandlerFuture {

@@ -61,6 +61,12 @@ enum Target {
     Options(Arc<str>),
 }
 
+/// Makes the OpenAPI document of these APIs.
+fn openapi_body(apis: &[&'static Api]) -> Box<dyn FnOnce() -> Bytes + Send> {
+    let apis = apis.to_vec();
+    Box::new(move || openapi::document(&apis).to_string().into())
+}
+
 impl Dispatcher {
     /// A dispatcher for these APIs. For an unknown path that is near no API, the API of `/` renders
     /// the error.
