@@ -73,6 +73,7 @@ const KNOWN: &[Known] = &[
         MOMENT,
         "Only what is older than this moment (RFC 3339).",
     ),
+    text("by", "day", "How long each bucket is.").read_as(Kind::OneOf(&["hour", "day", "month"])),
     text("code", "invalid", "A code."),
     text("created_at", MOMENT, "When it was created."),
     text(
@@ -89,6 +90,7 @@ const KNOWN: &[Known] = &[
     text("email", "ana@example.org", "An e-mail address.").most(limits::EMAIL_BYTES),
     text("except", ID, "The public id of the token that stays."),
     text("expires_at", MOMENT, "When it expires."),
+    text("format", "ndjson", "The format of the lines.").read_as(Kind::OneOf(&["ndjson", "csv"])),
     text("from", MOMENT, "The first moment (RFC 3339)."),
     text(
         "holder",
@@ -123,6 +125,11 @@ const KNOWN: &[Known] = &[
         "q",
         "ana",
         "Only accounts whose address or name begins with this text.",
+    ),
+    text(
+        "reporter_id",
+        ID,
+        "Who reported: admin, hub or the id of a user.",
     ),
     text("request", "4f2a9c01d3e8b756", "The id of a request."),
     text("status", "ok", "A state in one word."),
