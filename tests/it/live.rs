@@ -179,6 +179,25 @@ fn a_stream_ends_with_its_token() {
 }
 
 #[test]
+fn a_stream_ends_when_another_administrator_ends_its_token() {
+    let server = Server::with(OFTEN);
+    let (admin, other) = (server.admin(), server.admin());
+    let tokens = "/api/admin/tokens?holder=admin";
+    let listed = other.get(tokens).gives(200).json();
+    assert_eq!(listed["tokens"].as_array().unwrap().len(), 2);
+    let mut ear = Ear::open(&server, &admin, "", "");
+    assert_eq!(ear.any(), Some(Said::Comment));
+    // The token in use is not ended without own=true, so this ends the listener's only.
+    let ended = listed["tokens"].as_array().unwrap().iter().filter(|it| {
+        let path = format!("/api/admin/tokens/{}", it["id"].as_str().unwrap());
+        other.delete(&path).status() == 204
+    });
+    assert_eq!(ended.count(), 1);
+    assert_eq!(ear.hear(), None);
+    other.get(tokens).gives(200);
+}
+
+#[test]
 fn a_stream_ends_when_the_server_stops() {
     let server = Server::start();
     let mut ear = Ear::listens(&server, "");
