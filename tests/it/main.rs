@@ -5,6 +5,8 @@ mod admin;
 #[cfg(test)]
 mod admin_password;
 #[cfg(test)]
+mod admin_tokens;
+#[cfg(test)]
 mod angen;
 #[cfg(test)]
 mod audit;
