@@ -1,6 +1,6 @@
 //! Tests the contract of the store with every backend: single promises in `contract`, `events`,
-//! `blocks`, `audit`, `mails`, `tokens` and `damaged`, random operations in `random`, compared with
-//! plain maps in `reference`.
+//! `blocks`, `audit`, `mails`, `tokens`, `large` and `damaged`, random operations in `random`,
+//! compared with plain maps in `reference`.
 
 mod audit;
 mod blocks;
@@ -8,6 +8,7 @@ mod compare;
 mod contract;
 mod damaged;
 mod events;
+mod large;
 mod mails;
 mod random;
 mod reference;
