@@ -86,6 +86,8 @@ enum Command {
     Token(operate::Operation<operate::Token>),
     /// Events and their erasure
     Event(operate::Operation<operate::Event>),
+    /// Mail that waits
+    Outbox(operate::Operation<operate::Outbox>),
     /// The audit log: who did what
     Audit(operate::Operation<operate::Audit>),
     /// Why a token, a code, an address or a request is not accepted
@@ -174,6 +176,7 @@ pub fn run() -> Result<(), CliError> {
         Command::User(command) => command.run(),
         Command::Token(command) => command.run(),
         Command::Event(command) => command.run(),
+        Command::Outbox(command) => command.run(),
         Command::Audit(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Status(command) => command.run(),

@@ -12,12 +12,12 @@ use super::Reply;
 /// The headers a script may send. `Cache-Control` and `Last-Event-ID` are what clients of event
 /// streams send.
 const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
-    "Authorization, Cache-Control, Content-Encoding, Content-Type, Idempotency-Key, Last-Event-ID, \
-     Token, X-Token",
+    "Authorization, Cache-Control, Content-Encoding, Content-Type, Idempotency-Key, If-Match, \
+     Last-Event-ID, Token, X-Token",
 );
 /// The response headers that a script may read.
 const EXPOSED_HEADERS: HeaderValue =
-    HeaderValue::from_static("Content-Disposition, Retry-After, X-Request-Id");
+    HeaderValue::from_static("Content-Disposition, ETag, Retry-After, X-Request-Id");
 const ANY_ORIGIN: HeaderValue = HeaderValue::from_static("*");
 /// How long a browser may cache a preflight answer, in seconds.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");

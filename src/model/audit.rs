@@ -174,6 +174,10 @@ numbered! {
         20 MakeReset "make_reset",
         /// All tokens of an account are ended, or all but one.
         21 EndTokens "end_tokens",
+        /// A mail that waits is tried at once.
+        22 RetryMail "retry_mail",
+        /// A mail that waits is dropped.
+        23 DropMail "drop_mail",
     }
 }
 
@@ -304,7 +308,7 @@ mod tests {
             assert_eq!(AuditAction::try_from(u8::from(*action)), Ok(*action));
         }
         assert_eq!(u8::from(AuditAction::LogIn), 1);
-        assert_eq!(u8::from(AuditAction::EndTokens), 21);
+        assert_eq!(u8::from(AuditAction::DropMail), 23);
     }
 
     #[test]

@@ -19,6 +19,13 @@ impl MailId {
     }
 }
 
+impl MailId {
+    /// Reads any of the usual spellings of a UUID.
+    pub fn parse(text: &str) -> Option<MailId> {
+        Uuid::try_parse(text).ok().map(MailId)
+    }
+}
+
 /// What a mail is about. The order is part of the format on the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum MailKind {
@@ -36,6 +43,18 @@ pub enum MailKind {
         /// When it expires.
         expires_at: Timestamp,
     },
+}
+
+impl MailKind {
+    /// Its name in the APIs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            MailKind::Reset => "reset",
+            MailKind::PasswordChanged => "password_changed",
+            MailKind::EmailChanged => "email_changed",
+            MailKind::Invite { .. } => "invite",
+        }
+    }
 }
 
 /// A mail that is due.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::{Administrator, Error, Services, message};
 use crate::crypto;
 use crate::model::{
-    AuditContext, Email, Invalid, Name, NewUser, Secret, Timestamp, Token, TokenId, TokenPage,
-    TokenQuery, TokenStatus, User, UserEdit, UserId, UserPage, UserQuery, limits,
+    AuditContext, DueMail, Email, Invalid, MailId, MailKind, Name, NewUser, Secret, Timestamp,
+    Token, TokenId, TokenPage, TokenQuery, TokenStatus, User, UserEdit, UserId, UserPage,
+    UserQuery, limits,
 };
 use crate::store::{Created, OnlyIf, Updated};
 
@@ -167,6 +168,34 @@ impl Services {
         } else {
             Err(Error::UnknownId)
         }
+    }
+
+    /// Up to `limit` mails that wait, behind the one with this due time and id.
+    pub async fn list_mails(
+        &self,
+        after: Option<(Timestamp, MailId)>,
+        limit: usize,
+    ) -> Result<Vec<DueMail>, Error> {
+        Ok(self.store.list_mails(after, limit).await?)
+    }
+
+    /// Tries a mail that waits at once.
+    pub async fn retry_mail(&self, id: MailId, by: AuditContext) -> Result<(), Error> {
+        if !self.store.retry_mail(id, by).await? {
+            return Err(Error::UnknownId);
+        }
+        self.mail_is_due.notify_one();
+        Ok(())
+    }
+
+    /// Drops a mail that waits. An invite that an earlier attempt may have brought ends with it.
+    pub async fn drop_mail(&self, id: MailId, by: AuditContext) -> Result<(), Error> {
+        let dropped = self.store.drop_mail(id, by).await?;
+        let mail = dropped.ok_or(Error::UnknownId)?;
+        if let MailKind::Invite { .. } = mail.kind {
+            self.store.end_mailed_invite(mail.to.key()).await?;
+        }
+        Ok(())
     }
 
     /// A page of tokens.

@@ -222,6 +222,17 @@ pub trait OutboxStore: Send + Sync + 'static {
     /// The mails that are due at `now`, the longest due first, as many as one call returns, and the
     /// time at which the next mail after them is due; none: no other mail waits.
     async fn due_mails(&self, now: Timestamp) -> Result<(Vec<DueMail>, Option<Timestamp>)>;
+    /// Up to `limit` mails that wait, in the order in which they are due, behind the one with this
+    /// due time and id.
+    async fn list_mails(
+        &self,
+        after: Option<(Timestamp, MailId)>,
+        limit: usize,
+    ) -> Result<Vec<DueMail>>;
+    /// Makes the mail with this id due at the moment of `by`. False: no such mail waits.
+    async fn retry_mail(&self, id: MailId, by: AuditContext) -> Result<bool>;
+    /// Drops the mail with this id. None: no such mail waits.
+    async fn drop_mail(&self, id: MailId, by: AuditContext) -> Result<Option<DueMail>>;
     /// Removes a mail that was sent or given up, unless another mail replaced it.
     async fn remove_mail(&self, mail: DueMail) -> Result<()>;
     /// Postpones a mail to another attempt at `due_at`, and counts the failed one, unless another

@@ -95,6 +95,27 @@ fn a_user_reads_only_what_concerns_the_own_account() {
 }
 
 #[test]
+fn a_user_does_not_see_the_address_of_the_administrator() {
+    let server = Server::start();
+    let user = server.user("ana@example.org");
+    let (ana, admin) = (user.session(), server.admin());
+    let path = format!("/api/admin/users/{}", user.id);
+    admin.patch(&path, json!({"name": "Anna"})).gives(200);
+    let own = ana.get("/v1/audit").gives(200).json();
+    let (by_admin, by_ana) = (&own["entries"][0], &own["entries"][1]);
+    assert_eq!(by_admin["actor"], json!("admin"));
+    assert_eq!(
+        (&by_admin["address"], &by_admin["user_agent"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert_eq!(by_ana["address"], json!("127.0.0.1"));
+    assert_eq!(
+        entries(&admin, "?action=update_user")[0]["address"],
+        json!("127.0.0.1")
+    );
+}
+
+#[test]
 fn a_wrong_query_names_the_parameter() {
     let server = Server::start();
     let admin = server.admin();

@@ -44,7 +44,7 @@ fn scripts_may_send_and_read_what_the_apis_use() {
         .get("/api/admin/events/export")
         .gives(200);
     assert!(answer.header("content-disposition").is_some());
-    let exposed = ["Content-Disposition", "Retry-After", "X-Request-Id"];
+    let exposed = ["Content-Disposition", "ETag", "Retry-After", "X-Request-Id"];
     assert_eq!(listed(&answer, "expose-headers"), exposed);
 }
 

@@ -55,6 +55,8 @@ mod mails;
 #[cfg(test)]
 mod openapi;
 #[cfg(test)]
+mod outbox;
+#[cfg(test)]
 mod passwords;
 #[cfg(test)]
 mod paths;

@@ -4,6 +4,7 @@
 pub(super) mod audit;
 mod events;
 mod explain;
+mod outbox;
 mod query;
 mod storage;
 mod table;
@@ -17,7 +18,13 @@ use table::table;
 pub(super) use table::render;
 
 /// The tables of the API, one for each noun.
-pub static TABLES: [&Api; 4] = [&API, &users::API, &user_access::API, &tokens::API];
+pub static TABLES: [&Api; 5] = [
+    &API,
+    &users::API,
+    &user_access::API,
+    &tokens::API,
+    &outbox::API,
+];
 
 /// What has no table of its own.
 static API: Api = table(ROUTES);

@@ -2,14 +2,18 @@
 
 use async_trait::async_trait;
 
-use crate::model::{DueMail, Email, MailId, MailKind, Timestamp, limits};
+use crate::model::{
+    AuditAction, AuditContext, AuditEntry, DueMail, Email, MailId, MailKind, Timestamp, limits,
+};
 use crate::store::sled::SledStore;
+use crate::store::sled::audit;
 use crate::store::sled::engine::disk_space::WriteClass;
 use crate::store::sled::engine::keys::{self, Key, MetaKey, key, meta};
 use crate::store::sled::engine::read::Read;
 use crate::store::sled::engine::record::{Record, postcard_records};
 use crate::store::sled::engine::registry::MetaSlot;
 use crate::store::sled::engine::transaction::Transaction;
+use crate::store::sled::store::reading;
 use crate::store::{OutboxStore, Result};
 
 key! {
@@ -151,6 +155,55 @@ fn postpone(tx: &mut Transaction<'_>, mut mail: DueMail, due_at: Timestamp) -> R
     Ok(())
 }
 
+/// Mails that wait, behind a place.
+fn list(
+    from: &impl Read,
+    after: Option<(Timestamp, MailId)>,
+    limit: usize,
+) -> Result<Vec<DueMail>> {
+    let start = match after {
+        Some((due_at, id)) => keys::after(&MailKey { due_at, id }.bytes()),
+        None => keys::first::<MailKey>(),
+    };
+    let found = from.entries::<MailKey>(&start, &keys::end::<MailKey>(), limit)?;
+    Ok(found.into_iter().map(|(_, mail)| mail).collect())
+}
+
+/// The mail with this id. There are few enough to look at all of them.
+fn by_id(from: &impl Read, id: MailId) -> Result<Option<DueMail>> {
+    let all = list(from, None, limits::OUTBOX_ENTRIES)?;
+    Ok(all.into_iter().find(|mail| mail.id == id))
+}
+
+/// The entry of the audit log for what is done to a mail.
+fn entry(by: &AuditContext, action: AuditAction, mail: &DueMail) -> AuditEntry {
+    let kind = mail.kind.as_str();
+    by.done(action)
+        .about(format!("{kind} to {}", mail.to.shown()))
+}
+
+/// Makes a mail due now, without counting an attempt. False: no such mail waits.
+fn retry(tx: &mut Transaction<'_>, id: MailId, by: &AuditContext) -> Result<bool> {
+    let Some(mut mail) = by_id(tx, id)? else {
+        return Ok(false);
+    };
+    remove(tx, &mail)?;
+    mail.due_at = by.at;
+    put_in(tx, &mail)?;
+    audit::log::append(tx, &entry(by, AuditAction::RetryMail, &mail))?;
+    Ok(true)
+}
+
+/// Drops a mail. None: no such mail waits.
+fn discard(tx: &mut Transaction<'_>, id: MailId, by: &AuditContext) -> Result<Option<DueMail>> {
+    let Some(mail) = by_id(tx, id)? else {
+        return Ok(None);
+    };
+    remove(tx, &mail)?;
+    audit::log::append(tx, &entry(by, AuditAction::DropMail, &mail))?;
+    Ok(Some(mail))
+}
+
 fn put_in(tx: &mut Transaction<'_>, mail: &DueMail) -> Result<()> {
     let (due_at, id) = (mail.due_at, mail.id);
     tx.put(&WAITING, &(waiting(tx)? + 1))?;
@@ -199,6 +252,25 @@ impl OutboxStore for SledStore {
 
     async fn due_mails(&self, now: Timestamp) -> Result<(Vec<DueMail>, Option<Timestamp>)> {
         due(&self.tree, now)
+    }
+
+    async fn list_mails(
+        &self,
+        after: Option<(Timestamp, MailId)>,
+        limit: usize,
+    ) -> Result<Vec<DueMail>> {
+        let tree = self.tree.clone();
+        reading(move || list(&tree, after, limit)).await
+    }
+
+    async fn retry_mail(&self, id: MailId, by: AuditContext) -> Result<bool> {
+        let step = move |tx: &mut Transaction<'_>| retry(tx, id, &by);
+        self.change(WriteClass::Reclaim, step).await
+    }
+
+    async fn drop_mail(&self, id: MailId, by: AuditContext) -> Result<Option<DueMail>> {
+        let step = move |tx: &mut Transaction<'_>| discard(tx, id, &by);
+        self.change(WriteClass::Reclaim, step).await
     }
 
     async fn remove_mail(&self, mail: DueMail) -> Result<()> {
