@@ -86,6 +86,8 @@ enum Command {
     Token(operate::Operation<operate::Token>),
     /// Events and their erasure
     Event(operate::Operation<operate::Event>),
+    /// Who has to wait because of a limit
+    Limit(operate::Operation<operate::Limit>),
     /// Mail that waits
     Outbox(operate::Operation<operate::Outbox>),
     /// The audit log: who did what
@@ -176,6 +178,7 @@ pub fn run() -> Result<(), CliError> {
         Command::User(command) => command.run(),
         Command::Token(command) => command.run(),
         Command::Event(command) => command.run(),
+        Command::Limit(command) => command.run(),
         Command::Outbox(command) => command.run(),
         Command::Audit(command) => command.run(),
         Command::Explain(command) => command.run(),

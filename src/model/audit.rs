@@ -178,6 +178,8 @@ numbered! {
         22 RetryMail "retry_mail",
         /// A mail that waits is dropped.
         23 DropMail "drop_mail",
+        /// Somebody who had to wait because of a limit may try again at once.
+        24 LiftLimit "lift_limit",
     }
 }
 
@@ -308,7 +310,7 @@ mod tests {
             assert_eq!(AuditAction::try_from(u8::from(*action)), Ok(*action));
         }
         assert_eq!(u8::from(AuditAction::LogIn), 1);
-        assert_eq!(u8::from(AuditAction::DropMail), 23);
+        assert_eq!(u8::from(AuditAction::LiftLimit), 24);
     }
 
     #[test]

@@ -57,6 +57,11 @@ impl NetworkCount {
         Ok(())
     }
 
+    /// How long the next attempt must wait.
+    pub(super) fn wait(&self, rate: Rate, now: Duration) -> Duration {
+        bucket_wait(self.empty_at.max(now), rate, now)
+    }
+
     /// Counts the outcome of an attempt that was admitted at `at`.
     pub(super) fn settle(&mut self, rate: Rate, outcome: Outcome, at: Duration) {
         self.in_flight = self.in_flight.saturating_sub(1);

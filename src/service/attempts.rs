@@ -48,8 +48,8 @@ pub(super) enum Allowance {
 /// Counts wrong passwords, and refuses attempts when there are too many.
 pub(super) struct AttemptLimiter {
     config: Arc<CurrentConfig>,
-    networks: Mutex<HashMap<IpAddr, NetworkCount>>,
-    allowances: Mutex<HashMap<Allowance, AllowanceCount>>,
+    pub(super) networks: Mutex<HashMap<IpAddr, NetworkCount>>,
+    pub(super) allowances: Mutex<HashMap<Allowance, AllowanceCount>>,
     /// The networks from which an account logged in, with the time of the last login.
     known: Mutex<HashMap<(UserId, IpAddr), Duration>>,
 }

@@ -26,10 +26,21 @@ pub(super) enum Action {
     SignUp,
 }
 
+impl Action {
+    /// Its rate.
+    pub(super) fn rate(self, limits: &Limits) -> Rate {
+        match self {
+            Action::AskReset => limits.reset_requests,
+            Action::TryReset => limits.reset_attempts,
+            Action::SignUp => limits.signups,
+        }
+    }
+}
+
 /// The counters of all addresses and accounts.
 pub(super) struct Limiter {
     config: Arc<CurrentConfig>,
-    networks: Mutex<HashMap<(Action, IpAddr), Duration>>,
+    pub(super) networks: Mutex<HashMap<(Action, IpAddr), Duration>>,
     /// For each kind, for each address (by the digest of its key) and (none) for all together.
     /// Kinds do not share a limit: many requests for resets must not suppress the notice of a
     /// change.
@@ -52,11 +63,7 @@ impl Limiter {
         network: Option<IpAddr>,
         now: Duration,
     ) -> Result<(), Error> {
-        let rate = |limits: &Limits| match action {
-            Action::AskReset => limits.reset_requests,
-            Action::TryReset => limits.reset_attempts,
-            Action::SignUp => limits.signups,
-        };
+        let rate = |limits: &Limits| action.rate(limits);
         network.map_or(Ok(()), |network| {
             self.charge(&self.networks, (action, network), rate, now)
         })

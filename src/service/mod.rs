@@ -37,6 +37,7 @@ mod sweep;
 mod tokens;
 mod traffic;
 mod usage;
+mod waits;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -62,6 +63,7 @@ pub use report::ReportedEvent;
 pub use resets::Redemption;
 pub use tokens::{Bearer, Issued};
 pub use usage::Usage;
+pub use waits::{Wait, Waiting};
 
 use attempts::AttemptLimiter;
 use clock::ServiceClock;

@@ -87,4 +87,6 @@ mod tokens;
 #[cfg(test)]
 mod users;
 #[cfg(test)]
+mod waits;
+#[cfg(test)]
 mod wire;

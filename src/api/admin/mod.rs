@@ -4,6 +4,7 @@
 pub(super) mod audit;
 mod events;
 mod explain;
+mod limits;
 mod outbox;
 mod query;
 mod storage;
@@ -18,12 +19,13 @@ use table::table;
 pub(super) use table::render;
 
 /// The tables of the API, one for each noun.
-pub static TABLES: [&Api; 5] = [
+pub static TABLES: [&Api; 6] = [
     &API,
     &users::API,
     &user_access::API,
     &tokens::API,
     &outbox::API,
+    &limits::API,
 ];
 
 /// What has no table of its own.

@@ -92,6 +92,11 @@ pub(super) fn cursor(query: &QueryString) -> Result<Option<Vec<u8>>, Invalid> {
     place.map(Some).map_err(|_| bad_cursor())
 }
 
+/// The text that `cursor_text` made an id of.
+pub(super) fn decoded(id: &str) -> Option<String> {
+    String::from_utf8(BASE64.decode(id).ok()?).ok()
+}
+
 /// The error for a cursor that no list gave out.
 pub(super) fn bad_cursor() -> Invalid {
     Invalid::new("cursor", "must be the next of a page")
