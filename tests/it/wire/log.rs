@@ -45,7 +45,12 @@ fn a_head_that_cannot_be_parsed_is_a_line_in_the_log_of_requests() {
         let said = poll(|| {
             let said = process.said();
             let fresh = said.strip_prefix(&before)?;
-            (fresh.lines().count() >= 2).then(|| fresh.to_owned())
+            // A line that is being written has no end yet, and other lines may come between.
+            let whole = fresh
+                .split_inclusive('\n')
+                .filter(|line| line.ends_with('\n'));
+            let requests: Vec<&str> = whole.filter(|line| line.contains(" ms ")).collect();
+            (requests.len() >= 2).then(|| requests.concat())
         });
         let (served, refused) = said.trim_end().split_once('\n').unwrap();
         let (_, id) = served.rsplit_once(' ').unwrap();
