@@ -45,19 +45,57 @@ async fn keep_status(services: &Services) {
     }
 }
 
-/// A writer that hangs makes this wait, so that the service manager ends the process.
 async fn keep_watchdog(services: &Services) {
     let Some(patience) = notify::watchdog() else {
         return;
     };
     loop {
-        let pause = match services.round_trip().await {
-            Ok(()) => {
-                notify::alive();
-                patience / 2
-            }
-            Err(_) => RETRY_INTERVAL.min(patience / 4),
-        };
+        let pause = feed(patience, services.round_trip(), notify::alive).await;
         sleep(pause).await;
+    }
+}
+
+/// Calls `alive` if the round trip succeeds, and returns how long to wait until the next one. A
+/// writer that hangs makes this wait, so that the service manager ends the process.
+async fn feed<E>(
+    patience: Duration,
+    round_trip: impl Future<Output = Result<(), E>>,
+    alive: impl FnOnce(),
+) -> Duration {
+    match round_trip.await {
+        Ok(()) => {
+            alive();
+            patience / 2
+        }
+        Err(_) => RETRY_INTERVAL.min(patience / 4),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::future::{pending, ready};
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    /// What one call of `feed` comes to, and whether it fed the watchdog.
+    fn fed(round_trip: impl Future<Output = Result<(), ()>>) -> (Poll<Duration>, bool) {
+        let fed = Cell::new(false);
+        let patience = Duration::from_secs(8);
+        let feeding = pin!(feed(patience, round_trip, || fed.set(true)));
+        let outcome = feeding.poll(&mut Context::from_waker(Waker::noop()));
+        (outcome, fed.get())
+    }
+
+    #[test]
+    fn the_watchdog_is_fed_after_a_round_trip_and_only_then() {
+        assert_eq!(fed(pending()), (Poll::Pending, false));
+        assert_eq!(fed(ready(Err(()))), (Poll::Ready(RETRY_INTERVAL), false));
+        assert_eq!(
+            fed(ready(Ok(()))),
+            (Poll::Ready(Duration::from_secs(4)), true)
+        );
     }
 }

@@ -85,3 +85,25 @@ impl Smtp {
         is_loopback(&self.host.to_ascii_lowercase())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_port_is_that_of_the_encryption() {
+        for (security, usual) in [
+            (Security::Tls, 465),
+            (Security::StartTls, 587),
+            (Security::None, 25),
+        ] {
+            let mut smtp = Smtp {
+                security,
+                ..Smtp::default()
+            };
+            assert_eq!(smtp.port(), usual, "{security:?}");
+            smtp.port = Some(2525);
+            assert_eq!(smtp.port(), 2525, "{security:?}");
+        }
+    }
+}

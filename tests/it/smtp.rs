@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::harness::{Encryption, PASSWORD, Server, SmtpServer, Trick};
+use crate::wire::moment::PATIENCE;
 
 /// A server with an account, for whose address so many mails are due.
 fn waiting(smtp: &SmtpServer, more: &str, mails: usize) -> Server {
@@ -20,7 +21,9 @@ fn send(server: &Server) -> bool {
     let services = server.services();
     let sent = server.run(async move {
         let now = services.now();
-        let next = services.send_due_mails(now).await;
+        // Every step of a conversation has one second.
+        let sending = tokio::time::timeout(PATIENCE, services.send_due_mails(now));
+        let next = sending.await.map_err(|_| "it never ends".to_owned())?;
         next.map_err(|error| error.to_string())
     });
     sent.unwrap().is_some()

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::activated::Activated;
 use super::line::{HEALTH, Line};
-use super::moment::poll;
+use super::moment::{PATIENCE, poll};
 
 fn copy(socket: &TcpListener) -> OwnedFd {
     socket.try_clone().unwrap().into()
@@ -89,6 +89,8 @@ fn what_cannot_be_served_is_named_and_is_a_mistake_of_the_unit() {
 fn visit(address: std::net::SocketAddr) -> Result<(), (bool, std::io::Error)> {
     let mut stream = TcpStream::connect(address).map_err(|it| (true, it))?;
     let mut ask = || {
+        // A server that does not serve this socket leaves the connection in its queue.
+        stream.set_read_timeout(Some(PATIENCE))?;
         stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;
         let mut said = String::new();
         stream.read_to_string(&mut said)?;
