@@ -255,6 +255,7 @@ fn token(account: usize, secret: &str, now: Timestamp) -> NewToken {
             client: model::Client::new(IpAddr::V4(Ipv4Addr::LOCALHOST), None),
             renewal: None,
             retired: None,
+            grant: None,
         },
     }
 }

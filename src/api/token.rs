@@ -119,7 +119,7 @@ async fn validate(request: RequestContext) -> Result<Reply, Error> {
     let token = token.ok_or_else(|| Error::invalid("token: is missing in the query"))?;
     let end = request
         .services
-        .admin_token_expiry(token, request.now)
+        .admin_token_expiry(token, request.address, request.now)
         .await?;
     let expiry_time = end.map(Timestamp::seconds);
     Ok(Reply::json(

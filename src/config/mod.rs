@@ -224,6 +224,10 @@ pub struct Tokens {
     pub admin_tokens: usize,
     /// How many live tokens the hub may have.
     pub hub_tokens: usize,
+    /// How many live machine tokens the administrator may have made.
+    pub machine_tokens: usize,
+    /// Whether users may make machine tokens that report events.
+    pub user_machine_tokens: bool,
     /// How long it is remembered how a token or a reset code ended.
     pub remember_ended: Duration,
 }

@@ -12,5 +12,7 @@ pub use digest::{digest, digest_of};
 pub use password_hash::{
     BadHash, HashCost, HashError, PasswordHasher, Verdict, check_password_hash, dummy_hash,
 };
-pub use random::{SystemRandom, random_alphanumeric, random_code, random_long_code};
+pub use random::{
+    SystemRandom, random_alphanumeric, random_code, random_long_code, random_machine_token,
+};
 pub use signer::{PublicKey, Signer};

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use ring::rand::SecureRandom;
 
-use crate::model::Secret;
+use crate::model::{MACHINE_TOKEN_PREFIX, Secret};
 use crate::world::{Random, World};
 
 /// The machine's random number generator.
@@ -36,6 +36,12 @@ pub fn random_code(world: &World) -> Secret {
 /// A URL-safe code of 384 random bits: 64 characters.
 pub fn random_long_code(world: &World) -> Secret {
     Secret::new(BASE64.encode(world.random_bytes::<48>()))
+}
+
+/// The secret of a machine token: its prefix, and 256 random bits.
+pub fn random_machine_token(world: &World) -> Secret {
+    let code = random_code(world);
+    Secret::new(format!("{MACHINE_TOKEN_PREFIX}{}", code.reveal()))
 }
 
 /// `chars` random characters of `[A-Za-z0-9]`, 5.95 bits each.

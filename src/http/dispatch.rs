@@ -259,19 +259,20 @@ impl Dispatcher {
     ) -> Result<Authorized, Error> {
         match route.run {
             Handler::Open(run) => Ok(Authorized::Open(run)),
-            Handler::Authenticated(run) => Ok(Authorized::Authenticated(
-                run,
-                self.bearer(limits, request).await?,
-            )),
-            Handler::Admin(run) => {
+            Handler::Authenticated(run) | Handler::AuthenticatedOr(_, run) => Ok(
+                Authorized::Authenticated(run, self.bearer(limits, route, request).await?),
+            ),
+            Handler::Admin(run) | Handler::AdminOr(_, run) => {
                 let administrator = match self.access {
-                    Access::Token => Administrator::of_token(self.bearer(limits, request).await?)?,
+                    Access::Token => {
+                        Administrator::of_token(self.bearer(limits, route, request).await?)?
+                    }
                     Access::Connection => Administrator::of_control(request.peer_uid()),
                 };
                 Ok(Authorized::Admin(run, administrator))
             }
             Handler::User(run) => {
-                let bearer = self.bearer(limits, request).await?;
+                let bearer = self.bearer(limits, route, request).await?;
                 let user = bearer
                     .user
                     .clone()
@@ -281,11 +282,23 @@ impl Dispatcher {
         }
     }
 
-    async fn bearer(&self, limits: &Limits, request: &RequestContext) -> Result<Bearer, Error> {
+    /// Checks the token of a request; of a machine token also whether its scopes and its networks
+    /// let it call the route.
+    async fn bearer(
+        &self,
+        limits: &Limits,
+        route: &Route,
+        request: &RequestContext,
+    ) -> Result<Bearer, Error> {
         let token = request
             .token()?
             .ok_or_else(|| Error::new(ErrorCode::NoToken))?;
-        let bearer = self.services.authenticate(token.reveal(), request.now);
+        let bearer = self.services.authenticate(
+            token.reveal(),
+            route.run.scope(),
+            request.address,
+            request.now,
+        );
         let answer = timeout(limits.request_timeout, bearer).await;
         answer.map_or_else(too_late, |bearer| Ok(bearer?))
     }

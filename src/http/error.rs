@@ -204,6 +204,9 @@ impl From<service::Error> for Error {
             service::Error::AccessTokenExpired => Error::new(ErrorCode::AccessTokenExpired),
             service::Error::TokenExpired => Error::new(ErrorCode::TokenExpired),
             service::Error::NotPermitted => Error::new(ErrorCode::NotPermitted),
+            service::Error::NotGranted(refusal) => {
+                Error::with_message(ErrorCode::NotPermitted, refusal.to_string())
+            }
             service::Error::BadCredentials => Error::new(ErrorCode::BadCredentials),
             service::Error::EmailTaken => Error {
                 field: Some(Box::new(Cow::Borrowed("email"))),

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::{Error, ErrorCode, Field, RenderedError, Reply, RequestContext, RequestQuery};
-use crate::model::User;
+use crate::model::{Scope, User};
 use crate::service::{Administrator, Bearer};
 
 /// A method that a route may have. HEAD and OPTIONS are derived from these.
@@ -199,10 +199,42 @@ pub enum Handler {
     Open(fn(RequestContext) -> HandlerFuture),
     /// Needs a live token.
     Authenticated(fn(RequestContext, Bearer) -> HandlerFuture),
-    /// Needs a live token of the administrator, or the control socket.
+    /// Needs a live token, of a machine one with this scope.
+    AuthenticatedOr(Scope, fn(RequestContext, Bearer) -> HandlerFuture),
+    /// Needs a live token of the administrator, a machine token with the scope `admin`, or the
+    /// control socket.
     Admin(fn(RequestContext, Administrator) -> HandlerFuture),
+    /// As `Admin`; a machine token with this scope will do.
+    AdminOr(Scope, fn(RequestContext, Administrator) -> HandlerFuture),
     /// Needs a live token of a user.
     User(fn(RequestContext, UserBearer) -> HandlerFuture),
+}
+
+impl Handler {
+    /// Who may call it, as the API guide says it.
+    pub fn who(&self) -> String {
+        match self {
+            Handler::Open(_) => "anybody".to_owned(),
+            Handler::Authenticated(_) => "a live token".to_owned(),
+            Handler::AuthenticatedOr(scope, _) => {
+                format!("a live token; a machine with `{}`", scope.as_str())
+            }
+            Handler::Admin(_) => "the administrator".to_owned(),
+            Handler::AdminOr(scope, _) => {
+                format!("the administrator; a machine with `{}`", scope.as_str())
+            }
+            Handler::User(_) => "a user".to_owned(),
+        }
+    }
+
+    /// The scope with which a machine token may call it; none: no machine token may.
+    pub const fn scope(&self) -> Option<Scope> {
+        match self {
+            Handler::Open(_) | Handler::Authenticated(_) | Handler::User(_) => None,
+            Handler::Admin(_) => Some(Scope::Admin),
+            Handler::AuthenticatedOr(scope, _) | Handler::AdminOr(scope, _) => Some(*scope),
+        }
+    }
 }
 
 /// One entry of an API's table.
@@ -241,13 +273,7 @@ impl Route {
     pub fn access_errors(&self) -> &'static [ErrorCode] {
         match self.run {
             Handler::Open(_) => &[],
-            Handler::Authenticated(_) => &[
-                ErrorCode::NoToken,
-                ErrorCode::BadToken,
-                ErrorCode::AccessTokenExpired,
-                ErrorCode::TokenExpired,
-            ],
-            Handler::Admin(_) | Handler::User(_) => &[
+            _ => &[
                 ErrorCode::NoToken,
                 ErrorCode::BadToken,
                 ErrorCode::AccessTokenExpired,

@@ -36,15 +36,12 @@ impl std::fmt::Display for Actor {
 impl Actor {
     /// Parses what `Display` writes.
     pub fn parse(text: &str) -> Option<Actor> {
-        let id = |text| UserId::parse(text).map(Principal::User).map(Actor::Holder);
         match text.split_once(':') {
             Some(("machine", name)) => Some(Actor::Machine(name.to_owned())),
             Some(("control", uid)) => uid.parse().ok().map(Actor::Control),
             _ if text == "anonymous" => Some(Actor::Anonymous),
             _ if text == "server" => Some(Actor::Server),
-            _ if text == "admin" => Some(Actor::Holder(Principal::Admin)),
-            _ if text == "hub" => Some(Actor::Holder(Principal::Hub)),
-            _ => id(text),
+            _ => Principal::parse(text).map(Actor::Holder),
         }
     }
 
@@ -180,6 +177,10 @@ numbered! {
         23 DropMail "drop_mail",
         /// Somebody who had to wait because of a limit may try again at once.
         24 LiftLimit "lift_limit",
+        /// A machine token is made.
+        25 MakeMachineToken "make_machine_token",
+        /// A machine token is replaced by another with the same rights.
+        26 RotateMachineToken "rotate_machine_token",
     }
 }
 
@@ -310,7 +311,7 @@ mod tests {
             assert_eq!(AuditAction::try_from(u8::from(*action)), Ok(*action));
         }
         assert_eq!(u8::from(AuditAction::LogIn), 1);
-        assert_eq!(u8::from(AuditAction::LiftLimit), 24);
+        assert_eq!(u8::from(AuditAction::RotateMachineToken), 26);
     }
 
     #[test]

@@ -30,6 +30,16 @@ pub const HASH_SALT_BYTES: RangeInclusive<u32> = 8..=48;
 pub const HASH_OUTPUT_BYTES: RangeInclusive<u32> = 16..=64;
 /// The longest stored user agent, in bytes: enough to distinguish devices. Longer ones are cut.
 pub const USER_AGENT_BYTES: usize = 256;
+/// The longest name of a machine, in bytes: it is a part of keys, which have a fixed width.
+pub const MACHINE_NAME_BYTES: usize = 32;
+/// The most networks of one machine token: each use compares them all.
+pub const MACHINE_NETWORKS: usize = 32;
+/// The most names that machines may ever have: a name that was used once stays, because events name
+/// it.
+pub const MACHINE_NAMES: usize = 10_000;
+/// How long a machine token that is rotated may live on beside its successor.
+pub const ROTATION_OVERLAP: RangeInclusive<Duration> =
+    Duration::ZERO..=Duration::from_hours(365 * 24);
 /// The longest invite code, in characters.
 pub const INVITE_CHARS: usize = 255;
 

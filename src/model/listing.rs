@@ -1,6 +1,8 @@
 //! Lists of accounts and of tokens, page by page.
 
-use super::{Email, Name, Order, Principal, Token, TokenId, TokenKind, User, UserId, UserNumber};
+use super::{
+    Email, MachineName, Name, Order, Principal, Token, TokenId, TokenKind, User, UserId, UserNumber,
+};
 
 /// Which accounts to list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,4 +83,22 @@ pub struct TokenPage {
     pub tokens: Vec<(Token, Option<u32>)>,
     /// Where to go on, if there may be more; as for [`UserPage`].
     pub next: Option<TokenPlace>,
+}
+
+/// Which machine tokens of the administrator to list: by name, and of one name by id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MachineQuery {
+    /// Tokens behind the one with this name and id.
+    pub after: Option<(MachineName, TokenId)>,
+    /// The most tokens of a page.
+    pub limit: usize,
+}
+
+/// A page of machine tokens.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MachinePage {
+    /// The tokens, each with its holder's epoch: none if the account is gone or disabled.
+    pub tokens: Vec<(Token, Option<u32>)>,
+    /// Where to go on, if there may be more.
+    pub next: Option<(MachineName, TokenId)>,
 }

@@ -16,10 +16,12 @@ mod event;
 mod id;
 pub mod limits;
 mod listing;
+mod machine;
 mod mail;
 mod network;
 mod numbered;
 mod password;
+mod principal;
 mod query;
 mod request_id;
 mod reset;
@@ -45,10 +47,15 @@ pub use email::{Email, MailAddress};
 pub use ended::{End, EndReason, EndedSecret, SecretKind};
 pub use event::{Event, Idempotency, NewEvent};
 pub use id::{EventId, TokenId, UserId, UserNumber};
-pub use listing::{TokenPage, TokenPlace, TokenQuery, UserEdit, UserPage, UserPlace, UserQuery};
+pub use listing::{
+    MachinePage, MachineQuery, TokenPage, TokenPlace, TokenQuery, UserEdit, UserPage, UserPlace,
+    UserQuery,
+};
+pub use machine::{Grant, MACHINE_TOKEN_PREFIX, Refusal, Scope};
 pub use mail::{DueMail, MailId, MailKind, Retry};
 pub use network::network;
 pub use password::{Password, PasswordRules};
+pub use principal::{Client, MachineName, MachineNumber, Principal};
 pub use query::{
     Erasure, EventPage, EventQuery, EventRow, LiveQuery, Order, Position, SummaryQuery,
 };
@@ -59,9 +66,7 @@ pub use sketch::{Mark, Sketch};
 pub use summary::{Bucket, Summary, SummaryBuilder};
 pub use template::{MailTemplate, MailTemplates, Placeholder, Template, TemplateFault};
 pub use time::Timestamp;
-pub use token::{
-    AccessClaims, Client, ExchangedAt, NewToken, Principal, Retired, Token, TokenKind, TokenStatus,
-};
+pub use token::{AccessClaims, ExchangedAt, NewToken, Retired, Token, TokenKind, TokenStatus};
 
 /// A value from outside that breaks a rule: the field, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]

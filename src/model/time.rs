@@ -14,6 +14,9 @@ pub struct Timestamp(i64);
 const MILLIS_PER_HOUR: i64 = 3_600_000;
 
 impl Timestamp {
+    /// Later than every moment of a clock, for what has no end: the last moment of the year 9999.
+    pub const NEVER: Timestamp = Timestamp(253_402_300_799_999);
+
     /// The moment `millis` after the epoch.
     pub const fn from_millis(millis: i64) -> Timestamp {
         Timestamp(millis)

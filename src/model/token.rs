@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Timestamp, TokenId, UserId, limits};
+use super::{Client, Digest, Grant, Principal, Timestamp, TokenId, limits};
 
 /// Which API issued a token. It decides how the token is renewed, never what the token may access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -20,16 +20,19 @@ pub enum TokenKind {
     Session,
     /// Core API: a JWT, renewed in families.
     Access,
+    /// Made by the administrator, or by a user for own events; no login brings it.
+    Machine,
 }
 
 impl TokenKind {
     /// All kinds.
-    pub const ALL: [TokenKind; 5] = [
+    pub const ALL: [TokenKind; 6] = [
         TokenKind::Admin,
         TokenKind::Hub,
         TokenKind::Angen,
         TokenKind::Session,
         TokenKind::Access,
+        TokenKind::Machine,
     ];
 
     /// Its name in the APIs.
@@ -40,51 +43,7 @@ impl TokenKind {
             TokenKind::Angen => "angen",
             TokenKind::Session => "session",
             TokenKind::Access => "access",
-        }
-    }
-}
-
-/// The holder of a token. It alone decides what the token may access.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Principal {
-    /// The administrator of the configuration file.
-    Admin,
-    /// Any client that knows a hub password.
-    Hub,
-    /// An account.
-    User(UserId),
-}
-
-impl std::fmt::Display for Principal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Principal::Admin => f.write_str("admin"),
-            Principal::Hub => f.write_str("hub"),
-            Principal::User(id) => id.fmt(f),
-        }
-    }
-}
-
-/// The client that requested a token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Client {
-    /// The client's address.
-    pub address: IpAddr,
-    /// Its user agent, cut to `USER_AGENT_BYTES`.
-    pub user_agent: String,
-}
-
-impl Client {
-    /// A client; an absent or empty user agent becomes `unknown`.
-    pub fn new(address: IpAddr, user_agent: Option<&str>) -> Client {
-        let text = user_agent
-            .map(str::trim)
-            .filter(|text| !text.is_empty())
-            .unwrap_or("unknown");
-        let end = text.floor_char_boundary(limits::USER_AGENT_BYTES);
-        Client {
-            address,
-            user_agent: text.get(..end).unwrap_or_default().to_owned(),
+            TokenKind::Machine => "machine",
         }
     }
 }
@@ -118,6 +77,8 @@ pub struct Token {
     pub renewal: Option<Digest>,
     /// Core: when it was exchanged, and for which token.
     pub retired: Option<Retired>,
+    /// Machine tokens: what they may do.
+    pub grant: Option<Grant>,
 }
 
 /// The exchange of a token for another.
@@ -200,16 +161,33 @@ impl Token {
         now.since(last).max(last.since(now)) >= limits::LAST_USE_INTERVAL
     }
 
-    /// The token after a use at `now`; `idle` is how long a session lives without use.
+    /// The token after a use at `now` from an address; `idle` is how long a session lives without
+    /// use.
     #[must_use]
-    pub fn touched(&self, now: Timestamp, idle: Duration) -> Token {
+    pub fn touched(&self, now: Timestamp, idle: Duration, from: IpAddr) -> Token {
         let mut token = self.clone();
         token.last_used_at = now;
+        if let Some(grant) = &mut token.grant {
+            grant.last_address = Some(from);
+        }
         if token.kind == TokenKind::Session {
             token.expires_at = now.after(idle);
             token.refreshable_until = token.expires_at;
         }
         token
+    }
+
+    /// Who reports events with it: the machine, for a token that the administrator made.
+    pub fn reporter(&self) -> Principal {
+        match &self.grant {
+            Some(grant) if !grant.is_users_own() => Principal::Machine(grant.name),
+            _ => self.holder,
+        }
+    }
+
+    /// When it expires; none if it never does.
+    pub fn end(&self) -> Option<Timestamp> {
+        (self.expires_at != Timestamp::NEVER).then_some(self.expires_at)
     }
 
     /// From when on it can be neither used nor exchanged, and may be removed.
@@ -253,6 +231,7 @@ impl Token {
             client: Client::new([192, 0, 2, 1].into(), None),
             renewal: None,
             retired: None,
+            grant: None,
         }
     }
 }
@@ -319,22 +298,12 @@ mod tests {
         let at = Timestamp::from_millis;
         assert!(!token().is_worth_touching(at(59_999)) && token().is_worth_touching(at(60_000)));
         // A last use in the future is put right.
-        let ahead = token().touched(at(60_000), Duration::from_secs(100));
+        let ahead = token().touched(at(60_000), Duration::from_secs(100), [10, 0, 0, 7].into());
         assert!(!ahead.is_worth_touching(at(1)) && ahead.is_worth_touching(at(0)));
-        let used = token().touched(at(60_000), Duration::from_secs(100));
+        let used = token().touched(at(60_000), Duration::from_secs(100), [10, 0, 0, 7].into());
         assert_eq!(
             (used.last_used_at, used.expires_at),
             (at(60_000), at(160_000))
-        );
-    }
-
-    #[test]
-    fn a_long_user_agent_is_cut_between_characters() {
-        let client = Client::new([127, 0, 0, 1].into(), Some(&"ü".repeat(200)));
-        assert_eq!(client.user_agent.len(), 256);
-        assert_eq!(
-            Client::new([127, 0, 0, 1].into(), Some("  ")).user_agent,
-            "unknown"
         );
     }
 }

@@ -17,11 +17,14 @@ enum Proof {
 }
 
 impl Administrator {
-    /// The administrator who holds this token. Error: `NotPermitted` if it is somebody else's.
+    /// The administrator who holds this token, or the machine that `authenticate` found to have the
+    /// scope that the request needs. Error: `NotPermitted` if it is somebody else's.
     pub fn of_token(bearer: Bearer) -> Result<Administrator, Error> {
-        match bearer.token.holder {
-            Principal::Admin => Ok(Administrator(Proof::Token(bearer))),
-            Principal::Hub | Principal::User(_) => Err(Error::NotPermitted),
+        match (bearer.token.holder, &bearer.token.grant) {
+            (_, Some(_)) | (Principal::Admin, None) => Ok(Administrator(Proof::Token(bearer))),
+            (Principal::Hub | Principal::User(_) | Principal::Machine(_), None) => {
+                Err(Error::NotPermitted)
+            }
         }
     }
 

@@ -47,7 +47,7 @@ impl ConfiguredLogins {
         match holder {
             Principal::Admin => Some(&self.admin),
             Principal::Hub => Some(&self.hub),
-            Principal::User(_) => None,
+            Principal::User(_) | Principal::Machine(_) => None,
         }
     }
 }

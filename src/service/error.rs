@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::Invalid;
+use crate::model::{Invalid, Refusal};
 use crate::store;
 
 /// How long to wait before a retry after the store was busy.
@@ -33,6 +33,8 @@ pub enum Error {
     TokenExpired,
     /// The token is live, but its holder may not do this.
     NotPermitted,
+    /// The token is a live machine token that is not accepted here.
+    NotGranted(Refusal),
     /// The account is unknown or the password wrong: one answer, at the same cost.
     BadCredentials,
     /// The address already belongs to an account.
@@ -79,6 +81,12 @@ pub enum Error {
 impl From<Invalid> for Error {
     fn from(invalid: Invalid) -> Error {
         Error::Invalid(invalid)
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Error {
+        Error::NotGranted(refusal)
     }
 }
 

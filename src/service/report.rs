@@ -34,12 +34,13 @@ impl Services {
             let why = format!("must be at most {most} in a request");
             return Err(Invalid::new("events", why).into());
         }
-        let reporter = bearer.token.holder;
+        let reporter = bearer.token.reporter();
         let checked: Vec<NewEvent<'_>> = events
             .iter()
             .enumerate()
             .map(|(index, event)| {
-                check(event, reporter).map_err(|invalid| Error::InvalidEvent { index, invalid })
+                check(event, bearer.token.holder)
+                    .map_err(|invalid| Error::InvalidEvent { index, invalid })
             })
             .collect::<Result<_, _>>()?;
         // With a key, an empty list is remembered like any other.
@@ -74,10 +75,10 @@ impl Services {
     }
 }
 
-fn check<'a>(event: &ReportedEvent<'a>, reporter: Principal) -> Result<NewEvent<'a>, Invalid> {
-    let subject = match (event.user_id, reporter) {
+fn check<'a>(event: &ReportedEvent<'a>, holder: Principal) -> Result<NewEvent<'a>, Invalid> {
+    let subject = match (event.user_id, holder) {
         (Some(id), _) | (None, Principal::User(id)) => id,
-        (None, Principal::Admin | Principal::Hub) => {
+        (None, Principal::Admin | Principal::Hub | Principal::Machine(_)) => {
             let why = "is needed: the token has no user of its own";
             return Err(Invalid::new("user_id", why));
         }

@@ -1,6 +1,7 @@
 //! Issues, checks, renews and ends tokens. The secret exists only in the answer that brings it and
 //! in the client; everything else knows only its digest.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use super::authentication::Login;
 use super::{Error, Services};
 use crate::crypto;
 use crate::model::{
-    AccessClaims, Actor, AuditAction, Caller, Digest, NewToken, Principal, Secret, Timestamp,
-    Token, TokenId, TokenKind, TokenStatus, User, UserId,
+    AccessClaims, Actor, AuditAction, Caller, Digest, Grant, NewToken, Principal, Scope, Secret,
+    Timestamp, Token, TokenId, TokenKind, TokenStatus, User, UserId,
 };
 use crate::store::{FoundToken, Refreshed};
 
@@ -56,14 +57,22 @@ impl Issued {
 impl Bearer {
     /// Who acts with the token.
     pub fn actor(&self) -> Actor {
-        Actor::Holder(self.token.holder)
+        let grant = self.token.grant.as_ref();
+        grant.map_or(Actor::Holder(self.token.holder), Grant::actor)
     }
 }
 
 impl Services {
-    /// Checks a token that was shown, and records that it was used. Errors: `AccessTokenExpired`,
-    /// `TokenExpired`, `BadToken` if it is unknown or ended.
-    pub async fn authenticate(&self, shown: &str, now: Timestamp) -> Result<Bearer, Error> {
+    /// Checks a token that was shown from an address, and records that it was used. A machine token
+    /// must have the scope `needed`; none accepts none. Errors: `AccessTokenExpired`,
+    /// `TokenExpired`, `BadToken` if it is unknown or ended, `NotGranted`.
+    pub async fn authenticate(
+        &self,
+        shown: &str,
+        needed: Option<Scope>,
+        from: IpAddr,
+        now: Timestamp,
+    ) -> Result<Bearer, Error> {
         self.token_checks.add();
         let digest = crypto::digest(shown.as_bytes());
         let found = self.find_token(&digest).await?;
@@ -75,6 +84,9 @@ impl Services {
             TokenStatus::Expired => return Err(Error::TokenExpired),
             TokenStatus::Revoked => return Err(Error::BadToken),
         }
+        if let Some(grant) = &found.token.grant {
+            grant.check(needed, from)?;
+        }
         if found.token.is_worth_touching(now) {
             let (store, idle) = (
                 Arc::clone(&self.store),
@@ -82,7 +94,7 @@ impl Services {
             );
             // The request does not wait for it: if the write fails, the session keeps its earlier
             // expiry, and the next use writes again.
-            tokio::spawn(async move { store.touch_token(digest, idle, now).await });
+            tokio::spawn(async move { store.touch_token(digest, idle, from, now).await });
         }
         Ok(Bearer {
             token: found.token,
@@ -141,15 +153,20 @@ impl Services {
     pub async fn admin_token_expiry(
         &self,
         shown: &str,
+        from: IpAddr,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, Error> {
-        match self.authenticate(shown, now).await {
+        match self.authenticate(shown, None, from, now).await {
             Ok(bearer) if bearer.token.holder == Principal::Admin => {
                 Ok(Some(bearer.token.expires_at))
             }
-            Ok(_) | Err(Error::BadToken | Error::TokenExpired | Error::AccessTokenExpired) => {
-                Ok(None)
-            }
+            Ok(_)
+            | Err(
+                Error::BadToken
+                | Error::TokenExpired
+                | Error::AccessTokenExpired
+                | Error::NotGranted(_),
+            ) => Ok(None),
             Err(other) => Err(other),
         }
     }
@@ -282,6 +299,7 @@ impl Services {
             Principal::User(_) => tokens.per_user,
             Principal::Admin => tokens.admin_tokens,
             Principal::Hub => tokens.hub_tokens,
+            Principal::Machine(_) => tokens.machine_tokens,
         };
         let by = caller.acting(Actor::Holder(draft.token.holder));
         let issued = self
@@ -300,10 +318,17 @@ impl Services {
         self.draft(TokenKind::Session, Principal::User(user), 0, caller)
     }
 
-    fn draft(&self, kind: TokenKind, holder: Principal, epoch: u32, caller: &Caller) -> Issued {
+    pub(super) fn draft(
+        &self,
+        kind: TokenKind,
+        holder: Principal,
+        epoch: u32,
+        caller: &Caller,
+    ) -> Issued {
         let now = caller.at;
         let id = TokenId::from_random(self.world.random_bytes());
-        let expires_at = now.after(self.lifetime(kind));
+        let lifetime = self.lifetime(kind);
+        let expires_at = lifetime.map_or(Timestamp::NEVER, |lifetime| now.after(lifetime));
         let renewal = (kind == TokenKind::Angen).then(|| crypto::random_long_code(&self.world));
         let token = Token {
             id,
@@ -321,6 +346,7 @@ impl Services {
             client: caller.client.clone(),
             renewal: renewal.as_ref().map(crypto::digest_of),
             retired: None,
+            grant: None,
         };
         let secret = match kind {
             TokenKind::Admin => crypto::random_alphanumeric(&self.world, 64),
@@ -330,6 +356,7 @@ impl Services {
                 Secret::new(UserId::from_random(self.world.random_bytes()).to_string())
             }
             TokenKind::Access => self.sign(&token),
+            TokenKind::Machine => crypto::random_machine_token(&self.world),
         };
         Issued {
             secret,
@@ -338,16 +365,18 @@ impl Services {
         }
     }
 
-    fn lifetime(&self, kind: TokenKind) -> Duration {
+    /// How long tokens of a kind live; none: until their own end.
+    fn lifetime(&self, kind: TokenKind) -> Option<Duration> {
         let config = self.config();
         let tokens = &config.tokens;
-        match kind {
+        Some(match kind {
             TokenKind::Admin => tokens.admin_lifetime,
             TokenKind::Hub => tokens.hub_lifetime,
             TokenKind::Angen => tokens.angen_lifetime,
             TokenKind::Session => tokens.session_idle_lifetime,
             TokenKind::Access => tokens.access_lifetime,
-        }
+            TokenKind::Machine => return None,
+        })
     }
 
     /// The JWT of an access token.

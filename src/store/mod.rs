@@ -12,9 +12,11 @@
 //! if and only if the change is.
 
 mod error;
+mod machine_tokens;
 mod outcome;
 pub mod sled;
 
+use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,10 +31,11 @@ use crate::model::{
 };
 
 pub use error::{Error, Result};
+pub use machine_tokens::MachineTokenStore;
 pub use outcome::{
     Appended, AuditListener, Created, Delivery, EventListener, EventScan, FoundToken, Health,
-    Heard, OnlyIf, RecordCounts, Redeemed, Refreshed, Report, ScanProgress, Swept, SystemValue,
-    Updated,
+    Heard, MachineIssued, OnlyIf, RecordCounts, Redeemed, Refreshed, Report, ScanProgress, Swept,
+    SystemValue, Updated,
 };
 
 /// The name of the control socket in the data directory, beside the files of the database.
@@ -40,12 +43,18 @@ pub const CONTROL_SOCKET: &str = "control.sock";
 
 /// Everything that a backend does.
 pub trait Store:
-    AccountStore + TokenStore + OutboxStore + EventStore + AuditStore + Maintenance
+    AccountStore + TokenStore + MachineTokenStore + OutboxStore + EventStore + AuditStore + Maintenance
 {
 }
 
 impl<S> Store for S where
-    S: AccountStore + TokenStore + OutboxStore + EventStore + AuditStore + Maintenance
+    S: AccountStore
+        + TokenStore
+        + MachineTokenStore
+        + OutboxStore
+        + EventStore
+        + AuditStore
+        + Maintenance
 {
 }
 
@@ -189,8 +198,15 @@ pub trait TokenStore: Send + Sync + 'static {
         monotonic: Duration,
         by: AuditContext,
     ) -> Result<Refreshed>;
-    /// Records that a token was used. `idle` is how long a session lives without use.
-    async fn touch_token(&self, digest: Digest, idle: Duration, now: Timestamp) -> Result<()>;
+    /// Records that a token was used from this address, which only machine tokens keep. `idle` is
+    /// how long a session lives without use.
+    async fn touch_token(
+        &self,
+        digest: Digest,
+        idle: Duration,
+        from: IpAddr,
+        now: Timestamp,
+    ) -> Result<()>;
     /// Ends a token and its family. False: it does not exist.
     async fn end_family(&self, digest: Digest, by: AuditContext) -> Result<bool>;
     /// Ends the token of a holder that has this public id. False: the holder has none.

@@ -82,6 +82,19 @@ pub enum Refreshed {
     Refused,
 }
 
+/// The result of making a machine token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MachineIssued {
+    /// The token exists.
+    Done(Box<Token>),
+    /// A live machine token has the name.
+    NameTaken,
+    /// There are as many as there may be.
+    TooMany,
+    /// Its holder is gone or disabled.
+    UnknownHolder,
+}
+
 /// The result of redeeming a reset code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Redeemed {

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use doorward::api;
 use doorward::config;
-use doorward::http::{Api, Error, Handler, Route};
+use doorward::http::{Api, Error, Route};
 
 const BEGIN: &str = "<!-- endpoints:begin -->\n";
 const END: &str = "<!-- endpoints:end -->";
@@ -57,13 +57,10 @@ fn endpoint(mount: &str, route: &Route) -> String {
     }
 }
 
-fn who(api: &Api, route: &Route) -> &'static str {
-    match route.run {
-        _ if api.name == "control" => "who can open the control socket",
-        Handler::Open(_) => "anybody",
-        Handler::Authenticated(_) => "a live token",
-        Handler::Admin(_) => "the administrator",
-        Handler::User(_) => "a user",
+fn who(api: &Api, route: &Route) -> String {
+    match api.name {
+        "control" => "who can open the control socket".to_owned(),
+        _ => route.run.who(),
     }
 }
 

@@ -51,6 +51,8 @@ mod live;
 #[cfg(test)]
 mod lockouts;
 #[cfg(test)]
+mod machines;
+#[cfg(test)]
 mod mails;
 #[cfg(test)]
 mod openapi;

@@ -47,7 +47,7 @@ impl Fixture {
     #[track_caller]
     fn send(&self, served: &Served, body: impl Into<Vec<u8>>) -> Answer {
         let sender = match served.route.run {
-            Handler::Admin(_) => self.admin.clone(),
+            Handler::Admin(_) | Handler::AdminOr(..) => self.admin.clone(),
             _ => self.sender(served),
         };
         sender.send(request(served).body(body.into()))

@@ -254,6 +254,7 @@ fn store_account(server: &Server, number: u8, address: &str) {
         client: Client::new([127, 0, 0, 1].into(), None),
         renewal: None,
         retired: None,
+        grant: None,
     };
     let digest = crypto::digest(&[number]);
     let (store, now) = (server.store(), server.now());

@@ -5,6 +5,7 @@ pub(super) mod audit;
 mod events;
 mod explain;
 mod limits;
+mod machine_tokens;
 mod outbox;
 mod query;
 mod storage;
@@ -19,11 +20,12 @@ use table::table;
 pub(super) use table::render;
 
 /// The tables of the API, one for each noun.
-pub static TABLES: [&Api; 6] = [
+pub static TABLES: [&Api; 7] = [
     &API,
     &users::API,
     &user_access::API,
     &tokens::API,
+    &machine_tokens::API,
     &outbox::API,
     &limits::API,
 ];

@@ -108,7 +108,12 @@ fn parse_limit(text: &str) -> Result<usize, Invalid> {
     limit.ok_or_else(|| Invalid::new("limit", format!("must be a number from 1 to {most}")))
 }
 
-fn parse_moment(field: &'static str, text: &str, zone: Zone) -> Result<Timestamp, Invalid> {
+/// A moment, which the error calls `field`.
+pub(super) fn parse_moment(
+    field: &'static str,
+    text: &str,
+    zone: Zone,
+) -> Result<Timestamp, Invalid> {
     zone.read(&with_plus(text)).ok_or_else(|| {
         let why = "must be a date, 2026-11-20, or a moment, 2026-11-20T12:00:00Z";
         Invalid::new(field, why)

@@ -9,8 +9,8 @@ use crate::http::{
     RequestBody, RequestContext, RequestQuery, ResponseSpec, Route, json_response,
 };
 use crate::model::{
-    Invalid, Principal, Timestamp, Token, TokenId, TokenKind, TokenPlace, TokenQuery, TokenStatus,
-    UserId,
+    Invalid, Principal, Scope, Timestamp, Token, TokenId, TokenKind, TokenPlace, TokenQuery,
+    TokenStatus,
 };
 use crate::service::Administrator;
 
@@ -35,7 +35,7 @@ const LIST: Route = Route {
         "A page of tokens.",
     )],
     errors: &[],
-    run: Handler::Admin(|request, _| Box::pin(list(request))),
+    run: Handler::AdminOr(Scope::UsersRead, |request, _| Box::pin(list(request))),
     about: "Lists the stored tokens, holder by holder.",
 };
 
@@ -47,7 +47,7 @@ const SHOW: Route = Route {
     body: RequestBody::Nothing,
     responses: &[ResponseSpec::json(200, ListedToken::FIELDS, "The token.")],
     errors: &[ErrorCode::UnknownId],
-    run: Handler::Admin(|request, _| Box::pin(show(request))),
+    run: Handler::AdminOr(Scope::UsersRead, |request, _| Box::pin(show(request))),
     about: "Shows a token by its public id.",
 };
 
@@ -76,7 +76,7 @@ json_response! {
         status: &'static str,
         issued_at: String,
         last_used_at: String,
-        expires_at: String,
+        expires_at: Option<String>,
         address: std::net::IpAddr,
         user_agent: String,
     }
@@ -95,14 +95,10 @@ impl ListedToken {
             family: token.family,
             kind: token.kind.as_str(),
             holder: token.holder.to_string(),
-            status: match status {
-                TokenStatus::Live => "live",
-                TokenStatus::Expired => "expired",
-                TokenStatus::Revoked => "revoked",
-            },
+            status: status_text(status),
             issued_at: token.issued_at.rfc3339_millis(),
             last_used_at: token.last_used_at.rfc3339_millis(),
-            expires_at: token.expires_at.rfc3339_millis(),
+            expires_at: token.end().map(Timestamp::rfc3339_millis),
             address: token.client.address,
             user_agent: token.client.user_agent.clone(),
         }
@@ -124,6 +120,15 @@ impl ListedToken {
     }
 }
 
+/// The status of a token, as clients read it.
+pub(super) fn status_text(status: TokenStatus) -> &'static str {
+    match status {
+        TokenStatus::Live => "live",
+        TokenStatus::Expired => "expired",
+        TokenStatus::Revoked => "revoked",
+    }
+}
+
 fn place_text(place: TokenPlace) -> String {
     let TokenPlace { holder, family, id } = place;
     query::cursor_text(format!("{holder} {family} {id}").as_bytes())
@@ -133,25 +138,17 @@ fn place(bytes: Vec<u8>) -> Option<TokenPlace> {
     let text = String::from_utf8(bytes).ok()?;
     let mut parts = text.split(' ');
     Some(TokenPlace {
-        holder: holder(parts.next()?)?,
+        holder: Principal::parse(parts.next()?)?,
         family: TokenId::parse(parts.next()?)?,
         id: TokenId::parse(parts.next()?)?,
     })
 }
 
-fn holder(text: &str) -> Option<Principal> {
-    match text {
-        "admin" => Some(Principal::Admin),
-        "hub" => Some(Principal::Hub),
-        id => UserId::parse(id).map(Principal::User),
-    }
-}
-
 /// The tokens that a request asks for.
 pub(super) fn asked_for(asked: &QueryString) -> Result<TokenQuery, Invalid> {
     let holder = |text| {
-        let why = "must be admin, hub, or the id of a user";
-        holder(text).ok_or_else(|| Invalid::new("holder", why))
+        let why = "must be admin, hub, machine:NAME, or the id of a user";
+        Principal::parse(text).ok_or_else(|| Invalid::new("holder", why))
     };
     let kind = |text| {
         let names = TokenKind::ALL.map(TokenKind::as_str).join(", ");

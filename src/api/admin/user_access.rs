@@ -9,7 +9,7 @@ use crate::http::{
     Api, BodySchema, Error, ErrorCode, Handler, Method, Reply, RequestBody, RequestContext,
     RequestQuery, ResponseSpec, Route, json_request, json_response,
 };
-use crate::model::{Invalid, Principal, Secret, TokenId, TokenQuery};
+use crate::model::{Invalid, Principal, Scope, Secret, TokenId, TokenQuery};
 use crate::service::Administrator;
 
 /// The table of routes.
@@ -51,7 +51,9 @@ const TOKENS: Route = Route {
         "A page of the account's tokens.",
     )],
     errors: &[ErrorCode::UnknownId],
-    run: Handler::Admin(|request, _| Box::pin(list_tokens(request))),
+    run: Handler::AdminOr(Scope::UsersRead, |request, _| {
+        Box::pin(list_tokens(request))
+    }),
     about: "Lists the tokens of an account.",
 };
 

@@ -9,7 +9,7 @@ use crate::http::{
     RequestBody, RequestContext, RequestQuery, ResponseSpec, Route, json_request, json_response,
 };
 use crate::model::{
-    AuditContext, Email, Invalid, Name, Order, Secret, User, UserEdit, UserId, UserNumber,
+    AuditContext, Email, Invalid, Name, Order, Scope, Secret, User, UserEdit, UserId, UserNumber,
     UserPlace, UserQuery,
 };
 use crate::service::Administrator;
@@ -41,7 +41,7 @@ const LIST: Route = Route {
         "A page of accounts.",
     )],
     errors: &[],
-    run: Handler::Admin(|request, _| Box::pin(list(request))),
+    run: Handler::AdminOr(Scope::UsersRead, |request, _| Box::pin(list(request))),
     about: "Lists accounts in the order of signups, or those whose address or name begins with q.",
 };
 
@@ -65,7 +65,7 @@ const SHOW: Route = Route {
     body: RequestBody::Nothing,
     responses: &[ResponseSpec::json(200, Account::FIELDS, "The account.")],
     errors: NOT_FOUND,
-    run: Handler::Admin(|request, _| Box::pin(show(request))),
+    run: Handler::AdminOr(Scope::UsersRead, |request, _| Box::pin(show(request))),
     about: "Shows an account, with its ETag.",
 };
 

@@ -8,7 +8,7 @@ use crate::http::{
     Error, ErrorCode, Field, Handler, JsonKind, Method, Reply, RequestBody, RequestContext,
     RequestQuery, ResponseSpec, Route, json_repair, json_response,
 };
-use crate::model::{EventId, Idempotency, Invalid, UserId, limits};
+use crate::model::{EventId, Idempotency, Invalid, Scope, UserId, limits};
 use crate::service::{Bearer, ReportedEvent};
 
 const STORED: &[ResponseSpec] = &[ResponseSpec::json(
@@ -26,7 +26,7 @@ pub(super) const SIMPLE: Route = Route {
     body: RequestBody::Events(SIMPLE_EVENT),
     responses: STORED,
     errors: ERRORS,
-    run: Handler::Authenticated(|request, bearer| {
+    run: Handler::AuthenticatedOr(Scope::EventsWrite, |request, bearer| {
         Box::pin(report(request, bearer, Details::Refused))
     }),
     about: "Stores events that have a name and nothing more.",
@@ -40,7 +40,7 @@ pub(super) const COMPLEX: Route = Route {
     body: RequestBody::Events(COMPLEX_EVENT),
     responses: STORED,
     errors: ERRORS,
-    run: Handler::Authenticated(|request, bearer| {
+    run: Handler::AuthenticatedOr(Scope::EventsWrite, |request, bearer| {
         Box::pin(report(request, bearer, Details::Required))
     }),
     about: "Stores events with details.",

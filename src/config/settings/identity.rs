@@ -131,6 +131,18 @@ pub(super) const SETTINGS: &[Setting] = &[
         about: "How many live tokens the hub may have; the least recently used one is ended.",
     },
     Setting {
+        key: "tokens.machine_tokens",
+        kind: Count(1..=10_000, |to, it| to.tokens.machine_tokens = it as usize),
+        preset: Default("1000"),
+        about: "How many live machine tokens the administrator may have made; a further one is refused.",
+    },
+    Setting {
+        key: "tokens.user_machine_tokens",
+        kind: Flag(|to| &mut to.tokens.user_machine_tokens),
+        preset: Default("false"),
+        about: "Whether users may make machine tokens of their own, which can do nothing but report events.",
+    },
+    Setting {
         key: "tokens.remember_ended",
         kind: Span("1h", "36500d", |to| &mut to.tokens.remember_ended),
         preset: Default(r#""30d""#),

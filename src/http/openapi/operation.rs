@@ -25,13 +25,7 @@ pub(super) fn of(api: &Api, route: &Route, mount: &str, is_further: bool, versio
     }
     operation.insert("responses".into(), responses(api, route, versions));
     operation.insert("security".into(), security(&route.run));
-    let who = match route.run {
-        Handler::Open(_) => "anybody",
-        Handler::Authenticated(_) => "a live token",
-        Handler::Admin(_) => "the administrator",
-        Handler::User(_) => "a user",
-    };
-    operation.insert("x-who".into(), who.into());
+    operation.insert("x-who".into(), route.run.who().into());
     operation.into()
 }
 

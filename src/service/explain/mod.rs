@@ -313,7 +313,7 @@ impl Services {
     async fn holder(&self, holder: Principal) -> Result<Option<Arc<User>>, Error> {
         match holder {
             Principal::User(id) => Ok(self.store.find_user(id).await?),
-            Principal::Admin | Principal::Hub => Ok(None),
+            Principal::Admin | Principal::Hub | Principal::Machine(_) => Ok(None),
         }
     }
 }

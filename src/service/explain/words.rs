@@ -106,6 +106,7 @@ pub(super) fn token_kind(kind: TokenKind) -> &'static str {
         TokenKind::Angen => "an Angen token",
         TokenKind::Session => "a session",
         TokenKind::Access => "an access token",
+        TokenKind::Machine => "a machine token",
     }
 }
 
@@ -114,6 +115,7 @@ pub(super) fn whose(holder: Principal, user: Option<&User>) -> String {
         Principal::Admin => "the administrator".to_owned(),
         Principal::Hub => "the hub".to_owned(),
         Principal::User(_) => named(user),
+        Principal::Machine(name) => format!("the machine {}", name.as_str()),
     }
 }
 

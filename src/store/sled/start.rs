@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use crate::model::{Principal, UserId, UserNumber};
+use crate::model::{MachineName, MachineNumber, Principal, UserId, UserNumber};
+use crate::store::sled::accounts::machines;
 use crate::store::sled::accounts::tokens::{self, TokenKey};
 use crate::store::sled::accounts::users::{self, UserKey};
 use crate::store::sled::audit::feed::AuditFeed;
@@ -180,6 +181,14 @@ impl UserDirectory for Accounts {
 
     fn id_of(&self, tree: &Tree, number: UserNumber) -> Result<Option<UserId>> {
         users::id_of(tree, number)
+    }
+
+    fn number_of_machine(&self, tree: &Tree, name: MachineName) -> Result<Option<MachineNumber>> {
+        machines::number_of(tree, name)
+    }
+
+    fn machine_of(&self, tree: &Tree, number: MachineNumber) -> Result<Option<MachineName>> {
+        machines::name_of(tree, number)
     }
 
     fn forget_former(&self, tx: &mut Transaction<'_>, id: UserId) -> Result<()> {

@@ -120,7 +120,7 @@ pub(super) fn token(number: u64) -> NewToken {
     let token = match number {
         1 => Token {
             client: Client::new([192, 0, 2, 7].into(), Some("Firefox")),
-            ..token.touched(at(2 * HOUR), IDLE)
+            ..token.touched(at(2 * HOUR), IDLE, [192, 0, 2, 7].into())
         },
         3 => Token {
             client: Client::new(

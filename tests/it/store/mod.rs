@@ -1,6 +1,6 @@
 //! Tests the contract of the store with every backend: single promises in `contract`, `events`,
-//! `blocks`, `audit`, `mails`, `tokens`, `large` and `damaged`, random operations in `random`,
-//! compared with plain maps in `reference`.
+//! `blocks`, `audit`, `mails`, `tokens`, `machines`, `large` and `damaged`, random operations in
+//! `random`, compared with plain maps in `reference`.
 
 mod audit;
 mod blocks;
@@ -9,12 +9,14 @@ mod contract;
 mod damaged;
 mod events;
 mod large;
+mod machines;
 mod mails;
 mod random;
 mod reference;
 mod tokens;
 mod verbs;
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -45,6 +47,9 @@ const BACKENDS: &[(&str, Open)] = &[("sled", |path| {
 const MAX_NAMES: usize = 1_000;
 
 const HOUR: i64 = 3_600_000;
+
+/// Where tokens are used from.
+const FROM: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Keeps all events and their counts, so that a sweep removes only what has expired.
 pub(crate) const FOR_EVER: Retention = Retention {
     ended: Duration::from_hours(24 * 30),
@@ -259,6 +264,7 @@ pub(crate) fn new_token(
         client: Client::new([127, 0, 0, 1].into(), None),
         renewal: (kind == TokenKind::Angen).then(|| digest("renewal", number)),
         retired: None,
+        grant: None,
     };
     NewToken {
         digest: digest("token", number),

@@ -52,7 +52,7 @@ impl Reference {
     pub(super) fn epoch(&self, holder: Principal) -> Option<u32> {
         match holder {
             Principal::User(id) => self.active(id).map(|user| user.epoch),
-            Principal::Admin | Principal::Hub => Some(0),
+            Principal::Admin | Principal::Hub | Principal::Machine(_) => Some(0),
         }
     }
 
@@ -264,7 +264,7 @@ impl Reference {
             && token.retired.is_none()
             && token.is_worth_touching(now)
         {
-            *token = token.touched(now, idle);
+            *token = token.touched(now, idle, super::FROM);
         }
     }
 

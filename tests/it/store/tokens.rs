@@ -5,7 +5,9 @@ use std::time::Duration;
 use doorward::model::{AuditAction, Principal, TokenKind, TokenStatus, limits};
 use doorward::store::Refreshed;
 
-use super::{FOR_EVER, HOUR, StoreFixture, ana, at, digest, every_backend, made_at, new_token};
+use super::{
+    FOR_EVER, FROM, HOUR, StoreFixture, ana, at, digest, every_backend, made_at, new_token,
+};
 
 const MINUTE: i64 = 60_000;
 
@@ -16,7 +18,9 @@ fn a_session_that_is_used_outlives_its_first_end_and_leaves_no_note_of_it() {
         ana(&fixture);
         let session = digest("token", 1);
         let idle = Duration::from_hours(1);
-        let touch = fixture.store().touch_token(session, idle, at(30 * MINUTE));
+        let touch = fixture
+            .store()
+            .touch_token(session, idle, FROM, at(30 * MINUTE));
         fixture.run(touch);
         assert_eq!(fixture.records(NOTES), 1);
         fixture.sweep(at(HOUR + 1), FOR_EVER);

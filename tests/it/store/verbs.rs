@@ -11,7 +11,7 @@ use doorward::store::{Created, OnlyIf, Refreshed, Report};
 
 use super::random::{Life, RETENTION};
 use super::reference::Stored;
-use super::{at, bytes, digest, disabling, made_at, new_user, profile};
+use super::{FROM, at, bytes, digest, disabling, made_at, new_user, profile};
 
 const IDLE: Duration = Duration::from_hours(1);
 const NAMES: [&str; 5] = ["start", "stop", "ü", "a rather long name of an event", "x"];
@@ -221,8 +221,11 @@ impl Life {
         // Only a live token is used.
         let token = self.reference.tokens.get(&digest);
         if token.is_some_and(|it| self.reference.status(it, self.now) == TokenStatus::Live) {
-            self.fixture
-                .run(self.fixture.store().touch_token(digest, IDLE, self.now));
+            self.fixture.run(
+                self.fixture
+                    .store()
+                    .touch_token(digest, IDLE, FROM, self.now),
+            );
             self.reference.touch_token(digest, IDLE, self.now);
         }
         "touch_token"

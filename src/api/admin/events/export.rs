@@ -16,7 +16,7 @@ use crate::http::{
     RequestQuery, ResponseSpec, Route,
 };
 use crate::model::limits::EXPORT_CHUNK_BYTES;
-use crate::model::{EventRow, Invalid, Order};
+use crate::model::{EventRow, Invalid, Order, Scope};
 use crate::service::{Administrator, Permit};
 use crate::store::{self, EventScan};
 
@@ -37,7 +37,9 @@ pub(crate) const ROUTE: Route = Route {
         "Events, one after the other.",
     )],
     errors: &[ErrorCode::Busy],
-    run: Handler::Admin(|request, admin| Box::pin(export(request, admin))),
+    run: Handler::AdminOr(Scope::EventsRead, |request, admin| {
+        Box::pin(export(request, admin))
+    }),
     about: "Exports all matching events, the oldest first, as NDJSON or CSV.",
 };
 

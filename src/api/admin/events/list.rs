@@ -9,7 +9,7 @@ use crate::http::{
     BodySchema, Error, Field, Handler, JsonKind, Method, Reply, RequestBody, RequestContext,
     RequestQuery, ResponseSpec, Route, json_response,
 };
-use crate::model::{Event, EventQuery, Order, Position, UserId};
+use crate::model::{Event, EventQuery, Order, Position, Scope, UserId};
 
 pub(crate) const ROUTE: Route = Route {
     name: "list_events",
@@ -23,7 +23,7 @@ pub(crate) const ROUTE: Route = Route {
         "A page of events.",
     )],
     errors: &[],
-    run: Handler::Admin(|request, _| Box::pin(list(request))),
+    run: Handler::AdminOr(Scope::EventsRead, |request, _| Box::pin(list(request))),
     about: "Lists events, the newest first, by name, user, reporter and time.",
 };
 

@@ -14,7 +14,7 @@ use crate::http::{
     BodySender, Error, ErrorCode, Handler, Method, QueryString, Reply, RequestBody, RequestContext,
     RequestQuery, ResponseSpec, Route,
 };
-use crate::model::{EventRow, Invalid, LiveQuery};
+use crate::model::{EventRow, Invalid, LiveQuery, Scope};
 use crate::service::Administrator;
 use crate::store::{self, Delivery, EventListener};
 
@@ -32,7 +32,9 @@ pub(crate) const ROUTE: Route = Route {
         "Events as they are stored, until the client disconnects or the token ends.",
     )],
     errors: &[ErrorCode::Busy],
-    run: Handler::Admin(|request, admin| Box::pin(live(request, admin))),
+    run: Handler::AdminOr(Scope::EventsRead, |request, admin| {
+        Box::pin(live(request, admin))
+    }),
     about: "Streams events as they are stored, as server-sent events.",
 };
 

@@ -44,11 +44,8 @@ pub(super) fn events(asked: &QueryString, order: Order) -> Result<EventQuery, In
 }
 
 fn parse_reporter(text: &str) -> Result<Principal, Invalid> {
-    match text {
-        "admin" => Ok(Principal::Admin),
-        "hub" => Ok(Principal::Hub),
-        id => query::parse_user("reporter_id", id).map(Principal::User),
-    }
+    let why = "must be admin, hub, machine:NAME, or the id of a user";
+    Principal::parse(text).ok_or_else(|| Invalid::new("reporter_id", why))
 }
 
 #[cfg(test)]
@@ -77,7 +74,10 @@ mod tests {
             "cursor: must be the id of an event or the next of a page"
         );
         assert_eq!(why("user_id=x"), "user_id: must be a UUID");
-        assert_eq!(why("reporter_id=x"), "reporter_id: must be a UUID");
+        assert_eq!(
+            why("reporter_id=x"),
+            "reporter_id: must be admin, hub, machine:NAME, or the id of a user"
+        );
         assert!(why("from=2026-02-30").starts_with("from: must be a date"));
         assert_eq!(
             why("from=2026-11-20&to=2026-11-19"),

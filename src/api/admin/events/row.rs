@@ -31,6 +31,11 @@ impl RowWriter {
             Some(Principal::Admin) => to.extend_from_slice(br#""admin""#),
             Some(Principal::Hub) => to.extend_from_slice(br#""hub""#),
             Some(Principal::User(id)) => quoted_or_null(Some(id), to),
+            Some(Principal::Machine(name)) => {
+                to.extend_from_slice(br#""machine:"#);
+                to.extend_from_slice(name.as_str().as_bytes());
+                to.push(b'"');
+            }
             None => quoted_or_null(None, to),
         }
         to.extend_from_slice(br#","details":"#);
@@ -62,6 +67,10 @@ impl RowWriter {
             Some(Principal::Admin) => to.extend_from_slice(b"admin"),
             Some(Principal::Hub) => to.extend_from_slice(b"hub"),
             Some(Principal::User(id)) => uuid(id, to),
+            Some(Principal::Machine(name)) => {
+                to.extend_from_slice(b"machine:");
+                to.extend_from_slice(name.as_str().as_bytes());
+            }
             None => {}
         }
         to.push(b',');

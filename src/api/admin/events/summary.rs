@@ -8,7 +8,7 @@ use crate::http::{
     Error, Handler, Method, QueryString, Reply, RequestBody, RequestContext, RequestQuery,
     ResponseSpec, Route, json_response,
 };
-use crate::model::{self, Bucket, Granularity, Invalid, SummaryQuery, Timestamp};
+use crate::model::{self, Bucket, Granularity, Invalid, Scope, SummaryQuery, Timestamp};
 
 /// The route.
 pub(crate) const ROUTE: Route = Route {
@@ -19,7 +19,9 @@ pub(crate) const ROUTE: Route = Route {
     body: RequestBody::Nothing,
     responses: &[ResponseSpec::json(200, Summary::FIELDS, "The counts.")],
     errors: &[],
-    run: Handler::Admin(|request, _| Box::pin(summarize_events(request))),
+    run: Handler::AdminOr(Scope::EventsRead, |request, _| {
+        Box::pin(summarize_events(request))
+    }),
     about: "Counts events and their users by hour, day or month.",
 };
 

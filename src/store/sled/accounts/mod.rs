@@ -7,6 +7,7 @@ pub(crate) mod ended;
 pub(crate) mod exchanges;
 mod indexes;
 pub(crate) mod invites;
+pub(crate) mod machines;
 mod names;
 mod outbox;
 pub(crate) mod renewal;

@@ -105,7 +105,7 @@ fn reuse(by: &AuditContext, token: &Token) -> AuditEntry {
     let entry = by.done(AuditAction::TokenReuse).about(token.id.to_string());
     match token.holder {
         Principal::User(user) => entry.on(user),
-        Principal::Admin | Principal::Hub => entry,
+        Principal::Admin | Principal::Hub | Principal::Machine(_) => entry,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Implements [`TokenStore`], the part of the store's contract for tokens.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -37,7 +38,7 @@ impl SledStore {
         match holder {
             Principal::Admin => self.admin_epoch.store(epoch, Ordering::Release),
             Principal::Hub => self.hub_epoch.store(epoch, Ordering::Release),
-            Principal::User(_) => {}
+            Principal::User(_) | Principal::Machine(_) => {}
         }
     }
 }
@@ -51,6 +52,7 @@ impl TokenStore for SledStore {
         let (epoch, user) = match token.holder {
             Principal::Admin => (Some(self.admin_epoch.load(Ordering::Acquire)), None),
             Principal::Hub => (Some(self.hub_epoch.load(Ordering::Acquire)), None),
+            Principal::Machine(_) => (Some(0), None),
             Principal::User(id) => {
                 let user = self.user(id)?.filter(|user| !user.disabled);
                 (user.as_ref().map(|user| user.epoch), user)
@@ -128,8 +130,14 @@ impl TokenStore for SledStore {
         self.change(WriteClass::Change, step).await
     }
 
-    async fn touch_token(&self, digest: Digest, idle: Duration, now: Timestamp) -> Result<()> {
-        let step = move |tx: &mut Transaction<'_>| tokens::touch(tx, digest, idle, now);
+    async fn touch_token(
+        &self,
+        digest: Digest,
+        idle: Duration,
+        from: IpAddr,
+        now: Timestamp,
+    ) -> Result<()> {
+        let step = move |tx: &mut Transaction<'_>| tokens::touch(tx, digest, idle, from, now);
         self.change(WriteClass::Change, step).await
     }
 

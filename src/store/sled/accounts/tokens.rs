@@ -2,6 +2,7 @@
 //! removed. An exchanged token is not live any more but stays in its family, so that its reuse is
 //! noticed and a logout ends it too.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ use crate::store::sled::audit::log;
 use crate::store::sled::engine::expiry;
 use crate::store::sled::engine::keys::{self, Field, Key, key};
 use crate::store::sled::engine::read::Read;
-use crate::store::sled::engine::record::postcard_records;
+use crate::store::sled::engine::record::{Record, postcard_records};
 use crate::store::sled::engine::transaction::Transaction;
 
 key! {
@@ -48,7 +49,25 @@ pub(crate) struct Epoch {
     fingerprint: String,
 }
 
-postcard_records!(Token, Epoch);
+postcard_records!(Epoch);
+
+impl Record for Token {
+    /// 2: with the grant of machine tokens.
+    const VERSION: u8 = 2;
+
+    fn to_body(&self) -> Result<Vec<u8>, postcard::Error> {
+        postcard::to_stdvec(self)
+    }
+
+    fn from_body(body: &[u8]) -> Result<Token, postcard::Error> {
+        postcard::from_bytes(body)
+    }
+
+    fn from_earlier(version: u8, body: &[u8]) -> Option<Result<Token, postcard::Error>> {
+        // The grant is the last field, and an absent one is a zero.
+        (version == 1).then(|| Token::from_body(&[body, &[0]].concat()))
+    }
+}
 
 /// The prefix of the keys of all tokens of a holder.
 fn held_by(holder: Principal) -> Vec<u8> {
@@ -63,10 +82,12 @@ pub(crate) fn family_of(token: &Token) -> Vec<u8> {
     })
 }
 
-/// The epoch of a holder; none if it is an account that is gone or disabled.
+/// The epoch of a holder; none if it is an account that is gone or disabled. That of a machine
+/// never changes: its tokens are ended one by one.
 pub(crate) fn epoch_of(from: &impl Read, holder: Principal) -> Result<Option<u32>> {
     match holder {
         Principal::User(id) => Ok(users::active(from, id)?.map(|user| user.epoch)),
+        Principal::Machine(_) => Ok(Some(0)),
         Principal::Admin | Principal::Hub => {
             let stored = from.fetch(&EpochKey { holder })?;
             Ok(Some(stored.map_or(0, |it| it.epoch)))
@@ -181,6 +202,8 @@ fn make_room(tx: &mut Transaction<'_>, holder: Principal, most: usize, end: &End
                     },
                 )?;
             }
+            // Machine tokens have a limit of their own and are never ended to make room.
+            _ if token.kind == TokenKind::Machine => {}
             // An expired access token can still be refreshed: it takes no room and stays.
             TokenStatus::Expired if token.kind == TokenKind::Access => {}
             status => room.push((status == TokenStatus::Live, digest, token)),
@@ -235,6 +258,7 @@ pub(crate) fn touch(
     tx: &mut Transaction<'_>,
     digest: Digest,
     idle: Duration,
+    from: IpAddr,
     now: Timestamp,
 ) -> Result<()> {
     let key = TokenKey { digest };
@@ -244,7 +268,7 @@ pub(crate) fn touch(
     if token.retired.is_some() || !token.is_worth_touching(now) {
         return Ok(());
     }
-    let touched = token.touched(now, idle);
+    let touched = token.touched(now, idle, from);
     expiry::cancel(tx, token.forgettable_at(), &key);
     expiry::note(tx, touched.forgettable_at(), &key)?;
     tx.put(&key, &touched)

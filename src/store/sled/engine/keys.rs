@@ -9,7 +9,10 @@ use std::marker::PhantomData;
 
 use uuid::Uuid;
 
-use crate::model::{Digest, EventId, MailId, Principal, Timestamp, TokenId, UserId, UserNumber};
+use crate::model::{
+    Digest, EventId, MachineName, MachineNumber, MailId, Principal, Timestamp, TokenId, UserId,
+    UserNumber,
+};
 use crate::store::sled::engine::record::Record;
 use crate::store::sled::engine::registry::{KeyKind, MetaSlot};
 
@@ -88,6 +91,9 @@ array_fields! {
     EventId: |it: &EventId| it.0.into_bytes(), |bytes| EventId(Uuid::from_bytes(bytes));
     UserNumber: |it: &UserNumber| it.0.to_be_bytes(), |bytes| UserNumber(u32::from_be_bytes(bytes));
     Digest: |it: &Digest| it.0, Digest;
+    MachineName: |it: &MachineName| it.0, MachineName;
+    MachineNumber: |it: &MachineNumber| it.0.to_be_bytes(),
+        |bytes| MachineNumber(u32::from_be_bytes(bytes));
     // The sign bit is flipped, so that moments before 1970 sort before those after.
     Timestamp: |it: &Timestamp| (it.millis().cast_unsigned() ^ (1 << 63)).to_be_bytes(),
         |bytes| Timestamp::from_millis((u64::from_be_bytes(bytes) ^ (1 << 63)).cast_signed());
@@ -99,13 +105,22 @@ impl Field for Principal {
             Principal::Admin => (0, Uuid::nil()),
             Principal::Hub => (1, Uuid::nil()),
             Principal::User(id) => (2, id.0),
+            // The tag says that a longer field follows.
+            Principal::Machine(name) => {
+                to.push(3);
+                return name.write(to);
+            }
         };
         to.push(tag);
         to.extend_from_slice(id.as_bytes());
     }
 
     fn read(from: &mut Fields<'_>) -> Option<Principal> {
-        let (tag, id) = (u8::read(from)?, UserId::read(from)?);
+        let tag = u8::read(from)?;
+        if tag == 3 {
+            return MachineName::read(from).map(Principal::Machine);
+        }
+        let id = UserId::read(from)?;
         [Principal::Admin, Principal::Hub, Principal::User(id)]
             .get(usize::from(tag))
             .copied()

@@ -54,6 +54,10 @@ pub(crate) enum KeyKind {
     Name = b'F',
     /// A token by its public id.
     TokenId = b'h',
+    /// A machine by its name.
+    Machine = b'G',
+    /// The machine of a number.
+    MachineNumber = b'g',
     /// The epoch of the administrator or the hub.
     Epoch = b'P',
     /// A reset code.
@@ -75,7 +79,7 @@ pub(crate) enum KeyKind {
 impl KeyKind {
     /// Every kind, in the order of the bytes.
     #[cfg(test)]
-    pub(crate) const ALL: [KeyKind; 32] = [
+    pub(crate) const ALL: [KeyKind; 34] = [
         KeyKind::Block,
         KeyKind::BlockPart,
         KeyKind::Count,
@@ -108,6 +112,8 @@ impl KeyKind {
         KeyKind::EndedAt,
         KeyKind::Name,
         KeyKind::TokenId,
+        KeyKind::Machine,
+        KeyKind::MachineNumber,
     ];
 
     /// The byte on the disk.
@@ -192,7 +198,7 @@ mod tests {
     #[test]
     fn every_kind_and_every_slot_has_a_number_of_its_own_that_never_changes() {
         let kinds = KeyKind::ALL.map(KeyKind::byte);
-        assert_eq!(&kinds, b"ABCDEHIJKMNOPRSTUWXijnorvLlYQqFh");
+        assert_eq!(&kinds, b"ABCDEHIJKMNOPRSTUWXijnorvLlYQqFhGg");
         let slots = MetaSlot::ALL.map(MetaSlot::byte);
         assert_eq!(slots, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 16, 17, 18]);
         assert!(are_distinct(&kinds) && are_distinct(&slots));

@@ -105,6 +105,7 @@ impl SledStore {
             Principal::Admin => Some(Reporter::Admin),
             Principal::Hub => Some(Reporter::Hub),
             Principal::User(id) => self.user(id)?.map(|user| Reporter::User(user.number)),
+            Principal::Machine(name) => self.machine(name)?.map(Reporter::Machine),
         })
     }
 

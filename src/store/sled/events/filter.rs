@@ -36,6 +36,10 @@ impl<'a> EventFilter<'a> {
             Some(Principal::Admin) => Some(Some(Reporter::Admin)),
             Some(Principal::Hub) => Some(Some(Reporter::Hub)),
             Some(Principal::User(id)) => Some(number(id)?.map(Reporter::User)),
+            Some(Principal::Machine(name)) => {
+                let number = users.number_of_machine(tree, name)?;
+                Some(number.map(Reporter::Machine))
+            }
         };
         if subject == Some(None) || reporter == Some(None) {
             return Ok(None);

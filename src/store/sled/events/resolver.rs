@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::model::{EventRow, Position, Principal, UserId, UserNumber};
+use crate::model::{EventRow, MachineName, MachineNumber, Position, Principal, UserId, UserNumber};
 use crate::store::Result;
 use crate::store::sled::engine::tree::Tree;
 use crate::store::sled::events::counts::names::Names;
@@ -23,6 +23,8 @@ pub(crate) struct Resolver {
     /// The generation of the names that are known.
     generation: u64,
     known_users: HashMap<UserNumber, Option<UserId>>,
+    /// At most `MACHINE_NAMES`.
+    known_machines: HashMap<MachineNumber, Option<MachineName>>,
 }
 
 impl Resolver {
@@ -39,6 +41,7 @@ impl Resolver {
             known_names: HashMap::new(),
             generation: names.generation(),
             known_users: HashMap::new(),
+            known_machines: HashMap::new(),
         }
     }
 
@@ -69,6 +72,7 @@ impl Resolver {
             Reporter::Admin => Some(Principal::Admin),
             Reporter::Hub => Some(Principal::Hub),
             Reporter::User(number) => self.user(number)?.map(Principal::User),
+            Reporter::Machine(number) => self.machine(number)?.map(Principal::Machine),
         };
         emit(&EventRow {
             position,
@@ -95,6 +99,15 @@ impl Resolver {
         self.known_names
             .entry(number)
             .or_insert_with(|| names.name(number).to_string())
+    }
+
+    fn machine(&mut self, number: MachineNumber) -> Result<Option<MachineName>> {
+        if let Some(known) = self.known_machines.get(&number) {
+            return Ok(*known);
+        }
+        let name = self.users.machine_of(&self.tree, number)?;
+        self.known_machines.insert(number, name);
+        Ok(name)
     }
 
     fn user(&mut self, number: UserNumber) -> Result<Option<UserId>> {

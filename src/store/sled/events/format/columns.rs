@@ -18,7 +18,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Position, Timestamp, UserNumber};
+use crate::model::{MachineNumber, Position, Timestamp, UserNumber};
 use crate::store::sled::events::format::varint::{
     put, put_bytes, take, take_bytes, take_len, take_u32, unzigzag, zigzag,
 };
@@ -32,7 +32,11 @@ pub(crate) enum Reporter {
     Admin,
     Hub,
     User(UserNumber),
+    Machine(MachineNumber),
 }
+
+/// The reporters below are the administrator, the hub and users; those from here on are machines.
+const MACHINES: u64 = 2 + (1 << 32);
 
 /// An event in a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,6 +212,7 @@ impl Columns {
                 Reporter::Admin => put(&mut heads, 0),
                 Reporter::Hub => put(&mut heads, 1),
                 Reporter::User(number) => put(&mut heads, u64::from(number.0) + 2),
+                Reporter::Machine(number) => put(&mut heads, u64::from(number.0) + MACHINES),
             }
         }
         heads
@@ -393,7 +398,8 @@ fn take_head(from: &mut &[u8], base: Position, moment: &mut Timestamp) -> Option
     let reporter = match take(from)? {
         0 => Reporter::Admin,
         1 => Reporter::Hub,
-        number => Reporter::User(UserNumber(u32::try_from(number - 2).ok()?)),
+        number @ 2..MACHINES => Reporter::User(UserNumber(u32::try_from(number - 2).ok()?)),
+        number => Reporter::Machine(MachineNumber(u32::try_from(number - MACHINES).ok()?)),
     };
     Some(Head {
         events: events >> 1,

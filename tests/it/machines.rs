@@ -1,0 +1,276 @@
+//! Machine tokens: made, used, rotated and ended.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Actor, Server, hours};
+
+const MADE: &str = "/api/admin/machine-tokens";
+
+/// A machine token with these scopes.
+#[track_caller]
+pub(crate) fn machine(server: &Server, admin: &Actor, name: &str, scopes: &[&str]) -> Actor {
+    let made = admin.post(MADE, json!({"name": name, "scopes": scopes}));
+    server
+        .anyone()
+        .with_token(&made.gives(201).string("/token"))
+}
+
+fn event(name: &str, user: &str) -> Value {
+    json!({"events": [{"name": name, "user_id": user}]})
+}
+
+const REPORT: &str = "/api/events/simple_clientapp";
+
+#[test]
+fn a_machine_token_is_shown_once_and_reports_as_its_name() {
+    let server = Server::start();
+    let (admin, ana) = (server.admin(), server.user("ana@example.org"));
+    let asked = json!({"name": "sensor-1", "scopes": ["events:write"]});
+    let made = admin.post(MADE, asked).gives(201);
+    let secret = made.string("/token");
+    assert!(secret.starts_with("dw_") && secret.len() == 46, "{secret}");
+    let sensor = server.anyone().with_token(&secret);
+
+    sensor.post(REPORT, event("warm", &ana.id)).gives(201);
+    sensor.report(&["warm"]).names(400, "user_id");
+
+    let page = admin.get("/api/admin/events").gives(200).json();
+    assert_eq!(page["events"][0]["reporter_id"], "machine:sensor-1");
+    let of_it = admin.get("/api/admin/events?reporter_id=machine:sensor-1");
+    assert_eq!(
+        of_it.gives(200).json()["events"].as_array().unwrap().len(),
+        1
+    );
+    let of_other = admin.get("/api/admin/events?reporter_id=machine:sensor-2");
+    assert_eq!(of_other.gives(200).json()["events"], json!([]));
+    for format in ["ndjson", "csv"] {
+        let export = admin.get(&format!("/api/admin/events/export?format={format}"));
+        assert!(export.gives(200).text().contains("machine:sensor-1"));
+    }
+
+    server.settle();
+    let list = admin.get(MADE).gives(200);
+    assert!(!list.text().contains(&secret));
+    let listed = &list.json()["machine_tokens"][0];
+    assert_eq!(listed["name"], "sensor-1");
+    assert_eq!(listed["scopes"], json!(["events:write"]));
+    assert_eq!(listed["expires_at"], Value::Null);
+    assert_eq!(listed["status"], "live");
+
+    // Neither time nor a restart ends it.
+    server.pass(hours(24 * 400));
+    server.sweep();
+    server.restart();
+    sensor.post(REPORT, event("warm", &ana.id)).gives(201);
+    let admin = server.admin();
+    let listed = &admin.get(MADE).gives(200).json()["machine_tokens"][0];
+    assert_eq!(listed["last_address"], "127.0.0.1");
+    assert_ne!(listed["last_used_at"], Value::Null);
+
+    let id = listed["id"].as_str().unwrap();
+    admin.delete(&format!("{MADE}/{id}")).gives(204);
+    sensor.post(REPORT, event("cold", &ana.id)).gives(401);
+    admin.delete(&format!("{MADE}/{id}")).gives(404);
+    // The events keep their reporter.
+    let page = admin.get("/api/admin/events").gives(200).json();
+    assert_eq!(page["events"][0]["reporter_id"], "machine:sensor-1");
+}
+
+#[test]
+fn a_refusal_names_the_scope_that_would_do_or_the_address() {
+    let server = Server::with("server.trusted_proxies = [\"127.0.0.1\"]");
+    let (admin, ana) = (server.admin(), server.user("ana@example.org"));
+    let reads = machine(&server, &admin, "reader", &["events:read"]);
+    reads.get("/api/admin/events").gives(200);
+    reads.get("/api/admin/users").names(403, "users:read");
+    reads.get("/api/admin/storage").names(403, "scope admin");
+    reads
+        .post(REPORT, event("a", &ana.id))
+        .names(403, "events:write");
+    reads.get("/v1/user").names(403, "No machine token");
+    reads.get("/renew").names(403, "No machine token");
+
+    let asked = json!({
+        "name": "near", "scopes": ["users:read"],
+        "networks": ["10.0.0.0/24", "2001:db8::1"],
+    });
+    let made = admin.post(MADE, asked).gives(201);
+    let near = server.anyone().with_token(&made.string("/token"));
+    near.at_address("10.0.0.7")
+        .get("/api/admin/users")
+        .gives(200);
+    near.at_address("2001:db8::1")
+        .get("/api/admin/users")
+        .gives(200);
+    for address in ["10.0.1.7", "2001:db8::2"] {
+        let refused = near.at_address(address).get("/api/admin/users");
+        refused.names(403, address);
+    }
+    let listed = admin
+        .get(&format!("{MADE}/{}", made.string("/id")))
+        .gives(200);
+    assert_eq!(
+        listed.json()["networks"],
+        json!(["10.0.0.0/24", "2001:db8::1/128"])
+    );
+}
+
+#[test]
+fn a_rotation_keeps_the_name_and_the_rights_and_the_old_token_for_a_while() {
+    let server = Server::start();
+    let (admin, ana) = (server.admin(), server.user("ana@example.org"));
+    let old = machine(&server, &admin, "sensor", &["events:write"]);
+    let id = || admin.get(MADE).gives(200).string("/machine_tokens/0/id");
+    let rotate = |id: &str, body| admin.post(&format!("{MADE}/{id}/rotate"), body);
+    let rotated = rotate(&id(), json!({"overlap_seconds": 3600})).gives(201);
+    let new = server.anyone().with_token(&rotated.string("/token"));
+    let status = |it: &Actor| it.post(REPORT, event("a", &ana.id)).status();
+
+    assert_eq!((status(&old), status(&new)), (201, 201));
+    server.pass(hours(1));
+    assert_eq!((status(&old), status(&new)), (401, 201));
+    server.pass(hours(10_000));
+    assert_eq!(status(&new), 201);
+
+    let admin = server.admin();
+    let rotate = |id: &str, body| admin.post(&format!("{MADE}/{id}/rotate"), body);
+    let last = rotate(&rotated.string("/id"), json!({"overlap_seconds": 0})).gives(201);
+    assert_eq!(status(&new), 401);
+    let last_one = server.anyone().with_token(&last.string("/token"));
+    assert_eq!(status(&last_one), 201);
+    rotate(&rotated.string("/id"), json!({})).gives(404);
+    let much = json!({"overlap_seconds": u64::MAX});
+    rotate(&last.string("/id"), much).names(400, "overlap_seconds");
+
+    // The end of one that is rotated ends the other too.
+    let next = rotate(&last.string("/id"), json!({})).gives(201);
+    let next_one = server.anyone().with_token(&next.string("/token"));
+    assert_eq!((status(&last_one), status(&next_one)), (201, 201));
+    admin
+        .delete(&format!("{MADE}/{}", next.string("/id")))
+        .gives(204);
+    assert_eq!((status(&last_one), status(&next_one)), (401, 401));
+}
+
+#[test]
+fn what_cannot_be_made_says_why() {
+    let server = Server::with("tokens.machine_tokens = 2");
+    let admin = server.admin();
+    let made = |body: Value| admin.post(MADE, body);
+    let with = |key: &str, value: Value| {
+        let mut body = json!({"name": "a", "scopes": ["events:read"]});
+        body[key] = value;
+        body
+    };
+    for (key, value) in [
+        ("name", json!("a b")),
+        ("name", json!("")),
+        ("scopes", json!([])),
+        ("scopes", json!(["events:erase"])),
+        ("user_id", json!("x")),
+        ("user_id", json!("2c4f0e0a-8b0e-4d4f-9a0b-0d0c0b0a0908")),
+        ("expires_at", json!("2020-01-01")),
+        ("expires_at", json!("soon")),
+        ("networks", json!(["10.0.0.0/33"])),
+        ("networks", json!(vec!["10.0.0.1"; 33])),
+    ] {
+        let answer = made(with(key, value.clone())).gives(400);
+        assert_eq!(answer.string("/error/field"), key, "{value}");
+    }
+    let first = made(with("name", json!("a"))).gives(201);
+    made(with("name", json!("a"))).names(409, "name");
+    made(with("name", json!("b"))).gives(201);
+    made(with("name", json!("c"))).names(409, "already");
+    admin
+        .delete(&format!("{MADE}/{}", first.string("/id")))
+        .gives(204);
+    made(with("name", json!("a"))).gives(201);
+    admin.get(&format!("{MADE}?cursor=x")).names(400, "cursor");
+    admin.get(&format!("{MADE}?of=x")).names(400, "of");
+}
+
+#[test]
+fn a_machine_token_of_a_user_ends_with_the_other_tokens() {
+    let server = Server::start();
+    let (admin, ana) = (server.admin(), server.user("ana@example.org"));
+    let of_ana = |name: &str| {
+        let asked = json!({"name": name, "scopes": ["events:write"], "user_id": ana.id});
+        let made = admin.post(MADE, asked).gives(201);
+        server.anyone().with_token(&made.string("/token"))
+    };
+    let phone = of_ana("phone");
+    // The user is whom it is about, the machine reports it.
+    phone.report(&["ring"]).gives(201);
+    let page = admin.get("/api/admin/events").gives(200).json();
+    assert_eq!(page["events"][0]["user_id"], json!(ana.id));
+    assert_eq!(page["events"][0]["reporter_id"], "machine:phone");
+    let user = format!("/api/admin/users/{}", ana.id);
+    admin
+        .post(
+            &format!("{user}/password"),
+            json!({"password": "another one"}),
+        )
+        .gives(204);
+    phone.report(&["ring"]).gives(401);
+
+    let watch = of_ana("watch");
+    watch.report(&["tick"]).gives(201);
+    admin.post(&format!("{user}/disable"), "").gives(200);
+    watch.report(&["tick"]).gives(401);
+    admin.post(&format!("{user}/enable"), "").gives(200);
+    let ring = of_ana("ring");
+    admin.delete(&user).gives(204);
+    ring.report(&["tick"]).gives(401);
+    assert_eq!(
+        admin.get(MADE).gives(200).json()["machine_tokens"],
+        json!([])
+    );
+}
+
+#[test]
+fn the_list_goes_by_name_and_pages_meet() {
+    let server = Server::start();
+    let admin = server.admin();
+    for name in ["d", "b", "a", "c"] {
+        machine(&server, &admin, name, &["events:read"]);
+    }
+    let id = admin.get(MADE).gives(200).string("/machine_tokens/1/id");
+    admin
+        .post(&format!("{MADE}/{id}/rotate"), json!({}))
+        .gives(201);
+    for limit in 1..=6 {
+        let (mut names, mut path) = (Vec::new(), format!("{MADE}?limit={limit}"));
+        loop {
+            let page = admin.get(&path).gives(200).json();
+            let tokens = page["machine_tokens"].as_array().unwrap();
+            assert!(tokens.len() <= limit);
+            names.extend(
+                tokens
+                    .iter()
+                    .map(|it| it["name"].as_str().unwrap().to_owned()),
+            );
+            match page["next"].as_str() {
+                Some(next) => path = format!("{MADE}?limit={limit}&cursor={next}"),
+                None => break,
+            }
+        }
+        assert_eq!(names, ["a", "b", "b", "c", "d"], "{limit}");
+    }
+}
+
+#[test]
+fn the_last_way_in_is_not_ended_by_mistake() {
+    let server = Server::start();
+    let admin = server.admin();
+    let robot = machine(&server, &admin, "robot", &["admin"]);
+    let id = robot.get(MADE).gives(200).string("/machine_tokens/0/id");
+    robot.delete(&format!("{MADE}/{id}")).names(409, "own=true");
+    robot.delete(&format!("{MADE}/{id}?own=true")).gives(204);
+    robot.get(MADE).gives(401);
+    let audit = admin.get("/api/admin/audit?actor=machine:robot").gives(200);
+    assert_eq!(audit.string("/entries/0/action"), "end_token");
+    let audit = admin
+        .get("/api/admin/audit?action=make_machine_token")
+        .gives(200);
+    assert_eq!(audit.string("/entries/0/actor"), "admin");
+}
