@@ -9,6 +9,7 @@ pub mod docs;
 pub mod ephemeride;
 mod event_stream;
 pub mod hub;
+pub mod machine_tokens;
 pub mod ops;
 pub mod own_audit;
 pub mod token;
@@ -26,6 +27,7 @@ pub fn served(apis: &Apis) -> Vec<&'static Api> {
         (apis.ephemeride, &ephemeride::ROOT),
         (apis.ephemeride, &ephemeride::API),
         (apis.ephemeride, &own_audit::API),
+        (apis.ephemeride, &machine_tokens::API),
         (apis.core, &core::API),
         (true, &ops::API),
         (true, &docs::API),

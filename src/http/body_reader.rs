@@ -4,11 +4,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use hyper::body::{Body, Bytes};
-use hyper::header::{CONTENT_TYPE, HeaderMap};
+use hyper::header::HeaderMap;
 use tokio::time::timeout;
 
 use super::body_budget::{BodyBudget, BudgetBounds};
 use super::content_coding::{self, BodyDecoder, ContentCoding};
+use super::content_type;
 use super::incoming_body::{BodyLimits, IncomingBody};
 use super::{Error, ErrorCode, RequestBody};
 use crate::config::{Config, Limits};
@@ -51,10 +52,11 @@ impl BodyReader {
         let (limit, optional) = match expected {
             RequestBody::Nothing => return Ok(None),
             RequestBody::Anything => (limits.body, true),
-            RequestBody::Json(_) => (limits.body, false),
+            RequestBody::Json(_) | RequestBody::Form(_) => (limits.body, false),
             RequestBody::Events(_) => (limits.event_body, false),
         };
-        if !optional && !says_json(headers) {
+        let is_form = matches!(expected, RequestBody::Form(_)) && content_type::says_form(headers);
+        if !optional && !is_form && !content_type::says_json(headers) {
             return Err(Error::new(ErrorCode::UnsupportedMediaType));
         }
         if !optional && body.is_announced_above(limit) {
@@ -90,22 +92,4 @@ impl BodyReader {
         let decoded = timeout(limits.request_timeout, decoded).await;
         decoded.unwrap_or_else(|_| Err(Error::new(ErrorCode::Busy)))
     }
-}
-
-/// Whether `Content-Type` says JSON (`application/json` or `application/*+json`). A missing or
-/// empty header passes too: the parser rejects a body that is not JSON.
-fn says_json(headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get(CONTENT_TYPE) else {
-        return true;
-    };
-    let essence = value
-        .as_bytes()
-        .split(|&byte| byte == b';')
-        .next()
-        .unwrap_or_default();
-    let essence = essence.trim_ascii().to_ascii_lowercase();
-    let Some(subtype) = essence.strip_prefix(b"application/") else {
-        return essence.is_empty();
-    };
-    subtype == b"json" || subtype.ends_with(b"+json")
 }

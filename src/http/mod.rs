@@ -8,6 +8,7 @@ mod body_budget;
 mod body_reader;
 mod client_ip;
 mod content_coding;
+mod content_type;
 mod cors;
 mod dispatch;
 mod error;

@@ -13,7 +13,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::path_params::Params;
-use super::{BearerToken, Error, QueryString, bearer_token, json, json_repair};
+use super::{
+    BearerToken, Error, QueryString, RequestQuery, bearer_token, content_type, json, json_repair,
+};
 use crate::model::{Caller, Client, Invalid, RequestId, Timestamp};
 use crate::service::Services;
 
@@ -58,6 +60,19 @@ impl RequestContext {
     pub fn json_with_last_comma<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let repaired = json_repair::without_last_comma(&self.body);
         read_object(repaired.as_deref().unwrap_or(&self.body))
+    }
+
+    /// Whether the body is a form, where a route accepts one.
+    pub fn is_form(&self) -> bool {
+        content_type::says_form(&self.parts.headers)
+    }
+
+    /// Parses the body, which must be a form, as strictly as a query string; unknown fields are
+    /// ignored.
+    pub fn form(&self, names: &'static [&'static str]) -> Result<QueryString, Error> {
+        let text =
+            str::from_utf8(&self.body).map_err(|_| Error::invalid("The body is not UTF-8"))?;
+        Ok(QueryString::parse(text, RequestQuery::Open(names))?)
     }
 
     /// The part of the path that matches `{name}` in the route; empty if the route has no such

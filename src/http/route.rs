@@ -70,6 +70,9 @@ pub enum RequestBody {
     Nothing,
     /// A JSON object with these fields, at most `limits.body` bytes.
     Json(&'static [Field]),
+    /// A form (`application/x-www-form-urlencoded`) or a JSON object with these fields, at most
+    /// `limits.body` bytes.
+    Form(&'static [Field]),
     /// JSON with events, at most `limits.event_body` bytes; each event has these fields.
     Events(&'static [Field]),
     /// Any body of any content type. A body that is longer than `limits.body` bytes or cannot be
@@ -288,7 +291,7 @@ impl Route {
     pub fn possible_errors(&self) -> Vec<ErrorCode> {
         let of_body: &[ErrorCode] = match self.body {
             RequestBody::Nothing | RequestBody::Anything => &[],
-            RequestBody::Json(_) | RequestBody::Events(_) => {
+            RequestBody::Json(_) | RequestBody::Form(_) | RequestBody::Events(_) => {
                 &[ErrorCode::RequestTimeout, ErrorCode::BodyTooLarge]
             }
         };

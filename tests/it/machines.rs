@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Actor, Server, hours};
+use crate::harness::{Actor, Request, Server, days, hours};
 
 const MADE: &str = "/api/admin/machine-tokens";
 
@@ -273,4 +273,170 @@ fn the_last_way_in_is_not_ended_by_mistake() {
         .get("/api/admin/audit?action=make_machine_token")
         .gives(200);
     assert_eq!(audit.string("/entries/0/actor"), "admin");
+}
+
+const INTROSPECT: &str = "/api/admin/introspect";
+
+#[test]
+fn a_service_with_the_scope_learns_whose_a_token_is() {
+    let server = Server::with("server.public_url = \"https://door.example.org\"");
+    let (admin, ana) = (server.admin(), server.user("ana@example.org"));
+    let verifier = machine(&server, &admin, "gateway", &["tokens:verify"]);
+    let ask = |token: &str| {
+        let form = format!("token={token}&token_type_hint=access_token");
+        let request = Request::new("POST", INTROSPECT).body(form).header(
+            "Content-Type",
+            "application/x-www-form-urlencoded; charset=utf-8",
+        );
+        let answer = verifier.send(request).gives(200);
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        answer.json()
+    };
+    let session = ana.session();
+    let told = ask(&session.token);
+    assert_eq!(
+        verifier
+            .post(INTROSPECT, json!({"token": session.token}))
+            .json(),
+        told
+    );
+    let expected = json!({
+        "active": true, "sub": ana.id, "username": "ana@example.org", "token_type": "Bearer",
+        "kind": "session", "iss": "https://door.example.org", "jti": told["jti"],
+        "iat": server.now().seconds(), "exp": told["exp"],
+    });
+    assert_eq!(told, expected);
+    assert_eq!(told["exp"], json!(server.now().after(days(30)).seconds()));
+    let told = ask(&verifier.token);
+    assert_eq!(
+        (
+            &told["sub"],
+            &told["client_id"],
+            &told["scope"],
+            told.get("exp")
+        ),
+        (
+            &json!("machine:gateway"),
+            &json!("gateway"),
+            &json!("tokens:verify"),
+            None
+        )
+    );
+    assert_eq!(ask(&admin.token)["sub"], "admin");
+    assert_eq!(ask(&server.hub().token)["sub"], "hub");
+    assert_eq!(ask(&ana.access().token)["kind"], "access");
+
+    // What is not live has no properties; nor what never was.
+    let dead = json!({"active": false});
+    assert_eq!(ask("nothing"), dead);
+    session.delete("/api/auth").gives(204);
+    assert_eq!(ask(&session.token), dead);
+    let other = ana.session();
+    server.pass(days(31));
+    assert_eq!(ask(&other.token), dead);
+    let another = ana.session();
+    let user = format!("/api/admin/users/{}/disable", ana.id);
+    server.admin().post(&user, "").gives(200);
+    assert_eq!(ask(&another.token), dead);
+}
+
+#[test]
+fn introspection_is_no_use_of_the_token_and_reads_forms_strictly() {
+    let server = Server::start();
+    let (admin, ana) = (server.admin(), server.user("ana@example.org"));
+    let session = ana.session();
+    server.pass(days(29));
+    let admin = {
+        drop(admin);
+        server.admin()
+    };
+    let body = json!({"token": session.token});
+    assert_eq!(
+        admin.post(INTROSPECT, body.clone()).gives(200).json()["active"],
+        true
+    );
+    server.pass(days(2));
+    let admin = server.admin();
+    assert_eq!(
+        admin.post(INTROSPECT, body).gives(200).json()["active"],
+        false
+    );
+    let form = |text: &str| {
+        let request = Request::new("POST", INTROSPECT)
+            .body(text)
+            .header("Content-Type", "application/x-www-form-urlencoded");
+        admin.send(request)
+    };
+    for text in [
+        "",
+        "x=y",
+        "token=",
+        "token=a&token=a",
+        "token=%zz",
+        "token=%ff",
+    ] {
+        form(text).names(400, "token");
+    }
+    form("token=a+b&other=%zz").gives(200);
+    let request = Request::new("POST", INTROSPECT).body("token=a");
+    admin
+        .send(request.header("Content-Type", "text/plain"))
+        .gives(415);
+    session.post(INTROSPECT, json!({"token": "a"})).gives(401);
+}
+
+#[test]
+fn users_make_machine_tokens_for_their_own_events_if_they_may() {
+    const OWN: &str = "/v1/machine-tokens";
+    let asked = || json!({"name": "phone", "networks": ["127.0.0.0/8"]});
+    let server = Server::start();
+    let ana = server.user("ana@example.org").session();
+    ana.post(OWN, asked())
+        .names(403, "tokens.user_machine_tokens");
+
+    let server = Server::with("tokens.user_machine_tokens = true\ntokens.per_user = 2");
+    let (ana, ben) = (
+        server.user("ana@example.org"),
+        server.user("ben@example.org"),
+    );
+    let (session, other) = (ana.session(), ben.session());
+    let made = session.post(OWN, asked()).gives(201);
+    let phone = server.anyone().with_token(&made.string("/token"));
+    phone.report(&["ring"]).gives(201);
+    // It reports as its user, and its name is taken from nobody.
+    let admin = server.admin();
+    let page = admin.get("/api/admin/events").gives(200).json();
+    assert_eq!(page["events"][0]["reporter_id"], json!(ana.id));
+    assert_eq!(
+        admin.get(MADE).gives(200).json()["machine_tokens"],
+        json!([])
+    );
+    machine(&server, &admin, "phone", &["events:write"]);
+    other.post(OWN, asked()).gives(201);
+
+    phone.get(OWN).names(403, "No machine token");
+    let list = session.get(OWN).gives(200);
+    assert_eq!(list.string("/machine_tokens/0/name"), "phone");
+    assert!(list.json()["machine_tokens"][1].is_null());
+    // They have a limit of their own, and make no room for sessions.
+    session.post(OWN, asked()).gives(201);
+    session.post(OWN, asked()).names(409, "already");
+    for _ in 0..3 {
+        ana.session().get("/v1/user").gives(200);
+    }
+    phone.report(&["ring"]).gives(201);
+
+    let session = ana.session();
+    let path = format!("{OWN}/{}", made.string("/id"));
+    other.delete(&path).gives(404);
+    session.delete(&path).gives(204);
+    session.delete(&path).gives(404);
+    phone.report(&["ring"]).gives(401);
+    // Sessions are no machine tokens.
+    let sessions = session.get("/v1/sessions").gives(200).json();
+    let id = sessions["sessions"][0]["id"]
+        .as_str()
+        .unwrap_or("x")
+        .to_owned();
+    session.delete(&format!("{OWN}/{id}")).gives(404);
 }

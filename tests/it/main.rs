@@ -63,6 +63,8 @@ mod passwords;
 #[cfg(test)]
 mod paths;
 #[cfg(test)]
+mod permissions;
+#[cfg(test)]
 mod queries;
 #[cfg(test)]
 mod races;

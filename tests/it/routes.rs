@@ -39,7 +39,7 @@ impl Fixture {
             .iter()
             .filter_map(|served| match served.route.body {
                 RequestBody::Json(fields) | RequestBody::Events(fields) => Some((served, fields)),
-                RequestBody::Nothing | RequestBody::Anything => None,
+                RequestBody::Nothing | RequestBody::Form(_) | RequestBody::Anything => None,
             })
     }
 

@@ -4,8 +4,9 @@
 pub(super) mod audit;
 mod events;
 mod explain;
+mod introspect;
 mod limits;
-mod machine_tokens;
+pub(super) mod machine_tokens;
 mod outbox;
 mod query;
 mod storage;
@@ -20,12 +21,13 @@ use table::table;
 pub(super) use table::render;
 
 /// The tables of the API, one for each noun.
-pub static TABLES: [&Api; 7] = [
+pub static TABLES: [&Api; 8] = [
     &API,
     &users::API,
     &user_access::API,
     &tokens::API,
     &machine_tokens::API,
+    &introspect::API,
     &outbox::API,
     &limits::API,
 ];

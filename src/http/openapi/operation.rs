@@ -89,6 +89,16 @@ fn request_body(body: &RequestBody) -> Option<Value> {
             schema::object(fields, schema::Use::Request),
             schema::example(fields),
         ),
+        RequestBody::Form(fields) => {
+            let media = json!({
+                "schema": schema::object(fields, schema::Use::Request),
+                "example": schema::example(fields),
+            });
+            let content = json!({
+                "application/x-www-form-urlencoded": media, "application/json": media,
+            });
+            return Some(json!({ "required": true, "content": content }));
+        }
         RequestBody::Events(fields) => {
             let list = json!({
                 "type": "array",

@@ -114,7 +114,7 @@ impl Dice {
     fn request(&mut self, served: &Served, token: &str) -> Vec<u8> {
         let (verb, path) = (served.route.method.as_str(), path_of(served));
         let mut body = match served.route.body {
-            RequestBody::Json(fields) | RequestBody::Events(fields) => {
+            RequestBody::Json(fields) | RequestBody::Form(fields) | RequestBody::Events(fields) => {
                 good_body(served, fields).to_string()
             }
             RequestBody::Nothing | RequestBody::Anything => "{}".to_owned(),
