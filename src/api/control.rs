@@ -2,15 +2,14 @@
 //! administrator, and needs no token.
 
 use std::future::ready;
-use std::time::Duration;
 
 use super::{admin, ops};
 use crate::http::{
     Api, Error, ErrorCode, Handler, Method, Reply, RequestBody, RequestContext, RequestQuery,
-    ResponseSpec, Route, json_request, json_response,
+    ResponseSpec, Route, json_response,
 };
-use crate::model::{Email, Secret};
-use crate::service::{self, Administrator};
+use crate::model::Secret;
+use crate::service::Administrator;
 
 /// The tables of the control socket: the admin API, and what follows here.
 pub fn served() -> Vec<&'static Api> {
@@ -26,19 +25,7 @@ static API: Api = Api {
     render_error: admin::render,
 };
 
-const ROUTES: &[Route] = &[HEALTH, RESET_PASSWORD, SEND_INVITE];
-
-const SEND_INVITE: Route = Route {
-    name: "send_invite",
-    method: Method::Post,
-    path: "/invites",
-    query: RequestQuery::Closed(&[]),
-    body: RequestBody::Json(Invite::FIELDS),
-    responses: &[ResponseSpec::empty(202, "The mail is in the outbox.")],
-    errors: &[ErrorCode::SignupClosed, ErrorCode::Busy],
-    run: Handler::Admin(|request, _| Box::pin(send_invite(request))),
-    about: "Mails a link with a code that opens accounts.",
-};
+const ROUTES: &[Route] = &[HEALTH, RESET_PASSWORD];
 
 const RESET_PASSWORD: Route = Route {
     name: "reset_admin_password",
@@ -91,33 +78,6 @@ json_response! {
     struct NewPassword<'a> {
         password: Option<&'a str>,
     }
-}
-
-json_request! {
-    /// `POST /invites`
-    struct Invite {
-        address: String,
-        uses: u32,
-        lifetime_seconds: u64,
-    }
-}
-
-async fn send_invite(request: RequestContext) -> Result<Reply, Error> {
-    let invite: Invite = request.json()?;
-    let to = Email::parse(&invite.address)?;
-    let lifetime = Duration::from_secs(invite.lifetime_seconds);
-    let services = &request.services;
-    let sent = services
-        .invite(to, invite.uses, lifetime, request.now)
-        .await;
-    sent.map_err(|error| match error {
-        service::Error::Busy { .. } => Error::with_message(
-            ErrorCode::Busy,
-            "The outbox is full: no mail leaves, and the log says why",
-        ),
-        other => other.into(),
-    })?;
-    Ok(Reply::empty(202))
 }
 
 async fn reset_password(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {

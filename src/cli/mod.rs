@@ -11,7 +11,6 @@ mod first_steps;
 mod hash_password;
 mod health;
 mod init;
-mod invite;
 mod logging;
 mod mail;
 mod new_file;
@@ -115,14 +114,15 @@ enum Command {
     /// The administrator's password
     #[command(subcommand)]
     Admin(admin::Command),
-    /// Invite someone by mail
+    /// Invites: mail them, hand them over, end them
     #[command(
-        long_about = "Mails a link (`accounts.invite_link`) with a code that opens an account, also for another\n\
-                      address. Another invite for the same address ends the one before. Run it as root or as\n\
-                      the user that serves; without a running server, the next start sends the mail:\n\n  \
-                      doorward invite ana@example.org --expires 24h"
+        long_about = "An invite is a link (`accounts.invite_link`) with a code that opens accounts, for any\n\
+                      address. It is mailed, or printed once to hand it over. Another invite that is mailed to\n\
+                      the same address ends the one before. Without a running server, the next start sends the\n\
+                      mail:\n\n  \
+                      doorward invite make ana@example.org --expires 24h"
     )]
-    Invite(invite::Invite),
+    Invite(operate::Operation<operate::Invite>),
     /// Try whether mail can be sent
     #[command(subcommand)]
     Mail(MailCommand),
@@ -185,7 +185,7 @@ pub fn run() -> Result<(), CliError> {
         Command::Status(command) => command.run(),
         Command::Init(target) => init::run(&target),
         Command::Admin(command) => command.run(),
-        Command::Invite(invite) => invite.run(),
+        Command::Invite(operation) => operation.run(),
         Command::Mail(MailCommand::Test { address, file }) => mail::test(&address, &file.path()),
         Command::HashPassword => hash_password::run(),
         Command::Openapi(document) => document.run(),

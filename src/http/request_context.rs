@@ -56,6 +56,14 @@ impl RequestContext {
         read_object(&self.body)
     }
 
+    /// As `json`; without a body, what asks for nothing in particular.
+    pub fn optional_json<'a, T: Deserialize<'a> + Default>(&'a self) -> Result<T, Error> {
+        if self.body.is_empty() {
+            return Ok(T::default());
+        }
+        self.json()
+    }
+
     /// As `json`, for a route whose published example has a comma before the last brace.
     pub fn json_with_last_comma<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let repaired = json_repair::without_last_comma(&self.body);

@@ -1,11 +1,11 @@
-//! Accounts with their names, and the invites that open accounts.
+//! Accounts with their names.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Email, Invalid, MailId, Timestamp, UserId, UserNumber, limits};
+use super::{Email, Invalid, Timestamp, UserId, UserNumber, limits};
 
 /// A display name of 1 to 255 characters, with no blanks around it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,57 +104,6 @@ impl fmt::Debug for NewUser {
     }
 }
 
-/// The configured terms of an invite.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InviteTerms {
-    /// How many accounts it may open.
-    pub uses: u32,
-    /// When it expires; none: never.
-    pub expires_at: Option<Timestamp>,
-}
-
-/// An invite and how often it was used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Invite {
-    /// How many accounts it may open in all.
-    pub uses: u32,
-    /// How many it has opened.
-    pub used: u32,
-    /// When it expires; none: never.
-    pub expires_at: Option<Timestamp>,
-    /// The digest of the code.
-    pub digest: Digest,
-}
-
-impl Invite {
-    /// Whether it can open one more account at `now`.
-    pub fn is_open(&self, now: Timestamp) -> bool {
-        self.used < self.uses && self.expires_at.is_none_or(|end| now < end)
-    }
-}
-
-/// An invite that was mailed. The store finds it by the digest of its code.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MailedInvite {
-    /// The mail that brings it.
-    pub mail: MailId,
-    /// The key of the address that it was mailed to.
-    pub email_key: String,
-    /// How many accounts it may open in all.
-    pub uses: u32,
-    /// How many it has opened.
-    pub used: u32,
-    /// When it expires.
-    pub expires_at: Timestamp,
-}
-
-impl MailedInvite {
-    /// Whether it can open one more account at `now`.
-    pub fn is_open(&self, now: Timestamp) -> bool {
-        self.used < self.uses && now < self.expires_at
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,18 +144,5 @@ mod tests {
         for text in ["", "   ", &"a".repeat(256), "a\0b", "a\nb"] {
             assert!(Name::parse(text).is_err(), "{text:?}");
         }
-    }
-
-    #[test]
-    fn an_invite_closes_when_used_up_or_expired() {
-        let at = Timestamp::from_millis;
-        let invite = |used, expires_at| Invite {
-            uses: 2,
-            used,
-            expires_at,
-            digest: Digest([0; 32]),
-        };
-        assert!(invite(1, None).is_open(at(5)) && invite(0, Some(at(6))).is_open(at(5)));
-        assert!(!invite(2, None).is_open(at(5)) && !invite(0, Some(at(5))).is_open(at(5)));
     }
 }

@@ -155,8 +155,8 @@ numbered! {
         12 EndToken "end_token",
         /// The password of the administrator or the hub is another one.
         13 ReplaceLogin "replace_login",
-        /// An invite is mailed.
-        14 SendInvite "send_invite",
+        /// An invite is made, to be mailed or to be handed over.
+        14 MakeInvite "make_invite",
         /// Events are erased.
         15 EraseEvents "erase_events",
         /// Events are reported.
@@ -181,6 +181,8 @@ numbered! {
         25 MakeMachineToken "make_machine_token",
         /// A machine token is replaced by another with the same rights.
         26 RotateMachineToken "rotate_machine_token",
+        /// An invite is ended.
+        27 EndInvite "end_invite",
     }
 }
 

@@ -41,6 +41,8 @@ pub enum SecretKind {
     Token(TokenKind),
     /// A reset code.
     ResetCode,
+    /// The code of an invite.
+    Invite,
 }
 
 /// A token or a code that has ended. The store finds it by the digest of its secret.
@@ -105,6 +107,14 @@ impl End {
             at: self.at,
             reason: self.reason,
             by: self.by.clone(),
+        }
+    }
+
+    /// What is remembered of an invite that ends like this.
+    pub fn of_invite(&self, expires_at: Timestamp) -> EndedSecret {
+        EndedSecret {
+            kind: SecretKind::Invite,
+            ..self.of_code(Principal::Admin, expires_at)
         }
     }
 

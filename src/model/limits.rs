@@ -113,10 +113,13 @@ pub const RESET_MAIL_LIFETIME: Duration = Duration::from_hours(24);
 /// How long after a change the mail that reports it is still of use: as long as mail servers try
 /// (RFC 5321, 4.5.4.1).
 pub const NOTICE_LIFETIME: Duration = Duration::from_hours(5 * 24);
-/// The most accounts that an invite by mail may open: more is a list to be kept in the
+/// The longest note on an invite, in characters.
+pub const INVITE_NOTE_CHARS: usize = 255;
+/// The most accounts that an invite of the administrator may open: more is a list to be kept in the
 /// configuration.
 pub const INVITE_USES: RangeInclusive<u32> = 1..=1_000;
-/// How long an invite by mail may be good: a link in an old mail must not open accounts for ever.
+/// How long an invite of the administrator may be good: a link in an old mail must not open
+/// accounts for ever.
 pub const INVITE_LIFETIME: RangeInclusive<Duration> =
     Duration::from_mins(1)..=Duration::from_hours(365 * 24);
 /// How long a reset code may be good that the administrator hands over by hand.

@@ -14,6 +14,7 @@ mod email;
 mod ended;
 mod event;
 mod id;
+mod invite;
 pub mod limits;
 mod listing;
 mod machine;
@@ -35,7 +36,7 @@ mod token;
 
 use std::borrow::Cow;
 
-pub use account::{Invite, InviteTerms, MailedInvite, Name, NewUser, User};
+pub use account::{Name, NewUser, User};
 pub use audit::{Actor, AuditAction, AuditContext, AuditEntry, AuditOutcome, Caller};
 pub use audit_query::{AuditPage, AuditPlace, AuditQuery, AuditRetention, FailureKey};
 pub use calendar::{Granularity, Zone};
@@ -47,6 +48,7 @@ pub use email::{Email, MailAddress};
 pub use ended::{End, EndReason, EndedSecret, SecretKind};
 pub use event::{Event, Idempotency, NewEvent};
 pub use id::{EventId, TokenId, UserId, UserNumber};
+pub use invite::{Invite, InviteId, InviteTerms, MadeInvite};
 pub use listing::{
     MachinePage, MachineQuery, TokenPage, TokenPlace, TokenQuery, UserEdit, UserPage, UserPlace,
     UserQuery,

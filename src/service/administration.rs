@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::{Administrator, Error, Services, message};
 use crate::crypto;
 use crate::model::{
-    AuditContext, DueMail, Email, Invalid, MailId, MailKind, Name, NewUser, Secret, Timestamp,
-    Token, TokenId, TokenPage, TokenQuery, TokenStatus, User, UserEdit, UserId, UserPage,
-    UserQuery, limits,
+    AuditContext, DueMail, Email, Invalid, MailId, Name, NewUser, Secret, Timestamp, Token,
+    TokenId, TokenPage, TokenQuery, TokenStatus, User, UserEdit, UserId, UserPage, UserQuery,
+    limits,
 };
 use crate::store::{Created, OnlyIf, Updated};
 
@@ -190,12 +190,8 @@ impl Services {
 
     /// Drops a mail that waits. An invite that an earlier attempt may have brought ends with it.
     pub async fn drop_mail(&self, id: MailId, by: AuditContext) -> Result<(), Error> {
-        let dropped = self.store.drop_mail(id, by).await?;
-        let mail = dropped.ok_or(Error::UnknownId)?;
-        if let MailKind::Invite { .. } = mail.kind {
-            self.store.end_mailed_invite(mail.to.key()).await?;
-        }
-        Ok(())
+        let is_dropped = self.store.drop_mail(id, by).await?;
+        is_dropped.then_some(()).ok_or(Error::UnknownId)
     }
 
     /// A page of tokens.

@@ -48,7 +48,7 @@ fn sender(config: &Config) -> Result<Mailbox, Fault> {
 /// The values of a mail's template, except those that every mail has.
 #[derive(Default)]
 pub(super) struct Values {
-    link: String,
+    pub(super) link: String,
     minutes: u64,
     time: String,
     until: String,

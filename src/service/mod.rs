@@ -59,6 +59,7 @@ pub use authentication::Login;
 pub use error::Error;
 pub use explain::{Explanation, Subject};
 pub use introspection::Introspected;
+pub use invites::{InviteLink, ListedInvite, NewInvite};
 pub use login_waits::LoginWait;
 pub use machines::NewMachine;
 pub use mailer::send_trial;

@@ -8,7 +8,7 @@ use super::Services;
 use super::mailer::{Delivery, Refusal};
 use super::message::{self, Mail, Values};
 use crate::crypto;
-use crate::model::{AuditContext, DueMail, MailId, MailKind, MailedInvite, Retry, Timestamp};
+use crate::model::{AuditContext, DueMail, MailId, MailKind, Retry, Timestamp};
 
 /// The longest pause between two reads of the outbox.
 const PAUSE: Duration = Duration::from_mins(1);
@@ -54,7 +54,7 @@ impl Services {
                 Ok(()) => self.store.remove_mail(mail).await?,
                 Err(refusal) if refusal.is_final => {
                     log::error!("mail {} is refused, it is dropped: {refusal}", mail.id.0);
-                    self.give_up(mail).await?;
+                    self.give_up(mail, now).await?;
                 }
                 Err(fault) => {
                     let again = self.put_off(mail, now, &fault).await?;
@@ -82,7 +82,7 @@ impl Services {
             Retry::GiveUp => {
                 let attempts = mail.attempts + 1;
                 log::error!("cannot send a mail after {attempts} attempts, giving up: {fault}");
-                self.give_up(mail).await?;
+                self.give_up(mail, now).await?;
                 Ok(None)
             }
         }
@@ -90,9 +90,10 @@ impl Services {
 
     /// Removes a mail that will not be sent. A code that an attempt may have brought all the same
     /// ends with an invite; that of a reset ends soon by itself.
-    async fn give_up(&self, mail: DueMail) -> Result<(), Fault> {
+    async fn give_up(&self, mail: DueMail, now: Timestamp) -> Result<(), Fault> {
         if let MailKind::Invite { .. } = mail.kind {
-            self.store.end_mailed_invite(mail.to.key()).await?;
+            let by = AuditContext::server(now);
+            self.store.end_invite(mail.id.into(), by).await?;
         }
         Ok(self.store.remove_mail(mail).await?)
     }
@@ -108,15 +109,8 @@ impl Services {
         let message = match mail.kind {
             MailKind::Reset => self.reset_message(mail, now).await?,
             MailKind::PasswordChanged | MailKind::EmailChanged => self.notice(mail, now)?,
-            MailKind::Invite { uses, expires_at } => {
-                let invite = MailedInvite {
-                    mail: mail.id,
-                    email_key: mail.to.key(),
-                    uses,
-                    used: 0,
-                    expires_at,
-                };
-                self.invite_message(mail, invite, now).await?
+            MailKind::Invite { expires_at, .. } => {
+                self.invite_message(mail, expires_at, now).await?
             }
         };
         match message {
@@ -173,20 +167,20 @@ impl Services {
     }
 
     /// The mail with the code of an invite, whose digest is stored; none if an earlier attempt
-    /// arrived all the same, and its invite is used up.
+    /// arrived all the same, and its invite is used up, or if the invite was ended.
     async fn invite_message(
         &self,
         mail: &DueMail,
-        invite: MailedInvite,
+        expires_at: Timestamp,
         now: Timestamp,
     ) -> Result<Option<Mail>, Refusal> {
         let code = crypto::random_code(&self.world);
-        let values = Values::invite(&self.config(), &code, invite.expires_at);
+        let values = Values::invite(&self.config(), &code, expires_at);
         let Some(message) = self.message(mail, &values, now) else {
             return Ok(None);
         };
         let digest = crypto::digest_of(&code);
-        let is_open = self.store.put_mailed_invite(digest, invite).await?;
+        let is_open = self.store.recode_invite(mail.clone(), digest, now).await?;
         Ok(is_open.then_some(message))
     }
 

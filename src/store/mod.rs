@@ -12,6 +12,7 @@
 //! if and only if the change is.
 
 mod error;
+mod invites;
 mod machine_tokens;
 mod outcome;
 pub mod sled;
@@ -25,12 +26,13 @@ use async_trait::async_trait;
 
 use crate::model::{
     AuditAction, AuditContext, AuditEntry, AuditPage, AuditQuery, AuditRetention, Digest, DiskUse,
-    DueMail, EndedSecret, Erasure, EventCounts, EventPage, EventQuery, Invite, InviteTerms,
-    LiveQuery, MailId, MailedInvite, NewToken, NewUser, Principal, ResetCode, Retention, Timestamp,
-    Token, TokenId, TokenPage, TokenQuery, User, UserEdit, UserId, UserPage, UserQuery,
+    DueMail, EndedSecret, Erasure, EventCounts, EventPage, EventQuery, LiveQuery, MailId, NewToken,
+    NewUser, Principal, ResetCode, Retention, Timestamp, Token, TokenId, TokenPage, TokenQuery,
+    User, UserEdit, UserId, UserPage, UserQuery,
 };
 
 pub use error::{Error, Result};
+pub use invites::InviteStore;
 pub use machine_tokens::MachineTokenStore;
 pub use outcome::{
     Appended, AuditListener, Created, Delivery, EventListener, EventScan, FoundToken, Health,
@@ -43,12 +45,20 @@ pub const CONTROL_SOCKET: &str = "control.sock";
 
 /// Everything that a backend does.
 pub trait Store:
-    AccountStore + TokenStore + MachineTokenStore + OutboxStore + EventStore + AuditStore + Maintenance
+    AccountStore
+    + InviteStore
+    + TokenStore
+    + MachineTokenStore
+    + OutboxStore
+    + EventStore
+    + AuditStore
+    + Maintenance
 {
 }
 
 impl<S> Store for S where
     S: AccountStore
+        + InviteStore
         + TokenStore
         + MachineTokenStore
         + OutboxStore
@@ -58,7 +68,7 @@ impl<S> Store for S where
 {
 }
 
-/// Accounts, the invites that open them, and their reset codes.
+/// Accounts and their reset codes.
 #[async_trait]
 pub trait AccountStore: Send + Sync + 'static {
     /// The account with this id.
@@ -114,19 +124,6 @@ pub trait AccountStore: Send + Sync + 'static {
     /// Removes an account with its codes in one step, which ends its tokens, and then the records
     /// of its tokens in steps of bounded size. False: it does not exist.
     async fn delete_user(&self, id: UserId, by: AuditContext) -> Result<bool>;
-
-    /// Makes these the invites of the configuration, in one step. An invite that is stored already
-    /// gets the new terms and keeps the count of its uses; one that is missing here ends.
-    async fn offer_invites(&self, invites: Vec<(Digest, InviteTerms)>) -> Result<()>;
-
-    /// The invite with this code, of the configuration or of a mail, whether it is open or not.
-    async fn find_invite(&self, code: &Digest) -> Result<Option<Invite>>;
-
-    /// Stores an invite that is about to be mailed. It replaces the one that was mailed to the same
-    /// address before; uses of an earlier code of the same mail count. False: it was used up.
-    async fn put_mailed_invite(&self, code: Digest, invite: MailedInvite) -> Result<bool>;
-    /// Ends the invite that was mailed to the address with this key, if there is one.
-    async fn end_mailed_invite(&self, email_key: String) -> Result<()>;
 
     /// Makes `code` the only reset code of an account. False: the account is gone or disabled.
     async fn put_reset(
@@ -247,8 +244,8 @@ pub trait OutboxStore: Send + Sync + 'static {
     ) -> Result<Vec<DueMail>>;
     /// Makes the mail with this id due at the moment of `by`. False: no such mail waits.
     async fn retry_mail(&self, id: MailId, by: AuditContext) -> Result<bool>;
-    /// Drops the mail with this id. None: no such mail waits.
-    async fn drop_mail(&self, id: MailId, by: AuditContext) -> Result<Option<DueMail>>;
+    /// Drops the mail with this id, and ends the invite that it brings. False: no such mail waits.
+    async fn drop_mail(&self, id: MailId, by: AuditContext) -> Result<bool>;
     /// Removes a mail that was sent or given up, unless another mail replaced it.
     async fn remove_mail(&self, mail: DueMail) -> Result<()>;
     /// Postpones a mail to another attempt at `due_at`, and counts the failed one, unless another

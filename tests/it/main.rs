@@ -45,6 +45,8 @@ mod hub;
 #[cfg(test)]
 mod idempotency;
 #[cfg(test)]
+mod invites;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod live;

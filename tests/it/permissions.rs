@@ -122,6 +122,10 @@ const TABLE: &[(Needs, &[&str])] = &[
             "drop_mail",
             "list_waits",
             "lift_wait",
+            "make_invite",
+            "list_invites",
+            "show_invite",
+            "end_invite",
         ],
     ),
 ];

@@ -149,6 +149,7 @@ fn shown(explanation: &Explanation) -> Explained<'_> {
             shown.subject = match ended.kind {
                 SecretKind::Token(kind) => kind.as_str(),
                 SecretKind::ResetCode => "reset_code",
+                SecretKind::Invite => "invite",
             };
             shown.expires_at = Some(ended.expires_at.rfc3339());
             shown.ended = Some(shown_end(ended));

@@ -106,6 +106,7 @@ json_request! {
 
 json_request! {
     /// `POST /machine-tokens/{id}/rotate`
+    #[derive(Default)]
     struct Rotation {
         overlap_seconds: Option<u64>,
         expires_at: Option<String>,
@@ -293,14 +294,7 @@ async fn end(request: RequestContext, admin: Administrator) -> Result<Reply, Err
 }
 
 async fn rotate(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
-    let asked: Rotation = if request.body.is_empty() {
-        Rotation {
-            overlap_seconds: None,
-            expires_at: None,
-        }
-    } else {
-        request.json()?
-    };
+    let asked: Rotation = request.optional_json()?;
     let overlap = asked
         .overlap_seconds
         .map_or(USUAL_OVERLAP, Duration::from_secs);

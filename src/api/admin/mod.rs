@@ -5,6 +5,7 @@ pub(super) mod audit;
 mod events;
 mod explain;
 mod introspect;
+mod invites;
 mod limits;
 pub(super) mod machine_tokens;
 mod outbox;
@@ -21,13 +22,14 @@ use table::table;
 pub(super) use table::render;
 
 /// The tables of the API, one for each noun.
-pub static TABLES: [&Api; 8] = [
+pub static TABLES: [&Api; 9] = [
     &API,
     &users::API,
     &user_access::API,
     &tokens::API,
     &machine_tokens::API,
     &introspect::API,
+    &invites::API,
     &outbox::API,
     &limits::API,
 ];

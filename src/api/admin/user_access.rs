@@ -78,6 +78,7 @@ json_request! {
 
 json_request! {
     /// `POST /users/{id}/reset-link`
+    #[derive(Default)]
     struct Lifetime {
         lifetime_seconds: Option<u64>,
     }
@@ -102,13 +103,9 @@ async fn set_password(request: RequestContext, admin: Administrator) -> Result<R
 }
 
 async fn reset_link(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
-    let lifetime = if request.body.is_empty() {
-        None
-    } else {
-        request.json::<Lifetime>()?.lifetime_seconds
-    };
+    let asked: Lifetime = request.optional_json()?;
     let (id, by) = (id(&request)?, by(&request, &admin));
-    let lifetime = lifetime.map(Duration::from_secs);
+    let lifetime = asked.lifetime_seconds.map(Duration::from_secs);
     let (link, end) = request.services.reset_link(id, lifetime, by).await?;
     let link = Link {
         link: link.reveal(),

@@ -5,6 +5,7 @@ mod audit;
 mod call;
 mod event;
 mod explain;
+mod invite;
 mod limit;
 mod outbox;
 mod output;
@@ -74,6 +75,7 @@ impl<C: Args + Run> Question<C> {
 pub(super) use audit::Command as Audit;
 pub(super) use event::Command as Event;
 pub(super) use explain::Subject as Explain;
+pub(super) use invite::Command as Invite;
 pub(super) use limit::Command as Limit;
 pub(super) use outbox::Command as Outbox;
 pub(super) use status::Status;

@@ -170,7 +170,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         key: "accounts.invite_link",
         kind: Text(|to, it| value::invite_link(it).map(|it| to.accounts.invite_link = it)),
         preset: Default(r#""{public_url}/signup?invite={code}""#),
-        about: "The link in the mail that `doorward invite` sends, to a page of yours; {code} becomes the code, {public_url} the setting `server.public_url`.",
+        about: "The link of an invite, to a page of yours; {code} becomes the code, {public_url} the setting `server.public_url`.",
     },
     Setting {
         key: "accounts.password_min_length",

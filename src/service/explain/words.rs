@@ -14,6 +14,7 @@ pub(super) fn ended(ended: &EndedSecret, user: Option<&User>, now: Timestamp) ->
     let kind = match ended.kind {
         SecretKind::Token(kind) => token_kind(kind),
         SecretKind::ResetCode => "a reset code",
+        SecretKind::Invite => "an invite",
     };
     let (of, when) = (whose(ended.holder, user), ago(ended.at, now));
     let by = actor(&ended.by);

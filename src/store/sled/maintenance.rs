@@ -5,7 +5,7 @@ use tokio::sync::{MutexGuard, RwLockWriteGuard};
 
 use crate::model::{DiskUse, Retention, Timestamp};
 use crate::store::sled::SledStore;
-use crate::store::sled::accounts::{ended, invites, resets, tokens};
+use crate::store::sled::accounts::{ended, made_invites, resets, tokens};
 use crate::store::sled::engine::disk_space::{self, DiskPressure, WriteClass};
 use crate::store::sled::engine::keys::{MetaKey, meta};
 use crate::store::sled::engine::read::Read;
@@ -49,7 +49,7 @@ fn sweep_expired(
         } else if !tokens::remove_expired(tx, key, remember)?
             && !resets::remove_expired(tx, key, remember)?
         {
-            invites::remove_expired(tx, key)?;
+            made_invites::remove_expired(tx, key, remember)?;
         }
         Ok(())
     })

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use doorward::model::Email;
-use doorward::service;
+use doorward::model::{AuditContext, Email};
+use doorward::service::{self, NewInvite};
 
 use super::Server;
 
@@ -47,8 +47,15 @@ impl Server {
         lifetime: Duration,
     ) -> Result<(), service::Error> {
         let services = self.inner.with(|it| it.services.clone());
-        let (to, now) = (Email::parse(to).unwrap(), services.now());
-        self.run(async move { services.invite(to, uses, lifetime, now).await })
+        let by = AuditContext::server(services.now());
+        let invite = NewInvite {
+            to: Some(Email::parse(to).unwrap()),
+            note: String::new(),
+            uses,
+            lifetime,
+        };
+        self.run(async move { services.make_invite(invite, by).await })
+            .map(drop)
     }
 }
 

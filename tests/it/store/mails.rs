@@ -1,6 +1,6 @@
 //! Mails that come with a change of an account, and invites by mail.
 
-use doorward::model::{Digest, DueMail, MailId, MailKind, MailedInvite, Name};
+use doorward::model::{Digest, DueMail, EndReason, MadeInvite, MailId, MailKind, Name, SecretKind};
 use doorward::store::{Created, OnlyIf, Redeemed, Updated};
 
 use super::{
@@ -124,14 +124,34 @@ fn one_mail_of_each_kind_waits_for_an_address() {
     });
 }
 
-fn invite(mail: u64, uses: u32, expires_at: i64) -> MailedInvite {
-    MailedInvite {
-        mail: id(mail),
-        email_key: "ana@example.org".into(),
+fn invite(number: u64, uses: u32, expires_at: i64) -> MadeInvite {
+    MadeInvite {
+        id: id(number).into(),
+        to: Some(email("ana@example.org")),
+        note: String::new(),
         uses,
         used: 0,
         expires_at: at(expires_at),
+        made_at: Some(at(1)),
     }
+}
+
+/// Makes an invite whose code nobody knows yet.
+fn make(fixture: &StoreFixture, invite: &MadeInvite) {
+    let code = of(&invite.id.to_string());
+    let made = fixture
+        .store()
+        .make_invite(code, invite.clone(), made_at(at(1)));
+    assert!(fixture.run(made));
+}
+
+/// Gives the invite of the mail that waits another code.
+fn recode(fixture: &StoreFixture, code: &str) -> bool {
+    let (due, _) = fixture.run(fixture.store().due_mails(at(2)));
+    let recoded = fixture
+        .store()
+        .recode_invite(due[0].clone(), of(code), at(2));
+    fixture.run(recoded)
 }
 
 /// Whether a new account can be opened with this code.
@@ -153,42 +173,117 @@ fn of(code: &str) -> Digest {
 #[test]
 fn an_address_has_one_invite_and_each_attempt_to_mail_it_ends_the_one_before() {
     every_backend(|mut fixture| {
-        let put = |fixture: &StoreFixture, code: &str, invite| {
-            fixture.run(fixture.store().put_mailed_invite(of(code), invite))
-        };
-        assert!(put(&fixture, "first", invite(1, 2, 100)));
+        make(&fixture, &invite(1, 2, 100));
+        assert!(recode(&fixture, "first"));
         fixture.reopen();
         assert!(opens(&fixture, 1, "first", 1));
         // Another attempt of the same mail: the use counts.
-        assert!(put(&fixture, "second", invite(1, 2, 100)));
+        assert!(recode(&fixture, "second"));
         assert!(!opens(&fixture, 2, "first", 1));
         assert!(opens(&fixture, 3, "second", 1));
         assert!(!opens(&fixture, 4, "second", 1));
-        assert!(!put(&fixture, "third", invite(1, 2, 100)), "it is used up");
+        assert!(!recode(&fixture, "third"), "it is used up");
         assert!(!opens(&fixture, 5, "third", 1));
-        // Another mail is another invite.
-        assert!(put(&fixture, "fourth", invite(2, 1, 100)));
+        // Another invite for the address.
+        make(&fixture, &invite(2, 1, 100));
+        assert!(recode(&fixture, "fourth"));
         assert!(!opens(&fixture, 6, "fourth", 100));
-        fixture.run(fixture.store().end_mailed_invite("ana@example.org".into()));
-        fixture.run(fixture.store().end_mailed_invite("ana@example.org".into()));
+        let end = |number| {
+            fixture.run(
+                fixture
+                    .store()
+                    .end_invite(id(number).into(), made_at(at(3))),
+            )
+        };
+        assert!(!end(1));
+        assert!(end(2) && !end(2));
         assert!(!opens(&fixture, 7, "fourth", 99));
-        for kind in [b'i', b'v'] {
+        for kind in [b'i', b'v', b'V', b'O'] {
             assert_eq!(fixture.records(kind), 0);
         }
+        let ended = fixture
+            .run(fixture.store().find_ended(&of("fourth")))
+            .unwrap();
+        assert_eq!(
+            (ended.kind, ended.reason),
+            (SecretKind::Invite, EndReason::Ended)
+        );
+    });
+}
+
+#[test]
+fn a_mail_that_was_dropped_brings_no_invite() {
+    every_backend(|fixture| {
+        make(&fixture, &invite(1, 1, 100));
+        let (due, _) = fixture.run(fixture.store().due_mails(at(2)));
+        assert!(fixture.run(fixture.store().end_invite(id(1).into(), made_at(at(2)))));
+        // The sender had read it before.
+        let recoded = fixture
+            .store()
+            .recode_invite(due[0].clone(), of("code"), at(2));
+        assert!(!fixture.run(recoded));
+        assert!(!opens(&fixture, 1, "code", 3));
+    });
+}
+
+#[test]
+fn a_mail_of_an_earlier_version_brings_its_invite() {
+    every_backend(|fixture| {
+        let kind = MailKind::Invite {
+            uses: 1,
+            expires_at: at(100),
+        };
+        let mail = DueMail::new(id(1), kind, email("ana@example.org"), at(1));
+        assert!(fixture.run(fixture.store().enqueue_mail(mail)));
+        assert!(recode(&fixture, "code"));
+        assert!(opens(&fixture, 1, "code", 3));
+        let listed = fixture.run(fixture.store().list_invites(None, 9));
+        assert_eq!(listed.len(), 1);
+    });
+}
+
+#[test]
+fn invites_are_listed_the_latest_first() {
+    every_backend(|fixture| {
+        let by_hand = |number| MadeInvite {
+            to: None,
+            ..invite(number, 1, 100)
+        };
+        for number in 1..=5 {
+            make(&fixture, &by_hand(number));
+        }
+        let mut seen = Vec::new();
+        let mut before = None;
+        loop {
+            let page = fixture.run(fixture.store().list_invites(before, 2));
+            let Some(last) = page.last() else { break };
+            before = Some(last.id);
+            seen.extend(page);
+        }
+        let mut expected: Vec<_> = (1..=5).map(by_hand).collect();
+        expected.sort_by_key(|it| std::cmp::Reverse(it.id));
+        assert_eq!(seen, expected);
     });
 }
 
 #[test]
 fn an_expired_invite_is_swept() {
     every_backend(|mut fixture| {
-        for (code, end) in [("first", 50), ("second", 100)] {
-            let invite = invite(1, 1, end);
-            assert!(fixture.run(fixture.store().put_mailed_invite(of(code), invite)));
+        for (number, to, end) in [(1, "ana@example.org", 50), (2, "ben@example.org", 100)] {
+            let to = Some(email(to));
+            make(
+                &fixture,
+                &MadeInvite {
+                    to,
+                    ..invite(number, 1, end)
+                },
+            );
         }
+        let records =
+            |fixture: &mut StoreFixture| [b'i', b'v', b'V'].map(|kind| fixture.records(kind));
         fixture.sweep(at(99), FOR_EVER);
-        assert_eq!([fixture.records(b'i'), fixture.records(b'v')], [1, 1]);
+        assert_eq!(records(&mut fixture), [1, 1, 1]);
         fixture.sweep(at(101), FOR_EVER);
-        assert_eq!([fixture.records(b'i'), fixture.records(b'v')], [0, 0]);
-        assert_eq!(fixture.records(b'X'), 0);
+        assert_eq!(records(&mut fixture), [0, 0, 0]);
     });
 }

@@ -7,9 +7,8 @@ use async_trait::async_trait;
 
 use crate::crypto;
 use crate::model::{
-    AuditAction, AuditContext, Digest, End, EndReason, EndedSecret, Invite, InviteTerms, MailId,
-    MailedInvite, NewToken, NewUser, Principal, ResetCode, Timestamp, TokenId, User, UserEdit,
-    UserId, UserPage, UserQuery,
+    AuditAction, AuditContext, Digest, End, EndReason, EndedSecret, MailId, NewToken, NewUser,
+    Principal, ResetCode, Timestamp, TokenId, User, UserEdit, UserId, UserPage, UserQuery,
 };
 use crate::store::sled::SledStore;
 use crate::store::sled::accounts::{ended, invites, resets, token_list, tokens, user_list, users};
@@ -211,25 +210,6 @@ impl AccountStore for SledStore {
             more = self.change(WriteClass::Reclaim, step).await?;
         }
         Ok(is_there)
-    }
-
-    async fn offer_invites(&self, invites: Vec<(Digest, InviteTerms)>) -> Result<()> {
-        let step = move |tx: &mut Transaction<'_>| invites::offer(tx, &invites);
-        self.change(WriteClass::Change, step).await
-    }
-
-    async fn find_invite(&self, code: &Digest) -> Result<Option<Invite>> {
-        invites::find(&self.tree, *code)
-    }
-
-    async fn put_mailed_invite(&self, code: Digest, invite: MailedInvite) -> Result<bool> {
-        let step = move |tx: &mut Transaction<'_>| invites::put_mailed(tx, code, invite);
-        self.change(WriteClass::Change, step).await
-    }
-
-    async fn end_mailed_invite(&self, email_key: String) -> Result<()> {
-        let step = move |tx: &mut Transaction<'_>| invites::remove_mailed(tx, &email_key).map(drop);
-        self.change(WriteClass::Reclaim, step).await
     }
 
     async fn put_reset(

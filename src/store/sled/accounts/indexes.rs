@@ -1,7 +1,8 @@
 //! Builds the indexes that an earlier version did not keep: the words of names, and the public ids
-//! of tokens. Once for each store, at the start.
+//! of tokens and of invites. Once for each store, at the start.
 
 use crate::store::sled::SledStore;
+use crate::store::sled::accounts::made_invites::{InviteIdKey, MadeInviteKey};
 use crate::store::sled::accounts::names;
 use crate::store::sled::accounts::tokens::{TokenIdKey, TokenKey};
 use crate::store::sled::accounts::users::UserKey;
@@ -14,8 +15,11 @@ use crate::store::{Error, Result};
 
 /// Present when the indexes are complete.
 const BUILT: MetaKey<()> = meta(MetaSlot::IndexesBuilt);
-/// Records that one step looks at: few enough for a step of ordinary size.
+/// Records of one kind that one step looks at: few enough for a step of ordinary size.
 const STEP_RECORDS: usize = 256;
+
+/// The keys from which on accounts, tokens and invites are to be indexed.
+type Places = [Vec<u8>; 3];
 
 impl SledStore {
     /// Builds the indexes, if that was not done before. On a full disk it is left to a later start:
@@ -24,12 +28,16 @@ impl SledStore {
         if matches!(self.tree.fetch(&BUILT), Ok(Some(()))) {
             return Ok(());
         }
-        let (mut users, mut tokens) = (keys::first::<UserKey>(), keys::first::<TokenKey>());
+        let mut places = [
+            keys::first::<UserKey>(),
+            keys::first::<TokenKey>(),
+            keys::first::<MadeInviteKey>(),
+        ];
         loop {
-            let (from_user, from_token) = (users.clone(), tokens.clone());
-            let step = move |tx: &mut Transaction<'_>| build_some(tx, &from_user, &from_token);
+            let from = places.clone();
+            let step = move |tx: &mut Transaction<'_>| build_some(tx, &from);
             match self.change(WriteClass::Change, step).await {
-                Ok(Some(next)) => (users, tokens) = next,
+                Ok(Some(next)) => places = next,
                 Ok(None) | Err(Error::Full) => return Ok(()),
                 Err(error) => return Err(error),
             }
@@ -37,33 +45,41 @@ impl SledStore {
     }
 }
 
-/// Indexes some accounts and tokens from these keys on. Returns the keys to go on from; none: all
-/// are done. Damaged records are left out.
-fn build_some(
-    tx: &mut Transaction<'_>,
-    from_user: &[u8],
-    from_token: &[u8],
-) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
-    let users = tx.raw_range(from_user, &keys::end::<UserKey>(), STEP_RECORDS)?;
-    for key in users.iter().filter_map(|(key, _)| UserKey::parse(key)) {
-        if let Some(user) = tx.fetch_readable(&key)? {
-            names::add(tx, &user)?;
-        }
-    }
-    let tokens = tx.raw_range(from_token, &keys::end::<TokenKey>(), STEP_RECORDS)?;
-    for key in tokens.iter().filter_map(|(key, _)| TokenKey::parse(key)) {
-        if let Some(token) = tx.fetch_readable(&key)? {
-            tx.put(&TokenIdKey { id: token.id }, &key.digest)?;
-        }
-    }
-    if users.is_empty() && tokens.is_empty() {
+/// Indexes some records from these keys on. Returns the keys to go on from; none: all are done.
+/// Damaged records are left out.
+fn build_some(tx: &mut Transaction<'_>, from: &Places) -> Result<Option<Places>> {
+    let [users, tokens, invites] = from;
+    let next = [
+        index(tx, users, |tx, key: UserKey| {
+            let user = tx.fetch_readable(&key)?;
+            user.map_or(Ok(()), |user| names::add(tx, &user))
+        })?,
+        index(tx, tokens, |tx, key: TokenKey| {
+            let token = tx.fetch_readable(&key)?;
+            token.map_or(Ok(()), |it| tx.put(&TokenIdKey { id: it.id }, &key.digest))
+        })?,
+        index(tx, invites, |tx, key: MadeInviteKey| {
+            let invite = tx.fetch_readable(&key)?;
+            invite.map_or(Ok(()), |it| tx.put(&InviteIdKey { id: it.id }, &key.digest))
+        })?,
+    ];
+    if next == *from {
         tx.put(&BUILT, &())?;
         return Ok(None);
     }
-    let next = |entries: &[(Vec<u8>, _)], from: &[u8]| {
-        entries
-            .last()
-            .map_or_else(|| from.to_vec(), |(key, _)| keys::after(key))
-    };
-    Ok(Some((next(&users, from_user), next(&tokens, from_token))))
+    Ok(Some(next))
+}
+
+/// Calls `add` with some keys of a kind, and returns the key to go on from.
+fn index<K: Key>(
+    tx: &mut Transaction<'_>,
+    from: &[u8],
+    mut add: impl FnMut(&mut Transaction<'_>, K) -> Result<()>,
+) -> Result<Vec<u8>> {
+    let entries = tx.raw_range(from, &keys::end::<K>(), STEP_RECORDS)?;
+    for key in entries.iter().filter_map(|(key, _)| K::parse(key)) {
+        add(tx, key)?;
+    }
+    let last = entries.last();
+    Ok(last.map_or_else(|| from.to_vec(), |(key, _)| keys::after(key)))
 }

@@ -1,12 +1,12 @@
-//! Invites, under the digests of their codes: those of the configuration, and those that were
-//! mailed, at most one for each address.
+//! Invites, under the digests of their codes: those of the configuration, and what they have in
+//! common with those that the administrator made.
 
 use std::collections::HashSet;
 
-use crate::model::{Digest, Invite, InviteTerms, MailedInvite, Timestamp};
+use crate::model::{Digest, Invite, InviteTerms, Timestamp};
 use crate::store::Result;
-use crate::store::sled::engine::expiry;
-use crate::store::sled::engine::keys::{Key, key};
+use crate::store::sled::accounts::made_invites::{self, MadeInviteKey};
+use crate::store::sled::engine::keys::key;
 use crate::store::sled::engine::read::Read;
 use crate::store::sled::engine::record::postcard_records;
 use crate::store::sled::engine::transaction::Transaction;
@@ -15,16 +15,7 @@ key! {
     /// An invite of the configuration.
     InviteKey { digest: Digest } Invite => Invite
 }
-key! {
-    /// An invite that was mailed.
-    MailedInviteKey { digest: Digest } MailedInvite => MailedInvite
-}
-key! {
-    /// The one invite that was mailed to an address, by the key of the address.
-    InviteToKey { key: String } InviteTo => Digest
-}
-
-postcard_records!(Invite, MailedInvite);
+postcard_records!(Invite);
 
 /// Makes these the only invites of the configuration that are open. An invite ends by losing its
 /// further uses, which no clock gives back; it keeps the count of its uses, in case that it is
@@ -73,99 +64,20 @@ pub(crate) fn find(from: &impl Read, digest: Digest) -> Result<Option<Invite>> {
     if let Some(invite) = from.fetch_readable(&InviteKey { digest })? {
         return Ok(Some(invite));
     }
-    let mailed = from.fetch_readable(&MailedInviteKey { digest })?;
-    Ok(mailed.map(|it| Invite {
-        uses: it.uses,
-        used: it.used,
-        expires_at: Some(it.expires_at),
-        digest,
-    }))
-}
-
-/// Makes `invite` the only one of its address. An invite of the same mail is a former attempt to
-/// send it, which may have arrived all the same: its uses count. False: it was used up.
-pub(crate) fn put_mailed(
-    tx: &mut Transaction<'_>,
-    digest: Digest,
-    mut invite: MailedInvite,
-) -> Result<bool> {
-    let former = remove_mailed(tx, &invite.email_key)?;
-    if let Some(former) = former.filter(|it| it.mail == invite.mail) {
-        invite.used += former.used;
-    }
-    if invite.used >= invite.uses {
-        return Ok(false);
-    }
-    let (key, to) = (MailedInviteKey { digest }, invite_to(&invite.email_key));
-    tx.put(&to, &digest)?;
-    expiry::note(tx, invite.expires_at, &key)?;
-    tx.put(&key, &invite)?;
-    Ok(true)
-}
-
-/// Removes the invite that was mailed to an address, and returns it.
-pub(crate) fn remove_mailed(
-    tx: &mut Transaction<'_>,
-    email_key: &str,
-) -> Result<Option<MailedInvite>> {
-    let to = invite_to(email_key);
-    let Some(digest) = tx.fetch_readable(&to)? else {
-        return Ok(None);
-    };
-    let key = MailedInviteKey { digest };
-    let former = tx.fetch_readable(&key)?;
-    if let Some(invite) = &former {
-        expiry::cancel(tx, invite.expires_at, &key);
-    }
-    tx.remove(&key);
-    tx.remove(&to);
-    Ok(former)
-}
-
-/// Removes the expired invite under this key. False: the key is not a mailed invite's.
-pub(crate) fn remove_expired(tx: &mut Transaction<'_>, key: &[u8]) -> Result<bool> {
-    let Some(key) = MailedInviteKey::parse(key) else {
-        return Ok(false);
-    };
-    if let Some(invite) = tx.fetch(&key)? {
-        tx.remove(&invite_to(&invite.email_key));
-    }
-    tx.remove(&key);
-    Ok(true)
-}
-
-fn invite_to(email_key: &str) -> InviteToKey {
-    let key = email_key.to_owned();
-    InviteToKey { key }
+    let made = from.fetch_readable(&MadeInviteKey { digest })?;
+    Ok(made.map(|it| it.with_code(digest)))
 }
 
 /// Uses an invite once. False: it is unknown, used up or expired.
 pub(crate) fn use_up(tx: &mut Transaction<'_>, digest: Digest, now: Timestamp) -> Result<bool> {
-    let key = MailedInviteKey { digest };
-    match tx.fetch(&key)? {
-        None => use_up_configured(tx, digest, now),
-        Some(mut invite) if invite.is_open(now) => {
-            invite.used += 1;
-            tx.put(&key, &invite)?;
-            Ok(true)
-        }
-        Some(_) => Ok(false),
+    if let Some(is_open) = made_invites::use_up(tx, digest, now)? {
+        return Ok(is_open);
     }
-}
-
-fn use_up_configured(tx: &mut Transaction<'_>, digest: Digest, now: Timestamp) -> Result<bool> {
     let key = InviteKey { digest };
-    match tx.fetch(&key)? {
-        Some(invite) if invite.is_open(now) => {
-            tx.put(
-                &key,
-                &Invite {
-                    used: invite.used + 1,
-                    ..invite
-                },
-            )?;
-            Ok(true)
-        }
-        _ => Ok(false),
-    }
+    let Some(mut invite) = tx.fetch(&key)?.filter(|it| it.is_open(now)) else {
+        return Ok(false);
+    };
+    invite.used += 1;
+    tx.put(&key, &invite)?;
+    Ok(true)
 }

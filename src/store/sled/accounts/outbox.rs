@@ -3,9 +3,11 @@
 use async_trait::async_trait;
 
 use crate::model::{
-    AuditAction, AuditContext, AuditEntry, DueMail, Email, MailId, MailKind, Timestamp, limits,
+    AuditAction, AuditContext, AuditEntry, DueMail, Email, End, EndReason, MailId, MailKind,
+    Timestamp, limits,
 };
 use crate::store::sled::SledStore;
+use crate::store::sled::accounts::made_invites;
 use crate::store::sled::audit;
 use crate::store::sled::engine::disk_space::WriteClass;
 use crate::store::sled::engine::keys::{self, Key, MetaKey, key, meta};
@@ -62,7 +64,7 @@ const DUE_MAILS: usize = 16;
 /// Adds a mail and replaces one of its kind that waits for the same address. False: too many wait.
 /// If the old mail has failed attempts, the new one takes over its due time and its attempts:
 /// asking again neither hurries a mail server that is down nor counts as a further mail.
-fn enqueue(tx: &mut Transaction<'_>, mut mail: DueMail) -> Result<bool> {
+pub(crate) fn enqueue(tx: &mut Transaction<'_>, mut mail: DueMail) -> Result<bool> {
     if let Some(tried) = waiting_like(tx, &mail)?.filter(|it| it.attempts > 0) {
         (mail.due_at, mail.attempts) = (tried.due_at, tried.attempts);
     }
@@ -129,7 +131,7 @@ fn due(from: &impl Read, now: Timestamp) -> Result<(Vec<DueMail>, Option<Timesta
 }
 
 /// Whether a mail still waits: it is the one of its address, or the record that says so is damaged.
-fn still_waits(tx: &Transaction<'_>, mail: &DueMail) -> Result<bool> {
+pub(crate) fn still_waits(tx: &Transaction<'_>, mail: &DueMail) -> Result<bool> {
     let (due_at, id) = (mail.due_at, mail.id);
     let is_there = tx.raw(&MailKey { due_at, id }.bytes())?.is_some();
     let waiting = tx.fetch_readable(&to(mail))?;
@@ -137,7 +139,7 @@ fn still_waits(tx: &Transaction<'_>, mail: &DueMail) -> Result<bool> {
 }
 
 /// Removes a mail, unless it was replaced meanwhile.
-fn remove(tx: &mut Transaction<'_>, mail: &DueMail) -> Result<()> {
+pub(crate) fn remove(tx: &mut Transaction<'_>, mail: &DueMail) -> Result<()> {
     if still_waits(tx, mail)? {
         tx.remove(&to(mail));
     }
@@ -170,7 +172,7 @@ fn list(
 }
 
 /// The mail with this id. There are few enough to look at all of them.
-fn by_id(from: &impl Read, id: MailId) -> Result<Option<DueMail>> {
+pub(crate) fn by_id(from: &impl Read, id: MailId) -> Result<Option<DueMail>> {
     let all = list(from, None, limits::OUTBOX_ENTRIES)?;
     Ok(all.into_iter().find(|mail| mail.id == id))
 }
@@ -194,14 +196,17 @@ fn retry(tx: &mut Transaction<'_>, id: MailId, by: &AuditContext) -> Result<bool
     Ok(true)
 }
 
-/// Drops a mail. None: no such mail waits.
-fn discard(tx: &mut Transaction<'_>, id: MailId, by: &AuditContext) -> Result<Option<DueMail>> {
+/// Drops a mail, and ends the invite that it brings. False: no such mail waits.
+fn discard(tx: &mut Transaction<'_>, id: MailId, by: &AuditContext) -> Result<bool> {
     let Some(mail) = by_id(tx, id)? else {
-        return Ok(None);
+        return Ok(false);
     };
     remove(tx, &mail)?;
+    if let Some((code, invite)) = made_invites::by_id(tx, mail.id.into())? {
+        made_invites::remove(tx, code, &invite, &End::by(by, EndReason::Ended))?;
+    }
     audit::log::append(tx, &entry(by, AuditAction::DropMail, &mail))?;
-    Ok(Some(mail))
+    Ok(true)
 }
 
 fn put_in(tx: &mut Transaction<'_>, mail: &DueMail) -> Result<()> {
@@ -268,7 +273,7 @@ impl OutboxStore for SledStore {
         self.change(WriteClass::Reclaim, step).await
     }
 
-    async fn drop_mail(&self, id: MailId, by: AuditContext) -> Result<Option<DueMail>> {
+    async fn drop_mail(&self, id: MailId, by: AuditContext) -> Result<bool> {
         let step = move |tx: &mut Transaction<'_>| discard(tx, id, &by);
         self.change(WriteClass::Reclaim, step).await
     }

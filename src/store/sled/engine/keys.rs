@@ -10,8 +10,8 @@ use std::marker::PhantomData;
 use uuid::Uuid;
 
 use crate::model::{
-    Digest, EventId, MachineName, MachineNumber, MailId, Principal, Timestamp, TokenId, UserId,
-    UserNumber,
+    Digest, EventId, InviteId, MachineName, MachineNumber, MailId, Principal, Timestamp, TokenId,
+    UserId, UserNumber,
 };
 use crate::store::sled::engine::record::Record;
 use crate::store::sled::engine::registry::{KeyKind, MetaSlot};
@@ -87,6 +87,7 @@ array_fields! {
     u64: |it: &u64| it.to_be_bytes(), u64::from_be_bytes;
     UserId: |it: &UserId| it.0.into_bytes(), |bytes| UserId(Uuid::from_bytes(bytes));
     TokenId: |it: &TokenId| it.0.into_bytes(), |bytes| TokenId(Uuid::from_bytes(bytes));
+    InviteId: |it: &InviteId| it.0.into_bytes(), |bytes| InviteId(Uuid::from_bytes(bytes));
     MailId: |it: &MailId| it.0.into_bytes(), |bytes| MailId(Uuid::from_bytes(bytes));
     EventId: |it: &EventId| it.0.into_bytes(), |bytes| EventId(Uuid::from_bytes(bytes));
     UserNumber: |it: &UserNumber| it.0.to_be_bytes(), |bytes| UserNumber(u32::from_be_bytes(bytes));

@@ -20,8 +20,10 @@ pub(crate) enum KeyKind {
     HeldToken = b'H',
     /// An invite.
     Invite = b'I',
-    /// An invite that was mailed.
-    MailedInvite = b'i',
+    /// An invite that the administrator made.
+    MadeInvite = b'i',
+    /// The code of such an invite, by its public id.
+    InviteId = b'V',
     /// The invite that was mailed to an address.
     InviteTo = b'v',
     /// The id of an event that was stored, for deduplication: read and removed, but not written.
@@ -79,7 +81,7 @@ pub(crate) enum KeyKind {
 impl KeyKind {
     /// Every kind, in the order of the bytes.
     #[cfg(test)]
-    pub(crate) const ALL: [KeyKind; 34] = [
+    pub(crate) const ALL: [KeyKind; 35] = [
         KeyKind::Block,
         KeyKind::BlockPart,
         KeyKind::Count,
@@ -99,7 +101,7 @@ impl KeyKind {
         KeyKind::User,
         KeyKind::DiskDay,
         KeyKind::Expiry,
-        KeyKind::MailedInvite,
+        KeyKind::MadeInvite,
         KeyKind::EventIds,
         KeyKind::FormerUser,
         KeyKind::MailTo,
@@ -114,6 +116,7 @@ impl KeyKind {
         KeyKind::TokenId,
         KeyKind::Machine,
         KeyKind::MachineNumber,
+        KeyKind::InviteId,
     ];
 
     /// The byte on the disk.
@@ -148,8 +151,8 @@ pub(crate) enum MetaSlot {
     AddressesMoved = 9,
     /// The count of all entries of the audit log.
     AuditTotals = 10,
-    /// The indexes of names and of tokens are complete.
-    IndexesBuilt = 11,
+    /// The indexes of names, tokens and invites are complete. (11 said it of the first two.)
+    IndexesBuilt = 12,
     /// The seed of the key that signs access tokens.
     SigningSeed = 16,
     /// The hash of the generated administrator password.
@@ -198,9 +201,9 @@ mod tests {
     #[test]
     fn every_kind_and_every_slot_has_a_number_of_its_own_that_never_changes() {
         let kinds = KeyKind::ALL.map(KeyKind::byte);
-        assert_eq!(&kinds, b"ABCDEHIJKMNOPRSTUWXijnorvLlYQqFhGg");
+        assert_eq!(&kinds, b"ABCDEHIJKMNOPRSTUWXijnorvLlYQqFhGgV");
         let slots = MetaSlot::ALL.map(MetaSlot::byte);
-        assert_eq!(slots, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 16, 17, 18]);
+        assert_eq!(slots, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 17, 18]);
         assert!(are_distinct(&kinds) && are_distinct(&slots));
     }
 }
