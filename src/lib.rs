@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! main → cli → server → api → http → service → store
-//!      → config → crypto → world → model → sync
+//!      → config → crypto → world → model → metrics → sync
 //! ```
 //!
 //! *An API translates, a service decides, the store remembers.*
@@ -39,6 +39,7 @@ pub mod cli;
 pub mod config;
 pub mod crypto;
 pub mod http;
+pub mod metrics;
 pub mod model;
 pub mod server;
 pub mod service;

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use hyper::body::{Body, Bytes};
 use hyper::header::{
@@ -26,12 +27,13 @@ use super::incoming_body::IncomingBody;
 use super::reply::ReplyBody;
 use super::request_id::{REQUEST_ID, RequestIds};
 use super::request_validation::{self, Rejection};
+use super::target::{Target, target};
 use super::{
-    Api, BodySchema, Error, ErrorCode, ErrorRenderer, Handler, LazyBody, Method, Params,
-    QueryString, Reply, RequestContext, ResponseBody, Route, RouteMatch, Router, UserBearer,
-    client_ip, openapi,
+    Api, BodySchema, Error, ErrorCode, ErrorRenderer, Handler, LazyBody, Params, QueryString,
+    Reply, RequestContext, ResponseBody, Route, Router, UserBearer, client_ip, openapi,
 };
 use crate::config::{Config, CurrentConfig, Limits, Server};
+use crate::metrics::{ConnectionCounts, Requests, RouteLabel};
 use crate::service::{Administrator, Bearer, Services};
 use crate::world::Clock;
 
@@ -48,17 +50,20 @@ pub struct Dispatcher {
     access_log: AccessLog,
     bodies: BodyReader,
     openapi: Arc<LazyBody>,
+    /// The answers by route, which have the numbers of the router.
+    counts: Arc<Requests>,
     access: Access,
     /// Becomes true when streams that run for as long as the client listens must end.
     stopping: watch::Sender<bool>,
 }
 
-/// What to do with a request that passed validation.
-enum Target {
-    /// Run this route.
-    Run(&'static Route, Params),
-    /// Answer OPTIONS with these allowed methods.
-    Options(Arc<str>),
+/// The labels of a route in the metrics.
+fn label((api, route): (&'static Api, &'static Route)) -> RouteLabel {
+    RouteLabel {
+        api: api.name,
+        route: route.name,
+        method: route.method.as_str(),
+    }
 }
 
 /// Makes the OpenAPI document of these APIs.
@@ -71,8 +76,12 @@ impl Dispatcher {
     /// A dispatcher for these APIs. For an unknown path that is near no API, the API of `/` renders
     /// the error.
     pub fn new(apis: &[&'static Api], services: Arc<Services>) -> Dispatcher {
+        let router = Router::new(apis);
+        let counts = Arc::new(Requests::new(router.routes().map(label)));
+        services.sources.add_requests(&counts);
         Dispatcher {
-            router: Router::new(apis),
+            router,
+            counts,
             ids: RequestIds::of_process(services.world.random_bytes()),
             access_log: AccessLog::default(),
             bodies: BodyReader::new(),
@@ -111,6 +120,11 @@ impl Dispatcher {
         self.services.current_config()
     }
 
+    /// Tells the metrics where to find the connections of a server that uses this dispatcher.
+    pub fn add_connections(&self, read: impl Fn() -> ConnectionCounts + Send + Sync + 'static) {
+        self.services.sources.add_connections(read);
+    }
+
     /// Asks endless streams to end, so that the server can stop.
     pub fn stop(&self) {
         self.stopping.send_replace(true);
@@ -137,10 +151,13 @@ impl Dispatcher {
 
         let validated = request_validation::judge(&parts);
         let malformed = matches!(validated, Err(Rejection::Malformed(_)));
+        let mut number = None;
         let outcome = match target(validated, &parts, &matched) {
             Err(error) => Err(error),
             Ok(Target::Options(allow)) => Ok((cors.options(&parts.headers, &allow), None)),
-            Ok(Target::Run(route, params)) => {
+            Ok(Target::Run(found, params)) => {
+                let route = found.route;
+                number = Some(found.number);
                 let request = self.request(&info, parts, route, params);
                 let reply = caught(self.run(&config, route, request, &mut body)).await;
                 reply.map(|reply| (reply, Some(route)))
@@ -160,19 +177,19 @@ impl Dispatcher {
             headers.insert(CONNECTION, CLOSE);
         }
         cors.mark(allowed_origin, headers);
+        let (status, ended) = (response.status(), self.services.world.clock.monotonic());
+        let took = ended.saturating_sub(info.started);
+        self.counts.count(number, status.as_u16(), took);
         if config.log.requests {
-            AccessLog::request(
-                &info,
-                response.status(),
-                self.services.world.clock.monotonic(),
-            );
+            AccessLog::request(&info, status, ended);
         }
         response
     }
 
-    /// Logs that a head from `peer` could not be parsed and was answered with `status`. A proxy in
-    /// front stays unnamed: only the head would say for which client it speaks.
+    /// Counts and logs that a head from `peer` could not be parsed and was answered with `status`.
+    /// A proxy in front stays unnamed: only the head would say for which client it speaks.
     pub fn log_unparsed(&self, peer: SocketAddr, status: StatusCode) {
+        self.counts.count(None, status.as_u16(), Duration::ZERO);
         if self.config().log.requests {
             AccessLog::unparsed(&self.ids.next(), peer.ip().to_canonical(), status);
         }
@@ -363,37 +380,6 @@ impl Dispatcher {
         }
         response
     }
-}
-
-/// Finds the route, or the OPTIONS answer, for a request. Errors: `Invalid`, `MethodNotAllowed`,
-/// `PathNotFound`.
-fn target(
-    validated: Result<(), Rejection>,
-    parts: &Parts,
-    matched: &RouteMatch<'_>,
-) -> Result<Target, Error> {
-    let resource = matched.resource.as_ref();
-    let allow = || {
-        resource.map_or(request_validation::EVERY_METHOD.into(), |(resource, _)| {
-            Arc::clone(resource.allow())
-        })
-    };
-    match validated {
-        Err(Rejection::Malformed(why)) => return Err(Error::invalid(why)),
-        Err(Rejection::UnknownMethod) => return Err(Error::wrong_method(allow())),
-        Ok(()) => {}
-    }
-    if parts.method == hyper::Method::OPTIONS {
-        // A preflight of an unknown path succeeds, so that the script can read the 404 after it.
-        return Ok(Target::Options(allow()));
-    }
-    let Some((resource, params)) = resource else {
-        return Err(Error::new(ErrorCode::PathNotFound));
-    };
-    let mut methods = Method::answering(&parts.method).iter();
-    let route = methods.find_map(|method| resource.route(*method));
-    let route = route.ok_or_else(|| Error::wrong_method(Arc::clone(resource.allow())))?;
-    Ok(Target::Run(route, *params))
 }
 
 /// Whether a response of the route may be a stream.

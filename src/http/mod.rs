@@ -27,6 +27,7 @@ mod response_body;
 mod route;
 mod router;
 mod schema;
+mod target;
 
 pub use bearer_token::BearerToken;
 pub use dispatch::Dispatcher;
@@ -41,6 +42,6 @@ pub use route::{
     Api, BodySchema, ErrorRenderer, Handler, HandlerFuture, Method, RequestBody, ResponseSpec,
     Route, UserBearer,
 };
-pub use router::{Resource, RouteMatch, Router};
+pub use router::{NumberedRoute, Resource, RouteMatch, Router};
 pub use schema::{Field, JsonKind, JsonType};
 pub(crate) use schema::{json_request, json_response, with_schema};

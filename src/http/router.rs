@@ -13,6 +13,15 @@ pub struct Router {
     apis: Vec<&'static Api>,
 }
 
+/// A route, and its place in [`Router::routes`].
+#[derive(Clone, Copy)]
+pub struct NumberedRoute {
+    /// The route.
+    pub route: &'static Route,
+    /// Its place.
+    pub number: usize,
+}
+
 /// One segment in the tree. The first node is the root.
 #[derive(Default)]
 struct Node {
@@ -24,7 +33,7 @@ struct Node {
 
 /// The routes of one path.
 pub struct Resource {
-    routes: [Option<&'static Route>; Method::ALL.len()],
+    routes: [Option<NumberedRoute>; Method::ALL.len()],
     allow: Arc<str>,
 }
 
@@ -52,12 +61,14 @@ impl Router {
             nodes: vec![Node::default()],
             apis: apis.to_vec(),
         };
+        let mut first = 0;
         for &api in apis {
             for mount in api.mounts {
-                for route in api.routes {
-                    router.insert(api, mount, route);
+                for (route, number) in api.routes.iter().zip(first..) {
+                    router.insert(api, mount, NumberedRoute { route, number });
                 }
             }
+            first += api.routes.len();
         }
         router.settle_owners();
         router
@@ -103,7 +114,8 @@ impl Router {
         self.nodes.get(child)
     }
 
-    fn insert(&mut self, api: &'static Api, mount: &'static str, route: &'static Route) {
+    fn insert(&mut self, api: &'static Api, mount: &'static str, numbered: NumberedRoute) {
+        let route = numbered.route;
         let mut at = 0;
         for segment in segments(mount).chain(segments(route.path)) {
             at = self.child(at, segment);
@@ -113,7 +125,7 @@ impl Router {
         };
         let resource = node.resource.get_or_insert_with(Resource::empty);
         if let Some(slot @ None) = resource.routes.get_mut(route.method as usize) {
-            *slot = Some(route);
+            *slot = Some(numbered);
         } else {
             debug_assert!(
                 false,
@@ -208,13 +220,13 @@ impl Resource {
     }
 
     /// The route for `method`, if the path has one.
-    pub fn route(&self, method: Method) -> Option<&'static Route> {
+    pub fn route(&self, method: Method) -> Option<NumberedRoute> {
         self.routes.get(method as usize).copied().flatten()
     }
 
     fn is_public(&self) -> bool {
         let mut routes = self.routes.iter().flatten();
-        routes.any(|route| route.responses.iter().any(|it| it.public))
+        routes.any(|it| it.route.responses.iter().any(|it| it.public))
     }
 
     /// The supported methods, in the format of the `Allow` header.
@@ -362,17 +374,30 @@ mod tests {
     }
 
     #[test]
+    fn the_number_of_a_route_is_its_place_among_all() {
+        let router = router();
+        for (number, (api, route)) in router.routes().enumerate() {
+            for mount in api.mounts {
+                let path = format!("{mount}{}", route.path);
+                let (resource, _) = router.find(&path).resource.unwrap();
+                let found = resource.route(route.method).unwrap();
+                assert_eq!((found.number, found.route.path), (number, route.path));
+            }
+        }
+    }
+
+    #[test]
     fn parameters_are_found_by_name() {
         let path = "/api/v1/user/a-b/part/7/";
         let router = router();
         let (resource, params) = router.find(path).resource.unwrap();
-        let pattern = resource.route(Method::Get).unwrap().path;
+        let pattern = resource.route(Method::Get).unwrap().route.path;
         assert_eq!(params.get("id", pattern, path), Some("a-b"));
         assert_eq!(params.get("number", pattern, path), Some("7"));
         assert_eq!(params.get("other", pattern, path), None);
         let mounted = "/mounted/v1/session/77";
         let (resource, params) = router.find(mounted).resource.unwrap();
-        let pattern = resource.route(Method::Delete).unwrap().path;
+        let pattern = resource.route(Method::Delete).unwrap().route.path;
         assert_eq!(params.get("id", pattern, mounted), Some("77"));
     }
 

@@ -44,8 +44,11 @@ impl ServerContext {
     pub(super) fn new(dispatcher: Arc<Dispatcher>, tls: Arc<Certificate>) -> ServerContext {
         let current = Arc::clone(dispatcher.current_config());
         let limits = move || pool_limits(&current.get().limits);
+        let pool = ConnectionPool::new(limits, Arc::clone(dispatcher.clock()));
+        let counted = Arc::clone(&pool);
+        dispatcher.add_connections(move || counted.counts());
         ServerContext {
-            pool: ConnectionPool::new(limits, Arc::clone(dispatcher.clock())),
+            pool,
             dispatcher,
             tls,
         }

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use super::activity::{Activity, Pace};
+use crate::metrics::ConnectionCounts;
 
 /// Number of silent connections allowed for each active connection allowed.
 const SILENT_FOR_EACH_ACTIVE: usize = 4;
@@ -42,6 +43,9 @@ pub(super) struct ConnectionTable {
     silent: BTreeMap<u64, Entry>,
     active: HashMap<u64, Entry>,
     networks: HashMap<IpAddr, usize>,
+    /// How many were closed at once because of their network, and how many made room for others.
+    refused: u64,
+    evicted: u64,
 }
 
 struct Entry {
@@ -65,6 +69,7 @@ impl ConnectionTable {
         if let Some(network) = network {
             let count = self.networks.entry(network).or_default();
             if *count >= limits.network {
+                self.refused += 1;
                 return None;
             }
             *count += 1;
@@ -121,6 +126,27 @@ impl ConnectionTable {
         }
     }
 
+    /// How many connections there are and were.
+    pub(super) fn counts(&self) -> ConnectionCounts {
+        let mut counts = ConnectionCounts {
+            silent: self.silent.len() as u64,
+            accepted: self.next,
+            refused: self.refused,
+            evicted: self.evicted,
+            ..ConnectionCounts::default()
+        };
+        for entry in self.active.values() {
+            if entry.activity.is_idle() {
+                counts.idle += 1;
+            } else if entry.activity.is_waiting() {
+                counts.waiting += 1;
+            } else {
+                counts.served += 1;
+            }
+        }
+        counts
+    }
+
     /// Tells every connection to finish.
     pub(super) fn finish(&mut self) {
         let signals = self.silent.values_mut().chain(self.active.values_mut());
@@ -157,6 +183,7 @@ impl ConnectionTable {
 
     fn drop_entry(&mut self, entry: Entry) -> bool {
         self.uncount(entry.network);
+        self.evicted += 1;
         if let Some(task) = entry.task {
             task.abort();
         }
@@ -171,5 +198,68 @@ impl ConnectionTable {
                 self.networks.remove(&network);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: PoolLimits = PoolLimits {
+        active: 1,
+        network: 2,
+        pace: Pace {
+            window: Duration::from_secs(10),
+            least_rate: 1024,
+        },
+    };
+
+    /// Adds a connection of a network.
+    fn add(table: &mut ConnectionTable, network: Option<[u8; 4]>) -> Option<(u64, Arc<Activity>)> {
+        let activity = Arc::new(Activity::new(LIMITS.pace, Duration::ZERO));
+        let (finish, _) = oneshot::channel();
+        let serial = table.add(LIMITS, network.map(IpAddr::from), &activity, finish)?;
+        Some((serial, activity))
+    }
+
+    #[test]
+    fn a_network_has_its_share_and_gets_it_back() {
+        let mut table = ConnectionTable::default();
+        let ours = Some([10, 0, 0, 1]);
+        let (first, _) = add(&mut table, ours).unwrap();
+        add(&mut table, ours).unwrap();
+        assert!(add(&mut table, ours).is_none());
+        assert!(add(&mut table, Some([10, 0, 0, 2])).is_some());
+        assert!(add(&mut table, None).is_some());
+        table.remove(first);
+        assert!(add(&mut table, ours).is_some());
+        assert_eq!(table.counts().refused, 1);
+    }
+
+    #[tokio::test]
+    async fn connections_are_counted_by_what_they_do() {
+        let mut table = ConnectionTable::default();
+        let (serial, activity) = add(&mut table, None).unwrap();
+        let task = tokio::spawn(std::future::pending::<()>());
+        table.attach(serial, task.abort_handle());
+        let mut seen = vec![table.counts()];
+        assert_eq!(table.promote(1, serial), Some(true));
+        seen.push(table.counts());
+        activity.begin(Duration::ZERO);
+        seen.push(table.counts());
+        activity.serve();
+        seen.push(table.counts());
+        let states = seen
+            .iter()
+            .map(|it| [it.silent, it.idle, it.waiting, it.served]);
+        let states: Vec<_> = states.collect();
+        assert_eq!(
+            states,
+            [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+        );
+        activity.rest(Duration::ZERO);
+        assert!(table.drop_one());
+        let counts = table.counts();
+        assert_eq!((counts.open(), counts.accepted, counts.evicted), (0, 1, 1));
     }
 }

@@ -48,8 +48,9 @@ use tokio::sync::Notify;
 
 use crate::config::{Config, CurrentConfig};
 use crate::crypto::{PublicKey, Signer};
+use crate::metrics::Sources;
 use crate::model::{DiskUse, Timestamp, Trust};
-use crate::store::{Health, Store};
+use crate::store::{CacheStats, Health, Store, WriterStats};
 use crate::world::World;
 
 pub use accounts::Signup;
@@ -85,6 +86,8 @@ pub struct Services {
     config: Arc<CurrentConfig>,
     /// The clock and the source of random bytes.
     pub world: World,
+    /// What is counted of requests and connections.
+    pub sources: Sources,
     store: Arc<dyn Store>,
     clock: ServiceClock,
     passwords: PasswordPool,
@@ -168,6 +171,19 @@ impl Services {
     /// The state of the store.
     pub fn health(&self) -> Health {
         self.store.health()
+    }
+
+    /// What the store's writer did since the start.
+    pub fn writer_stats(&self) -> WriterStats {
+        self.store.writer_stats()
+    }
+
+    /// The cached tokens and accounts.
+    pub fn cache_stats(&self) -> [(&'static str, CacheStats); 2] {
+        [
+            ("tokens", self.store.token_cache_stats()),
+            ("users", self.store.user_cache_stats()),
+        ]
     }
 
     /// How many damaged blocks of events were found since the start.

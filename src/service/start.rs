@@ -18,6 +18,7 @@ use super::traffic::TokenChecks;
 use super::{Services, admin_password};
 use crate::config::{Config, CurrentConfig};
 use crate::crypto::{self, HashCost, Signer};
+use crate::metrics::Sources;
 use crate::model::{InviteTerms, Secret, limits};
 use crate::store::{self, Store, SystemValue};
 use crate::world::World;
@@ -68,6 +69,7 @@ impl Services {
             addresses: OnceLock::new(),
             config: current,
             world,
+            sources: Sources::default(),
             store,
             clock,
             passwords,

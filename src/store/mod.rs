@@ -16,6 +16,7 @@ mod invites;
 mod machine_tokens;
 mod outcome;
 pub mod sled;
+mod stats;
 
 use std::net::IpAddr;
 use std::ops::Range;
@@ -39,6 +40,7 @@ pub use outcome::{
     Heard, MachineIssued, OnlyIf, RecordCounts, Redeemed, Refreshed, Report, ScanProgress, Swept,
     SystemValue, Updated,
 };
+pub use stats::{CacheStats, StoreStats, WriterStats};
 
 /// The name of the control socket in the data directory, beside the files of the database.
 pub const CONTROL_SOCKET: &str = "control.sock";
@@ -53,6 +55,7 @@ pub trait Store:
     + EventStore
     + AuditStore
     + Maintenance
+    + StoreStats
 {
 }
 
@@ -65,6 +68,7 @@ impl<S> Store for S where
         + EventStore
         + AuditStore
         + Maintenance
+        + StoreStats
 {
 }
 

@@ -23,6 +23,7 @@ mod options;
 #[cfg(test)]
 mod small_disk;
 mod start;
+mod stats;
 mod store;
 
 pub use events::disk_writes::WriteMeter;

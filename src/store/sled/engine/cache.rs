@@ -10,7 +10,7 @@ use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::store::Result;
+use crate::store::{CacheStats, Result};
 use crate::sync::lock;
 
 const SHARDS: usize = 16;
@@ -29,6 +29,9 @@ struct Shard<K, V> {
     ring: std::collections::VecDeque<K>,
     /// How often a key was forgotten.
     forgotten: u64,
+    /// How often a key that was looked up was cached, and was not.
+    hits: u64,
+    misses: u64,
 }
 
 struct Slot<V> {
@@ -82,6 +85,8 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
             values: HashMap::default(),
             ring: std::collections::VecDeque::new(),
             forgotten: 0,
+            hits: 0,
+            misses: 0,
         };
         Cache {
             shards: (0..SHARDS).map(|_| Mutex::new(shard())).collect(),
@@ -95,13 +100,29 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
             return Lookup::Miss(Ticket(0));
         };
         let ticket = Ticket(shard.forgotten);
-        match shard.values.get_mut(key) {
-            Some(slot) => {
-                slot.used = true;
-                Lookup::Hit(slot.value.clone())
-            }
-            None => Lookup::Miss(ticket),
+        let found = shard.values.get_mut(key).map(|slot| {
+            slot.used = true;
+            slot.value.clone()
+        });
+        if let Some(value) = found {
+            shard.hits += 1;
+            Lookup::Hit(value)
+        } else {
+            shard.misses += 1;
+            Lookup::Miss(ticket)
         }
+    }
+
+    /// How many values it has, and how many lookups found theirs.
+    pub(crate) fn stats(&self) -> CacheStats {
+        let mut stats = CacheStats::default();
+        for shard in &self.shards {
+            let shard = lock(shard);
+            stats.entries += shard.values.len();
+            stats.hits += shard.hits;
+            stats.misses += shard.misses;
+        }
+        stats
     }
 
     /// Accepts a value that was read after a miss, unless a key of its shard was forgotten since.
@@ -211,12 +232,9 @@ mod tests {
             cache.offer(&key, key, &ticket);
             assert!(matches!(cache.look_up(&0), Lookup::Hit(0)), "after {key}");
         }
-        let held: usize = cache
-            .shards
-            .iter()
-            .map(|shard| shard.lock().unwrap().values.len())
-            .sum();
-        assert!(held <= SHARDS * 4, "{held}");
+        let stats = cache.stats();
+        assert!(stats.entries <= SHARDS * 4, "{stats:?}");
+        assert_eq!((stats.hits, stats.misses), (9_999, 10_000));
     }
 
     #[test]

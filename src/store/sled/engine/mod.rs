@@ -23,6 +23,7 @@ pub(crate) mod record;
 pub(crate) mod recount;
 pub(crate) mod registry;
 pub(crate) mod salvage;
+pub(crate) mod step;
 pub(crate) mod stoppable_thread;
 pub(crate) mod transaction;
 pub(crate) mod tree;

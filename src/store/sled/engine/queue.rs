@@ -114,6 +114,11 @@ impl<S> Queue<S> {
         Ok(())
     }
 
+    /// How many steps wait.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().steps.len()
+    }
+
     /// Waits for steps and takes a group of them; false when the queue is closed and empty.
     /// `wait_policy` gets the number of steps that wait already.
     pub(crate) fn take_group(

@@ -14,20 +14,22 @@ use std::time::Instant;
 
 use sled::Db;
 
+use crate::metrics::{Counter, Histogram};
 use crate::store::sled::engine::tree::Tree;
 use tokio::sync::{Notify, oneshot};
 
 use crate::store::sled::engine::disk_space::{
-    DiskBudget, DiskMonitor, DiskPressure, FreeBytes, STEP_BYTES, WriteClass, WriteCost,
+    DiskMonitor, DiskPressure, FreeBytes, STEP_BYTES, WriteClass, WriteCost,
 };
 use crate::store::sled::engine::fdatasync;
 use crate::store::sled::engine::group_commit::GroupCommit;
 use crate::store::sled::engine::group_state::GroupState;
 use crate::store::sled::engine::ledger::{Applied, Ledger};
-use crate::store::sled::engine::queue::{Group, Queue, QueuedStep};
+use crate::store::sled::engine::queue::{Group, Queue};
 use crate::store::sled::engine::read::from_sled;
+use crate::store::sled::engine::step::Step;
 use crate::store::sled::engine::transaction::{Transaction, entry_bytes};
-use crate::store::{Error, Result};
+use crate::store::{Error, Result, WriterStats};
 use crate::sync::lock;
 
 /// The state that the writer thread shares with all other threads.
@@ -41,6 +43,12 @@ pub(crate) struct Shared<S> {
     /// How many groups have begun; it differs from `finished` while a group is under way.
     begun: AtomicU64,
     finished: AtomicU64,
+    /// How many steps have been run.
+    steps: Counter,
+    /// How long each group that changed something took until it was durable.
+    group_durations: Histogram,
+    /// How long the last part of that took: forcing it to the disk.
+    flush_durations: Histogram,
 }
 
 impl<S> Default for Shared<S> {
@@ -52,6 +60,9 @@ impl<S> Default for Shared<S> {
             disk_monitor: DiskMonitor::default(),
             begun: AtomicU64::new(0),
             finished: AtomicU64::new(0),
+            steps: Counter::default(),
+            group_durations: Histogram::default(),
+            flush_durations: Histogram::default(),
         }
     }
 }
@@ -75,48 +86,6 @@ impl<S> Shared<S> {
         if self.failure.set(reason).is_ok() {
             self.failed.notify_waiters();
         }
-    }
-}
-
-struct Step<T, F> {
-    cost: WriteCost,
-    run: Option<F>,
-    outcome: Result<T>,
-    answer: oneshot::Sender<Result<T>>,
-}
-
-impl<S, T, F> QueuedStep<S> for Step<T, F>
-where
-    S: GroupState,
-    T: Send,
-    F: FnOnce(&mut Transaction<'_>, &mut S) -> Result<T> + Send,
-{
-    fn cost(&self) -> WriteCost {
-        self.cost
-    }
-
-    fn run(&mut self, tx: &mut Transaction<'_>, state: &mut S, budget: &mut DiskBudget) {
-        let Some(run) = self.run.take() else { return };
-        let outcome = catch_unwind(AssertUnwindSafe(|| run(tx, state)));
-        self.outcome = match outcome {
-            Ok(Ok(_)) if !budget.take(self.cost.class, tx.step_bytes() + state.step_bytes()) => {
-                Err(Error::Full)
-            }
-            Ok(outcome) => outcome,
-            Err(_) => Err(Error::Corrupt("a step panicked; see the log".into())),
-        };
-        if self.outcome.is_ok() {
-            tx.keep();
-            state.keep();
-        } else {
-            tx.roll_back();
-            state.roll_back();
-        }
-    }
-
-    fn answer(self: Box<Self>, group: Result<()>) {
-        // The client may have disconnected. The step has happened anyway.
-        let _ = self.answer.send(group.and(self.outcome));
     }
 }
 
@@ -178,16 +147,9 @@ impl<S: GroupState> Writer<S> {
         F: FnOnce(&mut Transaction<'_>, &mut S) -> Result<T> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let outcome = Err(Error::Stopped("the step was not run".into()));
-        let step = Box::new(Step {
-            cost,
-            run: Some(run),
-            outcome,
-            answer,
-        });
         self.shared
             .queue
-            .push(step)
+            .push(Box::new(Step::new(cost, run, answer)))
             .map_err(|refused| match refused {
                 Error::Stopped(_) => self.shared.stopped(),
                 other => other,
@@ -238,6 +200,16 @@ impl<S: GroupState> Writer<S> {
         self.shared.disk_monitor.read()
     }
 
+    /// What was counted since the start.
+    pub(crate) fn stats(&self) -> WriterStats {
+        WriterStats {
+            steps: self.shared.steps.get(),
+            waiting: self.shared.queue.len(),
+            groups: self.shared.group_durations.read(),
+            flushes: self.shared.flush_durations.read(),
+        }
+    }
+
     /// The number of the group under way, if there is one: the same answer for a long time means
     /// that the disk hangs.
     pub(crate) fn under_way(&self) -> Option<u64> {
@@ -270,7 +242,13 @@ impl<S: GroupState> WriterThread<S> {
             let outcome = outcome
                 .unwrap_or_else(|_| Err(Error::Stopped("its writer panicked; see the log".into())));
             let sizes = group.iter().map(|step| step.cost().bytes);
-            self.group_commit.note(sizes, now() - started);
+            let took = now() - started;
+            self.group_commit.note(sizes, took);
+            shared.steps.add(group.len() as u64);
+            if matches!(outcome, Ok(true)) {
+                shared.group_durations.record(took);
+            }
+            let outcome = outcome.map(drop);
             shared.finished.fetch_add(1, Ordering::Release);
             if let Err(error) = &outcome {
                 shared.fail(error);
@@ -288,15 +266,15 @@ impl<S: GroupState> WriterThread<S> {
         }
     }
 
-    /// Runs a group and makes it durable. An error is final.
-    fn commit(&mut self, group: &mut Group<S>, shared: &Shared<S>) -> Result<()> {
+    /// Runs a group and makes it durable. False: it changes nothing. An error is final.
+    fn commit(&mut self, group: &mut Group<S>, shared: &Shared<S>) -> Result<bool> {
         let mut budget = shared.disk_monitor.note((self.free_bytes)());
         let mut tx = Transaction::new(&self.tree);
         for step in group {
             step.run(&mut tx, &mut self.state, &mut budget);
         }
         if tx.is_empty() && self.state.is_idle() {
-            return Ok(());
+            return Ok(false);
         }
         let mut entries = self.state.entries(self.ledger.sequence() + 1)?;
         let bookkeeping = self.state.bookkeeping()?;
@@ -310,14 +288,16 @@ impl<S: GroupState> WriterThread<S> {
             bytes <= budget.taken() + uncharged,
             "the steps are charged less than their group writes: {bytes} bytes"
         );
+        let applied = now();
         self.db.flush().map_err(|error| from_sled(&error))?;
+        shared.flush_durations.record(now() - applied);
         if fdatasync::syncs() == syncs {
             return Err(Error::Stopped("a flush did not reach the disk".into()));
         }
         self.ledger.note_durable();
         (self.changed)(&keys);
         self.state.committed();
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -427,6 +407,11 @@ mod tests {
         fixture.writer.step(COST, put).await.unwrap();
         assert_eq!(*lock(&notified_before), Some(false));
         assert!(notified.load(Ordering::SeqCst));
+        // A group that changes nothing is not forced to the disk.
+        fixture.writer.barrier().await.unwrap();
+        let stats = fixture.writer.stats();
+        assert_eq!((stats.steps, stats.waiting), (2, 0));
+        assert_eq!((stats.groups.count(), stats.flushes.count()), (1, 1));
         fixture.writer.close().await;
     }
 }
