@@ -108,10 +108,10 @@ const ROUTES: &[Route] = &[
             ResponseSpec::new(
                 200,
                 BodySchema::Json(KEY_SET),
-                "The key that signs access tokens.",
+                "The keys that sign access tokens.",
             )
             .public(),
-            ResponseSpec::empty(304, "It is still the key of this `If-None-Match`.").public(),
+            ResponseSpec::empty(304, "It is still the key set of this `If-None-Match`.").public(),
         ],
         errors: &[],
         run: Handler::Open(|request| Box::pin(ready(Ok(key_set(&request))))),
@@ -158,7 +158,7 @@ const KEY_SET: &[Field] = &[Field::required("keys", JsonKind::List)];
 
 #[derive(Serialize)]
 struct KeySet {
-    keys: [PublicKey; 1],
+    keys: Vec<PublicKey>,
 }
 
 #[derive(Serialize)]
@@ -288,7 +288,7 @@ fn graphql() -> Result<Reply, Error> {
 
 /// The key set, with the headers by which caches keep it and ask for it again.
 fn key_set(request: &RequestContext) -> Reply {
-    let keys = [request.services.public_key()];
+    let keys = request.services.public_keys(request.now);
     Reply::json(200, &KeySet { keys })
         .header(CACHE_CONTROL, KEY_SET_CACHING)
         .unless_known(request.headers())

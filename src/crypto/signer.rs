@@ -57,6 +57,11 @@ impl Signer {
         Secret::new(format!("{text}.{signature}"))
     }
 
+    /// The id of the key in the key set.
+    pub fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
     /// The public key of this signer.
     pub fn public_key(&self) -> PublicKey {
         PublicKey {

@@ -183,6 +183,12 @@ numbered! {
         26 RotateMachineToken "rotate_machine_token",
         /// An invite is ended.
         27 EndInvite "end_invite",
+        /// The next signing key is made.
+        28 PrepareKey "prepare_signing_key",
+        /// Another key signs access tokens.
+        29 RotateKey "rotate_signing_key",
+        /// A key is removed from the key set.
+        30 RemoveKey "remove_signing_key",
     }
 }
 

@@ -113,6 +113,8 @@ pub const RESET_MAIL_LIFETIME: Duration = Duration::from_hours(24);
 /// How long after a change the mail that reports it is still of use: as long as mail servers try
 /// (RFC 5321, 4.5.4.1).
 pub const NOTICE_LIFETIME: Duration = Duration::from_hours(5 * 24);
+/// The most old keys beside the one that signs access tokens: whoever verifies tokens fetches all.
+pub const OLD_SIGNING_KEYS: usize = 16;
 /// The longest note on an invite, in characters.
 pub const INVITE_NOTE_CHARS: usize = 255;
 /// The most accounts that an invite of the administrator may open: more is a list to be kept in the

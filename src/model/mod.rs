@@ -27,6 +27,7 @@ mod query;
 mod request_id;
 mod reset;
 mod secret;
+mod signing;
 mod sketch;
 mod summary;
 mod template;
@@ -64,6 +65,7 @@ pub use query::{
 pub use request_id::RequestId;
 pub use reset::ResetCode;
 pub use secret::{Digest, Secret};
+pub use signing::{KeyChange, KeyFault, SigningKey, SigningKeys};
 pub use sketch::{Mark, Sketch};
 pub use summary::{Bucket, Summary, SummaryBuilder};
 pub use template::{MailTemplate, MailTemplates, Placeholder, Template, TemplateFault};

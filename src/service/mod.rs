@@ -20,6 +20,7 @@ mod hash_job;
 mod hash_queue;
 mod introspection;
 mod invites;
+mod key_ring;
 mod limiter;
 mod login_waits;
 mod machines;
@@ -33,6 +34,7 @@ mod quotas;
 mod reload;
 mod report;
 mod resets;
+mod signing;
 mod start;
 mod summary;
 mod sweep;
@@ -47,7 +49,6 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::config::{Config, CurrentConfig};
-use crate::crypto::{PublicKey, Signer};
 use crate::metrics::Sources;
 use crate::model::{DiskUse, Timestamp, Trust};
 use crate::store::{CacheStats, Health, Store, WriterStats};
@@ -61,6 +62,7 @@ pub use error::Error;
 pub use explain::{Explanation, Subject};
 pub use introspection::Introspected;
 pub use invites::{InviteLink, ListedInvite, NewInvite};
+pub use key_ring::{KeyState, ListedKey};
 pub use login_waits::LoginWait;
 pub use machines::NewMachine;
 pub use mailer::send_trial;
@@ -75,6 +77,7 @@ use attempts::AttemptLimiter;
 use clock::ServiceClock;
 use configured_logins::ConfiguredLogins;
 use failures::Failures;
+use key_ring::KeyRing;
 use limiter::Limiter;
 use passwords::PasswordPool;
 use permits::Permits;
@@ -97,7 +100,7 @@ pub struct Services {
     quotas: Quotas,
     /// Failures that are not in the audit log yet.
     failures: Failures,
-    signer: Signer,
+    keys: KeyRing,
     /// The passwords of the administrator and the hub, with their epochs.
     logins: ConfiguredLogins,
     /// Compared with the password if the account does not exist, so that the answer takes as long.
@@ -120,11 +123,6 @@ impl Services {
     /// The cell that holds the configuration in force.
     pub fn current_config(&self) -> &Arc<CurrentConfig> {
         &self.config
-    }
-
-    /// The public half of the key that signs access tokens.
-    pub fn public_key(&self) -> PublicKey {
-        self.signer.public_key()
     }
 
     /// Whether there is any account.

@@ -10,6 +10,7 @@ use super::attempts::AttemptLimiter;
 use super::clock::ServiceClock;
 use super::configured_logins::ConfiguredLogins;
 use super::failures::Failures;
+use super::key_ring::KeyRing;
 use super::limiter::Limiter;
 use super::passwords::PasswordPool;
 use super::permits::Permits;
@@ -17,10 +18,10 @@ use super::quotas::Quotas;
 use super::traffic::TokenChecks;
 use super::{Services, admin_password};
 use crate::config::{Config, CurrentConfig};
-use crate::crypto::{self, HashCost, Signer};
+use crate::crypto::{self, HashCost};
 use crate::metrics::Sources;
 use crate::model::{InviteTerms, Secret, limits};
-use crate::store::{self, Store, SystemValue};
+use crate::store::{self, Store};
 use crate::world::World;
 
 impl Services {
@@ -41,12 +42,10 @@ impl Services {
             ServiceClock::start(&config.clock, Arc::clone(&world.clock), Arc::clone(&store))?;
         let token_checks = Arc::new(TokenChecks::default());
         let passwords = PasswordPool::start(cost, &token_checks, &world.clock);
-        let seed = world.random_bytes::<32>().to_vec();
-        let seed = store
-            .keep_system_value(SystemValue::SigningSeed, seed)
+        let keys = store
+            .signing_keys(world.random_bytes(), clock.moment())
             .await?;
-        let signer = Signer::from_seed(&seed)
-            .ok_or_else(|| store::Error::Corrupt("the signing key is invalid".into()))?;
+        let keys = KeyRing::new(&keys)?;
         let admin = config.admin.password.clone();
         let admin = match admin {
             None => {
@@ -74,7 +73,7 @@ impl Services {
             clock,
             passwords,
             token_checks,
-            signer,
+            keys,
             logins,
         };
         services.offer_invites().await?;

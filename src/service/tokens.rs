@@ -11,8 +11,8 @@ use super::authentication::Login;
 use super::{Error, Services};
 use crate::crypto;
 use crate::model::{
-    AccessClaims, Actor, AuditAction, Caller, Digest, Grant, NewToken, Principal, Scope, Secret,
-    Timestamp, Token, TokenId, TokenKind, TokenStatus, User, UserId,
+    Actor, AuditAction, Caller, Digest, Grant, NewToken, Principal, Scope, Secret, Timestamp,
+    Token, TokenId, TokenKind, TokenStatus, User, UserId,
 };
 use crate::store::{FoundToken, Refreshed};
 
@@ -238,9 +238,7 @@ impl Services {
             .await?;
         match refreshed {
             Refreshed::Done(_) => Ok(draft.secret),
-            // The same claims give the same token, so the successor can be sent again without being
-            // stored.
-            Refreshed::Again(token) => Ok(self.sign(&token)),
+            Refreshed::Again(token) => self.sign_again(&token).await,
             Refreshed::Reused(token) => {
                 log::warn!(
                     "an exchanged access token was used again: all tokens of its login are revoked, family {}",
@@ -376,17 +374,6 @@ impl Services {
             TokenKind::Session => tokens.session_idle_lifetime,
             TokenKind::Access => tokens.access_lifetime,
             TokenKind::Machine => return None,
-        })
-    }
-
-    /// The JWT of an access token.
-    fn sign(&self, token: &Token) -> Secret {
-        self.signer.sign(&AccessClaims {
-            iss: &self.config().server.public_url,
-            sub: token.holder.to_string(),
-            jti: token.id,
-            iat: token.issued_at.seconds(),
-            exp: token.expires_at.seconds(),
         })
     }
 }

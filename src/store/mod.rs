@@ -15,6 +15,7 @@ mod error;
 mod invites;
 mod machine_tokens;
 mod outcome;
+mod signing;
 pub mod sled;
 mod stats;
 
@@ -40,6 +41,7 @@ pub use outcome::{
     Heard, MachineIssued, OnlyIf, RecordCounts, Redeemed, Refreshed, Report, ScanProgress, Swept,
     SystemValue, Updated,
 };
+pub use signing::KeyStore;
 pub use stats::{CacheStats, StoreStats, WriterStats};
 
 /// The name of the control socket in the data directory, beside the files of the database.
@@ -54,6 +56,7 @@ pub trait Store:
     + OutboxStore
     + EventStore
     + AuditStore
+    + KeyStore
     + Maintenance
     + StoreStats
 {
@@ -67,6 +70,7 @@ impl<S> Store for S where
         + OutboxStore
         + EventStore
         + AuditStore
+        + KeyStore
         + Maintenance
         + StoreStats
 {

@@ -136,8 +136,6 @@ pub struct Report<'a> {
 /// for the hash of the administrator's password, which has a verb to replace it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SystemValue {
-    /// The seed of the key that signs access tokens.
-    SigningSeed,
     /// The hash of the administrator's password that doorward generated.
     AdminHash,
     /// The salt of the fingerprints of configured passwords.

@@ -77,6 +77,8 @@ mod repeats;
 #[cfg(test)]
 mod routes;
 #[cfg(test)]
+mod signing_keys;
+#[cfg(test)]
 mod smtp;
 #[cfg(test)]
 mod store;

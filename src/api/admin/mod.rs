@@ -10,6 +10,7 @@ mod limits;
 pub(super) mod machine_tokens;
 mod outbox;
 mod query;
+mod signing_keys;
 mod storage;
 mod table;
 mod tokens;
@@ -22,7 +23,7 @@ use table::table;
 pub(super) use table::render;
 
 /// The tables of the API, one for each noun.
-pub static TABLES: [&Api; 9] = [
+pub static TABLES: [&Api; 10] = [
     &API,
     &users::API,
     &user_access::API,
@@ -32,6 +33,7 @@ pub static TABLES: [&Api; 9] = [
     &invites::API,
     &outbox::API,
     &limits::API,
+    &signing_keys::API,
 ];
 
 /// What has no table of its own.

@@ -23,7 +23,6 @@ use crate::sync::lock;
 /// The slot of a value that the service keeps.
 fn slot_of(which: SystemValue) -> MetaKey<Vec<u8>> {
     meta(match which {
-        SystemValue::SigningSeed => MetaSlot::SigningSeed,
         SystemValue::AdminHash => MetaSlot::AdminHash,
         SystemValue::FingerprintSalt => MetaSlot::FingerprintSalt,
     })

@@ -92,17 +92,17 @@ async fn a_full_disk_is_opened_and_read_and_taken_up_again() {
         .await;
     assert_eq!(kept, Ok(vec![1]));
     let refused = store
-        .keep_system_value(SystemValue::SigningSeed, vec![3])
+        .keep_system_value(SystemValue::FingerprintSalt, vec![3])
         .await;
     assert_eq!(refused, Err(Error::Full));
     assert_eq!(
-        store.find_system_value(SystemValue::SigningSeed).await,
+        store.find_system_value(SystemValue::FingerprintSalt).await,
         Ok(None)
     );
 
     free.store(10 * MIB, Ordering::Relaxed);
     let kept = store
-        .keep_system_value(SystemValue::SigningSeed, vec![3])
+        .keep_system_value(SystemValue::FingerprintSalt, vec![3])
         .await;
     assert_eq!((kept, store.health()), (Ok(vec![3]), Health::NoEvents));
     // A report without events writes nothing.

@@ -290,7 +290,6 @@ fn mails_wait_with_their_attempts() {
 fn the_facts_that_were_kept_stay() {
     twice(|fixture| {
         for (fact, kept) in [
-            (SystemValue::SigningSeed, SEED),
             (SystemValue::AdminHash, ADMIN_HASH),
             (SystemValue::FingerprintSalt, SALT),
         ] {
@@ -299,6 +298,8 @@ fn the_facts_that_were_kept_stay() {
             assert_eq!(found.as_deref(), Some(kept));
             assert_eq!(fixture.run(store.keep_system_value(fact, vec![1])), kept);
         }
+        let keys = fixture.run(fixture.store().signing_keys([1; 32], at(NOW)));
+        assert_eq!(keys.current.seed, SEED);
     });
 }
 

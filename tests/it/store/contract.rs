@@ -342,11 +342,15 @@ fn the_first_fact_stays() {
             fixture.run(
                 fixture
                     .store()
-                    .keep_system_value(SystemValue::SigningSeed, value.to_vec()),
+                    .keep_system_value(SystemValue::FingerprintSalt, value.to_vec()),
             )
         };
         assert_eq!(
-            fixture.run(fixture.store().find_system_value(SystemValue::SigningSeed)),
+            fixture.run(
+                fixture
+                    .store()
+                    .find_system_value(SystemValue::FingerprintSalt)
+            ),
             None
         );
         assert_eq!(keep(&fixture, b"first"), b"first");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use doorward::model::{
     AuditAction, DueMail, Erasure, Event, EventQuery, InviteTerms, MailId, MailKind, NewEvent,
-    Order, Principal, Retention, TokenKind, TokenStatus,
+    Order, Principal, Retention, SigningKeys, TokenKind, TokenStatus,
 };
 use doorward::store::{Appended, Error, Report, Result, SystemValue};
 use uuid::Builder;
@@ -301,9 +301,9 @@ fn a_start_passes_every_damaged_record_that_it_reads() {
         fixture.run(fixture.store().offer_invites(invite));
         report(&fixture, &["before"], 0);
         fixture.store().note_moment(at(HOUR));
-        for which in [SystemValue::SigningSeed, SystemValue::FingerprintSalt] {
-            fixture.run(fixture.store().keep_system_value(which, vec![7; 32]));
-        }
+        let which = SystemValue::FingerprintSalt;
+        fixture.run(fixture.store().keep_system_value(which, vec![7; 32]));
+        fixture.run(fixture.store().signing_keys([7; 32], at(1)));
         fixture.reopen();
         let kinds: [&[u8]; 7] = [
             b"D",
@@ -311,22 +311,19 @@ fn a_start_passes_every_damaged_record_that_it_reads() {
             &[b'M', 4],
             &[b'M', 5],
             &[b'M', 8],
-            &[b'M', 16],
             &[b'M', 18],
+            &[b'M', 19],
         ];
         for kind in kinds {
             fixture.damage(kind);
-            let which = SystemValue::SigningSeed;
             fixture.run(fixture.store().keep_system_value(which, vec![8; 32]));
-            fixture.run(
-                fixture
-                    .store()
-                    .find_system_value(SystemValue::FingerprintSalt),
-            );
+            fixture.run(fixture.store().signing_keys([8; 32], at(2)));
             assert!(fixture.store().damaged_records() > 0, "{kind:?}");
         }
-        let replaced = fixture.store().find_system_value(SystemValue::SigningSeed);
+        let replaced = fixture.store().find_system_value(which);
         assert_eq!(fixture.run(replaced), Some(vec![8; 32]));
+        let keys = fixture.run(fixture.store().signing_keys([9; 32], at(3)));
+        assert_eq!(keys, SigningKeys::first([8; 32], at(2)));
         assert_eq!(
             fixture.run(fixture.store().disk_use(at(1))).events_stored,
             1

@@ -14,6 +14,7 @@ mod names;
 mod outbox;
 pub(crate) mod renewal;
 pub(crate) mod resets;
+mod signing;
 mod token_list;
 mod token_store;
 pub(crate) mod tokens;

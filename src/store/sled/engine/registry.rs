@@ -153,17 +153,19 @@ pub(crate) enum MetaSlot {
     AuditTotals = 10,
     /// The indexes of names, tokens and invites are complete. (11 said it of the first two.)
     IndexesBuilt = 12,
-    /// The seed of the key that signs access tokens.
+    /// The seed of the only key that signed access tokens: read and removed, but not written.
     SigningSeed = 16,
     /// The hash of the generated administrator password.
     AdminHash = 17,
     /// The salt of the fingerprints of configured passwords.
     FingerprintSalt = 18,
+    /// The keys that sign access tokens.
+    SigningKeys = 19,
 }
 
 impl MetaSlot {
     /// Every slot, in the order of the numbers.
-    pub(crate) const ALL: [MetaSlot; 15] = [
+    pub(crate) const ALL: [MetaSlot; 16] = [
         MetaSlot::Format,
         MetaSlot::Sequence,
         MetaSlot::NextUserNumber,
@@ -179,6 +181,7 @@ impl MetaSlot {
         MetaSlot::SigningSeed,
         MetaSlot::AdminHash,
         MetaSlot::FingerprintSalt,
+        MetaSlot::SigningKeys,
     ];
 
     /// The byte on the disk.
@@ -203,7 +206,10 @@ mod tests {
         let kinds = KeyKind::ALL.map(KeyKind::byte);
         assert_eq!(&kinds, b"ABCDEHIJKMNOPRSTUWXijnorvLlYQqFhGgV");
         let slots = MetaSlot::ALL.map(MetaSlot::byte);
-        assert_eq!(slots, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 17, 18]);
+        assert_eq!(
+            slots,
+            [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 17, 18, 19]
+        );
         assert!(are_distinct(&kinds) && are_distinct(&slots));
     }
 }
