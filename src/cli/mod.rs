@@ -83,6 +83,13 @@ enum Command {
     User(operate::Operation<operate::User>),
     /// Tokens by their public ids
     Token(operate::Operation<operate::Token>),
+    /// Tokens for programs that cannot log in
+    #[command(
+        long_about = "Makes, lists, rotates and ends tokens for sensors, dashboards and services. The secret of\n\
+                      a new one is alone on standard output:\n\n  \
+                      doorward machine-token make sensor-1 --scope events:write > sensor-1.token"
+    )]
+    MachineToken(operate::Operation<operate::MachineToken>),
     /// Events and their erasure
     Event(operate::Operation<operate::Event>),
     /// Who has to wait because of a limit
@@ -177,6 +184,7 @@ pub fn run() -> Result<(), CliError> {
         Command::Health(file) => health::run(&file.path()),
         Command::User(command) => command.run(),
         Command::Token(command) => command.run(),
+        Command::MachineToken(command) => command.run(),
         Command::Event(command) => command.run(),
         Command::Limit(command) => command.run(),
         Command::Outbox(command) => command.run(),

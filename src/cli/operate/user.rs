@@ -114,24 +114,27 @@ const COLUMNS: [Column; 5] = [
 impl Named {
     /// The path of the account, with `rest` behind it.
     fn path(&self, session: &Session, rest: &str) -> Result<String, CliError> {
-        Ok(format!("/users/{}{rest}", encoded(&self.id(session)?)))
+        Ok(format!(
+            "/users/{}{rest}",
+            encoded(&id(session, &self.user)?)
+        ))
     }
+}
 
-    /// The id of the account: looked up by the address, if that is what was typed.
-    fn id(&self, session: &Session) -> Result<String, CliError> {
-        if !self.user.contains('@') {
-            return Ok(self.user.clone());
-        }
-        let by_address = Filters::default().with("q", Some(&self.user));
-        let found = session.admin.list("/users", &by_address, "users", 100)?;
-        let is_it = |user: &&Value| {
-            let email = user.get("email").and_then(Value::as_str);
-            email.is_some_and(|email| email.to_lowercase() == self.user.to_lowercase())
-        };
-        let id = found.iter().find(is_it).and_then(|user| user.get("id"));
-        let id = id.and_then(Value::as_str).map(str::to_owned);
-        id.ok_or_else(|| CliError::not_found(format!("no account has the address {}", self.user)))
+/// The id of an account: looked up by the address, if that is what was typed.
+pub(super) fn id(session: &Session, typed: &str) -> Result<String, CliError> {
+    if !typed.contains('@') {
+        return Ok(typed.to_owned());
     }
+    let by_address = Filters::default().with("q", Some(typed));
+    let found = session.admin.list("/users", &by_address, "users", 100)?;
+    let is_it = |user: &&Value| {
+        let email = user.get("email").and_then(Value::as_str);
+        email.is_some_and(|email| email.to_lowercase() == typed.to_lowercase())
+    };
+    let id = found.iter().find(is_it).and_then(|user| user.get("id"));
+    let id = id.and_then(Value::as_str).map(str::to_owned);
+    id.ok_or_else(|| CliError::not_found(format!("no account has the address {typed}")))
 }
 
 impl Run for Command {

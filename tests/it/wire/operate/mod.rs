@@ -1,12 +1,15 @@
 //! Tests the commands that ask the admin API, with the real program: of a running server, and of a
 //! store without one.
 
+mod machines;
+mod manual;
+
 use std::path::Path;
 
 use serde_json::Value;
 
 use super::moment::poll;
-use super::process::{Process, run_in};
+use super::process::{self, Process, run_in};
 
 /// Runs a command that must succeed, and returns what it printed.
 #[track_caller]
@@ -31,6 +34,15 @@ fn fails(home: &Path, command: &str, code: i32, sentence: &str) {
     let (ended, said) = run_in(home, command, "");
     assert_eq!(ended, Some(code), "{command}: {said}");
     assert!(said.contains(sentence), "{said}");
+}
+
+/// A server whose control socket answers.
+#[track_caller]
+fn started() -> Process {
+    let process = Process::start("");
+    let home = process.home().to_owned();
+    poll(|| home.join("data/control.sock").exists().then_some(()));
+    process
 }
 
 /// Reads what the story below has left behind.
@@ -110,10 +122,8 @@ fn story(home: &Path) {
 
 #[test]
 fn commands_ask_the_running_server() {
-    let process = Process::start("");
-    let home = process.home().to_owned();
-    poll(|| home.join("data/control.sock").exists().then_some(()));
-    story(&home);
+    let process = started();
+    story(process.home());
     assert!(!process.said().contains("ERROR"), "{}", process.said());
 }
 
