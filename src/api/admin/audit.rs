@@ -241,7 +241,9 @@ async fn export(request: RequestContext, admin: Administrator) -> Result<Reply, 
         tokio::spawn(async move {
             let ending = tokio::select! {
                 biased;
-                () = sender.over() => Ok(()),
+                // Dropping the sender aborts the connection. A server that stops does not end the
+                // export here: an answer that ends normally is complete.
+                () = sender.gone() => return,
                 () = services.end_of_access(&admin) => return sender.cut("its token has ended"),
                 ending = give_all(&services, query, &sender) => ending,
             };
