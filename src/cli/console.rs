@@ -1,6 +1,6 @@
 //! Reads the configuration and prints lines, for all commands.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use super::error::CliError;
@@ -52,9 +52,22 @@ pub(super) fn print_line(line: &str) -> Result<(), CliError> {
     print(&format!("{line}\n"))
 }
 
+/// Prints a list to standard output, for a reader that may have enough before the end, as `head`.
+pub(super) fn print_list(list: &str) -> Result<(), CliError> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(list.as_bytes()).and_then(|()| out.flush()) {
+        Err(cause) if cause.kind() != ErrorKind::BrokenPipe => Err(unwritten(cause)),
+        _ => Ok(()),
+    }
+}
+
 /// Prints a text to standard output; an error if it cannot be written.
 pub(super) fn print(text: &str) -> Result<(), CliError> {
     let mut out = std::io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    written.map_err(|cause| CliError::because("cannot write to standard output", cause))
+    written.map_err(unwritten)
+}
+
+fn unwritten(cause: io::Error) -> CliError {
+    CliError::because("cannot write to standard output", cause)
 }

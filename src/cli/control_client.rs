@@ -1,19 +1,23 @@
-//! Asks the running server over its control socket.
+//! Asks the running server over its control socket: for an answer as a whole, or for a stream.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
-use std::io::{self, ErrorKind};
+use std::future::pending;
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::UnixStream;
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use super::error::CliError;
@@ -42,6 +46,8 @@ pub(super) enum ControlError {
     Refused(StatusCode, String),
     /// The socket cannot be used.
     Failed(String),
+    /// What came cannot be written where it was to go.
+    Unwritten(io::Error),
 }
 
 impl ControlClient {
@@ -70,25 +76,31 @@ impl ControlClient {
         path: &str,
         body: Bytes,
     ) -> Result<Answer, ControlError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        let runtime = runtime.map_err(failed)?;
-        let exchange = self.exchange(method, path, body);
-        let answer = runtime.block_on(async { timeout(PATIENCE, exchange).await });
-        answer.unwrap_or_else(|_| {
-            let seconds = PATIENCE.as_secs();
-            let why = format!("it gave no answer within {seconds} s; its log may say why");
-            Err(ControlError::Failed(why))
-        })
+        let exchange = self.exchange(method, path, body, async |status, body| {
+            let body = body.collect().await.map_err(failed)?.to_bytes();
+            Ok(Answer { status, body })
+        });
+        let in_time = async { timeout(PATIENCE, exchange).await.unwrap_or_else(too_slow) };
+        runtime()?.block_on(in_time)
     }
 
-    async fn exchange(
+    /// Sends a GET request whose answer is a stream, and writes the stream as it comes. The server
+    /// waits while it is written.
+    pub(super) fn stream(&self, path: &str, to: &mut dyn Write) -> Result<(), ControlError> {
+        let exchange = self.exchange(Method::GET, path, Bytes::new(), async |status, body| {
+            pass_on(status, body, to).await
+        });
+        runtime()?.block_on(exchange)
+    }
+
+    /// Sends a request, and lets `read` read the answer.
+    async fn exchange<T>(
         &self,
         method: Method,
         path: &str,
         body: Bytes,
-    ) -> Result<Answer, ControlError> {
+        read: impl AsyncFnOnce(StatusCode, Incoming) -> Result<T, ControlError>,
+    ) -> Result<T, ControlError> {
         let socket = ControlPath::of(&self.data).map_err(no_socket)?;
         let stream = UnixStream::connect(socket.path()).await;
         let stream = TokioIo::new(stream.map_err(no_socket)?);
@@ -100,15 +112,44 @@ impl ControlClient {
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(body))
             .map_err(failed)?;
-        // Dropping the sender after the answer ends the connection.
         let answer = async move {
-            let (head, body) = sender.send_request(request).await?.into_parts();
-            Ok::<_, hyper::Error>((head.status, body.collect().await?.to_bytes()))
+            let sent = timeout(PATIENCE, sender.send_request(request)).await;
+            let (head, body) = sent.or_else(too_slow)?.map_err(failed)?.into_parts();
+            read(head.status, body).await
         };
-        let (_, answer) = tokio::join!(connection, answer);
-        let (status, body) = answer.map_err(failed)?;
-        Ok(Answer { status, body })
+        // The answer may still be read when the connection has ended, and not the other way round.
+        let connection = async {
+            let _ = connection.await;
+            pending::<Infallible>().await
+        };
+        tokio::select! {
+            answer = answer => answer,
+            never = connection => match never {},
+        }
     }
+}
+
+/// Writes the body of a success as it comes. An error is what the server says of it.
+pub(super) async fn pass_on<B>(
+    status: StatusCode,
+    mut body: B,
+    to: &mut dyn Write,
+) -> Result<(), ControlError>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: fmt::Display,
+{
+    if !status.is_success() {
+        let body = body.collect().await.map_err(failed)?.to_bytes();
+        return Answer { status, body }.value().map(drop);
+    }
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(broken_off)?;
+        if let Some(bytes) = frame.data_ref() {
+            to.write_all(bytes).map_err(ControlError::Unwritten)?;
+        }
+    }
+    to.flush().map_err(ControlError::Unwritten)
 }
 
 impl Answer {
@@ -133,12 +174,30 @@ fn failed(error: impl fmt::Display) -> ControlError {
     ControlError::Failed(error.to_string())
 }
 
+fn broken_off(error: impl fmt::Display) -> ControlError {
+    ControlError::Failed(format!(
+        "the answer was broken off, and the log may say why ({error})"
+    ))
+}
+
+/// There was no answer within `PATIENCE`.
+fn too_slow<T>(_: Elapsed) -> Result<T, ControlError> {
+    let seconds = PATIENCE.as_secs();
+    let why = format!("it gave no answer within {seconds} s; its log may say why");
+    Err(ControlError::Failed(why))
+}
+
+fn runtime() -> Result<Runtime, ControlError> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.map_err(failed)
+}
+
 fn no_socket(error: io::Error) -> ControlError {
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::ConnectionRefused => ControlError::NotRunning,
         ErrorKind::PermissionDenied => ControlError::Failed(
-            "this user may not open its control socket; run this as root, or as the user that \
-             serves"
+            "this user may not open its control socket; run this as root or as the user that \
+             serves, or ask /api/admin with the administrator's token"
                 .to_owned(),
         ),
         _ => failed(error),
@@ -151,6 +210,7 @@ impl fmt::Display for ControlError {
             ControlError::NotRunning => f.write_str("the server does not run"),
             ControlError::Refused(_, said) => write!(f, "the server says: {said}"),
             ControlError::Failed(why) => write!(f, "cannot ask the server: {why}"),
+            ControlError::Unwritten(cause) => write!(f, "cannot write the output: {cause}"),
         }
     }
 }

@@ -29,19 +29,26 @@ impl Made {
     /// Writes a file under a temporary name beside `path`, and returns that name. Only its owner
     /// may read it.
     pub(super) fn draft(&mut self, path: &Path, text: &str) -> io::Result<PathBuf> {
+        let (draft, mut file) = self.open_draft(path)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        Ok(draft)
+    }
+
+    /// Makes an empty file under a temporary name beside `path`, and returns that name. Only its
+    /// owner may read it.
+    pub(super) fn open_draft(&mut self, path: &Path) -> io::Result<(PathBuf, File)> {
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}.new", std::process::id()));
         let draft = path.with_file_name(name);
         let mut options = OpenOptions::new();
-        let mut file = options
+        let file = options
             .write(true)
             .create_new(true)
             .mode(0o600)
             .open(&draft)?;
         self.0.push(draft.clone());
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        Ok(draft)
+        Ok((draft, file))
     }
 
     /// Gives a draft its name. Error: `AlreadyExists` if another file has it.

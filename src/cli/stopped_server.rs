@@ -17,7 +17,7 @@ use crate::service::{self, Services};
 use crate::store::sled::WriteMeter;
 
 /// A verb of the service that runs.
-type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, service::Error>> + 'a>>;
+pub(super) type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, service::Error>> + 'a>>;
 
 /// Runs `work`. `announce` gets the administrator's password, if this start generates one;
 /// `failure` begins the sentence if the work fails.

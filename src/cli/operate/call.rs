@@ -1,31 +1,42 @@
 //! One request to the admin API, and the ways to it.
 
+use std::io::{self, ErrorKind, Write};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HOST};
-use hyper::{Method, Request};
+use hyper::{Method, Request, Response};
 use serde_json::Value;
 
+use super::output_file::Output;
 use crate::api;
-use crate::cli::control_client::{Answer, ControlClient, ControlError};
+use crate::cli::control_client::{Answer, ControlClient, ControlError, pass_on};
 use crate::cli::error::CliError;
-use crate::cli::{opening, stderr, stopped_server};
+use crate::cli::stopped_server::{self, Work};
+use crate::cli::{opening, stderr};
 use crate::config::Config;
-use crate::http::{Dispatcher, PeerUid};
+use crate::http::{Dispatcher, PeerUid, ResponseBody};
 use crate::model::Secret;
 use crate::service::{self, Services};
+
+const NO_SERVER: &str =
+    "doorward: no server runs; this command opens the store itself and locks it meanwhile\n";
 
 /// The admin API of the server of a configuration.
 pub(super) struct Admin {
     config: Config,
+    /// Whether the user knows that no server runs: a command may ask several times.
+    says_no_server: Once,
 }
 
 impl Admin {
     pub(super) fn of(config: Config) -> Admin {
-        Admin { config }
+        Admin {
+            config,
+            says_no_server: Once::new(),
+        }
     }
 
     pub(super) fn get(&self, path: &str) -> Result<Value, CliError> {
@@ -84,20 +95,75 @@ impl Admin {
         answer.value().map_err(CliError::from)
     }
 
+    /// Writes a whole stream to an output. A reader that has enough ends it.
+    pub(super) fn export(&self, path: &str, mut output: Output) -> Result<(), CliError> {
+        let path = format!("/api/admin{path}");
+        let client = ControlClient::new(&self.config.storage.path);
+        let (output, written) = match client.stream(&path, &mut output) {
+            Err(ControlError::NotRunning) => self.export_without_server(path, output)?,
+            written => (output, written),
+        };
+        if reader_has_gone(&written) {
+            return Ok(());
+        }
+        written?;
+        output.finish()
+    }
+
+    /// Writes a live stream to an output until the reader has enough; only a server has one.
+    pub(super) fn listen(&self, path: &str, mut to: impl Write) -> Result<(), CliError> {
+        let path = format!("/api/admin{path}");
+        let client = ControlClient::new(&self.config.storage.path);
+        match client.stream(&path, &mut to) {
+            Err(ControlError::NotRunning) => Err(CliError::new(
+                "no server runs, and only a running server has live streams",
+            )),
+            Ok(()) => Err(CliError::new("the server has ended the stream")),
+            written if reader_has_gone(&written) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Opens the store, and answers as the server would.
     fn without_server(&self, method: Method, path: &str, body: Bytes) -> Result<Answer, CliError> {
-        stderr::write(
-            "doorward: no server runs; this command opens the store itself and locks it meanwhile\n",
-        );
+        let path = path.to_owned();
+        self.open_store(|services| Box::pin(ask(services, method, path, body)))
+    }
+
+    /// Opens the store, and writes the stream that the server would send.
+    fn export_without_server(
+        &self,
+        path: String,
+        mut output: Output,
+    ) -> Result<(Output, Result<(), ControlError>), CliError> {
+        self.open_store(|services| {
+            Box::pin(async move {
+                let (head, body) = answer(services, Method::GET, path, Bytes::new())
+                    .await?
+                    .into_parts();
+                let written = pass_on(head.status, body, &mut output).await;
+                Ok((output, written))
+            })
+        })
+    }
+
+    fn open_store<T>(
+        &self,
+        work: impl for<'a> FnOnce(&'a Arc<Services>) -> Work<'a, T>,
+    ) -> Result<T, CliError> {
+        self.says_no_server.call_once(|| stderr::write(NO_SERVER));
         let announce = |password: &Secret| {
             // If it is not shown, `doorward admin reset-password` makes another.
             let _ = opening::show_generated_password(&self.config, password);
         };
-        let path = path.to_owned();
-        stopped_server::run(&self.config, announce, "cannot ask the store", |services| {
-            Box::pin(ask(services, method, path, body))
-        })
+        stopped_server::run(&self.config, announce, "cannot ask the store", work)
     }
+}
+
+/// Whether the reader of standard output took all that it wanted, as `head` does.
+fn reader_has_gone(written: &Result<(), ControlError>) -> bool {
+    let is_closed = |cause: &io::Error| cause.kind() == ErrorKind::BrokenPipe;
+    matches!(written, Err(ControlError::Unwritten(cause)) if is_closed(cause))
 }
 
 /// Lets the admin API answer a request in this process.
@@ -107,7 +173,24 @@ async fn ask(
     path: String,
     body: Bytes,
 ) -> Result<Answer, service::Error> {
-    let failed = |error| service::Error::Internal(error);
+    let answer = answer(services, method, path, body).await?;
+    let (head, body) = answer.into_parts();
+    let body = body.collect().await;
+    let body = body.map_err(|error| service::Error::Internal(error.into()))?;
+    services.write_failures().await;
+    Ok(Answer {
+        status: head.status,
+        body: body.to_bytes(),
+    })
+}
+
+/// The answer of the admin API in this process, with its body still to be read.
+async fn answer(
+    services: &Arc<Services>,
+    method: Method,
+    path: String,
+    body: Bytes,
+) -> Result<Response<ResponseBody>, service::Error> {
     let apis = api::control::served();
     let dispatcher = Dispatcher::for_control(&apis, Arc::clone(services));
     let mut request = Request::builder()
@@ -116,17 +199,11 @@ async fn ask(
         .header(HOST, "control")
         .header(CONTENT_TYPE, "application/json")
         .body(Full::new(body))
-        .map_err(|error| failed(error.into()))?;
+        .map_err(|error| service::Error::Internal(error.into()))?;
     let uid = rustix::process::geteuid().as_raw();
     request.extensions_mut().insert(PeerUid(uid));
     let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let (head, body) = dispatcher.handle(request, here).await.into_parts();
-    let body = body.collect().await.map_err(|error| failed(error.into()))?;
-    services.write_failures().await;
-    Ok(Answer {
-        status: head.status,
-        body: body.to_bytes(),
-    })
+    Ok(dispatcher.handle(request, here).await)
 }
 
 /// Query parameters.

@@ -45,7 +45,7 @@ impl Run for Subject {
         print_line(sentence.unwrap_or_default())?;
         match explained.get("entries").and_then(Value::as_array) {
             Some(entries) if !entries.is_empty() => {
-                let table = output::table(entries, &COLUMNS, output::terminal_width());
+                let table = output::table(entries, COLUMNS, output::terminal_width());
                 print(&format!("\n{table}"))
             }
             _ => Ok(()),

@@ -7,9 +7,12 @@ mod event;
 mod explain;
 mod invite;
 mod limit;
+mod live;
 mod machine_token;
 mod outbox;
 mod output;
+mod output_file;
+mod progress;
 mod status;
 mod token;
 mod user;
@@ -105,9 +108,15 @@ impl Session {
     fn show_list(&self, key: &str, rows: &[Value], columns: &[Column]) -> Result<(), CliError> {
         if self.json {
             let list = serde_json::json!({ key: rows });
-            return console::print_line(&list.to_string());
+            return console::print_list(&format!("{list}\n"));
         }
-        console::print(&output::table(rows, columns, output::terminal_width()))
+        let table = output::table(rows, columns, output::terminal_width());
+        console::print_list(&output::with_heading(&table, output::may_highlight()))
+    }
+
+    /// The columns of what comes one by one; none: its JSON is printed.
+    fn columns(&self, columns: &'static [Column]) -> Option<&'static [Column]> {
+        (!self.json).then_some(columns)
     }
 
     /// Prints one thing: as JSON, or a line for each of its fields.

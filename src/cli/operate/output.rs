@@ -1,5 +1,7 @@
 //! Tables that fit the terminal.
 
+use std::io::IsTerminal;
+
 use serde_json::Value;
 
 /// A column of a table: its title, and where its value is in a row.
@@ -26,6 +28,23 @@ pub(super) fn terminal_width() -> usize {
     if columns == 0 { UNLIMITED } else { columns }
 }
 
+/// Whether standard output is a terminal whose user did not ask for plain text
+/// (<https://no-color.org>).
+pub(super) fn may_highlight() -> bool {
+    let wants_plain = std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty());
+    std::io::stdout().is_terminal() && !wants_plain
+}
+
+/// A table whose first line is bold, if `highlight`.
+pub(super) fn with_heading(table: &str, highlight: bool) -> String {
+    match table.split_once('\n') {
+        Some((heading, rows)) if highlight && !rows.is_empty() => {
+            format!("\x1b[1m{heading}\x1b[0m\n{rows}")
+        }
+        _ => table.to_owned(),
+    }
+}
+
 /// A table with a line for each row. The widest columns are cut until the lines fit.
 pub(super) fn table(rows: &[Value], columns: &[Column], width: usize) -> String {
     if rows.is_empty() {
@@ -46,6 +65,13 @@ pub(super) fn table(rows: &[Value], columns: &[Column], width: usize) -> String 
         table.push('\n');
     }
     table
+}
+
+/// A row as a line of its own, for what comes one by one.
+pub(super) fn line(row: &Value, columns: &[Column]) -> String {
+    let cell = |column: &Column| text(row.get(column.key).unwrap_or(&Value::Null));
+    let cells: Vec<String> = columns.iter().map(cell).collect();
+    cells.join("  ") + "\n"
 }
 
 /// The widths of the columns, with two blanks between them, so that a line fits if it can.
@@ -123,6 +149,13 @@ mod tests {
         );
         assert!(narrow.contains('…'), "{narrow}");
         assert_eq!(table(&[], &COLUMNS, 24), "none\n");
+    }
+
+    #[test]
+    fn a_heading_is_bold_where_it_may_be() {
+        assert_eq!(with_heading("A\nb\n", true), "\x1b[1mA\x1b[0m\nb\n");
+        assert_eq!(with_heading("A\nb\n", false), "A\nb\n");
+        assert_eq!(with_heading("none\n", true), "none\n");
     }
 
     #[test]

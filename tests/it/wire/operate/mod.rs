@@ -3,6 +3,7 @@
 
 mod machines;
 mod manual;
+mod streams;
 
 use std::path::Path;
 
