@@ -90,7 +90,9 @@ enum Command {
                       doorward machine-token make sensor-1 --scope events:write > sensor-1.token"
     )]
     MachineToken(operate::Operation<operate::MachineToken>),
-    /// Events and their erasure
+    /// The keys that sign access tokens
+    Key(operate::Operation<operate::Key>),
+    /// Events, their counts, streams and erasure
     Event(operate::Operation<operate::Event>),
     /// Who has to wait because of a limit
     Limit(operate::Operation<operate::Limit>),
@@ -185,6 +187,7 @@ pub fn run() -> Result<(), CliError> {
         Command::User(command) => command.run(),
         Command::Token(command) => command.run(),
         Command::MachineToken(command) => command.run(),
+        Command::Key(command) => command.run(),
         Command::Event(command) => command.run(),
         Command::Limit(command) => command.run(),
         Command::Outbox(command) => command.run(),

@@ -1,6 +1,7 @@
 //! Tests the commands that ask the admin API, with the real program: of a running server, and of a
 //! store without one.
 
+mod keys;
 mod machines;
 mod manual;
 mod streams;
