@@ -38,7 +38,8 @@ impl Process {
 
     #[track_caller]
     pub(super) fn start_in(home: TempDir, settings: &str) -> Process {
-        let settings = format!("server.listen = \"127.0.0.1:0\"\n{SETTINGS}{settings}");
+        let usual = usual_without(settings);
+        let settings = format!("server.listen = \"127.0.0.1:0\"\n{usual}{settings}");
         let mut child = Killed(serve(home.path(), "first", &settings));
         let address = poll(|| {
             let said = said(home.path(), "first");
@@ -148,6 +149,15 @@ impl Process {
     pub(super) fn ends(&mut self) -> ExitStatus {
         poll(|| self.child.0.try_wait().unwrap())
     }
+}
+
+/// The settings of every process, without those that these settings replace.
+fn usual_without(settings: &str) -> String {
+    let key = |line: &str| line.split_once(" = ").map(|(key, _)| key.to_owned());
+    let replaced: Vec<_> = settings.lines().filter_map(key).collect();
+    let usual = SETTINGS.lines();
+    let usual = usual.filter(|line| key(line).is_none_or(|key| !replaced.contains(&key)));
+    usual.map(|line| format!("{line}\n")).collect()
 }
 
 /// Starts a process with a pipe as its standard error.

@@ -5,9 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::process::SETTINGS;
+use serde_json::json as value;
+
+use super::process::{Process, SETTINGS};
 use super::streams::{first_line, log_in, report};
-use super::{json, started};
+use super::{json, started_with};
+use crate::harness::Request;
 
 /// The examples of the section of docs/operations.md about the commands.
 fn examples() -> Vec<String> {
@@ -37,16 +40,57 @@ pub(super) fn shell(home: &Path, line: &str) -> Command {
     shell
 }
 
+/// The server of the manual: its mail does not leave, and a second wrong password has to wait.
+const SETTINGS_OF_SERVER: &str = "limits.rates = true\n\
+    limits.wrong_passwords = \"1, then 1 per 1h\"\n\
+    mail.transport = \"smtp\"\nmail.host = \"127.0.0.1\"\nmail.port = 1\n\
+    mail.security = \"none\"\nmail.from = \"doorward@example.org\"\n";
+
+/// The words of the manual that stand for an id: the command that lists the ids, its key, and which
+/// row is meant.
+const IDS: [(&str, &str, &str, usize); 5] = [
+    ("TOKEN", "token list", "tokens", 0),
+    ("INVITE", "invite list", "invites", 0),
+    ("KEY", "key list", "signing_keys", 1),
+    ("MAIL", "outbox list", "mails", 0),
+    ("WAIT", "limit list", "waits", 0),
+];
+
+/// A line of the manual, with the ids of what is there.
+fn with_ids(home: &Path, line: &str) -> String {
+    let words = line.split(' ').map(|word| {
+        let known = IDS.iter().find(|(name, ..)| *name == word);
+        let id = known.map(|(_, list, key, row)| json(home, list)[key][row]["id"].clone());
+        id.map_or(word.to_owned(), |id| {
+            let missing = || panic!("there is no {word} for {line}");
+            id.as_str().map_or_else(missing, str::to_owned)
+        })
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Two logins with a wrong password: the second, and all that follow, have to wait.
+fn guess(process: &Process) {
+    let body = value!({"email": "ana@example.org", "password": "a wrong password"});
+    for _ in 0..2 {
+        let request = Request::new("POST", "/v1/auth").body(body.clone());
+        request.send(process.address);
+    }
+}
+
 #[test]
 fn the_examples_of_the_manual_work_one_after_the_other() {
-    let process = started();
+    let process = started_with(SETTINGS_OF_SERVER);
+    let home = process.home();
     let examples = examples();
     assert!(examples.len() > 10, "{examples:?}");
     let token = log_in(&process);
+    guess(&process);
     for line in examples {
+        let line = with_ids(home, &line);
         if line.contains(" live") {
-            let user = json(process.home(), "user show ana@example.org")["id"].clone();
-            let line = first_line(shell(process.home(), &format!("exec {line}")), || {
+            let user = json(home, "user show ana@example.org")["id"].clone();
+            let line = first_line(shell(home, &format!("exec {line}")), || {
                 report(&process, &token, user.as_str().unwrap(), 1);
                 log_in(&process);
             });
@@ -56,7 +100,7 @@ fn the_examples_of_the_manual_work_one_after_the_other() {
             );
             continue;
         }
-        let ran = shell(process.home(), &line).output().unwrap();
+        let ran = shell(home, &line).output().unwrap();
         let said = String::from_utf8([ran.stdout, ran.stderr].concat()).unwrap();
         assert!(ran.status.success(), "{line}: {said}");
     }

@@ -41,7 +41,12 @@ fn fails(home: &Path, command: &str, code: i32, sentence: &str) {
 /// A server whose control socket answers.
 #[track_caller]
 fn started() -> Process {
-    let process = Process::start("");
+    started_with("")
+}
+
+#[track_caller]
+fn started_with(settings: &str) -> Process {
+    let process = Process::start(settings);
     let home = process.home().to_owned();
     poll(|| home.join("data/control.sock").exists().then_some(()));
     process
