@@ -157,7 +157,7 @@ fn usual_without(settings: &str) -> String {
     let replaced: Vec<_> = settings.lines().filter_map(key).collect();
     let usual = SETTINGS.lines();
     let usual = usual.filter(|line| key(line).is_none_or(|key| !replaced.contains(&key)));
-    usual.map(|line| format!("{line}\n")).collect()
+    usual.collect::<Vec<_>>().join("\n") + "\n"
 }
 
 /// Starts a process with a pipe as its standard error.
