@@ -10,6 +10,7 @@ use hyper::body::Bytes;
 
 use super::{Error, ErrorCode};
 use crate::config::Config;
+use crate::metrics::Limit;
 use crate::model::network;
 use crate::sync::lock;
 
@@ -80,7 +81,9 @@ impl BodyBudget {
         let of_network = taken.networks.get(&network).copied().unwrap_or_default();
         if taken.all + more > bounds.most || of_network + more > bounds.most_of_network {
             let cause = "the memory for request bodies is used up";
-            return Err(Error::new(ErrorCode::Busy).caused_by(cause));
+            return Err(Error::new(ErrorCode::Busy)
+                .refused_by(Limit::BodyMemory)
+                .caused_by(cause));
         }
         taken.all += more;
         taken.networks.insert(network, of_network + more);

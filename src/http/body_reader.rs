@@ -13,6 +13,7 @@ use super::content_type;
 use super::incoming_body::{BodyLimits, IncomingBody};
 use super::{Error, ErrorCode, RequestBody};
 use crate::config::{Config, Limits};
+use crate::metrics::Limit;
 
 /// Reads the bodies of all requests.
 pub(super) struct BodyReader {
@@ -90,6 +91,7 @@ impl BodyReader {
         };
         let decoded = self.decoder.decode(coding, whole, accepted.limit, share);
         let decoded = timeout(limits.request_timeout, decoded).await;
-        decoded.unwrap_or_else(|_| Err(Error::new(ErrorCode::Busy)))
+        decoded
+            .unwrap_or_else(|_| Err(Error::new(ErrorCode::Busy).refused_by(Limit::RequestTimeout)))
     }
 }

@@ -33,7 +33,7 @@ use super::{
     Reply, RequestContext, ResponseBody, Route, Router, UserBearer, client_ip, openapi,
 };
 use crate::config::{Config, CurrentConfig, Limits, Server};
-use crate::metrics::{ConnectionCounts, Requests, RouteLabel};
+use crate::metrics::{ConnectionCounts, Limit, Requests, RouteLabel};
 use crate::service::{Administrator, Bearer, Services};
 use crate::world::Clock;
 
@@ -360,6 +360,9 @@ impl Dispatcher {
     ) -> Response<ResponseBody> {
         let rendered = render_error(error);
         self.access_log.error(info, rendered.status, error);
+        if let Some(limit) = error.limit() {
+            self.services.sources.refusals.count(limit);
+        }
         let mut response = response(
             rendered.status,
             Some(rendered.content_type),
@@ -391,7 +394,7 @@ fn streams(route: &Route) -> bool {
 /// The error for a step that exceeded `limits.request_timeout`. A future dropped at that point
 /// leaves every change complete or not made.
 fn too_late<T>(_: Elapsed) -> Result<T, Error> {
-    Err(Error::new(ErrorCode::Busy))
+    Err(Error::new(ErrorCode::Busy).refused_by(Limit::RequestTimeout))
 }
 
 /// The future's result, or `Internal` if it panics. The panic message goes to standard error, never

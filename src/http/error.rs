@@ -10,8 +10,10 @@ use hyper::body::Bytes;
 use serde::Serialize;
 
 use super::ErrorCode;
+use crate::metrics::Limit;
 use crate::model::Invalid;
 use crate::service;
+use crate::store;
 
 /// Default `Retry-After` of 429 and 503 answers.
 const RETRY_SOON: Duration = Duration::from_secs(1);
@@ -28,6 +30,8 @@ pub struct Error {
     detail: Option<Box<str>>,
     errors: Box<[String]>,
     retry_after: Option<Duration>,
+    /// The limit that refused the request, for the metrics.
+    limit: Option<Limit>,
     /// What the server accepts instead: methods for `MethodNotAllowed`, codings for
     /// `UnsupportedMediaType`.
     accepted: Option<Arc<str>>,
@@ -49,6 +53,7 @@ impl Error {
             detail: None,
             errors: Box::default(),
             retry_after: passes.then_some(RETRY_SOON),
+            limit: passes.then_some(Limit::Other),
             accepted: None,
             cause: None,
         }
@@ -104,6 +109,18 @@ impl Error {
     pub fn retry_after(mut self, wait: Duration) -> Error {
         self.retry_after = Some(wait);
         self
+    }
+
+    /// Names the limit that refused the request.
+    #[must_use]
+    pub(super) fn refused_by(mut self, limit: Limit) -> Error {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// The limit that refused the request with 429 or 503.
+    pub(super) fn limit(&self) -> Option<Limit> {
+        self.limit
     }
 
     /// `MethodNotAllowed`; `allow` lists the methods that the path supports.
@@ -221,17 +238,26 @@ impl From<service::Error> for Error {
             service::Error::SignupClosed => Error::new(ErrorCode::SignupClosed),
             service::Error::IdempotencyKeyReused => Error::new(ErrorCode::IdempotencyKeyReused),
             service::Error::Unprocessable(errors) => Error::unprocessable(errors),
-            service::Error::TooManyRequests { retry_after } => {
-                Error::new(ErrorCode::TooManyRequests).retry_after(retry_after)
+            service::Error::TooManyRequests { retry_after, limit } => {
+                Error::new(ErrorCode::TooManyRequests)
+                    .retry_after(retry_after)
+                    .refused_by(limit)
             }
-            service::Error::Busy { retry_after } => {
-                Error::new(ErrorCode::Busy).retry_after(retry_after)
-            }
+            service::Error::Busy { retry_after, limit } => Error::new(ErrorCode::Busy)
+                .retry_after(retry_after)
+                .refused_by(limit),
             service::Error::OutOfMemory { retry_after } => Error::new(ErrorCode::Busy)
                 .retry_after(retry_after)
+                .refused_by(Limit::HashMemory)
                 .caused_by("there is no memory for it"),
             service::Error::Unavailable(cause) => {
-                Error::new(ErrorCode::Unavailable).caused_by(cause)
+                let limit = match cause {
+                    store::Error::Full => Limit::DiskFull,
+                    _ => Limit::StoreStopped,
+                };
+                Error::new(ErrorCode::Unavailable)
+                    .refused_by(limit)
+                    .caused_by(cause)
             }
             service::Error::Internal(cause) => Error::internal(cause),
         }

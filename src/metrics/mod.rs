@@ -6,11 +6,15 @@
 mod connections;
 mod counter;
 mod histogram;
+mod logins;
+mod refusals;
 mod requests;
 mod sources;
 
 pub use connections::ConnectionCounts;
 pub use counter::Counter;
 pub use histogram::{BOUNDS_MICROS, Histogram, HistogramReading};
+pub use logins::{LoginOutcome, Logins};
+pub use refusals::{Limit, Refusals};
 pub use requests::{Requests, RouteLabel, RouteReading, STATUSES};
 pub use sources::Sources;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use super::{ConnectionCounts, Requests, RouteLabel, RouteReading};
+use super::{ConnectionCounts, Refusals, Requests, RouteLabel, RouteReading};
 use crate::sync::lock;
 
 type ReadConnections = Box<dyn Fn() -> ConnectionCounts + Send + Sync>;
@@ -14,6 +14,8 @@ type ReadConnections = Box<dyn Fn() -> ConnectionCounts + Send + Sync>;
 pub struct Sources {
     requests: Mutex<Vec<Arc<Requests>>>,
     connections: Mutex<Vec<ReadConnections>>,
+    /// The requests that were refused by a limit.
+    pub refusals: Refusals,
 }
 
 impl Sources {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Error;
 use super::buckets::bucket_wait;
 use crate::config::Rate;
+use crate::metrics::Limit;
 
 /// Wrong passwords of an allowance before its wait begins.
 pub(super) const FREE_ATTEMPTS: u32 = 5;
@@ -52,7 +53,7 @@ impl NetworkCount {
     /// Admits an attempt at `now`, or returns how long it must wait.
     pub(super) fn enter(&mut self, rate: Rate, now: Duration) -> Result<(), Error> {
         let all_wrong = self.empty_at.max(now) + rate.period * self.in_flight;
-        wait_for(bucket_wait(all_wrong, rate, now))?;
+        wait_for(bucket_wait(all_wrong, rate, now), Limit::WrongPasswords)?;
         self.in_flight += 1;
         Ok(())
     }
@@ -83,7 +84,7 @@ impl AllowanceCount {
     /// Admits an attempt at `now`, or returns how long it must wait.
     pub(super) fn enter(&mut self, now: Duration) -> Result<(), Error> {
         self.begin_day(now);
-        wait_for(self.wait(now))?;
+        wait_for(self.wait(now), Limit::AccountPasswords)?;
         self.in_flight += 1;
         Ok(())
     }
@@ -147,11 +148,14 @@ impl AllowanceCount {
     }
 }
 
-fn wait_for(wait: Duration) -> Result<(), Error> {
+fn wait_for(wait: Duration, limit: Limit) -> Result<(), Error> {
     if wait.is_zero() {
         Ok(())
     } else {
-        Err(Error::TooManyRequests { retry_after: wait })
+        Err(Error::TooManyRequests {
+            retry_after: wait,
+            limit,
+        })
     }
 }
 
@@ -177,7 +181,7 @@ mod tests {
                 count.settle(Outcome::Wrong, at);
                 Duration::ZERO
             }
-            Err(Error::TooManyRequests { retry_after }) => retry_after,
+            Err(Error::TooManyRequests { retry_after, .. }) => retry_after,
             Err(other) => panic!("{other:?}"),
         }
     }

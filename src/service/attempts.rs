@@ -265,7 +265,7 @@ mod tests {
                 attempt.note_comparison();
                 Duration::ZERO
             }
-            Err(Error::TooManyRequests { retry_after }) => retry_after,
+            Err(Error::TooManyRequests { retry_after, .. }) => retry_after,
             Err(other) => panic!("{other:?}"),
         }
     }

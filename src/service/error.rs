@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::metrics::Limit;
 use crate::model::{Invalid, Refusal};
 use crate::store;
 
@@ -61,11 +62,15 @@ pub enum Error {
     TooManyRequests {
         /// How long to wait before the next try.
         retry_after: Duration,
+        /// Which one.
+        limit: Limit,
     },
     /// A queue is full.
     Busy {
         /// How long to wait before the next try.
         retry_after: Duration,
+        /// Which one.
+        limit: Limit,
     },
     /// Memory could not be allocated.
     OutOfMemory {
@@ -93,8 +98,14 @@ impl From<Refusal> for Error {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Error {
         match error {
-            store::Error::Busy => Error::Busy { retry_after: SOON },
-            store::Error::TooManyKeys => Error::Busy { retry_after: LATER },
+            store::Error::Busy => Error::Busy {
+                retry_after: SOON,
+                limit: Limit::WriterQueue,
+            },
+            store::Error::TooManyKeys => Error::Busy {
+                retry_after: LATER,
+                limit: Limit::RememberedKeys,
+            },
             store::Error::Full
             | store::Error::Stopped(_)
             | store::Error::Unusable(_)

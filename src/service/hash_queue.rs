@@ -1,12 +1,15 @@
 //! The queue in front of the hashing threads. It holds only jobs whose clients still wait.
 
 use std::collections::BTreeMap;
-use std::sync::{Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use super::Error;
+use super::counts::HashQueueCounts;
 use super::hash_job::{Job, RETRY_AFTER};
+use crate::metrics::{Histogram, Limit};
 use crate::sync::{lock, recover};
+use crate::world::Clock;
 
 /// Jobs that may wait: at 20 ms each, the last one waits as long as a person would accept.
 pub(super) const QUEUE_JOBS: usize = 256;
@@ -14,18 +17,20 @@ pub(super) const QUEUE_JOBS: usize = 256;
 const REST_AFTER: Duration = Duration::from_secs(10);
 
 /// The queue.
-#[derive(Default)]
 pub(super) struct Queue {
+    clock: Arc<dyn Clock>,
     jobs: Mutex<Jobs>,
     arrived: Condvar,
     /// Notified when the queue is closed.
     closing: Condvar,
+    /// How long jobs have waited for a thread.
+    waits: Histogram,
 }
 
 #[derive(Default)]
 struct Jobs {
-    /// The queued jobs, by number: the lowest came first.
-    waiting: BTreeMap<u64, Job>,
+    /// The queued jobs, by number, and when they came (monotonic): the lowest came first.
+    waiting: BTreeMap<u64, (Job, Duration)>,
     next_number: u64,
     closed: bool,
 }
@@ -37,17 +42,29 @@ pub(super) struct Place<'a> {
 }
 
 impl Queue {
+    /// An empty queue.
+    pub(super) fn new(clock: &Arc<dyn Clock>) -> Queue {
+        Queue {
+            clock: Arc::clone(clock),
+            jobs: Mutex::default(),
+            arrived: Condvar::new(),
+            closing: Condvar::new(),
+            waits: Histogram::default(),
+        }
+    }
+
     /// Adds a job. `Busy`: too many jobs wait.
     pub(super) fn add(&self, job: Job) -> Result<Place<'_>, Error> {
         let mut jobs = lock(&self.jobs);
         if jobs.waiting.len() >= QUEUE_JOBS {
             return Err(Error::Busy {
                 retry_after: RETRY_AFTER,
+                limit: Limit::HashQueue,
             });
         }
         let number = jobs.next_number;
         jobs.next_number += 1;
-        jobs.waiting.insert(number, job);
+        jobs.waiting.insert(number, (job, self.clock.monotonic()));
         drop(jobs);
         self.arrived.notify_one();
         Ok(Place {
@@ -56,12 +73,15 @@ impl Queue {
         })
     }
 
-    /// Waits for the next job; none when the pool is closed and empty. Calls `rest`
-    /// after `REST_AFTER` without a job.
+    /// Waits for the next job; none when the pool is closed and empty. Calls `rest` after
+    /// `REST_AFTER` without a job.
     pub(super) fn next(&self, mut rest: impl FnMut()) -> Option<Job> {
         let mut jobs = lock(&self.jobs);
         loop {
-            if let Some((_, job)) = jobs.waiting.pop_first() {
+            if let Some((_, (job, came_at))) = jobs.waiting.pop_first() {
+                drop(jobs);
+                let waited = self.clock.monotonic().saturating_sub(came_at);
+                self.waits.record(waited);
                 return Some(job);
             }
             if jobs.closed {
@@ -92,10 +112,29 @@ impl Queue {
         }
     }
 
+    /// How many jobs wait, and how long others have waited.
+    pub(super) fn counts(&self) -> HashQueueCounts {
+        HashQueueCounts {
+            waiting: lock(&self.jobs).waiting.len(),
+            waits: self.waits.read(),
+        }
+    }
+
     /// Takes a job out of the queue, as a thread would.
     #[cfg(test)]
     pub(super) fn take(&self) -> Option<Job> {
-        lock(&self.jobs).waiting.pop_first().map(|(_, job)| job)
+        lock(&self.jobs)
+            .waiting
+            .pop_first()
+            .map(|(_, (job, _))| job)
+    }
+}
+
+#[cfg(test)]
+impl Default for Queue {
+    fn default() -> Queue {
+        let clock: Arc<dyn Clock> = Arc::new(crate::world::SystemClock::start());
+        Queue::new(&clock)
     }
 }
 

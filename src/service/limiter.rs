@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::Error;
 use super::buckets::{bucket_wait, make_room};
 use crate::config::{CurrentConfig, Limits, Rate};
+use crate::metrics::Limit;
 use crate::model::{Digest, MailKind};
 use crate::sync::lock;
 
@@ -33,6 +34,15 @@ impl Action {
             Action::AskReset => limits.reset_requests,
             Action::TryReset => limits.reset_attempts,
             Action::SignUp => limits.signups,
+        }
+    }
+
+    /// Its limit, as the metrics name it.
+    fn limit(self) -> Limit {
+        match self {
+            Action::AskReset => Limit::ResetRequests,
+            Action::TryReset => Limit::ResetAttempts,
+            Action::SignUp => Limit::Signups,
         }
     }
 }
@@ -65,7 +75,7 @@ impl Limiter {
     ) -> Result<(), Error> {
         let rate = |limits: &Limits| action.rate(limits);
         network.map_or(Ok(()), |network| {
-            self.charge(&self.networks, (action, network), rate, now)
+            self.charge(&self.networks, (action, network), rate, action.limit(), now)
         })
     }
 
@@ -76,12 +86,14 @@ impl Limiter {
         to: Digest,
         now: Duration,
     ) -> Result<(), Error> {
-        self.charge(&self.mails, (kind, Some(to)), |it| it.reset_mails, now)
+        let rate = |it: &Limits| it.reset_mails;
+        self.charge(&self.mails, (kind, Some(to)), rate, Limit::Mails, now)
     }
 
     /// Counts a mail to any address, or refuses it.
     pub(super) fn admit_any_mail(&self, kind: MailKind, now: Duration) -> Result<(), Error> {
-        self.charge(&self.mails, (kind, None), |it| it.all_reset_mails, now)
+        let rate = |it: &Limits| it.all_reset_mails;
+        self.charge(&self.mails, (kind, None), rate, Limit::Mails, now)
     }
 
     fn charge<K: Hash + Eq + Copy>(
@@ -89,6 +101,7 @@ impl Limiter {
         buckets: &Mutex<HashMap<K, Duration>>,
         key: K,
         rate: impl Fn(&Limits) -> Rate,
+        limit: Limit,
         now: Duration,
     ) -> Result<(), Error> {
         let config = self.config.get();
@@ -102,7 +115,10 @@ impl Limiter {
         let empty_at = buckets.entry(key).or_insert(now);
         let wait = bucket_wait(*empty_at, rate, now);
         if !wait.is_zero() {
-            return Err(Error::TooManyRequests { retry_after: wait });
+            return Err(Error::TooManyRequests {
+                retry_after: wait,
+                limit,
+            });
         }
         *empty_at = (*empty_at).max(now) + rate.period;
         Ok(())

@@ -12,6 +12,7 @@ mod authentication;
 mod buckets;
 mod clock;
 mod configured_logins;
+mod counts;
 mod error;
 mod events;
 mod explain;
@@ -34,6 +35,7 @@ mod quotas;
 mod reload;
 mod report;
 mod resets;
+mod scrape;
 mod signing;
 mod start;
 mod summary;
@@ -51,13 +53,14 @@ use tokio::sync::Notify;
 use crate::config::{Config, CurrentConfig};
 use crate::metrics::Sources;
 use crate::model::{DiskUse, Timestamp, Trust};
-use crate::store::{CacheStats, Health, Store, WriterStats};
+use crate::store::{Health, Store};
 use crate::world::World;
 
 pub use accounts::Signup;
 pub use admin_password::generate as generate_admin_password;
 pub use administrator::Administrator;
 pub use authentication::Login;
+pub use counts::HashQueueCounts;
 pub use error::Error;
 pub use explain::{Explanation, Subject};
 pub use introspection::Introspected;
@@ -76,6 +79,7 @@ pub use waits::{Wait, Waiting};
 use attempts::AttemptLimiter;
 use clock::ServiceClock;
 use configured_logins::ConfiguredLogins;
+use counts::ServiceCounts;
 use failures::Failures;
 use key_ring::KeyRing;
 use limiter::Limiter;
@@ -112,6 +116,7 @@ pub struct Services {
     listeners: Arc<Permits>,
     /// The addresses that are served.
     addresses: OnceLock<Vec<String>>,
+    counts: ServiceCounts,
 }
 
 impl Services {
@@ -169,19 +174,6 @@ impl Services {
     /// The state of the store.
     pub fn health(&self) -> Health {
         self.store.health()
-    }
-
-    /// What the store's writer did since the start.
-    pub fn writer_stats(&self) -> WriterStats {
-        self.store.writer_stats()
-    }
-
-    /// The cached tokens and accounts.
-    pub fn cache_stats(&self) -> [(&'static str, CacheStats); 2] {
-        [
-            ("tokens", self.store.token_cache_stats()),
-            ("users", self.store.user_cache_stats()),
-        ]
     }
 
     /// How many damaged blocks of events were found since the start.

@@ -76,6 +76,7 @@ impl Services {
         match mail.retry(now) {
             Retry::At(next) => {
                 log::warn!("cannot send a mail, will retry: {fault}");
+                self.counts.mails.postponed.increment();
                 self.store.postpone_mail(mail, next).await?;
                 Ok(Some(next))
             }
@@ -91,6 +92,7 @@ impl Services {
     /// Removes a mail that will not be sent. A code that an attempt may have brought all the same
     /// ends with an invite; that of a reset ends soon by itself.
     async fn give_up(&self, mail: DueMail, now: Timestamp) -> Result<(), Fault> {
+        self.counts.mails.given_up.increment();
         if let MailKind::Invite { .. } = mail.kind {
             let by = AuditContext::server(now);
             self.store.end_invite(mail.id.into(), by).await?;
@@ -113,10 +115,13 @@ impl Services {
                 self.invite_message(mail, expires_at, now).await?
             }
         };
-        match message {
-            Some(message) => delivery.send(message, &mail.id.0.to_string()).await,
-            None => Ok(()),
-        }
+        let Some(message) = message else {
+            self.counts.mails.dropped.increment();
+            return Ok(());
+        };
+        delivery.send(message, &mail.id.0.to_string()).await?;
+        self.counts.mails.sent.increment();
+        Ok(())
     }
 
     /// The mail with a reset code, whose digest is stored; none if the address has no active

@@ -24,7 +24,7 @@ const GIVE_WAY: i32 = 19;
 
 /// The pool.
 pub(super) struct PasswordPool {
-    queue: Arc<Queue>,
+    pub(super) queue: Arc<Queue>,
 }
 
 impl PasswordPool {
@@ -36,7 +36,7 @@ impl PasswordPool {
         checks: &Arc<TokenChecks>,
         clock: &Arc<dyn Clock>,
     ) -> PasswordPool {
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(Queue::new(clock));
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         for index in 0..cores.min(MOST_THREADS) {
             let queue = Arc::clone(&queue);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::Error;
+use crate::metrics::Limit;
 use crate::model::TokenId;
 use crate::sync::lock;
 
@@ -56,6 +57,7 @@ impl Permits {
     ) -> Result<Permit, Error> {
         let busy = Err(Error::Busy {
             retry_after: RETRY_AFTER,
+            limit: Limit::Streams,
         });
         let mut running = lock(&self.running);
         let held = running.iter().filter(|it| it.holder == holder).count();

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::Error;
 use super::buckets::make_room;
 use crate::config::{CurrentConfig, Limits};
+use crate::metrics::Limit;
 use crate::model::{Invalid, Principal};
 use crate::sync::lock;
 
@@ -122,7 +123,10 @@ impl Quotas {
             let empty_at = begin + quota.share(report);
             let wait = empty_at.saturating_sub(now).saturating_sub(quota.window);
             if !wait.is_zero() {
-                return Err(Error::TooManyRequests { retry_after: wait });
+                return Err(Error::TooManyRequests {
+                    retry_after: wait,
+                    limit: Limit::EventQuota,
+                });
             }
             filled.push((key, empty_at));
         }

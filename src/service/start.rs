@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use super::attempts::AttemptLimiter;
 use super::clock::ServiceClock;
 use super::configured_logins::ConfiguredLogins;
+use super::counts::ServiceCounts;
 use super::failures::Failures;
 use super::key_ring::KeyRing;
 use super::limiter::Limiter;
@@ -69,6 +70,7 @@ impl Services {
             config: current,
             world,
             sources: Sources::default(),
+            counts: ServiceCounts::default(),
             store,
             clock,
             passwords,

@@ -144,9 +144,9 @@ impl Services {
         password: &Secret,
         caller: &Caller,
     ) -> Result<Issued, Error> {
-        let epoch = self.verify_admin(username, password, caller).await?;
-        let draft = self.draft(TokenKind::Admin, Principal::Admin, epoch, caller);
-        self.issue(draft, AuditAction::LogIn, caller).await
+        let verified = self.verify_admin(username, password, caller).await;
+        let verified = verified.map(|epoch| (Principal::Admin, epoch));
+        self.log_in(TokenKind::Admin, verified, caller).await
     }
 
     /// Token API: when a token of the administrator expires; none if it is not live.
@@ -173,9 +173,9 @@ impl Services {
 
     /// Hub API: a token for a client that knows a hub password.
     pub async fn log_in_hub(&self, password: &Secret, caller: &Caller) -> Result<Issued, Error> {
-        let epoch = self.verify_hub(password, caller).await?;
-        let draft = self.draft(TokenKind::Hub, Principal::Hub, epoch, caller);
-        self.issue(draft, AuditAction::LogIn, caller).await
+        let verified = self.verify_hub(password, caller).await;
+        let verified = verified.map(|epoch| (Principal::Hub, epoch));
+        self.log_in(TokenKind::Hub, verified, caller).await
     }
 
     /// Hub API: a further token; the one that was shown stays live until it expires.
@@ -196,11 +196,29 @@ impl Services {
         password: &Secret,
         caller: &Caller,
     ) -> Result<Issued, Error> {
-        let user = self.verify_user(login, password, caller).await?;
-        // The token gets the epoch in which the password was compared: if that epoch passes before
-        // the token is issued, the login fails.
-        let issued = self.draft(kind, Principal::User(user.id), user.epoch, caller);
-        self.issue(issued, AuditAction::LogIn, caller).await
+        let verified = self.verify_user(login, password, caller).await;
+        let verified = verified.map(|user| (Principal::User(user.id), user.epoch));
+        self.log_in(kind, verified, caller).await
+    }
+
+    /// Issues a token if the password was right, and counts the login. The token gets the epoch in
+    /// which the password was compared: if that epoch passes before the token is issued, the login
+    /// fails.
+    async fn log_in(
+        &self,
+        kind: TokenKind,
+        verified: Result<(Principal, u32), Error>,
+        caller: &Caller,
+    ) -> Result<Issued, Error> {
+        let issued = match verified {
+            Ok((holder, epoch)) => {
+                let draft = self.draft(kind, holder, epoch, caller);
+                self.issue(draft, AuditAction::LogIn, caller).await
+            }
+            Err(error) => Err(error),
+        };
+        self.counts.login(kind, &issued);
+        issued
     }
 
     /// Angen: exchanges a live token and its renewal code for a new pair.

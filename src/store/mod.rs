@@ -42,7 +42,7 @@ pub use outcome::{
     SystemValue, Updated,
 };
 pub use signing::KeyStore;
-pub use stats::{CacheStats, StoreStats, WriterStats};
+pub use stats::{CacheStats, StoreSize, StoreStats, WriterStats};
 
 /// The name of the control socket in the data directory, beside the files of the database.
 pub const CONTROL_SOCKET: &str = "control.sock";

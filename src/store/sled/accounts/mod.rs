@@ -11,7 +11,7 @@ pub(crate) mod invites;
 pub(crate) mod machines;
 pub(crate) mod made_invites;
 mod names;
-mod outbox;
+pub(crate) mod outbox;
 pub(crate) mod renewal;
 pub(crate) mod resets;
 mod signing;

@@ -57,7 +57,7 @@ impl Record for DueMail {
 }
 
 /// How many mails wait.
-const WAITING: MetaKey<u64> = meta(MetaSlot::WaitingMails);
+pub(crate) const WAITING: MetaKey<u64> = meta(MetaSlot::WaitingMails);
 /// Mails that one read returns at most.
 const DUE_MAILS: usize = 16;
 
@@ -158,7 +158,7 @@ fn postpone(tx: &mut Transaction<'_>, mut mail: DueMail, due_at: Timestamp) -> R
 }
 
 /// Mails that wait, behind a place.
-fn list(
+pub(crate) fn list(
     from: &impl Read,
     after: Option<(Timestamp, MailId)>,
     limit: usize,

@@ -26,6 +26,6 @@ mod resolver;
 pub(crate) mod retention;
 mod scan;
 mod step_changes;
-mod totals;
+pub(crate) mod totals;
 mod unused_names;
 pub(crate) mod user_directory;
