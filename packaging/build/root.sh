@@ -23,7 +23,8 @@ fill_root() {
   put 644 $completions/fish/doorward.fish $share/fish/vendor_completions.d/doorward.fish
 
   local file
-  for file in README.md config.example.toml docs/*.md docs/*.svg packaging/proxy/*; do
+  for file in README.md config.example.toml docs/*.md docs/*.svg packaging/proxy/* \
+    packaging/grafana/* packaging/prometheus/*; do
     put 644 "$file" "$share/doc/doorward/$file"
   done
   for file in notify-reload.conf socket-only.conf; do

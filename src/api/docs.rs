@@ -48,7 +48,7 @@ const PAGE: Route = Route {
     name: "docs_page",
     path: "/docs",
     responses: &[
-        ResponseSpec::new(200, BodySchema::File(HTML), "The page."),
+        ResponseSpec::new(200, BodySchema::File(&[HTML]), "The page."),
         UNCHANGED,
     ],
     run: Handler::Open(|request| {
@@ -63,7 +63,7 @@ const STYLE: Route = Route {
     name: "docs_style",
     path: "/docs/page.css",
     responses: &[
-        ResponseSpec::new(200, BodySchema::File(CSS), "The style sheet."),
+        ResponseSpec::new(200, BodySchema::File(&[CSS]), "The style sheet."),
         UNCHANGED,
     ],
     run: Handler::Open(|request| {
@@ -78,7 +78,7 @@ const SCRIPT: Route = Route {
     name: "docs_script",
     path: "/docs/page.js",
     responses: &[
-        ResponseSpec::new(200, BodySchema::File(JS), "The script."),
+        ResponseSpec::new(200, BodySchema::File(&[JS]), "The script."),
         UNCHANGED,
     ],
     run: Handler::Open(|request| {

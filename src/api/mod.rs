@@ -10,6 +10,7 @@ pub mod ephemeride;
 mod event_stream;
 pub mod hub;
 pub mod machine_tokens;
+pub mod metrics;
 pub mod ops;
 pub mod own_audit;
 pub mod token;
@@ -18,7 +19,7 @@ use crate::config::Apis;
 use crate::http::Api;
 
 /// The APIs to serve to the network: those that the configuration enables. The admin API follows
-/// the switch of the Token API; the ops API is always served.
+/// the switch of the Token API; the ops API is always served, with the metrics.
 pub fn served(apis: &Apis) -> Vec<&'static Api> {
     let switches = [
         (apis.hub, &hub::API),
@@ -31,6 +32,7 @@ pub fn served(apis: &Apis) -> Vec<&'static Api> {
         (apis.core, &core::API),
         (true, &ops::API),
         (true, &docs::API),
+        (true, &metrics::API),
     ];
     let admin = admin::TABLES.map(|table| (apis.token, table));
     switches

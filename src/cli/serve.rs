@@ -97,6 +97,7 @@ fn harden() {
 async fn serve(path: &Path, config: Arc<Config>, meter: WriteMeter) -> Result<(), CliError> {
     let signals = reload::signals();
     let listeners = listen(&config).map_err(CliError::cannot_listen)?;
+    let metrics = server::bind_metrics(&config).map_err(CliError::cannot_listen)?;
     let extending = tokio::spawn(service_manager::extend_start());
     let world = opening::world();
     let store = opening::store(&config, &world, meter).await?;
@@ -118,13 +119,18 @@ async fn serve(path: &Path, config: Arc<Config>, meter: WriteMeter) -> Result<()
     services.note_addresses(listeners.addresses());
     let control = control_socket(&config.storage.path);
     first_steps::log(&config, &listeners.addresses(), has_accounts);
+    for address in metrics.iter().flat_map(server::Listeners::addresses) {
+        log::info!("serving metrics on http://{address}/metrics");
+    }
     let control_api = Dispatcher::for_control(&api::control::served(), Arc::clone(&services));
     let (stopping, stopped) = watch::channel(false);
     let dispatcher = Dispatcher::new(&api::served(&config.apis), Arc::clone(&services));
     let dispatcher = Arc::new(dispatcher);
-    let (ended, ()) = tokio::join!(
+    let metrics_api = Dispatcher::new(&[&api::metrics::LISTENER], Arc::clone(&services));
+    let (ended, (), ()) = tokio::join!(
         serve_until_stopped(listeners, dispatcher, store.as_ref(), asked, stopping),
-        serve_control(control, control_api, stopped),
+        serve_beside(control, control_api, stopped.clone()),
+        serve_beside(metrics, metrics_api, stopped),
     );
     for task in background_tasks {
         task.abort();
@@ -164,8 +170,8 @@ fn control_socket(data: &Path) -> Option<server::Listeners> {
         .ok()
 }
 
-/// Serves the control socket, if there is one, until the server stops.
-async fn serve_control(
+/// Serves another listener, if there is one, until the server stops.
+async fn serve_beside(
     socket: Option<server::Listeners>,
     api: Dispatcher,
     mut stopped: watch::Receiver<bool>,

@@ -14,7 +14,7 @@ use super::{Config, Security, Transport, certificate, value};
 pub(super) fn check(reader: &mut Reader<'_>, document: &DeTable<'_>, config: &Config) {
     check_companions(reader, document);
     check_lengths(reader, document, config);
-    check_listen(reader, document);
+    check_listen(reader, document, config);
     check_certificate(reader, document, config);
     check_reset_link(reader, document, config);
     check_mail_server(reader, document, config);
@@ -65,8 +65,9 @@ fn check_lengths(reader: &mut Reader<'_>, document: &DeTable<'_>, config: &Confi
     }
 }
 
-/// Complains about addresses of `server.listen` of which the system would open only the first.
-fn check_listen(reader: &mut Reader<'_>, document: &DeTable<'_>) {
+/// Complains about addresses of `server.listen` and `metrics.listen` of which the system would open
+/// only the first.
+fn check_listen(reader: &mut Reader<'_>, document: &DeTable<'_>, config: &Config) {
     let key = "server.listen";
     let mut earlier: Vec<SocketAddr> = Vec::new();
     for (item, text) in texts(document, key) {
@@ -94,6 +95,18 @@ fn check_listen(reader: &mut Reader<'_>, document: &DeTable<'_>) {
             reader.complain(&item.span(), sentence);
         }
         earlier.push(address);
+    }
+    let metrics = config.metrics.listen;
+    let taken = |metrics: &SocketAddr| {
+        let mut others = earlier.iter();
+        others.any(|other| contains(*other, *metrics) || contains(*metrics, *other))
+    };
+    if let Some(address) = metrics.filter(taken) {
+        let key = "metrics.listen";
+        let sentence = format!(
+            "`{key}` is {address}, which `server.listen` takes; there the metrics need a token"
+        );
+        reader.complain_of(document, &[key], sentence);
     }
 }
 

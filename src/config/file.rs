@@ -15,8 +15,8 @@ use super::reader::{Reader, find};
 use super::setting::Preset;
 use super::settings::settings;
 use super::{
-    Accounts, Admin, Apis, Audit, Config, Events, Hub, Limits, Log, LogFormat, Mail, Reset, Server,
-    Storage, Tokens, checks, templates, warnings,
+    Accounts, Admin, Apis, Audit, Config, Events, Hub, Limits, Log, LogFormat, Mail, Metrics,
+    Reset, Server, Storage, Tokens, checks, templates, warnings,
 };
 use crate::model::ClockTerms;
 
@@ -163,6 +163,7 @@ fn blank() -> Config {
         },
         events: Events::default(),
         audit: Audit::default(),
+        metrics: Metrics::default(),
         limits: Limits::default(),
         log: Log {
             level: log::LevelFilter::Off,

@@ -39,6 +39,7 @@ const FIXED: &[(&str, Keep)] = fixed! {
     clock.tolerance,
     clock.longest_off,
     clock.trusted_after,
+    metrics.listen,
 };
 
 /// Whether a key takes effect only with a restart.

@@ -83,6 +83,8 @@ pub struct Config {
     pub limits: Limits,
     /// What is logged.
     pub log: Log,
+    /// Where the metrics are served without a token.
+    pub metrics: Metrics,
 }
 
 impl Config {
@@ -309,4 +311,11 @@ pub struct Log {
     pub format: LogFormat,
     /// Whether every request is logged.
     pub requests: bool,
+}
+
+/// `[metrics]`
+#[derive(Debug, Clone, Default)]
+pub struct Metrics {
+    /// The address of a listener that serves the metrics, and nothing else, without a token.
+    pub listen: Option<SocketAddr>,
 }

@@ -13,6 +13,18 @@ pub(super) fn warn(reader: &mut Reader<'_>, document: &DeTable<'_>, config: &Con
     warn_of_public_url(reader, document, config);
     warn_of_mail(reader, document, config);
     warn_of_access(reader, document, config);
+    warn_of_metrics(reader, document, config);
+}
+
+fn warn_of_metrics(reader: &mut Reader<'_>, document: &DeTable<'_>, config: &Config) {
+    let elsewhere = |it: &std::net::SocketAddr| !it.ip().is_loopback();
+    if let Some(address) = config.metrics.listen.filter(elsewhere) {
+        let key = "metrics.listen";
+        let sentence = format!(
+            "`{key}` is {address}: whoever reaches it reads the metrics, without a token and in clear"
+        );
+        reader.warn_of(document, &[key], sentence);
+    }
 }
 
 fn warn_of_proxies(reader: &mut Reader<'_>, document: &DeTable<'_>) {

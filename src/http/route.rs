@@ -107,8 +107,8 @@ pub enum BodySchema {
     List(&'static [Field]),
     /// Plain text.
     Text,
-    /// A whole file of this content type.
-    File(&'static str),
+    /// A whole text in one of these content types.
+    File(&'static [&'static str]),
     /// JSON whose shape a table of fields cannot describe.
     Any,
     /// A stream in one of these content types. It has no Content-Length: the client must wait for

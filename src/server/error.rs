@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 /// Why the start failed. `Display` gives a sentence that says what to change.
 #[derive(Debug)]
 pub enum ServerError {
-    /// The server cannot listen on an address of `server.listen`.
+    /// The server cannot listen on an address of `server.listen` or `metrics.listen`.
     Listen {
         /// The address.
         address: SocketAddr,

@@ -40,6 +40,19 @@ pub fn bind(config: &Config) -> Result<Listeners, ServerError> {
     })
 }
 
+/// Opens `metrics.listen`, in clear. None: it is not set.
+pub fn bind_metrics(config: &Config) -> Result<Option<Listeners>, ServerError> {
+    let Some(address) = config.metrics.listen else {
+        return Ok(None);
+    };
+    let socket = open(address).map_err(|source| ServerError::Listen { address, source })?;
+    Ok(Some(Listeners {
+        sockets: vec![Socket::Tcp(socket)],
+        tls: Arc::default(),
+        file: None,
+    }))
+}
+
 /// Opens one address. `[::]` includes IPv4 on every machine, whatever `net.ipv6.bindv6only` says:
 /// the configuration is checked on that assumption.
 fn open(address: SocketAddr) -> io::Result<TcpListener> {

@@ -30,7 +30,7 @@ use connection::ServerContext;
 pub use control::{ControlPath, control_socket};
 pub use error::ServerError;
 pub use handed_over::handed_over;
-pub use listeners::{Listeners, bind};
+pub use listeners::{Listeners, bind, bind_metrics};
 pub use tls::Certificate;
 
 /// How long requests in progress may continue after a stop was requested.

@@ -57,6 +57,8 @@ mod machines;
 #[cfg(test)]
 mod mails;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod openapi;
 #[cfg(test)]
 mod outbox;

@@ -94,6 +94,7 @@ const TABLE: &[(Needs, &[&str])] = &[
         ],
     ),
     (Needs::Admin("tokens:verify"), &["introspect_token"]),
+    (Needs::Admin("metrics:read"), &["metrics"]),
     (
         Needs::Admin("admin"),
         &[

@@ -15,6 +15,7 @@ mod invite;
 mod line;
 mod log;
 mod memory;
+mod metrics;
 mod modes;
 pub(crate) mod moment;
 mod notify;

@@ -1,13 +1,13 @@
 //! What is kept of events, what clients may do, and what is logged.
 
 use Kind::{Count, Flag, Rate, Size, Span, Text};
-use Preset::Default;
+use Preset::{Default, Example};
 
 use crate::config::kind::Kind;
 use crate::config::setting::{Preset, Setting};
 use crate::config::value;
 
-/// The sections `events`, `audit`, `clock`, `limits`, `log`.
+/// The sections `events`, `audit`, `clock`, `limits`, `log`, `metrics`.
 pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         key: "events.retention",
@@ -200,5 +200,11 @@ pub(super) const SETTINGS: &[Setting] = &[
         kind: Flag(|to| &mut to.log.requests),
         preset: Default("false"),
         about: "Whether every request is logged.",
+    },
+    Setting {
+        key: "metrics.listen",
+        kind: Text(|to, it| value::address(it).map(|it| to.metrics.listen = Some(it))),
+        preset: Example(r#""127.0.0.1:9464""#),
+        about: "An address and port that serve /metrics, and nothing else, without a token; in clear, also with `server.tls`.",
     },
 ];

@@ -165,8 +165,7 @@ fn success(spec: &ResponseSpec, versions: bool) -> Value {
         BodySchema::Text => Some(json!({
             "text/plain; charset=utf-8": { "schema": { "type": "string" } }
         })),
-        BodySchema::File(content_type) => Some(json!({ content_type: {} })),
-        BodySchema::Stream(types) => {
+        BodySchema::File(types) | BodySchema::Stream(types) => {
             let types = types.iter().map(|it| ((*it).to_owned(), json!({})));
             Some(Value::Object(types.collect()))
         }

@@ -55,6 +55,22 @@ fn an_address_is_listened_on_once() {
 }
 
 #[test]
+fn the_metrics_have_an_address_of_their_own() {
+    for (metrics, served) in [("127.0.0.1:80", "[::]:80"), ("0.0.0.0:80", "10.0.0.1:80")] {
+        let said = mistakes(&format!(
+            "server.listen = \"{served}\"\nmetrics.listen = \"{metrics}\""
+        ));
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(
+            said[0].starts_with("line 2: `metrics.listen` is"),
+            "{said:?}"
+        );
+    }
+    assert_eq!(mistakes("metrics.listen = \"9464\"").len(), 1);
+    parse("server.listen = \"127.0.0.1:0\"\nmetrics.listen = \"127.0.0.1:0\"");
+}
+
+#[test]
 fn an_ipv4_address_in_ipv6_is_that_ipv4_address() {
     let config = parse(
         r#"

@@ -41,6 +41,19 @@ fn the_defaults_earn_no_warning() {
 }
 
 #[test]
+fn metrics_that_others_reach_earn_a_warning() {
+    for (address, count) in [
+        ("127.0.0.1:9464", 0),
+        ("[::1]:9464", 0),
+        ("0.0.0.0:9464", 1),
+    ] {
+        let said = warnings(&format!("metrics.listen = \"{address}\""));
+        assert_eq!(said.len(), count, "{said:?}");
+        assert!(said.iter().all(|it| it.contains("without a token")));
+    }
+}
+
+#[test]
 fn trust_in_every_address_earns_a_warning() {
     let said = warnings(
         "[server]\ntrusted_proxies = [\n\"0.0.0.0/0\",\n\"10.0.0.1\",\n\"::/0\",\n\"::ffff:0:0/96\",\n]",
