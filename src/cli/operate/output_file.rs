@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use super::progress::Progress;
 use crate::cli::error::CliError;
 use crate::cli::new_file::Made;
+use crate::world::{Clock, SystemClock};
 
 /// An output that shows how far it is.
 pub(super) struct Output {
     place: Place,
+    clock: SystemClock,
     progress: Progress,
 }
 
@@ -39,6 +41,7 @@ impl Output {
         let is_shown_itself = path.is_none() && io::stdout().is_terminal();
         Ok(Output {
             place,
+            clock: SystemClock::start(),
             progress: Progress::start(!is_shown_itself && io::stderr().is_terminal()),
         })
     }
@@ -96,7 +99,7 @@ impl Write for Output {
             Place::Standard => io::stdout().lock().write(bytes),
             Place::File(draft) => draft.file.write(bytes),
         }?;
-        self.progress.add(written);
+        self.progress.add(written, self.clock.monotonic());
         Ok(written)
     }
 

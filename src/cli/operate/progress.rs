@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::world::{Clock, SystemClock};
-
 /// Nothing is shown of what takes no longer.
 const AFTER: Duration = Duration::from_secs(1);
 /// How the line looks.
@@ -14,7 +12,6 @@ const STYLE: &str = "{spinner} {bytes} in {elapsed}, {bytes_per_sec}";
 /// Counts bytes, and shows their number after a second.
 pub(super) struct Progress {
     bar: ProgressBar,
-    clock: SystemClock,
     /// It may be shown, and is not yet.
     waits: bool,
 }
@@ -28,14 +25,13 @@ impl Progress {
         }
         Progress {
             bar,
-            clock: SystemClock::start(),
             waits: may_be_shown,
         }
     }
 
-    /// So many further bytes have come.
-    pub(super) fn add(&mut self, bytes: usize) {
-        if self.waits && self.clock.monotonic() >= AFTER {
+    /// So many further bytes have come, this long after the start.
+    pub(super) fn add(&mut self, bytes: usize, since_start: Duration) {
+        if self.waits && since_start >= AFTER {
             self.waits = false;
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
@@ -51,5 +47,22 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_shown_after_a_second_and_only_to_a_person() {
+        let (almost, second) = (Duration::from_millis(999), Duration::from_secs(1));
+        let mut progress = Progress::start(true);
+        progress.add(5, almost);
+        assert!(progress.waits);
+        progress.add(7, second);
+        assert!(!progress.waits);
+        assert_eq!(progress.bar.position(), 12);
+        assert!(!Progress::start(false).waits);
     }
 }

@@ -5,6 +5,7 @@ mod keys;
 mod machines;
 mod manual;
 mod streams;
+mod terminal;
 
 use std::path::Path;
 

@@ -1,0 +1,94 @@
+//! Tests what the commands do on a terminal, with one of their own.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+
+use super::manual::shell;
+use super::process::Killed;
+use super::{poll, run, started};
+
+/// A command on a terminal of 80 columns and 24 lines.
+struct Terminal {
+    child: Killed,
+    /// The end of the terminal where its user sits: without it, the terminal is gone.
+    _user: File,
+    /// What the command has written.
+    screen: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Terminal {
+    fn run(home: &Path, line: &str) -> Terminal {
+        let user = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&user).unwrap();
+        unlockpt(&user).unwrap();
+        let size = Winsize {
+            ws_row: 24,
+            ws_col: 80,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        tcsetwinsize(&user, size).unwrap();
+        let name = ptsname(&user, Vec::new()).unwrap();
+        let name = OsStr::from_bytes(name.as_bytes()).to_owned();
+        let open = || File::options().read(true).write(true).open(&name).unwrap();
+        let mut command = shell(home, &format!("exec {line}"));
+        command.stdin(open()).stdout(open()).stderr(Stdio::null());
+        let child = Killed(command.spawn().unwrap());
+        let user = File::from(user);
+        let screen = Arc::new(Mutex::new(Vec::new()));
+        let (mut from, written) = (user.try_clone().unwrap(), Arc::clone(&screen));
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            // An error means that the command, and with it the terminal, is gone.
+            while let Ok(count) = from.read(&mut bytes) {
+                written.lock().unwrap().extend(&bytes[..count]);
+            }
+        });
+        Terminal {
+            child,
+            _user: user,
+            screen,
+        }
+    }
+
+    fn screen(&self) -> String {
+        String::from_utf8_lossy(&self.screen.lock().unwrap()).into_owned()
+    }
+
+    #[track_caller]
+    fn shows(&self, text: &str) {
+        poll(|| self.screen().contains(text).then_some(()));
+    }
+
+    #[track_caller]
+    fn ends(&mut self) {
+        let status = poll(|| self.child.0.try_wait().unwrap());
+        assert_eq!(status.code(), Some(0), "{}", self.screen());
+    }
+}
+
+#[test]
+fn a_list_on_a_terminal_has_a_bold_heading_and_fits() {
+    let process = started();
+    let home = process.home();
+    run(
+        home,
+        "user add ana.with.a.long.address@mail.example.org --name Ana",
+    );
+    let mut list = Terminal::run(home, "doorward user list");
+    list.ends();
+    list.shows("\x1b[1mID ");
+    list.shows("…");
+    let mut plain = Terminal::run(home, "env NO_COLOR=1 doorward user list");
+    plain.ends();
+    plain.shows("…");
+    assert!(!plain.screen().contains('\x1b'), "{}", plain.screen());
+}
