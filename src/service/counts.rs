@@ -12,6 +12,34 @@ const KINDS: usize = 5;
 pub(super) struct ServiceCounts {
     pub(super) logins: [Logins; KINDS],
     pub(super) mails: MailCounts,
+    /// Checks of tokens that failed; the other ones are counted by `TokenChecks`.
+    pub(super) bad_tokens: BadTokens,
+}
+
+/// Checks of tokens that failed.
+#[derive(Debug, Default)]
+pub(super) struct BadTokens {
+    /// Expired, but known.
+    pub(super) expired: Counter,
+    /// Unknown, or ended.
+    pub(super) unknown: Counter,
+    /// A machine token without the scope, or from another network.
+    pub(super) refused: Counter,
+    /// The store could not answer.
+    pub(super) failed: Counter,
+}
+
+impl BadTokens {
+    /// Counts a check that failed with this error.
+    pub(super) fn count(&self, error: &Error) {
+        let counter = match error {
+            Error::AccessTokenExpired | Error::TokenExpired => &self.expired,
+            Error::BadToken => &self.unknown,
+            Error::NotGranted(_) => &self.refused,
+            _ => &self.failed,
+        };
+        counter.increment();
+    }
 }
 
 /// What became of mails. One that is tried again later is counted with each attempt.

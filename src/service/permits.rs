@@ -83,6 +83,11 @@ impl Permits {
         })
     }
 
+    /// How many streams hold a permit.
+    pub(super) fn running(&self) -> usize {
+        lock(&self.running).len()
+    }
+
     /// The place of the slowest stream among those that may lose their permit.
     fn slowest(&self, running: &[Arc<Running>], now: Duration) -> Option<usize> {
         let places = running.iter().enumerate();

@@ -29,6 +29,37 @@ impl Services {
         })
     }
 
+    /// How checks of tokens ended since the start.
+    pub fn token_check_counts(&self) -> [(&'static str, u64); 5] {
+        let bad = &self.counts.bad_tokens;
+        let failures = [
+            ("expired", bad.expired.get()),
+            ("unknown", bad.unknown.get()),
+            ("refused", bad.refused.get()),
+            ("failed", bad.failed.get()),
+        ];
+        // Read after the failures, so that the difference is never negative. Checks under way count
+        // as live until they fail.
+        let all = self.token_checks.count();
+        let failed: u64 = failures.iter().map(|(_, count)| count).sum();
+        let [expired, unknown, refused, fault] = failures;
+        [
+            ("live", all.saturating_sub(failed)),
+            expired,
+            unknown,
+            refused,
+            fault,
+        ]
+    }
+
+    /// The exports that run, and the listeners to live events and to the audit log.
+    pub fn stream_counts(&self) -> [(&'static str, usize); 2] {
+        [
+            ("exports", self.exports.running()),
+            ("listeners", self.listeners.running()),
+        ]
+    }
+
     /// What became of mails since the start.
     pub fn mail_counts(&self) -> [(&'static str, u64); 4] {
         let mails = &self.counts.mails;

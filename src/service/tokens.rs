@@ -74,6 +74,17 @@ impl Services {
         now: Timestamp,
     ) -> Result<Bearer, Error> {
         self.token_checks.add();
+        let checked = self.check_token(shown, needed, from, now).await;
+        checked.inspect_err(|error| self.counts.bad_tokens.count(error))
+    }
+
+    async fn check_token(
+        &self,
+        shown: &str,
+        needed: Option<Scope>,
+        from: IpAddr,
+        now: Timestamp,
+    ) -> Result<Bearer, Error> {
         let digest = crypto::digest(shown.as_bytes());
         let found = self.find_token(&digest).await?;
         match self.status(&found, now) {

@@ -37,6 +37,9 @@ pub struct WriterStats {
 pub struct StoreSize {
     /// Bytes of all files of the store.
     pub disk_bytes: u64,
+    /// Bytes of the records in them; none while the records of a large store are being counted. The
+    /// rest is what the database has not reclaimed yet, with its own overhead.
+    pub live_bytes: Option<u64>,
     /// Free space on their file system, in bytes.
     pub free_bytes: u64,
     /// Events that were ever stored, removed ones included.

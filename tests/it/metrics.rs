@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::{Actor, Answer, PASSWORD, Server, hours};
+use crate::harness::{Actor, Answer, PASSWORD, Server, days, hours};
 use crate::machines::machine;
 use crate::tidy::root;
 
@@ -46,7 +46,7 @@ impl Samples {
     #[track_caller]
     fn have_grown(&self, since: &Samples, by: &[(&str, u64)]) {
         for (name, more) in by {
-            assert_eq!(self.get(name) - since.get(name), *more, "{name}");
+            assert_eq!(self.get(name), since.get(name) + more, "{name}");
         }
     }
 }
@@ -83,6 +83,10 @@ fn requests_and_logins_are_counted_by_route_and_outcome() {
             (r#"doorward_http_requests_total{api="none",route="none",method="none",status="404"}"#, 1),
             (r#"doorward_http_requests_total{api="ops",route="metrics",method="GET",status="200"}"#, 1),
             (r#"doorward_http_request_duration_seconds_count{api="ephemeride",route="log_in",method="POST"}"#, 3),
+            // Ana's, and the one of this scrape.
+            (r#"doorward_token_checks_total{outcome="live"}"#, 2),
+            (r#"doorward_token_checks_total{outcome="unknown"}"#, 1),
+            (r#"doorward_token_checks_total{outcome="expired"}"#, 0),
             (r#"doorward_logins_total{kind="session",outcome="right"}"#, 1),
             (r#"doorward_logins_total{kind="session",outcome="wrong"}"#, 2),
             (r#"doorward_logins_total{kind="access",outcome="right"}"#, 1),
@@ -122,6 +126,34 @@ fn the_time_of_an_answer_falls_into_its_bucket() {
 }
 
 #[test]
+fn checks_of_tokens_are_counted_by_their_outcome() {
+    let server = Server::start();
+    let ana = server.user("ana@example.org");
+    let admin = server.admin();
+    let (reader, session) = (reader(&server), ana.session());
+    let sensor = machine(&server, &admin, "sensor", &["events:read"]);
+    let before = Samples::read(&reader);
+    sensor.get("/api/admin/users").gives(403);
+    sensor.get("/api/admin/events").gives(200);
+    server.pass(days(400));
+    session.get("/v1/user").gives(404);
+    session.get("/v1/user").gives(404);
+    let after = Samples::read(&reader);
+    let of = |outcome: &str| format!("doorward_token_checks_total{{outcome=\"{outcome}\"}}");
+    after.have_grown(
+        &before,
+        &[
+            // The sensor's, and the one of this scrape.
+            (&of("live"), 2),
+            (&of("refused"), 1),
+            (&of("expired"), 2),
+            (&of("unknown"), 0),
+            (&of("failed"), 0),
+        ],
+    );
+}
+
+#[test]
 fn a_refusal_is_counted_under_the_limit_that_refused_it() {
     let server = Server::with("limits.rates = true\nlimits.signups = \"1, then 1 per 1h\"\n");
     server.user("ana@example.org");
@@ -148,13 +180,13 @@ fn changes_events_and_mails_are_counted() {
     let before = Samples::read(&reader);
     angen.report(&["opened", "closed"]).gives(201);
     server.anyone().ask_reset("ana@example.org");
+    server.settle();
     let waiting = Samples::read(&reader);
     waiting.have_grown(
         &before,
         &[
             ("doorward_events_stored_total", 2),
             ("doorward_outbox_mails", 1),
-            ("doorward_store_changes_waiting", 0),
         ],
     );
     let groups = "doorward_store_group_duration_seconds_count";
@@ -175,7 +207,11 @@ fn changes_events_and_mails_are_counted() {
     );
     assert_eq!(after.get(age), 0);
     assert_eq!(after.get(r#"doorward_records{kind="users"}"#), 1);
-    assert!(after.get("doorward_store_size_bytes") > 0);
+    let (size, dead) = (
+        after.get("doorward_store_size_bytes"),
+        after.get("doorward_store_dead_bytes"),
+    );
+    assert!(0 < dead && dead < size, "{dead} of {size}");
     assert!(after.get("doorward_store_free_bytes") > 0);
 }
 

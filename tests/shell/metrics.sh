@@ -102,4 +102,6 @@ if wrong or not rules:
 print(f"{len(queries)} queries of the dashboard have an answer, and {len(rules)} alerts are silent")
 PYTHON
 stop TERM
+kill $prometheus
+wait $prometheus 2>/dev/null || true
 echo "Prometheus takes the metrics, the alerts and the dashboard"

@@ -112,7 +112,17 @@ impl Scrape {
             None,
             "Connections that were closed to make room for others",
         );
-        to.counter(&family, [(NONE, evicted)])
+        to.counter(&family, [(NONE, evicted)])?;
+        let family = Family(
+            "doorward_streams",
+            None,
+            "Exports that run, and listeners to live events and to the audit log",
+        );
+        let streams = self.services.stream_counts();
+        to.gauge(
+            &family,
+            streams.map(|(kind, count)| (label("kind", kind), count as u64)),
+        )
     }
 
     fn logins(&self, to: &mut Families<'_>) -> fmt::Result {
@@ -127,6 +137,16 @@ impl Scrape {
             (labels, count)
         });
         to.counter(&family, logins)?;
+        let family = Family(
+            "doorward_token_checks",
+            None,
+            "Checks of tokens by their outcome: live, expired, unknown or ended, refused for want of a scope or network, failed",
+        );
+        let checks = self.services.token_check_counts();
+        to.counter(
+            &family,
+            checks.map(|(outcome, count)| (label("outcome", outcome), count)),
+        )?;
         let queue = self.services.hash_queue_counts();
         let family = Family(
             "doorward_hash_queue_length",

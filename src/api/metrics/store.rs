@@ -100,6 +100,13 @@ impl Scrape {
         );
         to.gauge(&family, [(NONE, size.disk_bytes)])?;
         let family = Family(
+            "doorward_store_dead",
+            bytes(),
+            "Space in the files of the store that holds no record: not reclaimed yet, or overhead",
+        );
+        let dead = |live| size.disk_bytes.saturating_sub(live);
+        to.gauge(&family, size.live_bytes.map(|live| (NONE, dead(live))))?;
+        let family = Family(
             "doorward_store_free",
             bytes(),
             "Free space on the file system of the store",

@@ -32,15 +32,17 @@ impl StoreStats for SledStore {
 
     async fn size(&self) -> Result<StoreSize> {
         let (tree, path) = (self.tree.clone(), self.path.clone());
-        reading(move || size(&tree, &path)).await
+        let live_bytes = self.recount.bytes();
+        reading(move || size(&tree, &path, live_bytes)).await
     }
 }
 
-fn size(tree: &Tree, path: &Path) -> Result<StoreSize> {
+fn size(tree: &Tree, path: &Path, live_bytes: Option<u64>) -> Result<StoreSize> {
     let totals = tree.fetch_readable(&TOTALS)?.unwrap_or_default();
     let first = outbox::list(tree, None, MAILS_READ)?;
     Ok(StoreSize {
         disk_bytes: disk_bytes(path).unwrap_or(0),
+        live_bytes,
         free_bytes: free_bytes_of(path)(),
         events: totals.events,
         event_bytes: totals.bytes,

@@ -68,6 +68,12 @@ impl Recount {
         counted.is_complete.then(|| counted.kinds.of(kind))
     }
 
+    /// How many bytes all records have; none while they are being counted.
+    pub(crate) fn bytes(&self) -> Option<u64> {
+        let counted = self.pause();
+        counted.is_complete.then(|| counted.kinds.bytes())
+    }
+
     /// While this is held, nothing is counted.
     pub(crate) fn pause(&self) -> MutexGuard<'_, Counted> {
         lock(&self.0)
@@ -84,7 +90,7 @@ impl Recount {
         let own = COMMITTED.bytes();
         for (key, stored) in some.iter().filter(|(key, _)| *key != own) {
             counted.contents.add(key, stored);
-            counted.kinds.add(key);
+            counted.kinds.add(key, stored);
         }
         if let Some((last, _)) = some.last() {
             counted.reached = keys::after(last);

@@ -118,7 +118,7 @@ impl Findings {
         let damage = database.tree().visit(&mut |key, stored| {
             if !single.take(key, stored) {
                 contents.add(key, stored);
-                kinds.add(key);
+                kinds.add(key, stored);
             }
         });
         self.contents = contents;
