@@ -11,9 +11,10 @@ use toml::de::{DeTable, DeValue};
 
 use super::complaint::{Complaint, Complaints, position};
 use super::machine::Machine;
-use super::reader::{Reader, find};
-use super::setting::Preset;
+use super::reader::{Reader, Value, find};
+use super::setting::{Preset, Setting};
 use super::settings::settings;
+use super::shown::ShownSetting;
 use super::{
     Accounts, Admin, Apis, Audit, Config, Events, Hub, Limits, Log, LogFormat, Mail, Metrics,
     Reset, Server, Storage, Tokens, checks, templates, warnings,
@@ -118,7 +119,9 @@ fn read(
     let mut config = blank();
     find_unknown(&mut reader, document, "");
     for setting in settings() {
-        match (find(document, setting.key), setting.preset) {
+        let found = find(document, setting.key);
+        config.shown.push(shown(setting, found, text));
+        match (found, setting.preset) {
             (Some(value), _) => reader.read(setting.key, &setting.kind, value, &mut config),
             (None, Preset::Example(_)) => {}
             (None, Preset::Default(default)) => {
@@ -143,6 +146,23 @@ fn read(
         warnings: reader.warnings,
         clear_secrets: reader.clear_secrets,
     })
+}
+
+/// A setting as the administrator sees it, with its value in the text if it has one there.
+fn shown(setting: &'static Setting, found: Option<&Value<'_>>, text: &str) -> ShownSetting {
+    let default = match setting.preset {
+        Preset::Default(value) => Some(value),
+        Preset::Example(_) => None,
+    };
+    let written = found.map_or(default, |value| text.get(value.span()));
+    ShownSetting {
+        key: setting.key,
+        needs_restart: setting.needs_restart(),
+        is_secret: setting.is_secret(),
+        line: found.map(|value| position(text, value.span().start).0),
+        value: written.filter(|_| !setting.is_secret()).map(str::to_owned),
+        after_restart: None,
+    }
 }
 
 /// A configuration to fill in; its values are placeholders, not defaults.
@@ -170,6 +190,7 @@ fn blank() -> Config {
             format: LogFormat::Text,
             requests: false,
         },
+        shown: Vec::new(),
     }
 }
 
@@ -189,7 +210,7 @@ fn find_unknown(reader: &mut Reader<'_>, table: &DeTable<'_>, prefix: &str) {
                 reader.complain(&name.span(), sentence);
             }
             (false, DeValue::Table(_)) => {
-                let sections = settings().map(super::Setting::section);
+                let sections = settings().map(Setting::section);
                 reader.unknown(&name.span(), "section", &key, sections);
             }
             (false, _) => {

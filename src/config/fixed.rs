@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use super::Config;
+use super::{Config, shown};
 
 /// Puts the value of the configuration in force into a new one. If the values differ, returns the
 /// one in force.
@@ -52,6 +52,7 @@ pub(super) fn needs_restart(key: &str) -> bool {
 pub fn reloaded(old: &Config, mut new: Config) -> (Config, Vec<String>) {
     let stays = |(key, keep): &(&str, Keep)| {
         let in_force = keep(old, &mut new)?;
+        shown::stays(key, &old.shown, &mut new.shown);
         Some(format!("`{key}` stays {in_force} until a restart"))
     };
     let mut sentences: Vec<String> = FIXED.iter().filter_map(stays).collect();
@@ -67,6 +68,9 @@ fn keep_protocol(old: &Config, new: &mut Config) -> Option<String> {
         return None;
     }
     after.clone_from(before);
+    for key in ["server.tls.cert", "server.tls.key"] {
+        shown::stays(key, &old.shown, &mut new.shown);
+    }
     let protocol = if before.is_some() { "HTTPS" } else { "HTTP" };
     Some(format!(
         "`server.tls` cannot begin or end: the server speaks {protocol} until a restart"

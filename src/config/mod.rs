@@ -24,6 +24,7 @@ mod render;
 mod secret;
 mod setting;
 mod settings;
+mod shown;
 mod templates;
 mod value;
 mod warnings;
@@ -50,6 +51,7 @@ pub use mail::{Mail, Security, Smtp, Transport};
 pub use render::{example_file, first_file, markdown_table};
 pub use setting::{Preset, Setting};
 pub use settings::settings;
+pub use shown::ShownSetting;
 pub use value::duration as parse_duration;
 
 /// All settings, checked.
@@ -85,6 +87,8 @@ pub struct Config {
     pub log: Log,
     /// Where the metrics are served without a token.
     pub metrics: Metrics,
+    /// Every setting, as the administrator sees it.
+    pub shown: Vec<ShownSetting>,
 }
 
 impl Config {

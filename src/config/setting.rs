@@ -1,7 +1,7 @@
 //! One setting: its key, its default, its meaning and its kind.
 
 use super::fixed;
-use super::kind::Kind;
+use super::kind::{Form, Kind};
 
 /// The value of a setting that the file leaves out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,11 +33,25 @@ impl Setting {
     /// What it does, and whether it takes effect only with a restart.
     pub fn meaning(&self) -> String {
         let about = self.about.to_owned();
-        if fixed::needs_restart(self.key) {
+        if self.needs_restart() {
             about + " Needs a restart."
         } else {
             about
         }
+    }
+
+    /// Whether it needs a restart to take effect.
+    pub fn needs_restart(&self) -> bool {
+        fixed::needs_restart(self.key)
+    }
+
+    /// Whether its value must not be shown.
+    pub(super) fn is_secret(&self) -> bool {
+        use Form::{Clear, Hash, List};
+        matches!(
+            self.kind,
+            Kind::Invites | Kind::Password(Clear | Hash | List, _)
+        )
     }
 
     /// Its name within its section, such as `cert`.

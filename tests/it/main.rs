@@ -79,6 +79,8 @@ mod repeats;
 #[cfg(test)]
 mod routes;
 #[cfg(test)]
+mod settings;
+#[cfg(test)]
 mod signing_keys;
 #[cfg(test)]
 mod smtp;

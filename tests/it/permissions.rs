@@ -123,6 +123,7 @@ const TABLE: &[(Needs, &[&str])] = &[
             "drop_mail",
             "list_waits",
             "lift_wait",
+            "show_settings",
             "list_signing_keys",
             "prepare_signing_key",
             "rotate_signing_key",

@@ -10,6 +10,7 @@ mod limits;
 pub(super) mod machine_tokens;
 mod outbox;
 mod query;
+mod settings;
 mod signing_keys;
 mod storage;
 mod table;
@@ -45,6 +46,7 @@ const ROUTES: &[Route] = &[
     events::EXPORT,
     events::LIVE,
     storage::ROUTE,
+    settings::ROUTE,
     events::SUMMARY,
     audit::LIST,
     audit::EXPORT,

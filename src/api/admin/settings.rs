@@ -1,0 +1,69 @@
+//! `GET /api/admin/settings`: what is in force, and where it comes from.
+
+use std::future::ready;
+
+use serde::Serialize;
+
+use crate::config::ShownSetting;
+use crate::http::{
+    BodySchema, Field, Handler, Method, Reply, RequestBody, RequestContext, RequestQuery,
+    ResponseSpec, Route, json_response,
+};
+
+pub(super) const ROUTE: Route = Route {
+    name: "show_settings",
+    method: Method::Get,
+    path: "/settings",
+    query: RequestQuery::Closed(&[]),
+    body: RequestBody::Nothing,
+    responses: &[ResponseSpec::new(
+        200,
+        BodySchema::Json(ALL),
+        "All settings.",
+    )],
+    errors: &[],
+    run: Handler::Admin(|request, _| Box::pin(ready(Ok(settings(&request))))),
+    about: "Says which settings are in force, where each comes from, and what waits for a restart.",
+};
+
+const ALL: &[Field] = &[Field::list("settings", Listed::FIELDS)];
+
+json_response! {
+    /// A setting.
+    struct Listed<'a> {
+        key: &'a str,
+        value: Option<&'a str>,
+        is_secret: bool,
+        source: &'a str,
+        line: Option<usize>,
+        needs_restart: bool,
+        after_restart: Option<&'a str>,
+    }
+}
+
+#[derive(Serialize)]
+struct All<'a> {
+    settings: Vec<Listed<'a>>,
+}
+
+fn listed(shown: &ShownSetting) -> Listed<'_> {
+    Listed {
+        key: shown.key,
+        value: shown.value.as_deref(),
+        is_secret: shown.is_secret,
+        source: if shown.line.is_some() {
+            "file"
+        } else {
+            "default"
+        },
+        line: shown.line,
+        needs_restart: shown.needs_restart,
+        after_restart: shown.after_restart.as_deref(),
+    }
+}
+
+fn settings(request: &RequestContext) -> Reply {
+    let config = request.services.config();
+    let settings = config.shown.iter().map(listed).collect();
+    Reply::json(200, &All { settings })
+}
