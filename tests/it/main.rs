@@ -5,8 +5,6 @@ mod admin;
 #[cfg(test)]
 mod admin_password;
 #[cfg(test)]
-mod admin_tokens;
-#[cfg(test)]
 mod angen;
 #[cfg(test)]
 mod audit;
@@ -76,6 +74,8 @@ mod races;
 mod reload;
 #[cfg(test)]
 mod repeats;
+#[cfg(test)]
+mod revocation;
 #[cfg(test)]
 mod routes;
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::routes::path_of;
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy)]
-enum Needs {
+pub(crate) enum Needs {
     /// Nobody is asked for a token before the handler runs.
     Nothing,
     /// A live token, of a machine one with this scope.
@@ -147,7 +147,7 @@ const SCOPES: [&str; 6] = [
 
 /// What a client shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Shows {
+pub(crate) enum Shows {
     Nothing,
     Garbage,
     Expired,
@@ -180,7 +180,7 @@ fn credentials() -> Vec<Shows> {
 }
 
 /// The answer that the check must give; none: the handler runs.
-fn refusal(api: &str, needs: Needs, shows: Shows) -> Option<u16> {
+pub(crate) fn refusal(api: &str, needs: Needs, shows: Shows) -> Option<u16> {
     // A bad session is unknown in the words of Ephemeride.
     let bad = if api == "ephemeride" { 404 } else { 401 };
     let refused_unless = |may: bool, status| (!may).then_some(status);
@@ -289,7 +289,7 @@ impl Keys {
     }
 }
 
-fn needs(served: &Served) -> Needs {
+pub(crate) fn needs(served: &Served) -> Needs {
     let name = served.route.name;
     let mut found = TABLE.iter().filter(|(_, names)| names.contains(&name));
     let (needs, _) = found.next().unwrap_or_else(|| panic!("who may {name}?"));
@@ -298,7 +298,7 @@ fn needs(served: &Served) -> Needs {
 }
 
 /// A request without a body. HEAD is judged as GET, and a stream that it starts ends at once.
-fn request(served: &Served) -> Request {
+pub(crate) fn request(served: &Served) -> Request {
     let method = match served.route.method {
         Method::Get => "HEAD",
         method => method.as_str(),
