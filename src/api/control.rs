@@ -1,9 +1,9 @@
-//! What only the control socket serves, beside the admin API: whoever can open that socket is the
-//! administrator, and needs no token.
+//! What only the control socket serves, beside the admin API and the metrics: whoever can open that
+//! socket is the administrator, and needs no token.
 
 use std::future::ready;
 
-use super::{admin, ops};
+use super::{admin, metrics, ops};
 use crate::http::{
     Api, Error, ErrorCode, Handler, Method, Reply, RequestBody, RequestContext, RequestQuery,
     ResponseSpec, Route, json_response,
@@ -11,10 +11,11 @@ use crate::http::{
 use crate::model::Secret;
 use crate::service::Administrator;
 
-/// The tables of the control socket: the admin API, and what follows here.
+/// The tables of the control socket: what follows here, the admin API, and the metrics.
 pub fn served() -> Vec<&'static Api> {
     let mut tables = vec![&API];
     tables.extend(admin::TABLES);
+    tables.push(&metrics::API);
     tables
 }
 

@@ -110,6 +110,12 @@ enum Command {
     Explain(operate::Question<operate::Explain>),
     /// What is stored, and how much of the disk it takes
     Status(operate::Question<operate::Status>),
+    /// A screen that shows each second what the server does
+    #[command(
+        long_about = "Shows requests, logins, events, groups of changes, memory and the busiest routes, drawn\n\
+                      again each second until q or ^C. Without a terminal it prints them once."
+    )]
+    Top(operate::Question<operate::Top>),
     /// Write a first configuration and make the data directory
     #[command(
         long_about = "Writes DIR/config.toml, makes the data directory, and prints a new administrator's\n\
@@ -194,6 +200,7 @@ pub fn run() -> Result<(), CliError> {
         Command::Audit(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Status(command) => command.run(),
+        Command::Top(command) => command.run(),
         Command::Init(target) => init::run(&target),
         Command::Admin(command) => command.run(),
         Command::Invite(operation) => operation.run(),

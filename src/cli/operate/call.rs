@@ -124,6 +124,21 @@ impl Admin {
         }
     }
 
+    /// What the running server has counted, in the text format of Prometheus.
+    pub(super) fn metrics(&self) -> Result<String, CliError> {
+        let client = ControlClient::new(&self.config.storage.path);
+        match client.send(Method::GET, "/metrics", Bytes::new()) {
+            Err(ControlError::NotRunning) => Err(CliError::new(
+                "no server runs, and only a running server can be watched",
+            )),
+            Err(error) => Err(error.into()),
+            Ok(answer) if answer.status.is_success() => {
+                Ok(String::from_utf8_lossy(&answer.body).into_owned())
+            }
+            Ok(answer) => Ok(answer.value()?.to_string()),
+        }
+    }
+
     /// Opens the store, and answers as the server would.
     fn without_server(&self, method: Method, path: &str, body: Bytes) -> Result<Answer, CliError> {
         let path = path.to_owned();

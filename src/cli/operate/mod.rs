@@ -16,6 +16,7 @@ mod output_file;
 mod progress;
 mod status;
 mod token;
+mod top;
 mod user;
 
 use clap::{Args, Subcommand};
@@ -87,6 +88,7 @@ pub(super) use machine_token::Command as MachineToken;
 pub(super) use outbox::Command as Outbox;
 pub(super) use status::Status;
 pub(super) use token::Command as Token;
+pub(super) use top::Top;
 pub(super) use user::Command as User;
 
 /// The admin API with the options of a command.

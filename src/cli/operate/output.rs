@@ -39,10 +39,15 @@ pub(super) fn may_highlight() -> bool {
 pub(super) fn with_heading(table: &str, highlight: bool) -> String {
     match table.split_once('\n') {
         Some((heading, rows)) if highlight && !rows.is_empty() => {
-            format!("\x1b[1m{heading}\x1b[0m\n{rows}")
+            format!("{}\n{rows}", bold(heading))
         }
         _ => table.to_owned(),
     }
+}
+
+/// A bold text.
+pub(super) fn bold(text: &str) -> String {
+    format!("\x1b[1m{text}\x1b[0m")
 }
 
 /// A table with a line for each row. The widest columns are cut until the lines fit.

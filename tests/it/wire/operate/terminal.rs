@@ -2,24 +2,24 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
 use super::manual::shell;
-use super::process::Killed;
-use super::{poll, run, started};
+use super::process::{Killed, terminate};
+use super::{fails, poll, run, started};
 
 /// A command on a terminal of 80 columns and 24 lines.
 struct Terminal {
     child: Killed,
-    /// The end of the terminal where its user sits: without it, the terminal is gone.
-    _user: File,
+    /// The end of the terminal where its user sits.
+    user: File,
     /// What the command has written.
     screen: Arc<Mutex<Vec<u8>>>,
 }
@@ -54,7 +54,7 @@ impl Terminal {
         });
         Terminal {
             child,
-            _user: user,
+            user,
             screen,
         }
     }
@@ -66,6 +66,12 @@ impl Terminal {
     #[track_caller]
     fn shows(&self, text: &str) {
         poll(|| self.screen().contains(text).then_some(()));
+    }
+
+    /// Whether the terminal shows what is typed.
+    fn echoes(&self) -> bool {
+        let modes = tcgetattr(&self.user).unwrap().local_modes;
+        modes.contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG)
     }
 
     #[track_caller]
@@ -91,4 +97,40 @@ fn a_list_on_a_terminal_has_a_bold_heading_and_fits() {
     plain.ends();
     plain.shows("…");
     assert!(!plain.screen().contains('\x1b'), "{}", plain.screen());
+}
+
+#[test]
+fn top_is_drawn_until_a_key_or_a_signal_and_leaves_the_terminal_as_it_was() {
+    let process = started();
+    for end in ["q", "\x03", ""] {
+        let mut top = Terminal::run(process.home(), "doorward top");
+        top.shows("requests");
+        poll(|| (top.screen().matches("requests").count() > 1).then_some(()));
+        assert!(!top.echoes());
+        if end.is_empty() {
+            terminate(&top.child.0);
+        }
+        top.user.write_all(end.as_bytes()).unwrap();
+        top.ends();
+        assert!(top.echoes());
+        top.shows("\x1b[?1049l");
+    }
+}
+
+#[test]
+fn top_prints_a_frame_without_a_terminal_and_needs_a_server() {
+    let mut process = started();
+    let home = process.home().to_owned();
+    run(&home, "user add ana@example.org --name Ana");
+    let frame = run(&home, "top");
+    assert!(frame.starts_with("doorward 0."), "{frame}");
+    assert!(frame.contains("stored     1 accounts, "), "{frame}");
+    assert!(frame.contains("add_user (admin)"), "{frame}");
+    assert!(
+        !frame.contains('\x1b') && !frame.contains("metrics ("),
+        "{frame}"
+    );
+    process.terminate();
+    process.ends();
+    fails(&home, "top", 1, "only a running server can be watched");
 }
