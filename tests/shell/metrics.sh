@@ -49,9 +49,16 @@ curl --silent --fail "http://$metrics/metrics" >metrics.txt
 "$tools/promtool" check metrics <metrics.txt
 grep -q '^doorward_http_requests_total{api="ephemeride",route="sign_up",method="POST",status="201"} 1$' metrics.txt
 
-echo "A Prometheus"
+echo "A Prometheus, with and without a token"
+"$binary" machine-token make prometheus --scope metrics:read --config config.toml >doorward.token
 cp alerts.yml doorward-alerts.yml
+# The second example, under another name.
+sed -n '/^  # - job_name: doorward$/,$s/^  # /  /p' prometheus.yml >second.yml
+sed -i "s/job_name: doorward/job_name: token/; s/scheme: https/scheme: http/
+        s|/etc/prometheus/|$work/|; s/door.example.org:443/127.0.0.1:$port/" second.yml
+grep -q "127.0.0.1:$port" second.yml
 sed -i "s/127.0.0.1:9464/$metrics/" prometheus.yml
+cat second.yml >>prometheus.yml
 printf 'global:\n  scrape_interval: 1s\n  evaluation_interval: 1s\n' >>prometheus.yml
 "$tools/promtool" check config prometheus.yml
 own=127.0.0.1:$(free_port)
@@ -78,8 +85,9 @@ def value(query):
     return float(found[0]["value"][1]) if found else None
 
 for _ in range(300):
-    # Two scrapes, so that there are rates.
-    if value('count_over_time(up{job="doorward"}[1m])') == value('sum_over_time(up{job="doorward"}[1m])') and (value('sum_over_time(up{job="doorward"}[1m])') or 0) >= 3:
+    # Three scrapes of each, so that there are rates.
+    scrapes = [value('sum_over_time(up{job="%s"}[1m])' % job) for job in ("doorward", "token")]
+    if all((it or 0) >= 3 for it in scrapes):
         break
     time.sleep(0.1)
 else:
