@@ -110,6 +110,13 @@ enum Command {
     Explain(operate::Question<operate::Explain>),
     /// What is stored, and how much of the disk it takes
     Status(operate::Question<operate::Status>),
+    /// The settings in force, and where they come from
+    #[command(
+        long_about = "Shows each setting with its value, and whether it comes from the configuration file or is\n\
+                      the default. After a reload it says what waits for a restart. Secrets are hidden:\n\n  \
+                      doorward settings mail"
+    )]
+    Settings(operate::Question<operate::Settings>),
     /// A screen that shows each second what the server does
     #[command(
         long_about = "Shows requests, logins, events, groups of changes, memory and the busiest routes, drawn\n\
@@ -200,6 +207,7 @@ pub fn run() -> Result<(), CliError> {
         Command::Audit(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Status(command) => command.run(),
+        Command::Settings(command) => command.run(),
         Command::Top(command) => command.run(),
         Command::Init(target) => init::run(&target),
         Command::Admin(command) => command.run(),

@@ -5,9 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::call::Filters;
-use super::live::Live;
-use super::output::{Column, column};
-use super::output_file::Output;
+use super::output::{Column, Live, Output, column};
 use super::{Run, Session, user};
 use crate::cli::error::CliError;
 

@@ -10,7 +10,7 @@ use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::{Method, Request, Response};
 use serde_json::Value;
 
-use super::output_file::Output;
+use super::output::Output;
 use crate::api;
 use crate::cli::control_client::{Answer, ControlClient, ControlError, pass_on};
 use crate::cli::error::CliError;

@@ -6,9 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::call::Filters;
-use super::live::Live;
-use super::output::{self, Column, column};
-use super::output_file::Output;
+use super::output::{self, Column, Live, Output, column};
 use super::{Run, Session, user};
 use crate::cli::console::print;
 use crate::cli::error::CliError;

@@ -4,6 +4,7 @@
 mod keys;
 mod machines;
 mod manual;
+mod settings;
 mod streams;
 mod terminal;
 

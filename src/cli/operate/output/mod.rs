@@ -1,8 +1,15 @@
-//! Tables that fit the terminal.
+//! What the commands print: tables that fit the terminal, and streams.
+
+mod file;
+mod live;
+mod progress;
 
 use std::io::IsTerminal;
 
 use serde_json::Value;
+
+pub(super) use file::Output;
+pub(super) use live::Live;
 
 /// A column of a table: its title, and where its value is in a row.
 #[derive(Clone, Copy)]

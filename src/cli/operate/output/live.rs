@@ -5,14 +5,14 @@ use std::io::{self, ErrorKind, Write};
 
 use serde_json::Value;
 
-use super::output::{self, Column};
+use super::{Column, line};
 use crate::cli::stderr;
 
 /// The longest line of a stream: it holds an event, whose details have at most 16 KiB.
 const LINE_BYTES: usize = 1 << 20;
 
 /// Prints the messages of a stream that is written to it.
-pub(super) struct Live<W: Write> {
+pub(in crate::cli::operate) struct Live<W: Write> {
     /// What a line shows; none: the JSON itself.
     columns: Option<&'static [Column]>,
     /// The part of a line that has come so far.
@@ -22,7 +22,7 @@ pub(super) struct Live<W: Write> {
 
 impl<W: Write> Live<W> {
     /// Prints these columns of each message, or its JSON.
-    pub(super) fn new(columns: Option<&'static [Column]>, to: W) -> Live<W> {
+    pub(in crate::cli::operate) fn new(columns: Option<&'static [Column]>, to: W) -> Live<W> {
         Live {
             columns,
             line: Vec::new(),
@@ -42,9 +42,7 @@ impl<W: Write> Live<W> {
         };
         let message: Value = serde_json::from_slice(data)?;
         match message.get("missed") {
-            None => self
-                .to
-                .write_all(output::line(&message, columns).as_bytes())?,
+            None => self.to.write_all(line(&message, columns).as_bytes())?,
             Some(count) => stderr::write(&format!(
                 "doorward: {count} are left out here: they came faster than they were read\n"
             )),

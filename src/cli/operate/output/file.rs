@@ -11,7 +11,7 @@ use crate::cli::new_file::Made;
 use crate::world::{Clock, SystemClock};
 
 /// An output that shows how far it is.
-pub(super) struct Output {
+pub(in crate::cli::operate) struct Output {
     place: Place,
     clock: SystemClock,
     progress: Progress,
@@ -32,7 +32,7 @@ struct Draft {
 
 impl Output {
     /// Standard output, or a file of this name, which must not be there yet.
-    pub(super) fn to(path: Option<&Path>) -> Result<Output, CliError> {
+    pub(in crate::cli::operate) fn to(path: Option<&Path>) -> Result<Output, CliError> {
         let place = match path {
             None => Place::Standard,
             Some(path) => Place::File(Draft::of(path)?),
@@ -47,7 +47,7 @@ impl Output {
     }
 
     /// Everything is written: gives the file its name.
-    pub(super) fn finish(mut self) -> Result<(), CliError> {
+    pub(in crate::cli::operate) fn finish(mut self) -> Result<(), CliError> {
         self.progress.end();
         match self.place {
             Place::Standard => Ok(()),
