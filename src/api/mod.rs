@@ -13,6 +13,7 @@ pub mod machine_tokens;
 pub mod metrics;
 pub mod ops;
 pub mod own_audit;
+mod process;
 pub mod token;
 
 use crate::config::Apis;

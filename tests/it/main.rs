@@ -85,6 +85,8 @@ mod signing_keys;
 #[cfg(test)]
 mod smtp;
 #[cfg(test)]
+mod status;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod summary;

@@ -124,6 +124,7 @@ const TABLE: &[(Needs, &[&str])] = &[
             "list_waits",
             "lift_wait",
             "show_settings",
+            "show_status",
             "list_signing_keys",
             "prepare_signing_key",
             "rotate_signing_key",

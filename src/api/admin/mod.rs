@@ -12,6 +12,7 @@ mod outbox;
 mod query;
 mod settings;
 mod signing_keys;
+mod status;
 mod storage;
 mod table;
 mod tokens;
@@ -45,6 +46,7 @@ const ROUTES: &[Route] = &[
     events::ERASE,
     events::EXPORT,
     events::LIVE,
+    status::ROUTE,
     storage::ROUTE,
     settings::ROUTE,
     events::SUMMARY,

@@ -9,7 +9,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::registry::Unit;
 
 use super::families::{Families, Family, Labels, NONE, label};
-use super::process::Process;
+use crate::api::process::Process;
 use crate::metrics::{ConnectionCounts, RouteReading};
 use crate::model::Timestamp;
 use crate::service::Services;
@@ -216,6 +216,7 @@ impl Scrape {
             resident_bytes,
             open_fds,
             processor_time,
+            ..
         } = self.process;
         let family = Family(
             "process_resident_memory",

@@ -3,7 +3,6 @@
 
 mod collector;
 mod families;
-mod process;
 mod store;
 
 use std::time::Duration;
@@ -14,8 +13,8 @@ use prometheus_client::registry::Registry;
 use tokio::time::timeout;
 
 use self::collector::Scrape;
-use self::process::Process;
 use super::ops;
+use super::process::Process;
 use crate::http::{
     Api, BodySchema, Error, Handler, Method, Reply, RequestBody, RequestContext, RequestQuery,
     ResponseSpec, Route,
