@@ -230,3 +230,20 @@ impl From<ControlError> for CliError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_without_the_right_to_the_socket_hears_of_both_roads() {
+        let denied = no_socket(ErrorKind::PermissionDenied.into()).to_string();
+        for road in [
+            "as root",
+            "the user that serves",
+            "the administrator's token",
+        ] {
+            assert!(denied.contains(road), "{denied}");
+        }
+    }
+}

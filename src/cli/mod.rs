@@ -108,7 +108,7 @@ enum Command {
                       doorward explain --token - < token.txt"
     )]
     Explain(operate::Question<operate::Explain>),
-    /// What is stored, and how much of the disk it takes
+    /// How the server does: health, store, memory, writer, requests, connections
     Status(operate::Question<operate::Status>),
     /// The settings in force, and where they come from
     #[command(

@@ -3,6 +3,7 @@
 mod file;
 mod live;
 mod progress;
+mod sections;
 
 use std::io::IsTerminal;
 
@@ -10,6 +11,7 @@ use serde_json::Value;
 
 pub(super) use file::Output;
 pub(super) use live::Live;
+pub(super) use sections::{in_bytes, sections};
 
 /// A column of a table: its title, and where its value is in a row.
 #[derive(Clone, Copy)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::metrics::{Label, Metrics};
+use crate::cli::operate::output::in_bytes;
 use crate::model::Timestamp;
 
 /// How many routes are shown.
@@ -184,22 +185,8 @@ impl Frame<'_> {
 
     fn bytes(&self, name: &str) -> String {
         let value = self.now.sum(name, &[]);
-        value.map_or_else(|| "-".to_owned(), in_units)
+        value.map_or_else(|| "-".to_owned(), in_bytes)
     }
-}
-
-/// A number of bytes in the largest unit that fits.
-fn in_units(mut value: f64) -> String {
-    let mut units = ["B", "KiB", "MiB", "GiB"].into_iter();
-    let mut unit = units.next().unwrap_or_default();
-    for larger in units {
-        if value < 1024.0 {
-            break;
-        }
-        (value, unit) = (value / 1024.0, larger);
-    }
-    let digits = usize::from(unit != "B");
-    format!("{value:.digits$} {unit}")
 }
 
 #[cfg(test)]
@@ -248,15 +235,5 @@ mod tests {
         let routes = &lines[lines.len() - 2..];
         assert_eq!(routes[0], "      20.0           40  report (angen)");
         assert_eq!(routes[1], "       6.0           22  log_in (core)");
-    }
-
-    #[test]
-    fn numbers_have_a_unit_that_fits() {
-        assert_eq!(in_units(7.0), "7 B");
-        assert_eq!(in_units(1536.0), "1.5 KiB");
-        assert_eq!(
-            in_units(5.0 * 1024.0 * 1024.0 * 1024.0 * 1024.0),
-            "5120.0 GiB"
-        );
     }
 }

@@ -74,7 +74,17 @@ fn looks_at(home: &Path, id: &str) {
     );
     assert_eq!(json(home, "token list")["tokens"], serde_json::json!([]));
     assert_eq!(run(home, "event list"), run(home, "event list"));
-    assert!(json(home, "status")["disk_bytes"].is_number());
+    assert_eq!(json(home, "status")["health"]["status"], "ok");
+    let said = run(home, "status");
+    assert!(
+        said.contains("store\n  ") && said.contains("  users: 1\n"),
+        "{said}"
+    );
+    let said = run(home, "status --disk");
+    assert!(
+        said.contains("events stored: 0\n") && said.contains("BYTES WRITTEN"),
+        "{said}"
+    );
 }
 
 fn story(home: &Path) {

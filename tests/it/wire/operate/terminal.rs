@@ -100,6 +100,20 @@ fn a_list_on_a_terminal_has_a_bold_heading_and_fits() {
 }
 
 #[test]
+fn what_removes_for_good_is_asked_on_a_terminal() {
+    let process = started();
+    let home = process.home();
+    run(home, "user add ana@example.org --name Ana");
+    for (answer, code, left) in [("no\n", 1, true), ("yes\n", 0, false)] {
+        let mut delete = Terminal::run(home, "doorward user delete ana@example.org");
+        delete.user.write_all(answer.as_bytes()).unwrap();
+        let status = poll(|| delete.child.0.try_wait().unwrap());
+        assert_eq!(status.code(), Some(code), "{answer}");
+        assert_eq!(run(home, "user list").contains("ana@"), left);
+    }
+}
+
+#[test]
 fn top_is_drawn_until_a_key_or_a_signal_and_leaves_the_terminal_as_it_was() {
     let process = started();
     for end in ["q", "\x03", ""] {
