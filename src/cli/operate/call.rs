@@ -10,7 +10,7 @@ use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::{Method, Request, Response};
 use serde_json::Value;
 
-use super::output::Output;
+use super::output::{Output, Progress};
 use crate::api;
 use crate::cli::control_client::{Answer, ControlClient, ControlError, pass_on};
 use crate::cli::error::CliError;
@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::http::{Dispatcher, PeerUid, ResponseBody};
 use crate::model::Secret;
 use crate::service::{self, Services};
+use crate::world::{Clock, SystemClock};
 
 const NO_SERVER: &str =
     "doorward: no server runs; this command opens the store itself and locks it meanwhile\n";
@@ -65,6 +66,7 @@ impl Admin {
     ) -> Result<Vec<Value>, CliError> {
         const PAGE: usize = 1_000;
         let (mut rows, mut cursor) = (Vec::new(), None::<String>);
+        let (clock, mut progress) = (SystemClock::start(), Progress::of_rows());
         while rows.len() < limit {
             let size = (limit - rows.len()).min(PAGE).to_string();
             let page = filters
@@ -73,6 +75,7 @@ impl Admin {
                 .with("cursor", cursor.as_deref());
             let mut page = self.get(&page.after(path))?;
             if let Some(Value::Array(some)) = page.get_mut(key).map(Value::take) {
+                progress.add(some.len(), clock.monotonic());
                 rows.extend(some);
             }
             cursor = page.get("next").and_then(Value::as_str).map(str::to_owned);

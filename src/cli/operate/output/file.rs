@@ -42,7 +42,7 @@ impl Output {
         Ok(Output {
             place,
             clock: SystemClock::start(),
-            progress: Progress::start(!is_shown_itself && io::stderr().is_terminal()),
+            progress: Progress::of_bytes(!is_shown_itself && io::stderr().is_terminal()),
         })
     }
 

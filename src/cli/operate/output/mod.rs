@@ -11,6 +11,7 @@ use serde_json::Value;
 
 pub(super) use file::Output;
 pub(super) use live::Live;
+pub(super) use progress::Progress;
 pub(super) use sections::{in_bytes, sections};
 
 /// A column of a table: its title, and where its value is in a row.
@@ -130,6 +131,10 @@ fn text(value: &Value) -> String {
     let text = match value {
         Value::Null => "-".to_owned(),
         Value::String(text) => text.clone(),
+        Value::Array(list) if list.is_empty() => "-".to_owned(),
+        Value::Array(list) if list.iter().all(Value::is_string) => {
+            list.iter().map(text).collect::<Vec<_>>().join(", ")
+        }
         other => other.to_string(),
     };
     text.chars()
@@ -170,6 +175,13 @@ mod tests {
         assert_eq!(with_heading("A\nb\n", true), "\x1b[1mA\x1b[0m\nb\n");
         assert_eq!(with_heading("A\nb\n", false), "A\nb\n");
         assert_eq!(with_heading("none\n", true), "none\n");
+    }
+
+    #[test]
+    fn a_list_of_words_is_shown_without_its_json() {
+        let row = json!({"scopes": ["events:write", "events:read"], "networks": [], "other": [1]});
+        let shown = "networks: -\nother: [1]\nscopes: events:write, events:read\n";
+        assert_eq!(fields(&row), shown);
     }
 
     #[test]

@@ -77,7 +77,7 @@ impl Frame<'_> {
         let refused = self.rate("doorward_refusals_total", &[]);
         [
             format!(
-                "requests   {requests:.1}/s, {refused:.1}/s refused, {open} connections, \
+                "requests   {requests:.1}/s, {refused:.1}/s refused, connections: {open} open, \
                  {served} served now"
             ),
             format!(
