@@ -31,6 +31,8 @@ mod ephemeride;
 #[cfg(test)]
 mod erase;
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod explain;
 #[cfg(test)]
 mod export;

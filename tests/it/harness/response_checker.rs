@@ -118,12 +118,12 @@ impl ResponseChecker {
 
 impl Served {
     /// Whether it answers this method of HTTP.
-    fn answers(&self, method: &str) -> bool {
+    pub(crate) fn answers(&self, method: &str) -> bool {
         let is_head = method == "HEAD" && self.route.method == Method::Get;
         is_head || self.route.method.as_str() == method
     }
 
-    fn is_at(&self, path: &str) -> bool {
+    pub(crate) fn is_at(&self, path: &str) -> bool {
         let path = path.split('?').next().unwrap_or_default();
         // The server ignores one slash at the end, but not two.
         let trimmed = path
