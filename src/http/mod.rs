@@ -15,6 +15,7 @@ mod error;
 mod error_code;
 mod incoming_body;
 pub mod json;
+mod json_body;
 pub mod json_repair;
 pub mod openapi;
 mod path_params;
@@ -33,10 +34,11 @@ pub use bearer_token::BearerToken;
 pub use dispatch::Dispatcher;
 pub use error::{Error, RenderedError};
 pub use error_code::ErrorCode;
+pub use json_body::{read, read_object, read_scanning};
 pub use path_params::Params;
 pub use query_string::{QueryString, RequestQuery};
 pub use reply::Reply;
-pub use request_context::{LazyBody, PeerUid, RequestContext, read, read_object, read_scanning};
+pub use request_context::{LazyBody, PeerUid, RequestContext};
 pub use response_body::{Aborted, BodySender, Closed, ResponseBody};
 pub use route::{
     Api, BodySchema, ErrorRenderer, Handler, HandlerFuture, Method, RequestBody, ResponseSpec,

@@ -1,5 +1,5 @@
-//! One example of each endpoint, in `docs/examples.md`: requests of one story, with the answers of a
-//! server. The test tells the story again and compares every word.
+//! One example of each endpoint, in `docs/examples.md`: requests of one story, with the answers
+//! of a server. The test tells the story again and compares every word.
 //!
 //! `DOORWARD_BLESS=1 cargo test` rewrites the file.
 
