@@ -8,16 +8,30 @@ use super::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserQuery {
     /// Accounts whose address, name, or a word of the name begins with this text, in any case. They
-    /// come by address, then by name. Without it, all accounts come in the order of signups.
+    /// come by address, then by name. Without it, all accounts come.
     pub prefix: Option<String>,
     /// Only disabled accounts, or only those that are not.
     pub disabled: Option<bool>,
-    /// The order of signups; without a meaning for a prefix.
+    /// By what to sort; without a meaning for a prefix.
+    pub sort: UserSort,
+    /// In which direction; without a meaning for a prefix.
     pub order: Order,
     /// Accounts behind this place.
     pub after: Option<UserPlace>,
     /// The most accounts of a page.
     pub limit: usize,
+}
+
+/// By what a list of all accounts is sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserSort {
+    /// By signup.
+    Created,
+    /// By the address in the form in which addresses are compared.
+    Email,
+    /// By the first 64 bytes of the name in lower case, from its first letter or digit on; accounts
+    /// that agree in them come by id.
+    Name,
 }
 
 /// The place of an account in a list.

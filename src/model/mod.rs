@@ -52,7 +52,7 @@ pub use id::{EventId, TokenId, UserId, UserNumber};
 pub use invite::{Invite, InviteId, InviteTerms, MadeInvite};
 pub use listing::{
     MachinePage, MachineQuery, TokenPage, TokenPlace, TokenQuery, UserEdit, UserPage, UserPlace,
-    UserQuery,
+    UserQuery, UserSort,
 };
 pub use machine::{Grant, MACHINE_TOKEN_PREFIX, Refusal, Scope};
 pub use mail::{DueMail, MailId, MailKind, Retry};

@@ -6,11 +6,21 @@ use std::time::Duration;
 use super::{Administrator, Error, Services, message};
 use crate::crypto;
 use crate::model::{
-    AuditContext, DueMail, Email, Invalid, MailId, Name, NewUser, Secret, Timestamp, Token,
-    TokenId, TokenPage, TokenQuery, TokenStatus, User, UserEdit, UserId, UserPage, UserQuery,
-    limits,
+    AuditContext, DueMail, Email, Invalid, MailId, Name, NewUser, Principal, Secret, Timestamp,
+    Token, TokenId, TokenPage, TokenQuery, TokenStatus, User, UserEdit, UserId, UserPage,
+    UserQuery, limits,
 };
 use crate::store::{Created, OnlyIf, Updated};
+
+/// How the tokens of an account are used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TokenUse {
+    /// Its live tokens.
+    pub live: usize,
+    /// The latest use of any token that is stored, or of the log-in that brought it; none without
+    /// tokens.
+    pub last_used_at: Option<Timestamp>,
+}
 
 impl Services {
     /// A page of accounts.
@@ -21,6 +31,30 @@ impl Services {
     /// The account with this id. Error: `UnknownId`.
     pub async fn user(&self, id: UserId) -> Result<Arc<User>, Error> {
         self.store.find_user(id).await?.ok_or(Error::UnknownId)
+    }
+
+    /// How the tokens of an account are used.
+    pub async fn token_use(&self, id: UserId, now: Timestamp) -> Result<TokenUse, Error> {
+        let mut found = TokenUse::default();
+        let mut query = TokenQuery {
+            holder: Some(Principal::User(id)),
+            kind: None,
+            after: None,
+            limit: limits::PAGE_ROWS_MOST,
+        };
+        // An account has a bounded number of tokens.
+        loop {
+            let page = self.store.list_tokens(query.clone()).await?;
+            for (token, epoch) in &page.tokens {
+                let is_live = token.status(*epoch, now, false) == TokenStatus::Live;
+                found.live += usize::from(is_live);
+                found.last_used_at = found.last_used_at.max(Some(token.last_used_at));
+            }
+            if page.next.is_none() {
+                return Ok(found);
+            }
+            query.after = page.next;
+        }
     }
 
     /// Creates an account without a session. Without a password it can be used after a reset.
@@ -52,12 +86,14 @@ impl Services {
         }
     }
 
-    /// Changes an account, if it still is of `version`.
+    /// Changes an account, if it still is of `version`. `notify`: another address is reported to
+    /// the old one, as after a change by the owner.
     pub async fn edit_user(
         &self,
         id: UserId,
         edit: UserEdit,
         version: Option<u64>,
+        notify: bool,
         by: AuditContext,
     ) -> Result<Arc<User>, Error> {
         let user = self.user(id).await?;
@@ -69,7 +105,7 @@ impl Services {
             message::mailbox(email)?;
         }
         let only_if = version.map_or(OnlyIf::There, OnlyIf::Version);
-        let notice = self.notice_id();
+        let notice = self.notice_id().filter(|_| notify);
         match self
             .store
             .update_user(id, edit, only_if, notice, by)
@@ -103,18 +139,20 @@ impl Services {
         }
     }
 
-    /// Sets the password of an account, which ends its tokens.
+    /// Sets the password of an account, which ends its tokens. `notify`: the owner gets the same
+    /// mail as after an own change.
     pub async fn set_user_password(
         &self,
         id: UserId,
         password: &Secret,
+        notify: bool,
         by: AuditContext,
     ) -> Result<(), Error> {
         let user = self.user(id).await?;
         let password = self.new_password(password, &user.email, &user.name)?;
         let salt = self.world.random_bytes();
         let hash = self.passwords.hash(password.secret(), salt).await?;
-        let notice = self.notice_id();
+        let notice = self.notice_id().filter(|_| notify);
         let changed = self
             .store
             .change_password(id, user.epoch, hash, None, notice, by);

@@ -149,6 +149,41 @@ fn a_notice_waits_in_the_store_and_beside_a_reset() {
 }
 
 #[test]
+fn a_change_by_the_administrator_is_reported_to_the_owner_unless_he_says_no() {
+    let server = Server::with(NOTICES);
+    let (admin, ana) = (server.admin(), server.user("ana@example.org"));
+    let one = format!("/api/admin/users/{}", ana.id);
+    let password = format!("{one}/password");
+    let subjects = || {
+        let mails = server.deliver_mails();
+        let line = |it: &Mail| format!("{}: {}", it.header("To"), it.header("Subject"));
+        mails.iter().map(line).collect::<Vec<_>>()
+    };
+    let moved = json!({"email": "anna@example.org"});
+    admin.patch(&one, moved).gives(200);
+    assert_eq!(
+        subjects(),
+        ["ana@example.org: Your doorward account has a new e-mail address"]
+    );
+    admin
+        .post(&password, json!({"password": BETTER}))
+        .gives(204);
+    assert_eq!(
+        subjects(),
+        ["anna@example.org: Your doorward password was changed"]
+    );
+
+    let quiet = json!({"password": PASSWORD, "notify": false});
+    admin.post(&password, quiet).gives(204);
+    let quiet = json!({"email": "ana@example.org", "notify": false});
+    admin.patch(&one, quiet).gives(200);
+    admin.patch(&one, json!({"name": "Ana María"})).gives(200);
+    assert!(subjects().is_empty());
+    let wrong = json!({"name": "Ana", "notify": "no"});
+    admin.patch(&one, wrong).gives(400);
+}
+
+#[test]
 fn notices_can_be_switched_off() {
     let server = Server::with("mail.notices = false");
     let session = server.user("ana@example.org").session();

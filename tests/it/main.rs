@@ -101,6 +101,8 @@ mod token;
 #[cfg(test)]
 mod tokens;
 #[cfg(test)]
+mod user_lists;
+#[cfg(test)]
 mod users;
 #[cfg(test)]
 mod waits;

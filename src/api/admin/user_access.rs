@@ -73,6 +73,7 @@ json_request! {
     /// `POST /users/{id}/password`
     struct NewPassword {
         password: Secret,
+        notify: Option<bool>,
     }
 }
 
@@ -95,9 +96,10 @@ json_response! {
 async fn set_password(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
     let asked: NewPassword = request.json()?;
     let (id, by) = (id(&request)?, by(&request, &admin));
-    request
-        .services
-        .set_user_password(id, &asked.password, by)
+    let notify = asked.notify.unwrap_or(true);
+    let services = &request.services;
+    services
+        .set_user_password(id, &asked.password, notify, by)
         .await?;
     Ok(Reply::empty(204))
 }

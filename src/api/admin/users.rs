@@ -9,8 +9,8 @@ use crate::http::{
     RequestBody, RequestContext, RequestQuery, ResponseSpec, Route, json_request, json_response,
 };
 use crate::model::{
-    AuditContext, Email, Invalid, Name, Order, Scope, Secret, User, UserEdit, UserId, UserNumber,
-    UserPlace, UserQuery,
+    AuditContext, Email, Invalid, Name, Order, Scope, Secret, Timestamp, User, UserEdit, UserId,
+    UserNumber, UserPlace, UserQuery, UserSort,
 };
 use crate::service::Administrator;
 
@@ -33,7 +33,7 @@ const LIST: Route = Route {
     name: "list_users",
     method: Method::Get,
     path: "/users",
-    query: RequestQuery::Closed(&["q", "disabled", "order", "limit", "cursor"]),
+    query: RequestQuery::Closed(&["q", "disabled", "sort", "order", "limit", "cursor"]),
     body: RequestBody::Nothing,
     responses: &[ResponseSpec::new(
         200,
@@ -42,7 +42,7 @@ const LIST: Route = Route {
     )],
     errors: &[],
     run: Handler::AdminOr(Scope::UsersRead, |request, _| Box::pin(list(request))),
-    about: "Lists accounts in the order of signups, or those whose address or name begins with q.",
+    about: "Lists accounts by signup, address or name, or those whose address or name begins with q.",
 };
 
 const ADD: Route = Route {
@@ -63,10 +63,10 @@ const SHOW: Route = Route {
     path: "/users/{id}",
     query: RequestQuery::Closed(&[]),
     body: RequestBody::Nothing,
-    responses: &[ResponseSpec::json(200, Account::FIELDS, "The account.")],
+    responses: &[ResponseSpec::json(200, Shown::FIELDS, "The account.")],
     errors: NOT_FOUND,
     run: Handler::AdminOr(Scope::UsersRead, |request, _| Box::pin(show(request))),
-    about: "Shows an account, with its ETag.",
+    about: "Shows an account, with its ETag and the use of its tokens.",
 };
 
 const EDIT: Route = Route {
@@ -139,6 +139,7 @@ json_request! {
         name: Option<String>,
         email: Option<String>,
         disabled: Option<bool>,
+        notify: Option<bool>,
     }
 }
 
@@ -151,6 +152,20 @@ json_response! {
         disabled: bool,
         created_at: String,
         updated_at: String,
+    }
+}
+
+json_response! {
+    /// An account with the use of its tokens.
+    struct Shown {
+        id: UserId,
+        email: String,
+        name: String,
+        disabled: bool,
+        created_at: String,
+        updated_at: String,
+        live_tokens: usize,
+        last_used_at: Option<String>,
     }
 }
 
@@ -191,6 +206,7 @@ async fn list(request: RequestContext) -> Result<Reply, Error> {
     let query = UserQuery {
         prefix: asked.get("q").map(str::to_owned),
         disabled: query::flag(asked, "disabled")?,
+        sort: sort(asked)?,
         order: query::order(asked, Order::Ascending)?,
         after: cursor(asked)?,
         limit: query::limit(asked)?,
@@ -201,6 +217,17 @@ async fn list(request: RequestContext) -> Result<Reply, Error> {
         next: page.next.map(|place| place_text(&place)),
     };
     Ok(Reply::json(200, &page))
+}
+
+fn sort(asked: &QueryString) -> Result<UserSort, Invalid> {
+    let refused = |why| Err(Invalid::new("sort", why));
+    match asked.get("sort") {
+        Some(_) if asked.get("q").is_some() => refused("cannot be combined with q"),
+        None | Some("created") => Ok(UserSort::Created),
+        Some("email") => Ok(UserSort::Email),
+        Some("name") => Ok(UserSort::Name),
+        Some(_) => refused("must be created, email or name"),
+    }
 }
 
 fn place_text(place: &UserPlace) -> String {
@@ -218,13 +245,14 @@ fn cursor(asked: &QueryString) -> Result<Option<UserPlace>, Invalid> {
         return Ok(None);
     };
     let text = String::from_utf8(bytes).map_err(|_| query::bad_cursor())?;
-    let has_prefix = asked.get("q").is_some();
+    let (has_prefix, sort) = (asked.get("q").is_some(), sort(asked)?);
+    let is_by = |of| has_prefix || sort == of;
     let place = match text.split_at_checked(1) {
-        Some(("n", number)) if !has_prefix => {
+        Some(("n", number)) if !has_prefix && sort == UserSort::Created => {
             number.parse().ok().map(UserNumber).map(UserPlace::Number)
         }
-        Some(("e", key)) if has_prefix => Some(UserPlace::Email(key.to_owned())),
-        Some(("w", rest)) if has_prefix => {
+        Some(("e", key)) if is_by(UserSort::Email) => Some(UserPlace::Email(key.to_owned())),
+        Some(("w", rest)) if is_by(UserSort::Name) => {
             let parts = rest.split_at_checked(36);
             parts.and_then(|(user, text)| {
                 Some(UserPlace::Name(text.to_owned(), UserId::parse(user)?))
@@ -246,7 +274,26 @@ async fn add(request: RequestContext, admin: Administrator) -> Result<Reply, Err
 
 async fn show(request: RequestContext) -> Result<Reply, Error> {
     let user = request.services.user(id(&request)?).await?;
-    Ok(reply(200, &user))
+    let tokens = request.services.token_use(user.id, request.now).await?;
+    let Account {
+        id,
+        email,
+        name,
+        disabled,
+        created_at,
+        updated_at,
+    } = account(&user);
+    let shown = Shown {
+        id,
+        email,
+        name,
+        disabled,
+        created_at,
+        updated_at,
+        live_tokens: tokens.live,
+        last_used_at: tokens.last_used_at.map(Timestamp::rfc3339_millis),
+    };
+    Ok(Reply::json(200, &shown).version(user.version()))
 }
 
 async fn edit(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
@@ -256,7 +303,7 @@ async fn edit(request: RequestContext, admin: Administrator) -> Result<Reply, Er
         email: asked.email.as_deref().map(Email::parse).transpose()?,
         disabled: asked.disabled,
     };
-    apply(request, admin, edit).await
+    apply(request, admin, edit, asked.notify.unwrap_or(true)).await
 }
 
 async fn set_disabled(
@@ -268,17 +315,19 @@ async fn set_disabled(
         disabled: Some(disabled),
         ..UserEdit::default()
     };
-    apply(request, admin, edit).await
+    apply(request, admin, edit, true).await
 }
 
 async fn apply(
     request: RequestContext,
     admin: Administrator,
     edit: UserEdit,
+    notify: bool,
 ) -> Result<Reply, Error> {
     let (id, version) = (id(&request)?, request.if_match()?);
     let by = by(&request, &admin);
-    let user = request.services.edit_user(id, edit, version, by).await?;
+    let services = &request.services;
+    let user = services.edit_user(id, edit, version, notify, by).await?;
     Ok(reply(200, &user))
 }
 

@@ -29,7 +29,7 @@ pub(in crate::cli) enum Command {
     /// Delete an account with its tokens
     Delete(Named),
     /// Set the password of an account, read from the terminal or a pipe, and end its tokens
-    Password(Named),
+    Password(Password),
     /// Make a link for a new password, to hand over by hand
     ResetLink(ResetLink),
     /// List the tokens of an account
@@ -48,6 +48,14 @@ pub(in crate::cli) struct List {
     search: Option<String>,
     #[arg(long, help = "Only disabled accounts")]
     disabled: bool,
+    #[arg(
+        long,
+        value_name = "BY",
+        value_parser = ["created", "email", "name"],
+        conflicts_with = "search",
+        help = "By what to sort [default: created]"
+    )]
+    sort: Option<String>,
     #[arg(
         long,
         value_name = "NUMBER",
@@ -81,6 +89,22 @@ pub(in crate::cli) struct Edit {
     name: Option<String>,
     #[arg(long, value_name = "ADDRESS", help = "The new mail address")]
     email: Option<String>,
+    #[command(flatten)]
+    notice: Notice,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct Password {
+    #[command(flatten)]
+    user: Named,
+    #[command(flatten)]
+    notice: Notice,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct Notice {
+    #[arg(long, help = "Send the owner no mail about the change")]
+    no_notice: bool,
 }
 
 #[derive(Args)]
@@ -144,7 +168,8 @@ impl Run for Command {
             Command::List(list) => {
                 let filters = Filters::default()
                     .with("q", list.search.as_deref())
-                    .with("disabled", list.disabled.then_some("true"));
+                    .with("disabled", list.disabled.then_some("true"))
+                    .with("sort", list.sort.as_deref());
                 let users = admin.list("/users", &filters, "users", list.limit)?;
                 session.show_list("users", &users, &COLUMNS)
             }
@@ -152,7 +177,8 @@ impl Run for Command {
             Command::Add(add) => add.run(session),
             Command::Edit(edit) => {
                 let path = edit.user.path(session, "")?;
-                let change = json!({"name": edit.name, "email": edit.email});
+                let notify = !edit.notice.no_notice;
+                let change = json!({"name": edit.name, "email": edit.email, "notify": notify});
                 session.show_one(&admin.patch(&path, &change)?)
             }
             Command::Disable(user) => {
@@ -169,10 +195,12 @@ impl Run for Command {
                 admin.delete(&path)?;
                 session.done("The account is deleted.")
             }
-            Command::Password(user) => {
-                let path = user.path(session, "/password")?;
+            Command::Password(set) => {
+                let path = set.user.path(session, "/password")?;
                 let password = read_password()?;
-                admin.post(&path, &json!({"password": password.reveal()}))?;
+                let notify = !set.notice.no_notice;
+                let new = json!({"password": password.reveal(), "notify": notify});
+                admin.post(&path, &new)?;
                 session.done("The password is set, and all tokens of the account are ended.")
             }
             Command::ResetLink(link) => {

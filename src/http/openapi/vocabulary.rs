@@ -132,6 +132,8 @@ const KNOWN: &[Known] = &[
         "Who reported: admin, hub or the id of a user.",
     ),
     text("request", "4f2a9c01d3e8b756", "The id of a request."),
+    text("sort", "name", "By what to sort; not together with q.")
+        .read_as(Kind::OneOf(&["created", "email", "name"])),
     text("status", "ok", "A state in one word."),
     text("to", MOMENT, "The moment after the last (RFC 3339)."),
     text("token", "0123456789abcdef", "A token."),

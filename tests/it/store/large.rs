@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use doorward::model::{
     Actor, AuditAction, AuditContext, AuditOutcome, AuditQuery, Name, NewUser, Order, Principal,
-    TokenKind, TokenQuery, UserQuery,
+    TokenKind, TokenQuery, UserQuery, UserSort,
 };
 use doorward::store::Store;
 use tokio::task::JoinSet;
@@ -102,9 +102,17 @@ fn users(prefix: Option<&str>, disabled: Option<bool>) -> UserQuery {
     UserQuery {
         prefix: prefix.map(str::to_owned),
         disabled,
+        sort: UserSort::Created,
         order: Order::Descending,
         after: None,
         limit: 100,
+    }
+}
+
+fn sorted(sort: UserSort) -> UserQuery {
+    UserQuery {
+        sort,
+        ..users(None, None)
     }
 }
 
@@ -116,6 +124,8 @@ fn measure(fixture: &StoreFixture, store: &dyn Store) -> Vec<f64> {
     let ana = Some(user_id(7));
     vec![
         list("users", users(None, None)),
+        list("users sorted by address", sorted(UserSort::Email)),
+        list("users sorted by name", sorted(UserSort::Name)),
         list("users, none disabled", users(None, Some(true))),
         list("users by address", users(Some("user9"), None)),
         list("users by name", users(Some("family99"), None)),

@@ -71,6 +71,11 @@ fn keys_of(name: &Name, user: UserId) -> Vec<NameKey> {
     keys
 }
 
+/// The first key of an account's name: accounts are sorted by it.
+pub(crate) fn first_of(user: &User) -> Option<NameKey> {
+    keys_of(&user.name, user.id).into_iter().next()
+}
+
 /// Adds the words of an account's name.
 pub(crate) fn add(tx: &mut Transaction<'_>, user: &User) -> Result<()> {
     let keys = keys_of(&user.name, user.id);

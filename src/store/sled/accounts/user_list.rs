@@ -1,7 +1,7 @@
-//! Lists of accounts: in the order of signups, or of those whose address or name begins with a
-//! text.
+//! Lists of accounts: all, by signup, address or name, or those whose address or name begins with
+//! a text.
 
-use crate::model::{Order, User, UserId, UserPage, UserPlace, UserQuery};
+use crate::model::{Order, User, UserId, UserPage, UserPlace, UserQuery, UserSort};
 use crate::store::Result;
 use crate::store::sled::accounts::names::{self, NameKey};
 use crate::store::sled::accounts::users::{EmailKey, NumberKey, UserKey};
@@ -22,9 +22,11 @@ struct Part<'a> {
     order: Order,
     /// The place and the account of a key with its value; none for a damaged one.
     read: &'a dyn Fn(&RawEntry) -> Option<(UserPlace, UserId)>,
-    /// Whether an account belongs to this part.
-    belongs: &'a dyn Fn(&User) -> bool,
+    /// Whether an account belongs to this part at this place.
+    belongs: Belongs<'a>,
 }
+
+type Belongs<'a> = &'a dyn Fn(&User, &UserPlace) -> bool;
 
 /// A page that is being filled.
 struct Filling<'a> {
@@ -51,8 +53,8 @@ impl Filling<'_> {
                     return Ok(false);
                 }
                 if let Some((place, id)) = (part.read)(entry) {
+                    self.take(id, &place, part.belongs)?;
                     self.page.next = Some(place);
-                    self.take(id, part.belongs)?;
                 }
             }
             match (part.order, entries.last()) {
@@ -66,13 +68,13 @@ impl Filling<'_> {
     }
 
     /// Adds an account, if it exists and is asked for.
-    fn take(&mut self, id: UserId, belongs: &dyn Fn(&User) -> bool) -> Result<()> {
+    fn take(&mut self, id: UserId, place: &UserPlace, belongs: Belongs<'_>) -> Result<()> {
         let user = self.tree.fetch_readable(&UserKey { id })?;
         let is_asked_for = |it: &User| {
             self.query
                 .disabled
                 .is_none_or(|disabled| it.disabled == disabled)
-                && belongs(it)
+                && belongs(it, place)
         };
         self.page.users.extend(user.filter(is_asked_for));
         Ok(())
@@ -87,19 +89,21 @@ pub(crate) fn list(tree: &Tree, query: &UserQuery) -> Result<UserPage> {
         page: UserPage::default(),
         reads: 0,
     };
-    let is_whole = match &query.prefix {
-        None => filling.read(by_number(query))?,
-        Some(prefix) => {
+    let is_whole = match (&query.prefix, query.sort) {
+        (None, UserSort::Created) => filling.read(by_number(query))?,
+        (None, UserSort::Email) => filling.read(by_address(query, "", query.order, &any))?,
+        (None, UserSort::Name) => filling.read(by_name(query, "", query.order, &is_first))?,
+        (Some(prefix), _) => {
             let prefix = names::folded(prefix);
             let has_address = |user: &User| {
                 let mut keys = user.email.keys().into_iter();
                 keys.any(|key| key.starts_with(&prefix))
             };
-            let of_address = |_: &User| true;
-            let of_name = |user: &User| !has_address(user);
+            let of_name = |user: &User, _: &UserPlace| !has_address(user);
             let is_in_names = matches!(query.after, Some(UserPlace::Name(..)));
-            (is_in_names || filling.read(by_address(query, &prefix, &of_address))?)
-                && filling.read(by_name(query, &prefix, &of_name))?
+            let up = Order::Ascending;
+            (is_in_names || filling.read(by_address(query, &prefix, up, &any))?)
+                && filling.read(by_name(query, &prefix, up, &of_name))?
         }
     };
     if is_whole {
@@ -108,15 +112,36 @@ pub(crate) fn list(tree: &Tree, query: &UserQuery) -> Result<UserPage> {
     Ok(filling.page)
 }
 
-fn by_number(query: &UserQuery) -> Part<'static> {
-    let (mut from, mut to) = (keys::first::<NumberKey>(), keys::end::<NumberKey>());
-    if let Some(UserPlace::Number(number)) = query.after {
-        let key = NumberKey { number }.bytes();
-        match query.order {
-            Order::Ascending => from = keys::after(&key),
-            Order::Descending => to = key,
-        }
+fn any(_: &User, _: &UserPlace) -> bool {
+    true
+}
+
+/// Whether a place is that of the first word of an account's name.
+fn is_first(user: &User, place: &UserPlace) -> bool {
+    let first = names::first_of(user);
+    matches!((first, place), (Some(key), UserPlace::Name(text, _)) if key.text == *text)
+}
+
+/// The keys of `from..to` behind a key.
+fn behind(
+    (from, to): (Vec<u8>, Vec<u8>),
+    after: Option<&impl Key>,
+    order: Order,
+) -> (Vec<u8>, Vec<u8>) {
+    match (after, order) {
+        (None, _) => (from, to),
+        (Some(key), Order::Ascending) => (from.max(keys::after(&key.bytes())), to),
+        (Some(key), Order::Descending) => (from, to.min(key.bytes())),
     }
+}
+
+fn by_number(query: &UserQuery) -> Part<'static> {
+    let all = (keys::first::<NumberKey>(), keys::end::<NumberKey>());
+    let after = match query.after {
+        Some(UserPlace::Number(number)) => Some(NumberKey { number }),
+        _ => None,
+    };
+    let (from, to) = behind(all, after.as_ref(), query.order);
     Part {
         from,
         to,
@@ -126,20 +151,22 @@ fn by_number(query: &UserQuery) -> Part<'static> {
             let id = record::open::<UserId>(key, stored).ok()?;
             Some((UserPlace::Number(number), id))
         },
-        belongs: &|_| true,
+        belongs: &any,
     }
 }
 
-fn by_address<'a>(query: &UserQuery, prefix: &str, belongs: &'a dyn Fn(&User) -> bool) -> Part<'a> {
+fn by_address<'a>(query: &UserQuery, prefix: &str, order: Order, belongs: Belongs<'a>) -> Part<'a> {
     let all = keys::prefix::<EmailKey>(|to| prefix.to_owned().write(to));
     let after = match &query.after {
-        Some(UserPlace::Email(key)) => keys::after(&EmailKey { key: key.clone() }.bytes()),
-        _ => Vec::new(),
+        Some(UserPlace::Email(key)) => Some(EmailKey { key: key.clone() }),
+        _ => None,
     };
+    let end = keys::after_prefix(&all);
+    let (from, to) = behind((all, end), after.as_ref(), order);
     Part {
-        to: keys::after_prefix(&all),
-        from: all.max(after),
-        order: Order::Ascending,
+        from,
+        to,
+        order,
         read: &|(key, stored)| {
             let address = EmailKey::parse(key)?.key;
             let id = record::open::<UserId>(key, stored).ok()?;
@@ -149,19 +176,21 @@ fn by_address<'a>(query: &UserQuery, prefix: &str, belongs: &'a dyn Fn(&User) ->
     }
 }
 
-fn by_name<'a>(query: &UserQuery, prefix: &str, belongs: &'a dyn Fn(&User) -> bool) -> Part<'a> {
+fn by_name<'a>(query: &UserQuery, prefix: &str, order: Order, belongs: Belongs<'a>) -> Part<'a> {
     let all = keys::prefix::<NameKey>(|to| prefix.to_owned().write(to));
     let after = match &query.after {
-        Some(UserPlace::Name(text, user)) => {
-            let (text, user) = (text.clone(), *user);
-            keys::after(&NameKey { text, user }.bytes())
-        }
-        _ => Vec::new(),
+        Some(UserPlace::Name(text, user)) => Some(NameKey {
+            text: text.clone(),
+            user: *user,
+        }),
+        _ => None,
     };
+    let end = keys::after_prefix(&all);
+    let (from, to) = behind((all, end), after.as_ref(), order);
     Part {
-        to: keys::after_prefix(&all),
-        from: all.max(after),
-        order: Order::Ascending,
+        from,
+        to,
+        order,
         read: &|(key, _)| {
             let NameKey { text, user } = NameKey::parse(key)?;
             Some((UserPlace::Name(text, user), user))
