@@ -110,8 +110,11 @@ const ROUTES: &[Route] = &[
                 BodySchema::Json(KEY_SET),
                 "The keys that sign access tokens.",
             )
-            .public(),
-            ResponseSpec::empty(304, "It is still the key set of this `If-None-Match`.").public(),
+            .public()
+            .digested(),
+            ResponseSpec::empty(304, "It is still the key set of this `If-None-Match`.")
+                .public()
+                .digested(),
         ],
         errors: &[],
         run: Handler::Open(|request| Box::pin(ready(Ok(key_set(&request))))),
@@ -154,7 +157,17 @@ json_request! {
 /// An hour, as long as an access token lives by default. Every answer is the same for everybody.
 const KEY_SET_CACHING: HeaderValue = HeaderValue::from_static("public, max-age=3600");
 
-const KEY_SET: &[Field] = &[Field::required("keys", JsonKind::List)];
+const KEY_SET: &[Field] = &[Field::list("keys", PUBLIC_KEY)];
+
+/// A key as RFC 7517 and RFC 8037 have it.
+const PUBLIC_KEY: &[Field] = &[
+    Field::one_of("kty", &["OKP"]),
+    Field::one_of("crv", &["Ed25519"]),
+    Field::one_of("alg", &["EdDSA"]),
+    Field::one_of("use", &["sig"]),
+    Field::required("kid", JsonKind::Text),
+    Field::required("x", JsonKind::Text),
+];
 
 #[derive(Serialize)]
 struct KeySet {

@@ -27,7 +27,7 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 
-const UNCHANGED: ResponseSpec = ResponseSpec::empty(304, "The client has it already.");
+const UNCHANGED: ResponseSpec = ResponseSpec::empty(304, "The client has it already.").digested();
 
 const DOCUMENT: Route = Route {
     name: "openapi_document",
@@ -36,7 +36,7 @@ const DOCUMENT: Route = Route {
     query: RequestQuery::NONE,
     body: RequestBody::Nothing,
     responses: &[
-        ResponseSpec::new(200, BodySchema::Any, "The document, OpenAPI 3.1."),
+        ResponseSpec::new(200, BodySchema::Any, "The document, OpenAPI 3.1.").digested(),
         UNCHANGED,
     ],
     errors: &[],
@@ -48,7 +48,7 @@ const PAGE: Route = Route {
     name: "docs_page",
     path: "/docs",
     responses: &[
-        ResponseSpec::new(200, BodySchema::File(&[HTML]), "The page."),
+        ResponseSpec::new(200, BodySchema::File(&[HTML]), "The page.").digested(),
         UNCHANGED,
     ],
     run: Handler::Open(|request| {
@@ -63,7 +63,7 @@ const STYLE: Route = Route {
     name: "docs_style",
     path: "/docs/page.css",
     responses: &[
-        ResponseSpec::new(200, BodySchema::File(&[CSS]), "The style sheet."),
+        ResponseSpec::new(200, BodySchema::File(&[CSS]), "The style sheet.").digested(),
         UNCHANGED,
     ],
     run: Handler::Open(|request| {
@@ -78,7 +78,7 @@ const SCRIPT: Route = Route {
     name: "docs_script",
     path: "/docs/page.js",
     responses: &[
-        ResponseSpec::new(200, BodySchema::File(&[JS]), "The script."),
+        ResponseSpec::new(200, BodySchema::File(&[JS]), "The script.").digested(),
         UNCHANGED,
     ],
     run: Handler::Open(|request| {

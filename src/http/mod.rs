@@ -29,6 +29,7 @@ mod route;
 mod router;
 mod schema;
 mod target;
+mod word;
 
 pub use bearer_token::BearerToken;
 pub use dispatch::Dispatcher;
@@ -41,9 +42,11 @@ pub use reply::Reply;
 pub use request_context::{LazyBody, PeerUid, RequestContext};
 pub use response_body::{Aborted, BodySender, Closed, ResponseBody};
 pub use route::{
-    Api, BodySchema, ErrorRenderer, Handler, HandlerFuture, Method, RequestBody, ResponseSpec,
-    Route, UserBearer,
+    Api, BodySchema, EntityTag, ErrorRenderer, Handler, HandlerFuture, Method, RequestBody,
+    ResponseSpec, Route, UserBearer,
 };
 pub use router::{NumberedRoute, Resource, RouteMatch, Router};
 pub use schema::{Field, JsonKind, JsonType};
 pub(crate) use schema::{json_request, json_response, with_schema};
+pub(crate) use word::words;
+pub use word::{OneOf, Word};

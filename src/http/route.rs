@@ -116,6 +116,17 @@ pub enum BodySchema {
     Stream(&'static [&'static str]),
 }
 
+/// The `ETag` of a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntityTag {
+    /// It has none.
+    Absent,
+    /// The version of a resource, which a later request may name in `If-Match`.
+    Version,
+    /// The digest of the body, which a later request may name in `If-None-Match`.
+    Digest,
+}
+
 /// One successful response of a route.
 #[derive(Debug, Clone, Copy)]
 pub struct ResponseSpec {
@@ -127,6 +138,8 @@ pub struct ResponseSpec {
     pub secret: bool,
     /// Whether scripts of every origin may read it; then they may read every answer at its path.
     pub public: bool,
+    /// Its `ETag`.
+    pub entity_tag: EntityTag,
     /// The meaning of the response, as a sentence.
     pub about: &'static str,
 }
@@ -139,6 +152,7 @@ impl ResponseSpec {
             body,
             secret: false,
             public: false,
+            entity_tag: EntityTag::Absent,
             about,
         }
     }
@@ -167,6 +181,24 @@ impl ResponseSpec {
     pub const fn secret(self) -> ResponseSpec {
         ResponseSpec {
             secret: true,
+            ..self
+        }
+    }
+
+    /// Marks the response as having the version of a resource as its `ETag`.
+    #[must_use]
+    pub const fn versioned(self) -> ResponseSpec {
+        ResponseSpec {
+            entity_tag: EntityTag::Version,
+            ..self
+        }
+    }
+
+    /// Marks the response as having the digest of its body as its `ETag`.
+    #[must_use]
+    pub const fn digested(self) -> ResponseSpec {
+        ResponseSpec {
+            entity_tag: EntityTag::Digest,
             ..self
         }
     }

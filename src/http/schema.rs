@@ -20,6 +20,11 @@ pub struct Field {
     pub format: Option<&'static str>,
     /// The fields of the object, or of each object of the list; empty if they are not described.
     pub inner: &'static [Field],
+    /// The kind of each item of the list, or of each value of an object with any keys; none if it
+    /// is not described.
+    pub items: Option<JsonKind>,
+    /// The words that the text, or each text of the list, may be; empty if it may be any.
+    pub words: &'static [&'static str],
 }
 
 impl Field {
@@ -32,6 +37,8 @@ impl Field {
             secret: false,
             format: None,
             inner: &[],
+            items: None,
+            words: &[],
         }
     }
 
@@ -39,6 +46,7 @@ impl Field {
     pub const fn list(name: &'static str, inner: &'static [Field]) -> Field {
         Field {
             inner,
+            items: Some(JsonKind::Object),
             ..Field::required(name, JsonKind::List)
         }
     }
@@ -48,6 +56,14 @@ impl Field {
         Field {
             inner,
             ..Field::required(name, JsonKind::Object)
+        }
+    }
+
+    /// A text that is one of these words, always present.
+    pub const fn one_of(name: &'static str, words: &'static [&'static str]) -> Field {
+        Field {
+            words,
+            ..Field::required(name, JsonKind::Text)
         }
     }
 
@@ -87,6 +103,10 @@ pub trait JsonType {
     const FORMAT: Option<&'static str> = None;
     /// The fields of an object, or of each object of a list.
     const INNER: &'static [Field] = &[];
+    /// The kind of each item of a list, or of each value of an object with any keys.
+    const ITEMS: Option<JsonKind> = None;
+    /// The words that a text, or each text of a list, may be.
+    const WORDS: &'static [&'static str] = &[];
 }
 
 macro_rules! wire {
@@ -125,10 +145,15 @@ impl<T: JsonType> JsonType for Option<T> {
     const SECRET: bool = T::SECRET;
     const FORMAT: Option<&'static str> = T::FORMAT;
     const INNER: &'static [Field] = T::INNER;
+    const ITEMS: Option<JsonKind> = T::ITEMS;
+    const WORDS: &'static [&'static str] = T::WORDS;
 }
 
-impl<T> JsonType for Vec<T> {
+impl<T: JsonType> JsonType for Vec<T> {
     const KIND: JsonKind = JsonKind::List;
+    const INNER: &'static [Field] = T::INNER;
+    const ITEMS: Option<JsonKind> = Some(T::KIND);
+    const WORDS: &'static [&'static str] = T::WORDS;
 }
 
 /// Defines the struct unchanged, and its table of fields as the constant `FIELDS`.
@@ -154,13 +179,16 @@ macro_rules! with_schema {
                     secret: <$type as $crate::http::JsonType>::SECRET,
                     format: <$type as $crate::http::JsonType>::FORMAT,
                     inner: <$type as $crate::http::JsonType>::INNER,
+                    items: <$type as $crate::http::JsonType>::ITEMS,
+                    words: <$type as $crate::http::JsonType>::WORDS,
                 }, )*
             ];
         }
 
-        // Uses the constant: no route may name the table of a type that is only used inside
-        // another.
-        const _: &[$crate::http::Field] = $name::FIELDS;
+        impl $(<$life>)? $crate::http::JsonType for $name $(<$life>)? {
+            const KIND: $crate::http::JsonKind = $crate::http::JsonKind::Object;
+            const INNER: &'static [$crate::http::Field] = Self::FIELDS;
+        }
     };
 }
 

@@ -148,6 +148,13 @@ impl Granularity {
     /// Every granularity.
     pub const ALL: [Granularity; 3] = [Granularity::Hour, Granularity::Day, Granularity::Month];
 
+    /// The names of all.
+    pub const WORDS: &'static [&'static str] = &[
+        Granularity::Hour.as_str(),
+        Granularity::Day.as_str(),
+        Granularity::Month.as_str(),
+    ];
+
     /// Its name.
     pub const fn as_str(self) -> &'static str {
         match self {

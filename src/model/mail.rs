@@ -46,6 +46,10 @@ pub enum MailKind {
 }
 
 impl MailKind {
+    /// The names of all kinds.
+    pub const WORDS: &'static [&'static str] =
+        &["reset", "password_changed", "email_changed", "invite"];
+
     /// Its name in the APIs.
     pub const fn as_str(self) -> &'static str {
         match self {

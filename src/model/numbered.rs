@@ -13,6 +13,9 @@ macro_rules! numbered {
             /// All of them, in the order of their numbers.
             pub const ALL: &[$name] = &[$($name::$value),+];
 
+            /// The names of all of them.
+            pub const WORDS: &'static [&'static str] = &[$($text),+];
+
             /// Its name.
             pub const fn as_str(self) -> &'static str {
                 match self { $($name::$value => $text,)+ }

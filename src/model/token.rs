@@ -35,6 +35,16 @@ impl TokenKind {
         TokenKind::Machine,
     ];
 
+    /// The names of all kinds.
+    pub const WORDS: &'static [&'static str] = &[
+        TokenKind::Admin.as_str(),
+        TokenKind::Hub.as_str(),
+        TokenKind::Angen.as_str(),
+        TokenKind::Session.as_str(),
+        TokenKind::Access.as_str(),
+        TokenKind::Machine.as_str(),
+    ];
+
     /// Its name in the APIs.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -138,6 +148,24 @@ pub enum TokenStatus {
     /// It was ended: by a higher epoch of its holder (as after a new password), by an exchange, or
     /// because its holder is deleted or disabled.
     Revoked,
+}
+
+impl TokenStatus {
+    /// The names of all.
+    pub const WORDS: &'static [&'static str] = &[
+        TokenStatus::Live.as_str(),
+        TokenStatus::Expired.as_str(),
+        TokenStatus::Revoked.as_str(),
+    ];
+
+    /// Its name in the APIs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            TokenStatus::Live => "live",
+            TokenStatus::Expired => "expired",
+            TokenStatus::Revoked => "revoked",
+        }
+    }
 }
 
 impl Token {

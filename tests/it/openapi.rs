@@ -102,6 +102,90 @@ fn an_operation_says_who_may_call_it_and_how_it_answers() {
 }
 
 #[test]
+fn an_answer_says_all_that_it_may_hold() {
+    let document = openapi::document(&apis());
+    let schemas = values(&document["paths"]);
+    let is = |schema: &Value, kind: &str| {
+        let kinds = &schema["type"];
+        kinds == kind || kinds.as_array().is_some_and(|it| it.contains(&json!(kind)))
+    };
+    let mut open = BTreeSet::new();
+    for schema in schemas {
+        for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+            let is_open_list = is(field, "array") && field["items"].is_null();
+            let is_open_object = is(field, "object")
+                && field["properties"].is_null()
+                && field["additionalProperties"].is_null();
+            if is_open_list || is_open_object {
+                open.insert(name.as_str());
+            }
+        }
+    }
+    // What reporters make up.
+    assert_eq!(open, BTreeSet::from(["details"]));
+
+    let answer = |path: &str| {
+        let answer = &document["paths"][path]["get"]["responses"]["200"]["content"];
+        answer["application/json"]["schema"]["properties"].clone()
+    };
+    let token = &answer("/api/admin/tokens")["tokens"]["items"]["properties"];
+    assert_eq!(
+        token["status"]["enum"],
+        json!(["live", "expired", "revoked"])
+    );
+    let machine = &answer("/api/admin/machine-tokens")["machine_tokens"]["items"]["properties"];
+    let scopes = machine["scopes"]["items"]["enum"].as_array().unwrap();
+    assert!(scopes.contains(&json!("events:write")), "{scopes:?}");
+    let entry = &answer("/api/admin/audit")["entries"]["items"]["properties"];
+    assert!(entry["action"]["enum"].as_array().unwrap().len() > 20);
+    let bucket = &answer("/api/admin/events/summary")["buckets"]["items"]["properties"];
+    assert_eq!(
+        bucket["names"]["additionalProperties"],
+        json!({"type": "integer"})
+    );
+    let introspected = &document["paths"]["/api/admin/introspect"]["post"]["responses"]["200"];
+    let kind = &introspected["content"]["application/json"]["schema"]["properties"]["kind"];
+    let kinds = kind["enum"].as_array().unwrap();
+    assert!(
+        kinds.contains(&json!("session")) && kinds.contains(&json!(null)),
+        "{kinds:?}"
+    );
+}
+
+#[test]
+fn every_answer_with_an_entity_tag_declares_it() {
+    let document = openapi::document(&apis());
+    let paths = document["paths"].as_object().unwrap();
+    let mut tagged = BTreeSet::new();
+    for (path, item) in paths {
+        for (method, operation) in item.as_object().unwrap() {
+            for (status, answer) in operation["responses"].as_object().unwrap() {
+                if answer["headers"]["ETag"].is_object() {
+                    tagged.insert(format!("{method} {path} {status}"));
+                }
+            }
+        }
+    }
+    for expected in [
+        "post /api/admin/users 201",
+        "get /api/admin/users/{id} 200",
+        "patch /api/admin/users/{id} 200",
+        "post /api/admin/users/{id}/disable 200",
+        "post /api/admin/users/{id}/enable 200",
+        "get /openapi.json 200",
+        "get /openapi.json 304",
+        "get /docs 200",
+        "get /.well-known/jwks.json 200",
+        "get /.well-known/jwks.json 304",
+    ] {
+        assert!(tagged.contains(expected), "{expected} is not in {tagged:?}");
+    }
+    let asks = &document["paths"]["/openapi.json"]["get"]["parameters"];
+    let is_asked = |it: &Value| it["name"] == "If-None-Match";
+    assert!(asks.as_array().unwrap().iter().any(is_asked));
+}
+
+#[test]
 fn the_page_loads_nothing_from_elsewhere() {
     let server = Server::start();
     let mut bytes = 0;

@@ -8,8 +8,8 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use super::query;
 use crate::api::event_stream::{self, HEARTBEAT};
 use crate::http::{
-    BodySchema, BodySender, Error, ErrorCode, Field, Handler, JsonKind, Method, QueryString, Reply,
-    RequestBody, RequestContext, RequestQuery, ResponseSpec, Route, json_response,
+    BodySchema, BodySender, Error, ErrorCode, Field, Handler, JsonKind, Method, OneOf, QueryString,
+    Reply, RequestBody, RequestContext, RequestQuery, ResponseSpec, Route, json_response,
 };
 use crate::model::{
     Actor, AuditAction, AuditEntry, AuditOutcome, AuditPage, AuditPlace, AuditQuery, Invalid,
@@ -95,8 +95,8 @@ json_response! {
         id: String,
         at: String,
         actor: String,
-        action: &'static str,
-        outcome: &'static str,
+        action: OneOf<AuditAction>,
+        outcome: OneOf<AuditOutcome>,
         user_id: Option<UserId>,
         target: Option<&'a str>,
         address: Option<std::net::IpAddr>,
@@ -146,8 +146,8 @@ fn listed(place: AuditPlace, entry: &AuditEntry) -> Listed<'_> {
         id: place_text(place),
         at: entry.at.rfc3339_millis(),
         actor: entry.actor.to_string(),
-        action: entry.action.as_str(),
-        outcome: entry.outcome.as_str(),
+        action: OneOf(entry.action),
+        outcome: OneOf(entry.outcome),
         user_id: entry.user,
         target: entry.target.as_deref(),
         address: client.map(|client| client.address),

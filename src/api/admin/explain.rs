@@ -4,11 +4,12 @@ use serde::Serialize;
 
 use super::audit::Listed;
 use crate::http::{
-    BodySchema, Error, Field, Handler, JsonKind, Method, QueryString, Reply, RequestBody,
+    BodySchema, Error, Field, Handler, JsonKind, Method, OneOf, QueryString, Reply, RequestBody,
     RequestContext, RequestQuery, ResponseSpec, Route, json_response,
 };
 use crate::model::{
-    Email, EndedSecret, Invalid, Secret, SecretKind, Timestamp, Token, TokenId, UserId,
+    Email, EndReason, EndedSecret, Invalid, Secret, SecretKind, Timestamp, Token, TokenId,
+    TokenKind, UserId,
 };
 use crate::service::{Explanation, Subject};
 
@@ -31,7 +32,7 @@ pub(super) const ROUTE: Route = Route {
 const ASKED: &[&str] = &["token", "code", "email", "request"];
 
 const FIELDS: &[Field] = &[
-    Field::required("subject", JsonKind::Text),
+    Field::one_of("subject", SUBJECTS),
     Field::required("accepted", JsonKind::Flag),
     Field::required("explanation", JsonKind::Text),
     Field::optional("user_id", JsonKind::Text),
@@ -47,6 +48,21 @@ const FIELDS: &[Field] = &[
     Field::optional("expires_at", JsonKind::Text),
     Field::list("waits", ShownWait::FIELDS),
     Field::list("entries", Listed::FIELDS),
+];
+
+/// A token is called by its kind.
+const SUBJECTS: &[&str] = &[
+    TokenKind::Admin.as_str(),
+    TokenKind::Hub.as_str(),
+    TokenKind::Angen.as_str(),
+    TokenKind::Session.as_str(),
+    TokenKind::Access.as_str(),
+    TokenKind::Machine.as_str(),
+    "reset_code",
+    "invite",
+    "account",
+    "request",
+    "unknown",
 ];
 
 #[derive(Serialize)]
@@ -82,7 +98,7 @@ json_response! {
         id: Option<TokenId>,
         holder: String,
         at: String,
-        reason: &'static str,
+        reason: OneOf<EndReason>,
         by: String,
         address: Option<std::net::IpAddr>,
         user_agent: Option<&'a str>,
@@ -198,7 +214,7 @@ fn shown_end(ended: &EndedSecret) -> ShownEnd<'_> {
         id: ended.id,
         holder: ended.holder.to_string(),
         at: ended.at.rfc3339(),
-        reason: ended.reason.as_str(),
+        reason: OneOf(ended.reason),
         by: ended.by.to_string(),
         address: client.map(|client| client.address),
         user_agent: client.map(|client| client.user_agent.as_str()),

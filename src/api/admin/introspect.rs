@@ -2,10 +2,10 @@
 
 use super::table::table;
 use crate::http::{
-    Api, Error, Handler, Method, Reply, RequestBody, RequestContext, RequestQuery, ResponseSpec,
-    Route, json_request, json_response,
+    Api, Error, Handler, Method, OneOf, Reply, RequestBody, RequestContext, RequestQuery,
+    ResponseSpec, Route, json_request, json_response,
 };
-use crate::model::{Grant, Invalid, Scope, Secret, Timestamp, TokenId};
+use crate::model::{Grant, Invalid, Scope, Secret, Timestamp, TokenId, TokenKind};
 use crate::service::Introspected;
 
 /// The table of routes.
@@ -54,7 +54,7 @@ json_response! {
         #[serde(skip_serializing_if = "Option::is_none")]
         token_type: Option<&'static str>,
         #[serde(skip_serializing_if = "Option::is_none")]
-        kind: Option<&'static str>,
+        kind: Option<OneOf<TokenKind>>,
         #[serde(skip_serializing_if = "Option::is_none")]
         iss: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,7 +95,7 @@ fn answer(found: &Introspected, issuer: &str) -> Answer {
         client_id: grant.map(|grant| grant.name.into()),
         scope: grant.map(Grant::scope_text),
         token_type: Some("Bearer"),
-        kind: Some(token.kind.as_str()),
+        kind: Some(OneOf(token.kind)),
         iss: Some(issuer.to_owned()),
         jti: Some(token.id),
         iat: Some(token.issued_at.seconds()),

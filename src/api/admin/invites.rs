@@ -7,8 +7,9 @@ use serde::Serialize;
 use super::query;
 use super::table::table;
 use crate::http::{
-    Api, BodySchema, Error, ErrorCode, Field, Handler, JsonKind, Method, QueryString, Reply,
+    Api, BodySchema, Error, ErrorCode, Field, Handler, JsonKind, Method, OneOf, QueryString, Reply,
     RequestBody, RequestContext, RequestQuery, ResponseSpec, Route, json_request, json_response,
+    words,
 };
 use crate::model::{Email, Invalid, InviteId, Timestamp};
 use crate::service::{Administrator, ListedInvite, NewInvite};
@@ -91,12 +92,22 @@ json_request! {
     }
 }
 
+words! {
+    /// Where an invite is from.
+    enum Source { Admin = "admin", Configuration = "configuration" }
+}
+
+words! {
+    /// Whether an invite opens accounts.
+    enum InviteStatus { Open = "open", UsedUp = "used_up", Expired = "expired" }
+}
+
 json_response! {
     /// An invite.
     struct Invite {
         id: String,
-        source: &'static str,
-        status: &'static str,
+        source: OneOf<Source>,
+        status: OneOf<InviteStatus>,
         uses: u32,
         used: u32,
         expires_at: Option<String>,
@@ -127,16 +138,16 @@ fn shown(invite: &ListedInvite, now: Timestamp) -> Invite {
     let is_over = invite.expires_at.is_some_and(|end| now >= end);
     Invite {
         id: invite.id.to_string(),
-        source: if made.is_some() {
-            "admin"
+        source: OneOf(if made.is_some() {
+            Source::Admin
         } else {
-            "configuration"
-        },
-        status: match invite.used < invite.uses {
-            false => "used_up",
-            true if is_over => "expired",
-            true => "open",
-        },
+            Source::Configuration
+        }),
+        status: OneOf(match invite.used < invite.uses {
+            false => InviteStatus::UsedUp,
+            true if is_over => InviteStatus::Expired,
+            true => InviteStatus::Open,
+        }),
         uses: invite.uses,
         used: invite.used,
         expires_at: invite.expires_at.map(Timestamp::rfc3339_millis),

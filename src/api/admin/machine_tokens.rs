@@ -8,9 +8,8 @@ use serde::Serialize;
 
 use super::query;
 use super::table::table;
-use super::tokens::status_text;
 use crate::http::{
-    Api, BodySchema, Error, ErrorCode, Field, Handler, JsonKind, Method, QueryString, Reply,
+    Api, BodySchema, Error, ErrorCode, Field, Handler, JsonKind, Method, OneOf, QueryString, Reply,
     RequestBody, RequestContext, RequestQuery, ResponseSpec, Route, json_request, json_response,
 };
 use crate::model::{
@@ -119,10 +118,10 @@ json_response! {
         id: TokenId,
         family: TokenId,
         name: String,
-        scopes: Vec<&'static str>,
+        scopes: Vec<OneOf<Scope>>,
         user_id: Option<UserId>,
         networks: Vec<String>,
-        status: &'static str,
+        status: OneOf<TokenStatus>,
         created_by: String,
         created_at: String,
         expires_at: Option<String>,
@@ -156,10 +155,10 @@ impl Listed {
             id: token.id,
             family: token.family,
             name: grant.name.as_str().to_owned(),
-            scopes: grant.scopes.iter().map(|scope| scope.as_str()).collect(),
+            scopes: grant.scopes.iter().copied().map(OneOf).collect(),
             user_id: token.holder.user(),
             networks: grant.networks.iter().map(IpNet::to_string).collect(),
-            status: status_text(status),
+            status: OneOf(status),
             created_by: grant.created_by.to_string(),
             created_at: token.issued_at.rfc3339_millis(),
             expires_at: token.end().map(Timestamp::rfc3339_millis),

@@ -6,10 +6,10 @@ use serde::Serialize;
 use super::query;
 use super::table::table;
 use crate::http::{
-    Api, BodySchema, Error, ErrorCode, Field, Handler, Method, QueryString, Reply, RequestBody,
-    RequestContext, RequestQuery, ResponseSpec, Route, json_response,
+    Api, BodySchema, Error, ErrorCode, Field, Handler, Method, OneOf, QueryString, Reply,
+    RequestBody, RequestContext, RequestQuery, ResponseSpec, Route, json_response,
 };
-use crate::model::{DueMail, Invalid, MailId, Timestamp};
+use crate::model::{DueMail, Invalid, MailId, MailKind, Timestamp};
 use crate::service::Administrator;
 
 /// The table of routes.
@@ -64,7 +64,7 @@ json_response! {
     /// A mail that waits.
     struct Mail {
         id: uuid::Uuid,
-        kind: &'static str,
+        kind: OneOf<MailKind>,
         to: String,
         asked_at: String,
         due_at: String,
@@ -82,7 +82,7 @@ struct Page {
 fn shown(mail: &DueMail) -> Mail {
     Mail {
         id: mail.id.0,
-        kind: mail.kind.as_str(),
+        kind: OneOf(mail.kind),
         to: mail.to.shown().to_owned(),
         asked_at: mail.asked_at.rfc3339_millis(),
         due_at: mail.due_at.rfc3339_millis(),

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::config::ShownSetting;
 use crate::http::{
-    BodySchema, Field, Handler, Method, Reply, RequestBody, RequestContext, RequestQuery,
-    ResponseSpec, Route, json_response,
+    BodySchema, Field, Handler, Method, OneOf, Reply, RequestBody, RequestContext, RequestQuery,
+    ResponseSpec, Route, json_response, words,
 };
 
 pub(super) const ROUTE: Route = Route {
@@ -28,13 +28,18 @@ pub(super) const ROUTE: Route = Route {
 
 const ALL: &[Field] = &[Field::list("settings", Listed::FIELDS)];
 
+words! {
+    /// Where a value is from.
+    enum Source { File = "file", Default = "default" }
+}
+
 json_response! {
     /// A setting.
     struct Listed<'a> {
         key: &'a str,
         value: Option<&'a str>,
         is_secret: bool,
-        source: &'a str,
+        source: OneOf<Source>,
         line: Option<usize>,
         needs_restart: bool,
         after_restart: Option<&'a str>,
@@ -51,11 +56,11 @@ fn listed(shown: &ShownSetting) -> Listed<'_> {
         key: shown.key,
         value: shown.value.as_deref(),
         is_secret: shown.is_secret,
-        source: if shown.line.is_some() {
-            "file"
+        source: OneOf(if shown.line.is_some() {
+            Source::File
         } else {
-            "default"
-        },
+            Source::Default
+        }),
         line: shown.line,
         needs_restart: shown.needs_restart,
         after_restart: shown.after_restart.as_deref(),

@@ -1,8 +1,8 @@
 //! The keys that sign access tokens, in the admin API.
 
 use crate::http::{
-    Api, BodySchema, Error, ErrorCode, Field, Handler, Method, Reply, RequestBody, RequestContext,
-    RequestQuery, ResponseSpec, Route, json_response,
+    Api, BodySchema, Error, ErrorCode, Field, Handler, Method, OneOf, Reply, RequestBody,
+    RequestContext, RequestQuery, ResponseSpec, Route, Word, json_response,
 };
 use crate::model::Timestamp;
 use crate::service::{Administrator, KeyState, ListedKey};
@@ -67,10 +67,22 @@ json_response! {
     /// A key.
     struct Key {
         id: String,
-        status: &'static str,
+        status: OneOf<KeyState>,
         created_at: Option<String>,
         used_from: Option<String>,
         until: Option<String>,
+    }
+}
+
+impl Word for KeyState {
+    const WORDS: &'static [&'static str] = &["current", "next", "old"];
+
+    fn word(&self) -> &'static str {
+        match self {
+            KeyState::Current => "current",
+            KeyState::Next => "next",
+            KeyState::Old => "old",
+        }
     }
 }
 
@@ -80,14 +92,9 @@ struct All {
 }
 
 fn shown(key: ListedKey) -> Key {
-    let status = match key.state {
-        KeyState::Current => "current",
-        KeyState::Next => "next",
-        KeyState::Old => "old",
-    };
     Key {
         id: key.id,
-        status,
+        status: OneOf(key.state),
         created_at: key.made_at.map(Timestamp::rfc3339_millis),
         used_from: key.used_from.map(Timestamp::rfc3339_millis),
         until: key.until.map(Timestamp::rfc3339_millis),

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::query;
 use super::table::table;
 use crate::http::{
-    Api, BodySchema, Error, ErrorCode, Field, Handler, JsonKind, Method, QueryString, Reply,
+    Api, BodySchema, Error, ErrorCode, Field, Handler, JsonKind, Method, OneOf, QueryString, Reply,
     RequestBody, RequestContext, RequestQuery, ResponseSpec, Route, json_response,
 };
 use crate::model::{
@@ -71,9 +71,9 @@ json_response! {
     pub(super) struct ListedToken {
         id: TokenId,
         family: TokenId,
-        kind: &'static str,
+        kind: OneOf<TokenKind>,
         holder: String,
-        status: &'static str,
+        status: OneOf<TokenStatus>,
         issued_at: String,
         last_used_at: String,
         expires_at: Option<String>,
@@ -93,9 +93,9 @@ impl ListedToken {
         ListedToken {
             id: token.id,
             family: token.family,
-            kind: token.kind.as_str(),
+            kind: OneOf(token.kind),
             holder: token.holder.to_string(),
-            status: status_text(status),
+            status: OneOf(status),
             issued_at: token.issued_at.rfc3339_millis(),
             last_used_at: token.last_used_at.rfc3339_millis(),
             expires_at: token.end().map(Timestamp::rfc3339_millis),
@@ -117,15 +117,6 @@ impl ListedToken {
             next: page.next.map(place_text),
         };
         Ok(Reply::json(200, &page))
-    }
-}
-
-/// The status of a token, as clients read it.
-pub(super) fn status_text(status: TokenStatus) -> &'static str {
-    match status {
-        TokenStatus::Live => "live",
-        TokenStatus::Expired => "expired",
-        TokenStatus::Revoked => "revoked",
     }
 }
 

@@ -1,8 +1,8 @@
 //! The routes for tokens. A token is a pair: a code that identifies, and a code that renews.
 
 use crate::http::{
-    Error, ErrorCode, Field, Handler, JsonKind, JsonType, Method, Reply, RequestBody,
-    RequestContext, RequestQuery, ResponseSpec, Route, json_request, json_response,
+    Error, ErrorCode, Handler, Method, Reply, RequestBody, RequestContext, RequestQuery,
+    ResponseSpec, Route, json_request, json_response,
 };
 use crate::model::{Caller, Client, Secret, TokenKind};
 use crate::service::{Issued, Login};
@@ -70,12 +70,6 @@ json_response! {
         renewal_code: &'a str,
         user_id: String,
     }
-}
-
-impl JsonType for Pair<'_> {
-    const KIND: JsonKind = JsonKind::Object;
-    const SECRET: bool = true;
-    const INNER: &'static [Field] = Pair::FIELDS;
 }
 
 const BAD_PARAMETERS: &str = "Bad parameters";

@@ -16,7 +16,10 @@ pub(super) fn components() -> Value {
         ),
         "WWW-Authenticate": header("How to authenticate.", json!({ "const": "Bearer" })),
         "Cache-Control": header("The answer contains a secret.", json!({ "const": "no-store" })),
-        "ETag": header("The version, for If-Match.", json!({ "type": "string" })),
+        "ETag": header(
+            "The version of what is answered, for If-Match or If-None-Match.",
+            json!({ "type": "string", "pattern": "^\"[!#-~]+\"$" }),
+        ),
     })
 }
 

@@ -9,7 +9,7 @@ mod vocabulary;
 
 use serde_json::{Map, Value, json};
 
-use super::{Api, Route};
+use super::Api;
 
 /// The document for these APIs. An operation is named after its route; under a further mount, also
 /// after the mount.
@@ -22,8 +22,7 @@ pub fn document(apis: &[&Api]) -> Value {
         }
         for (index, mount) in api.mounts.iter().enumerate() {
             for route in api.routes {
-                let operation =
-                    operation::of(api, route, mount, index > 0, has_versions(api, route));
+                let operation = operation::of(api, route, mount, index > 0);
                 let path = paths
                     .entry(format!("{mount}{}", route.path))
                     .or_insert_with(|| json!({}));
@@ -57,10 +56,4 @@ pub fn document(apis: &[&Api]) -> Value {
             },
         },
     })
-}
-
-/// Whether what is at the path of a route has versions: a route there checks `If-Match`.
-fn has_versions(api: &Api, route: &Route) -> bool {
-    let same_path = api.routes.iter().filter(|it| it.path == route.path);
-    same_path.into_iter().any(operation::checks_version)
 }

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::super::{Api, BodySchema, ErrorCode, Handler, RequestBody, ResponseSpec, Route};
+use super::super::{
+    Api, BodySchema, EntityTag, ErrorCode, Handler, RequestBody, ResponseSpec, Route,
+};
 use super::{failure, header, schema, vocabulary};
 use crate::model::limits;
 
 /// The operation. Under a further mount its id also names the mount.
-pub(super) fn of(api: &Api, route: &Route, mount: &str, is_further: bool, versions: bool) -> Value {
+pub(super) fn of(api: &Api, route: &Route, mount: &str, is_further: bool) -> Value {
     let mut operation = Map::new();
     let id = if is_further {
         format!("{}_under{}", route.name, mount.replace('/', "_"))
@@ -23,15 +25,10 @@ pub(super) fn of(api: &Api, route: &Route, mount: &str, is_further: bool, versio
     if let Some(body) = request_body(&route.body) {
         operation.insert("requestBody".into(), body);
     }
-    operation.insert("responses".into(), responses(api, route, versions));
+    operation.insert("responses".into(), responses(api, route));
     operation.insert("security".into(), security(&route.run));
     operation.insert("x-who".into(), route.run.who().into());
     operation.into()
-}
-
-/// Whether a route compares `If-Match` with the version of what it changes.
-pub(super) fn checks_version(route: &Route) -> bool {
-    route.errors.contains(&ErrorCode::Outdated)
 }
 
 fn security(run: &Handler) -> Value {
@@ -63,10 +60,18 @@ fn parameters(route: &Route) -> Value {
             "schema": { "type": "string", "minLength": 1, "maxLength": most },
         }));
     };
-    if checks_version(route) {
+    if route.errors.contains(&ErrorCode::Outdated) {
         header(
             "If-Match",
             "The ETag that the resource must still have.",
+            255,
+        );
+    }
+    let mut answers = route.responses.iter();
+    if answers.any(|it| it.entity_tag == EntityTag::Digest) {
+        header(
+            "If-None-Match",
+            "ETags that the client has: with the present one, the answer is 304.",
             255,
         );
     }
@@ -121,7 +126,7 @@ fn request_body(body: &RequestBody) -> Option<Value> {
     Some(json!({ "required": is_required, "content": { content_type: media } }))
 }
 
-fn responses(api: &Api, route: &Route, versions: bool) -> Value {
+fn responses(api: &Api, route: &Route) -> Value {
     let mut responses = BTreeMap::new();
     let mut failures: BTreeMap<u16, Vec<ErrorCode>> = BTreeMap::new();
     for code in route.possible_errors() {
@@ -132,23 +137,23 @@ fn responses(api: &Api, route: &Route, versions: bool) -> Value {
         responses.insert(status, failure::reference(api, status, &codes));
     }
     for spec in route.responses {
-        responses.insert(spec.status, success(spec, versions));
+        responses.insert(spec.status, success(spec));
     }
     let named = responses.into_iter();
     Value::Object(named.map(|(status, it)| (status.to_string(), it)).collect())
 }
 
-fn success(spec: &ResponseSpec, versions: bool) -> Value {
+fn success(spec: &ResponseSpec) -> Value {
     let mut sent = vec!["X-Request-Id"];
     if spec.secret {
         sent.push("Cache-Control");
     }
+    if spec.entity_tag != EntityTag::Absent {
+        sent.push("ETag");
+    }
     let content = match spec.body {
         BodySchema::Empty => None,
         BodySchema::Json(fields) => {
-            if versions && spec.status < 300 {
-                sent.push("ETag");
-            }
             let schema = schema::object(fields, schema::Use::Response);
             let media = json!({ "schema": schema, "example": schema::example(fields) });
             Some(json!({ "application/json": media }))

@@ -28,15 +28,19 @@ pub(super) fn object(fields: &[Field], used: Use) -> Value {
     json!({ "type": "object", "properties": properties, "required": required })
 }
 
-fn value(field: &Field, used: Use) -> Value {
-    let mut schema = Map::new();
-    let kind = match field.kind {
+fn type_name(kind: JsonKind) -> &'static str {
+    match kind {
         JsonKind::Text => "string",
         JsonKind::Number => "integer",
         JsonKind::Flag => "boolean",
         JsonKind::List => "array",
         JsonKind::Object => "object",
-    };
+    }
+}
+
+fn value(field: &Field, used: Use) -> Value {
+    let mut schema = Map::new();
+    let kind = type_name(field.kind);
     let kind = if field.required {
         json!(kind)
     } else {
@@ -50,8 +54,14 @@ fn value(field: &Field, used: Use) -> Value {
         schema.insert("writeOnly".into(), true.into());
     }
     match field.kind {
-        JsonKind::List if !field.inner.is_empty() => {
-            schema.insert("items".into(), object(field.inner, used));
+        JsonKind::List => {
+            if let Some(items) = items(field, used) {
+                schema.insert("items".into(), items);
+            }
+        }
+        JsonKind::Object if field.items.is_some() => {
+            let values = items(field, used);
+            schema.insert("additionalProperties".into(), values.into());
         }
         JsonKind::Object => {
             if let Value::Object(inner) = object(field.inner, used) {
@@ -59,6 +69,11 @@ fn value(field: &Field, used: Use) -> Value {
                 let described: Vec<_> = described.filter(|(key, _)| key != "type").collect();
                 schema.extend(described);
             }
+        }
+        JsonKind::Text if !field.words.is_empty() => {
+            let mut words: Vec<Value> = field.words.iter().map(|it| json!(it)).collect();
+            words.extend((!field.required).then_some(Value::Null));
+            schema.insert("enum".into(), words.into());
         }
         JsonKind::Text => {
             let known = vocabulary::find(field.name);
@@ -72,6 +87,17 @@ fn value(field: &Field, used: Use) -> Value {
     schema.into()
 }
 
+/// The schema of each item of a list, or of each value of an object with any keys.
+fn items(field: &Field, used: Use) -> Option<Value> {
+    let item = Field {
+        kind: field.items?,
+        required: true,
+        items: None,
+        ..*field
+    };
+    Some(value(&item, used))
+}
+
 /// An example of an object with these fields.
 pub(super) fn example(fields: &[Field]) -> Value {
     let values = fields
@@ -83,14 +109,24 @@ pub(super) fn example(fields: &[Field]) -> Value {
 fn example_of(field: &Field) -> Value {
     match field.kind {
         JsonKind::Text if field.format == Some("uuid") => vocabulary::ID.into(),
+        JsonKind::Text if !field.words.is_empty() => field.words.first().copied().into(),
         JsonKind::Text => {
             let known = vocabulary::find(field.name);
             known.map_or("text", |known| known.example).into()
         }
         JsonKind::Number => json!(1),
         JsonKind::Flag => json!(true),
-        JsonKind::List if field.inner.is_empty() => json!([]),
-        JsonKind::List => json!([example(field.inner)]),
+        JsonKind::List => {
+            let item = field
+                .items
+                .filter(|_| !(field.inner.is_empty() && field.words.is_empty()));
+            let item = item.map(|kind| Field {
+                kind,
+                items: None,
+                ..*field
+            });
+            item.iter().map(example_of).collect()
+        }
         JsonKind::Object => example(field.inner),
     }
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::limits;
+use crate::model::{AuditAction, AuditOutcome, Granularity, TokenKind, limits};
 
 /// An example of an id.
 pub(super) const ID: &str = "0b0e2c9c-5f0e-4b8e-9d55-9d0f8a6d8f10";
@@ -64,7 +64,8 @@ impl Known {
 const ORDER: Kind = Kind::OneOf(&["asc", "desc"]);
 
 const KNOWN: &[Known] = &[
-    text("action", "login", "Only entries with this action."),
+    text("action", "log_in", "Only entries with this action.")
+        .read_as(Kind::OneOf(AuditAction::WORDS)),
     text("actor", "admin", "Only what this actor did."),
     text("address", "10.0.0.7", "The address of a client."),
     text("at", MOMENT, "A moment (RFC 3339)."),
@@ -73,7 +74,7 @@ const KNOWN: &[Known] = &[
         MOMENT,
         "Only what is older than this moment (RFC 3339).",
     ),
-    text("by", "day", "How long each bucket is.").read_as(Kind::OneOf(&["hour", "day", "month"])),
+    text("by", "day", "How long each bucket is.").read_as(Kind::OneOf(Granularity::WORDS)),
     text("code", "invalid", "A code."),
     text("created_at", MOMENT, "When it was created."),
     text(
@@ -99,7 +100,7 @@ const KNOWN: &[Known] = &[
     ),
     text("issued_at", MOMENT, "When it was issued."),
     text("invite", "JUNE", "The code of an invite."),
-    text("kind", "session", "Only tokens of this kind."),
+    text("kind", "session", "Only tokens of this kind.").read_as(Kind::OneOf(TokenKind::WORDS)),
     text("last_used_at", MOMENT, "When it was last used."),
     text("limit", "100", "The most rows of the page.")
         .most(limits::PAGE_ROWS_MOST)
@@ -107,7 +108,8 @@ const KNOWN: &[Known] = &[
     text("message", "Bad request", "A sentence for people."),
     text("name", "Ana", "A name.").most(limits::NAME_CHARS),
     text("order", "asc", "The order of the rows.").read_as(ORDER),
-    text("outcome", "done", "Only entries with this outcome."),
+    text("outcome", "success", "Only entries with this outcome.")
+        .read_as(Kind::OneOf(AuditOutcome::WORDS)),
     text("own", "true", "Whether the own token may be ended.").read_as(Kind::Flag),
     text("password", "a long password", "A password.").most(limits::PASSWORD_CHARS),
     text(

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use doorward::http::{Api, BodySchema as Declared, Dispatcher, Error, Method, ResponseSpec, Route};
+use doorward::http::{
+    Api, BodySchema as Declared, Dispatcher, EntityTag, Error, Method, ResponseSpec, Route,
+};
 use serde_json::Value;
 
 use super::client::{Received, Request};
@@ -171,6 +173,9 @@ impl Served {
         };
         if gives.secret && received.header("cache-control") != Some("no-store") {
             return Err("a secret that caches may store".into());
+        }
+        if received.header("etag").is_some() != (gives.entity_tag != EntityTag::Absent) {
+            return Err("an ETag is missing or not declared".into());
         }
         if request.method == "HEAD" {
             return if received.body.is_empty() {

@@ -128,6 +128,7 @@ fn check_inner(field: &Field, value: &Value) -> Result<(), String> {
     if field.format == Some("uuid") && value.as_str().is_none_or(|it| it.len() != 36) {
         return Err(format!("{value} is no UUID"));
     }
+    check_items(field, value)?;
     if field.inner.is_empty() {
         return Ok(());
     }
@@ -139,6 +140,27 @@ fn check_inner(field: &Field, value: &Value) -> Result<(), String> {
         Value::Object(object) => check_fields(object, field.inner),
         _ => Ok(()),
     }
+}
+
+/// Checks a text, or each item of a list, against the words and the kind declared for it.
+fn check_items(field: &Field, value: &Value) -> Result<(), String> {
+    let items: Vec<&Value> = match value {
+        Value::Array(items) => items.iter().collect(),
+        Value::Object(object) if field.items.is_some() => object.values().collect(),
+        Value::String(_) => vec![value],
+        _ => Vec::new(),
+    };
+    let kind = field.items.unwrap_or(field.kind);
+    for item in items {
+        if !is_of(kind, item) {
+            return Err(format!("{item} is no {kind:?}"));
+        }
+        let is_free = field.words.is_empty();
+        if !is_free && item.as_str().is_none_or(|it| !field.words.contains(&it)) {
+            return Err(format!("{item} is none of {:?}", field.words));
+        }
+    }
+    Ok(())
 }
 
 fn is_of(kind: JsonKind, value: &Value) -> bool {

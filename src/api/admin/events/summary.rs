@@ -5,8 +5,8 @@ use serde::ser::Serializer;
 
 use crate::api::admin::query;
 use crate::http::{
-    Error, Handler, Method, QueryString, Reply, RequestBody, RequestContext, RequestQuery,
-    ResponseSpec, Route, json_response,
+    Error, Handler, JsonKind, JsonType, Method, OneOf, QueryString, Reply, RequestBody,
+    RequestContext, RequestQuery, ResponseSpec, Route, json_response,
 };
 use crate::model::{self, Bucket, Granularity, Invalid, Scope, SummaryQuery, Timestamp};
 
@@ -27,7 +27,7 @@ pub(crate) const ROUTE: Route = Route {
 
 json_response! {
     struct Summary<'a> {
-        by: &'static str,
+        by: OneOf<Granularity>,
         tz: String,
         from: String,
         to: String,
@@ -39,24 +39,34 @@ json_response! {
     }
 }
 
-#[derive(Serialize)]
-struct Named<'a> {
-    name: &'a str,
-    count: u64,
+json_response! {
+    struct Named<'a> {
+        name: &'a str,
+        count: u64,
+    }
 }
 
-#[derive(Serialize)]
-struct Counted<'a> {
-    from: String,
-    count: u64,
-    users: u64,
-    #[serde(serialize_with = "as_object")]
-    names: Vec<(&'a str, u64)>,
+json_response! {
+    struct Counted<'a> {
+        from: String,
+        count: u64,
+        users: u64,
+        names: CountsByName<'a>,
+    }
 }
 
-/// Serializes pairs as an object, in their order.
-fn as_object<S: Serializer>(pairs: &Vec<(&str, u64)>, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_map(pairs.iter().copied())
+/// Counts as an object by name, in their order.
+struct CountsByName<'a>(Vec<(&'a str, u64)>);
+
+impl Serialize for CountsByName<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.0.iter().copied())
+    }
+}
+
+impl JsonType for CountsByName<'_> {
+    const KIND: JsonKind = JsonKind::Object;
+    const ITEMS: Option<JsonKind> = Some(JsonKind::Number);
 }
 
 async fn summarize_events(request: RequestContext) -> Result<Reply, Error> {
@@ -100,14 +110,10 @@ fn shown<'a>(query: &SummaryQuery, summary: &'a model::Summary) -> Summary<'a> {
         from: moment(bucket.from),
         count: bucket.count,
         users: bucket.users,
-        names: bucket
-            .names
-            .iter()
-            .filter_map(|(matched, count)| Some((summary.names.get(*matched)?.0.as_str(), *count)))
-            .collect(),
+        names: counts_by_name(bucket, summary),
     };
     Summary {
-        by: query.by.as_str(),
+        by: OneOf(query.by),
         tz: query.zone.to_string(),
         from: moment(query.from),
         to: moment(query.to),
@@ -124,6 +130,14 @@ fn shown<'a>(query: &SummaryQuery, summary: &'a model::Summary) -> Summary<'a> {
         more_names: summary.more_names,
         buckets: summary.buckets.iter().map(counted).collect(),
     }
+}
+
+fn counts_by_name<'a>(bucket: &Bucket, summary: &'a model::Summary) -> CountsByName<'a> {
+    let named = |(matched, count): &(usize, u64)| {
+        let (name, _) = summary.names.get(*matched)?;
+        Some((name.as_str(), *count))
+    };
+    CountsByName(bucket.names.iter().filter_map(named).collect())
 }
 
 #[cfg(test)]
