@@ -2,7 +2,7 @@
 //! arguments that only a check makes.
 
 use super::{HandlerFuture, RequestContext, UserBearer};
-use crate::service::{Administrator, Bearer};
+use crate::service::{self, Administrator, Bearer, Services};
 
 /// What makes a client the administrator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,16 @@ pub(super) enum Authorized {
 }
 
 impl Authorized {
+    /// Checks once more that the token is live. Errors: those of a token that is not.
+    pub(super) async fn check_again(&self, services: &Services) -> Result<(), service::Error> {
+        match self {
+            Authorized::Open(_) => Ok(()),
+            Authorized::Authenticated(_, bearer)
+            | Authorized::User(_, UserBearer { bearer, .. }) => services.check_again(bearer).await,
+            Authorized::Admin(_, administrator) => services.check_access_again(administrator).await,
+        }
+    }
+
     /// Runs the handler.
     pub(super) fn run(self, request: RequestContext) -> HandlerFuture {
         match self {

@@ -30,6 +30,13 @@ pub(super) struct Accepted {
     optional: bool,
 }
 
+impl Accepted {
+    /// Whether it is decoded, which may have to wait for its turn.
+    pub(super) fn is_coded(&self) -> bool {
+        self.coding.is_some()
+    }
+}
+
 impl BodyReader {
     pub(super) fn new() -> BodyReader {
         BodyReader {

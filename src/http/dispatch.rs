@@ -239,8 +239,8 @@ impl Dispatcher {
         }
     }
 
-    /// Runs a route. Checks the head of the body and the token before it asks the
-    /// client for the body (`Expect: 100-continue`).
+    /// Runs a route. Checks the head of the body and the token before it asks the client for the
+    /// body (`Expect: 100-continue`), and the token again if the body was not there at once.
     async fn run<B: Body<Data = Bytes> + Unpin>(
         &self,
         config: &Config,
@@ -260,8 +260,17 @@ impl Dispatcher {
             request.query = QueryString::parse(query, route.query)?;
         }
         if let Some(accepted) = accepted {
+            let is_coded = accepted.is_coded();
             let read = self.bodies.read(config, accepted, body, request.address);
             request.body = read.await?;
+            // The client decides how long that takes: meanwhile the token may have ended.
+            if is_coded || body.has_waited() {
+                let again = timeout(
+                    limits.request_timeout,
+                    authorized.check_again(&self.services),
+                );
+                again.await.map_or_else(too_late, |again| Ok(again?))?;
+            }
         }
         let answer = timeout(limits.request_timeout, authorized.run(request)).await;
         answer.unwrap_or_else(too_late)

@@ -1,8 +1,9 @@
 //! Reads a request body that is still arriving.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::time::Duration;
 
-use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes};
 use hyper::header::{EXPECT, HeaderMap};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -51,6 +52,8 @@ pub(super) struct IncomingBody<B> {
     /// would ask the client to send the body (RFC 9110, 10.1.1). Or a read timed out.
     stuck: bool,
     over: bool,
+    /// Some of it was not there when it was first asked for.
+    waited: bool,
 }
 
 impl<B: Body<Data = Bytes> + Unpin> IncomingBody<B> {
@@ -61,12 +64,18 @@ impl<B: Body<Data = Bytes> + Unpin> IncomingBody<B> {
             body,
             stuck: headers.contains_key(EXPECT),
             over,
+            waited: false,
         }
     }
 
     /// Whether the body is empty or was read to its end.
     pub(super) fn is_empty(&self) -> bool {
         self.over
+    }
+
+    /// Whether a read had to wait for the client.
+    pub(super) fn has_waited(&self) -> bool {
+        self.waited
     }
 
     /// Whether the announced length is greater than `limit` bytes.
@@ -155,7 +164,12 @@ impl<B: Body<Data = Bytes> + Unpin> IncomingBody<B> {
     /// The next piece; `None` at the end. Trailers are dropped.
     async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
-            match self.body.frame().await {
+            let frame = poll_fn(|context| {
+                let frame = Pin::new(&mut self.body).poll_frame(context);
+                self.waited |= frame.is_pending();
+                frame
+            });
+            match frame.await {
                 None => {
                     self.over = true;
                     return Ok(None);

@@ -57,6 +57,15 @@ impl Administrator {
 }
 
 impl Services {
+    /// Checks once more that the administrator's token is live; the control socket needs none.
+    /// Errors: those of a token that is not.
+    pub async fn check_access_again(&self, administrator: &Administrator) -> Result<(), Error> {
+        match &administrator.0 {
+            Proof::Token(bearer) => self.check_again(bearer).await,
+            Proof::Control(_) => Ok(()),
+        }
+    }
+
     /// Resolves when the administrator's token is no longer live; never, over the control socket.
     pub async fn end_of_access(&self, administrator: &Administrator) {
         match &administrator.0 {

@@ -86,15 +86,7 @@ impl Services {
         now: Timestamp,
     ) -> Result<Bearer, Error> {
         let digest = crypto::digest(shown.as_bytes());
-        let found = self.find_token(&digest).await?;
-        match self.status(&found, now) {
-            TokenStatus::Live => {}
-            TokenStatus::Expired if found.token.kind == TokenKind::Access => {
-                return Err(Error::AccessTokenExpired);
-            }
-            TokenStatus::Expired => return Err(Error::TokenExpired),
-            TokenStatus::Revoked => return Err(Error::BadToken),
-        }
+        let found = self.live_token(&digest, now).await?;
         if let Some(grant) = &found.token.grant {
             grant.check(needed, from)?;
         }
@@ -115,6 +107,25 @@ impl Services {
         })
     }
 
+    /// The live token with this digest. Errors: `AccessTokenExpired`, `TokenExpired`, `BadToken`.
+    async fn live_token(&self, digest: &Digest, now: Timestamp) -> Result<FoundToken, Error> {
+        let found = self.find_token(digest).await?;
+        match self.status(&found, now) {
+            TokenStatus::Live => Ok(found),
+            TokenStatus::Expired if found.token.kind == TokenKind::Access => {
+                Err(Error::AccessTokenExpired)
+            }
+            TokenStatus::Expired => Err(Error::TokenExpired),
+            TokenStatus::Revoked => Err(Error::BadToken),
+        }
+    }
+
+    /// Checks once more, after a wait, that a token is live, which is neither a use nor counted.
+    /// Errors: those of `authenticate`.
+    pub async fn check_again(&self, bearer: &Bearer) -> Result<(), Error> {
+        self.live_token(&bearer.digest, self.now()).await.map(drop)
+    }
+
     /// Resolves when the token that was shown is no longer live. It looks at the token at once and
     /// then every `events.heartbeat`, which does not count as a use.
     pub(super) async fn token_end(&self, bearer: &Bearer) {
@@ -122,16 +133,11 @@ impl Services {
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             heartbeat.tick().await;
-            if !self.is_still_good(bearer, self.now()).await {
+            // Also if the store cannot answer.
+            if self.check_again(bearer).await.is_err() {
                 return;
             }
         }
-    }
-
-    /// Whether the token is still live. False if the store cannot answer.
-    async fn is_still_good(&self, bearer: &Bearer, now: Timestamp) -> bool {
-        let found = self.find_token(&bearer.digest).await;
-        matches!(found, Ok(it) if self.status(&it, now) == TokenStatus::Live)
     }
 
     /// The token with this digest, whatever its status. Error: `BadToken` if it is unknown.

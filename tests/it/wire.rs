@@ -7,6 +7,7 @@ mod control;
 mod crowd;
 mod damaged;
 mod dual;
+mod ended;
 mod first_run;
 mod garbage;
 mod gone;
