@@ -2,6 +2,7 @@
 //! is used, and those whose tokens have not ended yet.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +17,9 @@ pub struct SigningKey {
     pub made_at: Option<Timestamp>,
     /// From when on it signs or signed; none: not yet, or as for `made_at`.
     pub used_from: Option<Timestamp>,
-    /// When the last token that it signed expires; none: it still signs, or does not yet.
+    /// The longest lifetime of the tokens that it signed.
+    pub lifetime: Duration,
+    /// When the last of them has expired; none: it still signs, or does not yet.
     pub until: Option<Timestamp>,
 }
 
@@ -36,10 +39,10 @@ pub struct SigningKeys {
 pub enum KeyChange {
     /// Makes a next key, if there is none.
     Prepare,
-    /// Lets the next key sign, or a new one. Tokens of the key before expire at `until`.
+    /// Lets the next key sign, or a new one.
     Rotate {
-        /// When the last of them does.
-        until: Timestamp,
+        /// How long a token may take from its signature until it is stored.
+        delay: Duration,
     },
     /// Removes a key that does not sign.
     Remove {
@@ -77,6 +80,7 @@ impl SigningKey {
             seed,
             made_at: Some(now),
             used_from: None,
+            lifetime: Duration::ZERO,
             until: None,
         }
     }
@@ -106,20 +110,29 @@ impl SigningKeys {
         current.chain(&self.next).chain(&self.old)
     }
 
+    /// The keys, of which the one that signs gives tokens this lifetime from now on.
+    #[must_use]
+    pub fn signing_for(mut self, lifetime: Duration) -> SigningKeys {
+        self.current.lifetime = self.current.lifetime.max(lifetime);
+        self
+    }
+
     /// The keys after a change at `now`, for which `seed` makes a new key if it needs one. Old keys
-    /// whose tokens have all expired go.
+    /// whose tokens have all expired go, unless the clock is suspect.
     pub fn changed(
         mut self,
         change: KeyChange,
         seed: [u8; 32],
         now: Timestamp,
+        is_suspect: bool,
     ) -> Result<SigningKeys, KeyFault> {
-        self.old.retain(|key| key.until.is_none_or(|end| now < end));
+        let stays = |key: &SigningKey| is_suspect || key.until.is_none_or(|end| now < end);
+        self.old.retain(stays);
         match change {
             KeyChange::Prepare => {
                 self.next.get_or_insert(SigningKey::new(seed, now));
             }
-            KeyChange::Rotate { until } => {
+            KeyChange::Rotate { delay } => {
                 if self.old.len() >= limits::OLD_SIGNING_KEYS {
                     return Err(KeyFault::TooManyOld);
                 }
@@ -127,7 +140,9 @@ impl SigningKeys {
                 let mut former = next.unwrap_or_else(|| SigningKey::new(seed, now));
                 former.used_from = Some(now);
                 std::mem::swap(&mut self.current, &mut former);
-                former.until = Some(until);
+                // Whoever signs with the next key gives its tokens the same lifetime at first.
+                self.current.lifetime = former.lifetime;
+                former.until = Some(now.after(former.lifetime + delay));
                 self.old.insert(0, former);
             }
             KeyChange::Remove { seed } if self.current.seed == seed => {
@@ -158,32 +173,44 @@ mod tests {
         keys.all().map(|key| key.seed[0]).collect()
     }
 
+    const MS: Duration = Duration::from_millis(1);
+
+    fn changed(keys: SigningKeys, change: KeyChange, byte: u8, now: i64) -> SigningKeys {
+        keys.changed(change, [byte; 32], at(now), false).unwrap()
+    }
+
     #[test]
     fn the_next_key_signs_after_a_rotation_and_the_former_stays_until_its_tokens_end() {
-        let rotate = |until| KeyChange::Rotate { until: at(until) };
-        let keys = SigningKeys::first([1; 32], at(0));
-        let keys = keys.changed(KeyChange::Prepare, [2; 32], at(1)).unwrap();
-        let keys = keys.changed(KeyChange::Prepare, [3; 32], at(2)).unwrap();
+        let rotate = KeyChange::Rotate { delay: 2 * MS };
+        let keys = SigningKeys::first([1; 32], at(0)).signing_for(5 * MS);
+        let keys = changed(keys, KeyChange::Prepare, 2, 1);
+        let keys = changed(keys, KeyChange::Prepare, 3, 2);
         assert_eq!(seeds(&keys), [1, 2]);
-        let keys = keys.changed(rotate(10), [4; 32], at(3)).unwrap();
+        // A shorter lifetime later does not shorten that of tokens that are out there.
+        let keys = changed(keys.signing_for(MS), rotate, 4, 3);
         assert_eq!(seeds(&keys), [2, 1]);
         assert_eq!(
             (keys.current.used_from, keys.old[0].until),
             (Some(at(3)), Some(at(10)))
         );
         // Without a next key a new one takes over.
-        let keys = keys.changed(rotate(12), [5; 32], at(5)).unwrap();
+        let keys = changed(keys, rotate, 5, 5);
         assert_eq!(seeds(&keys), [5, 2, 1]);
-        let keys = keys.changed(KeyChange::Prepare, [6; 32], at(10)).unwrap();
+        // A clock that is suspect removes nothing.
+        let ahead = keys
+            .clone()
+            .changed(KeyChange::Prepare, [6; 32], at(10), true);
+        assert_eq!(seeds(&ahead.unwrap()), [5, 6, 2, 1]);
+        let keys = changed(keys, KeyChange::Prepare, 6, 10);
         assert_eq!(seeds(&keys), [5, 6, 2]);
     }
 
     #[test]
     fn a_key_that_signs_is_not_removed() {
         let keys = SigningKeys::first([1; 32], at(0));
-        let keys = keys.changed(KeyChange::Prepare, [2; 32], at(1)).unwrap();
+        let keys = changed(keys, KeyChange::Prepare, 2, 1);
         let remove = |byte| KeyChange::Remove { seed: [byte; 32] };
-        let change = |byte| keys.clone().changed(remove(byte), [9; 32], at(1));
+        let change = |byte| keys.clone().changed(remove(byte), [9; 32], at(1), false);
         assert_eq!(change(1), Err(KeyFault::InUse));
         assert_eq!(change(3), Err(KeyFault::Unknown));
         assert_eq!(seeds(&change(2).unwrap()), [1]);
@@ -191,14 +218,16 @@ mod tests {
 
     #[test]
     fn there_are_not_more_old_keys_than_a_verifier_wants_to_fetch() {
-        let mut keys = SigningKeys::first([0; 32], at(0));
-        let rotate = KeyChange::Rotate { until: at(10) };
+        let mut keys = SigningKeys::first([0; 32], at(0)).signing_for(9 * MS);
+        let rotate = KeyChange::Rotate {
+            delay: Duration::ZERO,
+        };
         for byte in 1..=16 {
-            keys = keys.changed(rotate, [byte; 32], at(1)).unwrap();
+            keys = changed(keys, rotate, byte, 1);
         }
-        let refused = keys.clone().changed(rotate, [17; 32], at(9));
+        let refused = keys.clone().changed(rotate, [17; 32], at(9), false);
         assert_eq!(refused, Err(KeyFault::TooManyOld));
-        assert!(keys.changed(rotate, [17; 32], at(10)).is_ok());
+        assert!(keys.changed(rotate, [17; 32], at(10), false).is_ok());
     }
 
     #[test]

@@ -3,13 +3,18 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
 
 use crate::crypto::Signer;
 use crate::model::{SigningKey, SigningKeys, Timestamp};
 use crate::store;
 
 /// The keys in force.
-pub(super) struct KeyRing(ArcSwap<Ring>);
+pub(super) struct KeyRing {
+    keys: ArcSwap<Ring>,
+    /// Held over a change in the store and the change here, so that both have one order.
+    pub(super) changing: Mutex<()>,
+}
 
 /// The keys of one moment.
 pub(super) struct Ring {
@@ -54,17 +59,20 @@ pub struct ListedKey {
 
 impl KeyRing {
     pub(super) fn new(keys: &SigningKeys) -> store::Result<KeyRing> {
-        Ok(KeyRing(ArcSwap::new(Arc::new(Ring::new(keys)?))))
+        Ok(KeyRing {
+            keys: ArcSwap::new(Arc::new(Ring::new(keys)?)),
+            changing: Mutex::default(),
+        })
     }
 
     /// The keys in force now.
     pub(super) fn get(&self) -> Arc<Ring> {
-        self.0.load_full()
+        self.keys.load_full()
     }
 
     /// Puts other keys in force.
     pub(super) fn replace(&self, keys: &SigningKeys) -> store::Result<()> {
-        self.0.store(Arc::new(Ring::new(keys)?));
+        self.keys.store(Arc::new(Ring::new(keys)?));
         Ok(())
     }
 }

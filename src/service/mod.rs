@@ -104,7 +104,7 @@ pub struct Services {
     quotas: Quotas,
     /// Failures that are not in the audit log yet.
     failures: Failures,
-    keys: KeyRing,
+    keys: Arc<KeyRing>,
     /// The passwords of the administrator and the hub, with their epochs.
     logins: ConfiguredLogins,
     /// Compared with the password if the account does not exist, so that the answer takes as long.

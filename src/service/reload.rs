@@ -15,6 +15,7 @@ impl Services {
         // A mail that waits for a server may leave by another one now.
         self.mail_is_due.notify_one();
         self.follow_passwords(&config).await?;
+        self.follow_lifetime().await?;
         Ok(self.offer_invites().await?)
     }
 }

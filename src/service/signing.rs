@@ -1,10 +1,13 @@
 //! Signs access tokens, and changes the keys for that.
 
+use std::sync::Arc;
+
 use super::key_ring::{ListedKey, RingKey};
 use super::{Error, Services};
 use crate::config::Config;
 use crate::crypto::{self, PublicKey};
 use crate::model::{AccessClaims, AuditContext, KeyChange, KeyFault, Secret, Timestamp, Token};
+use crate::store;
 
 /// What the JWT of an access token says.
 fn claims<'a>(token: &Token, config: &'a Config) -> AccessClaims<'a> {
@@ -59,8 +62,8 @@ impl Services {
     /// Lets the next key sign, or a new one. The key before stays in the key set until the last of
     /// its tokens expires.
     pub async fn rotate_key(&self, by: AuditContext) -> Result<(), Error> {
-        let until = by.at.after(self.config().tokens.access_lifetime);
-        self.change_keys(KeyChange::Rotate { until }, by).await
+        let delay = self.config().limits.request_timeout;
+        self.change_keys(KeyChange::Rotate { delay }, by).await
     }
 
     /// Removes a key that does not sign from the key set. Error: `UnknownId`.
@@ -72,9 +75,22 @@ impl Services {
     }
 
     async fn change_keys(&self, change: KeyChange, by: AuditContext) -> Result<(), Error> {
-        let seed = self.world.random_bytes();
-        match self.store.change_signing_keys(change, seed, by).await? {
-            Ok(keys) => Ok(self.keys.replace(&keys)?),
+        let (seed, is_suspect) = (self.world.random_bytes(), self.clock_is_suspect());
+        let (store, keys) = (Arc::clone(&self.store), Arc::clone(&self.keys));
+        // A request that goes away must not leave a change that is stored and not in force.
+        let changing = tokio::spawn(async move {
+            let _one_at_a_time = keys.changing.lock().await;
+            let changed = store
+                .change_signing_keys(change, seed, is_suspect, by)
+                .await?;
+            if let Ok(stored) = &changed {
+                keys.replace(stored)?;
+            }
+            Ok::<_, store::Error>(changed)
+        });
+        let changed = changing.await.map_err(|it| Error::Internal(it.into()))?;
+        match changed? {
+            Ok(_) => Ok(()),
             Err(KeyFault::Unknown) => Err(Error::UnknownId),
             Err(KeyFault::InUse) => Err(Error::Conflict(
                 "this key signs: rotate first, then remove it".to_owned(),
@@ -85,5 +101,15 @@ impl Services {
                     .to_owned(),
             )),
         }
+    }
+
+    /// Notes how long access tokens live by the configuration in force, for the end of the key that
+    /// signs them.
+    pub(super) async fn follow_lifetime(&self) -> Result<(), Error> {
+        let lifetime = self.config().tokens.access_lifetime;
+        let seed = self.world.random_bytes();
+        let _one_at_a_time = self.keys.changing.lock().await;
+        self.store.signing_keys(seed, lifetime, self.now()).await?;
+        Ok(())
     }
 }

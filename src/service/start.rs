@@ -44,9 +44,13 @@ impl Services {
         let token_checks = Arc::new(TokenChecks::default());
         let passwords = PasswordPool::start(cost, &token_checks, &world.clock);
         let keys = store
-            .signing_keys(world.random_bytes(), clock.moment())
+            .signing_keys(
+                world.random_bytes(),
+                config.tokens.access_lifetime,
+                clock.moment(),
+            )
             .await?;
-        let keys = KeyRing::new(&keys)?;
+        let keys = Arc::new(KeyRing::new(&keys)?);
         let admin = config.admin.password.clone();
         let admin = match admin {
             None => {

@@ -177,3 +177,15 @@ fn what_an_invite_cannot_be_is_refused_with_the_field() {
         .post(INVITES, json!({"email": "ana@example.org"}));
     assert_eq!(refused.gives(400).string("/error/field"), "email");
 }
+
+#[test]
+fn an_expired_invite_is_not_mailed_any_more() {
+    let server = Server::start();
+    let asked = json!({"email": "ben@example.org", "lifetime_seconds": 60});
+    let made = server.admin().post(INVITES, asked).gives(201);
+    server.pass(hours(2));
+    server.sweep();
+    assert!(server.deliver_mails().is_empty());
+    let path = format!("{INVITES}/{}", made.string("/id"));
+    server.admin().get(&path).gives(404);
+}

@@ -1,7 +1,11 @@
 //! The keys that sign access tokens, and the key set by which others verify them.
 
+use std::future::Future;
+use std::task::{Context, Waker};
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use doorward::model::AuditContext;
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde_json::{Value, json};
 
@@ -72,7 +76,7 @@ fn a_rotation_leaves_no_token_without_its_key() {
     assert_eq!(rotated.string("/signing_keys/0/id"), next);
     assert_eq!(
         rotated.string("/signing_keys/1/until"),
-        server.now().after(hours(1)).rfc3339_millis()
+        server.now().after(hours(1) + seconds(60)).rfc3339_millis()
     );
     let after = ana.access().token;
     assert!(verifies(&server, &before) && verifies(&server, &after));
@@ -81,7 +85,7 @@ fn a_rotation_leaves_no_token_without_its_key() {
     server.restart();
     assert!(verifies(&server, &before) && verifies(&server, &token));
 
-    server.pass(hours(1));
+    server.pass(hours(1) + seconds(60));
     assert!(!verifies(&server, &before));
     assert_eq!(statuses(&server.admin()), ["current"]);
     let log = server
@@ -126,4 +130,45 @@ fn a_key_that_leaked_is_taken_out_at_once_and_the_one_in_use_is_not() {
     assert!(!verifies(&server, &token.token));
     // The server itself looks tokens up, whoever signed them.
     token.post("/api/graphql", json!({})).gives(501);
+}
+
+#[test]
+fn a_rotation_whose_request_goes_away_is_in_force() {
+    let server = Server::start();
+    let admin = server.admin();
+    let (services, before) = (server.services(), id(&admin, 0));
+    let by = AuditContext::server(server.now());
+    server.run(async move {
+        let rotation = std::pin::pin!(services.rotate_key(by));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(rotation.poll(&mut context).is_pending());
+        // The rotation is dropped here; others follow it in the writer.
+    });
+    admin.post(NEXT, "").gives(201);
+    assert_eq!(statuses(&admin), ["current", "next", "old"]);
+    assert_eq!(id(&admin, 2), before);
+}
+
+#[test]
+fn a_key_stays_as_long_as_the_longest_of_its_tokens() {
+    let server = Server::with("tokens.access_lifetime = \"23h\"");
+    let token = server.user("ana@example.org").access();
+    server.reload("tokens.access_lifetime = \"5m\"");
+    let admin = server.admin();
+    admin.post(ROTATE, "").gives(200);
+    server.pass(hours(22));
+    assert!(verifies(&server, &token.token));
+    server.pass(hours(2));
+    assert!(!verifies(&server, &token.token));
+}
+
+#[test]
+fn a_clock_that_is_ahead_takes_no_key_away() {
+    let server = Server::start();
+    let token = server.user("ana@example.org").access();
+    server.admin().post(ROTATE, "").gives(200);
+    server.clock.set_ahead(hours(3));
+    server.admin().post(NEXT, "").gives(201);
+    server.clock.set_right();
+    assert!(verifies(&server, &token.token));
 }

@@ -298,7 +298,11 @@ fn the_facts_that_were_kept_stay() {
             assert_eq!(found.as_deref(), Some(kept));
             assert_eq!(fixture.run(store.keep_system_value(fact, vec![1])), kept);
         }
-        let keys = fixture.run(fixture.store().signing_keys([1; 32], at(NOW)));
+        let keys = fixture.run(
+            fixture
+                .store()
+                .signing_keys([1; 32], Duration::ZERO, at(NOW)),
+        );
         assert_eq!(keys.current.seed, SEED);
     });
 }

@@ -303,7 +303,7 @@ fn a_start_passes_every_damaged_record_that_it_reads() {
         fixture.store().note_moment(at(HOUR));
         let which = SystemValue::FingerprintSalt;
         fixture.run(fixture.store().keep_system_value(which, vec![7; 32]));
-        fixture.run(fixture.store().signing_keys([7; 32], at(1)));
+        fixture.run(fixture.store().signing_keys([7; 32], Duration::ZERO, at(1)));
         fixture.reopen();
         let kinds: [&[u8]; 7] = [
             b"D",
@@ -317,12 +317,12 @@ fn a_start_passes_every_damaged_record_that_it_reads() {
         for kind in kinds {
             fixture.damage(kind);
             fixture.run(fixture.store().keep_system_value(which, vec![8; 32]));
-            fixture.run(fixture.store().signing_keys([8; 32], at(2)));
+            fixture.run(fixture.store().signing_keys([8; 32], Duration::ZERO, at(2)));
             assert!(fixture.store().damaged_records() > 0, "{kind:?}");
         }
         let replaced = fixture.store().find_system_value(which);
         assert_eq!(fixture.run(replaced), Some(vec![8; 32]));
-        let keys = fixture.run(fixture.store().signing_keys([9; 32], at(3)));
+        let keys = fixture.run(fixture.store().signing_keys([9; 32], Duration::ZERO, at(3)));
         assert_eq!(keys, SigningKeys::first([8; 32], at(2)));
         assert_eq!(
             fixture.run(fixture.store().disk_use(at(1))).events_stored,

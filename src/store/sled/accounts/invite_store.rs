@@ -45,8 +45,14 @@ fn recode(tx: &mut Transaction<'_>, mail: &DueMail, code: Digest, now: Timestamp
     if !outbox::still_waits(tx, mail)? {
         return Ok(false);
     }
-    let invite = match made_invites::by_id(tx, mail.id.into())? {
-        Some((_, invite)) if invite.used >= invite.uses => return Ok(false),
+    let id = InviteId::from(mail.id);
+    let found = match made_invites::by_id(tx, id)? {
+        // A store of an earlier version may not be indexed yet.
+        None => made_invites::mailed_to(tx, &mail.to)?.filter(|(_, it)| it.id == id),
+        found => found,
+    };
+    let invite = match found {
+        Some((code, invite)) if !invite.with_code(code).is_open(now) => return Ok(false),
         Some((former, invite)) => {
             let end = End::by_server(now, EndReason::Replaced);
             made_invites::remove(tx, former, &invite, &end)?;
@@ -54,8 +60,8 @@ fn recode(tx: &mut Transaction<'_>, mail: &DueMail, code: Digest, now: Timestamp
         }
         // An earlier version stored an invite only when its mail was sent.
         None => match mail.kind {
-            MailKind::Invite { uses, expires_at } => MadeInvite {
-                id: mail.id.into(),
+            MailKind::Invite { uses, expires_at } if now < expires_at => MadeInvite {
+                id,
                 to: Some(mail.to.clone()),
                 note: String::new(),
                 uses,

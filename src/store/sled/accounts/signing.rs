@@ -1,5 +1,7 @@
 //! Implements [`KeyStore`], the part of the store's contract for the keys that sign access tokens.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::model::{
@@ -37,6 +39,7 @@ fn keys(tx: &mut Transaction<'_>, seed: [u8; 32], now: Timestamp) -> Result<Sign
             seed,
             made_at: None,
             used_from: None,
+            lifetime: Duration::ZERO,
             until: None,
         }),
         None => SigningKeys::first(seed, now),
@@ -46,14 +49,29 @@ fn keys(tx: &mut Transaction<'_>, seed: [u8; 32], now: Timestamp) -> Result<Sign
     Ok(keys)
 }
 
+fn signing_for(
+    tx: &mut Transaction<'_>,
+    seed: [u8; 32],
+    lifetime: Duration,
+    now: Timestamp,
+) -> Result<SigningKeys> {
+    let before = keys(tx, seed, now)?;
+    let after = before.clone().signing_for(lifetime);
+    if after != before {
+        tx.put(&KEYS, &after)?;
+    }
+    Ok(after)
+}
+
 fn change(
     tx: &mut Transaction<'_>,
     change: KeyChange,
     seed: [u8; 32],
+    is_suspect: bool,
     by: &AuditContext,
 ) -> Result<std::result::Result<SigningKeys, KeyFault>> {
     let before = keys(tx, seed, by.at)?;
-    let changed = before.clone().changed(change, seed, by.at);
+    let changed = before.clone().changed(change, seed, by.at, is_suspect);
     if let Ok(after) = &changed
         && *after != before
     {
@@ -70,8 +88,13 @@ fn change(
 
 #[async_trait]
 impl KeyStore for SledStore {
-    async fn signing_keys(&self, seed: [u8; 32], now: Timestamp) -> Result<SigningKeys> {
-        let step = move |tx: &mut Transaction<'_>| keys(tx, seed, now);
+    async fn signing_keys(
+        &self,
+        seed: [u8; 32],
+        lifetime: Duration,
+        now: Timestamp,
+    ) -> Result<SigningKeys> {
+        let step = move |tx: &mut Transaction<'_>| signing_for(tx, seed, lifetime, now);
         self.change(WriteClass::Reclaim, step).await
     }
 
@@ -79,9 +102,10 @@ impl KeyStore for SledStore {
         &self,
         change_of: KeyChange,
         seed: [u8; 32],
+        is_suspect: bool,
         by: AuditContext,
     ) -> Result<std::result::Result<SigningKeys, KeyFault>> {
-        let step = move |tx: &mut Transaction<'_>| change(tx, change_of, seed, &by);
+        let step = move |tx: &mut Transaction<'_>| change(tx, change_of, seed, is_suspect, &by);
         self.change(WriteClass::Change, step).await
     }
 }
