@@ -3,10 +3,11 @@
 
 use std::future::ready;
 
+use super::ops::{ClockState, Condition};
 use super::{admin, metrics, ops};
 use crate::http::{
-    Api, Error, ErrorCode, Handler, Method, Reply, RequestBody, RequestContext, RequestQuery,
-    ResponseSpec, Route, json_response,
+    Api, Error, ErrorCode, Handler, Method, OneOf, Reply, RequestBody, RequestContext,
+    RequestQuery, ResponseSpec, Route, json_response,
 };
 use crate::model::Secret;
 use crate::service::Administrator;
@@ -63,10 +64,10 @@ const HEALTH: Route = Route {
 json_response! {
     /// `GET /health`
     struct Running<'a> {
-        status: &'a str,
+        status: OneOf<Condition>,
         damaged_blocks: usize,
         damaged_records: usize,
-        clock: &'a str,
+        clock: OneOf<ClockState>,
         version: &'a str,
         pid: u32,
         uptime_seconds: u64,

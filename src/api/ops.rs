@@ -5,8 +5,8 @@ use std::future::ready;
 use serde::Serialize;
 
 use crate::http::{
-    Api, Error, ErrorCode, Handler, Method, RenderedError, Reply, RequestBody, RequestContext,
-    RequestQuery, ResponseSpec, Route, json_response,
+    Api, Error, ErrorCode, Handler, Method, OneOf, RenderedError, Reply, RequestBody,
+    RequestContext, RequestQuery, ResponseSpec, Route, json_response, words,
 };
 use crate::service::Services;
 use crate::store::Health;
@@ -35,13 +35,25 @@ const ROUTES: &[Route] = &[Route {
     about: "Says whether changes can be kept.",
 }];
 
+words! {
+    /// Whether all that is stored can be read.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(super) enum Condition { Ok = "ok", Damaged = "damaged" }
+}
+
+words! {
+    /// Whether the clock of the machine is trusted.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(super) enum ClockState { Trusted = "trusted", Suspect = "suspect" }
+}
+
 json_response! {
     /// `GET /healthz`
-    pub(super) struct Healthy<'a> {
-        pub(super) status: &'a str,
+    pub(super) struct Healthy {
+        pub(super) status: OneOf<Condition>,
         pub(super) damaged_blocks: usize,
         pub(super) damaged_records: usize,
-        pub(super) clock: &'a str,
+        pub(super) clock: OneOf<ClockState>,
     }
 }
 
@@ -64,20 +76,33 @@ fn health(request: &RequestContext) -> Result<Reply, Error> {
     Ok(Reply::json(200, &healthy(&request.services)?).no_store())
 }
 
+/// Whether the clock is trusted now.
+pub(super) fn clock(services: &Services) -> ClockState {
+    if services.clock_is_suspect() {
+        ClockState::Suspect
+    } else {
+        ClockState::Trusted
+    }
+}
+
 /// The state of a server that keeps changes. Error: `Unavailable`, with the reason, if it does not.
-pub(super) fn healthy(services: &Services) -> Result<Healthy<'static>, Error> {
+pub(super) fn healthy(services: &Services) -> Result<Healthy, Error> {
     let unavailable = |why| Err(Error::with_message(ErrorCode::Unavailable, why));
     match services.health() {
         health @ (Health::Fine | Health::Damaged) => {
             let damaged_blocks = services.damaged_blocks();
             let damaged_records = services.damaged_records();
             let is_whole = damaged_blocks + damaged_records == 0 && health == Health::Fine;
-            let is_suspect = services.clock_is_suspect();
+            let status = if is_whole {
+                Condition::Ok
+            } else {
+                Condition::Damaged
+            };
             Ok(Healthy {
-                status: if is_whole { "ok" } else { "damaged" },
+                status: OneOf(status),
                 damaged_blocks,
                 damaged_records,
-                clock: if is_suspect { "suspect" } else { "trusted" },
+                clock: OneOf(clock(services)),
             })
         }
         Health::NoEvents => {

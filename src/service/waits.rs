@@ -52,6 +52,16 @@ impl std::fmt::Display for Waiting {
 }
 
 impl Waiting {
+    /// The names of all limits.
+    pub const LIMITS: &'static [&'static str] = &[
+        "wrong_passwords",
+        "logins_by_strangers",
+        "logins_from_known",
+        "reset_requests",
+        "reset_attempts",
+        "signups",
+    ];
+
     /// Parses what `Display` writes.
     pub fn parse(text: &str) -> Option<Waiting> {
         let mut parts = text.split(' ');

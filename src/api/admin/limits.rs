@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::query;
 use super::table::table;
 use crate::http::{
-    Api, BodySchema, Error, ErrorCode, Field, Handler, Method, Reply, RequestBody, RequestContext,
-    RequestQuery, ResponseSpec, Route, json_response,
+    Api, BodySchema, Error, ErrorCode, Field, Handler, Method, OneOf, Reply, RequestBody,
+    RequestContext, RequestQuery, ResponseSpec, Route, Word, json_response,
 };
 use crate::model::UserId;
 use crate::service::{Administrator, Wait, Waiting};
@@ -50,10 +50,18 @@ json_response! {
     /// A wait.
     struct Listed {
         id: String,
-        limit: &'static str,
+        limit: OneOf<Waiting>,
         user_id: Option<UserId>,
         network: Option<IpAddr>,
         wait_seconds: u64,
+    }
+}
+
+impl Word for Waiting {
+    const WORDS: &'static [&'static str] = Waiting::LIMITS;
+
+    fn word(&self) -> &'static str {
+        self.limit()
     }
 }
 
@@ -66,7 +74,7 @@ fn listed(wait: &Wait) -> Listed {
     let seconds = wait.wait.as_millis().div_ceil(1000);
     Listed {
         id: query::cursor_text(wait.who.to_string().as_bytes()),
-        limit: wait.who.limit(),
+        limit: OneOf(wait.who),
         user_id: wait.who.user(),
         network: wait.who.network(),
         wait_seconds: u64::try_from(seconds).unwrap_or(u64::MAX),

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::api::ops;
+use crate::api::ops::{self, ClockState, Condition};
 use crate::api::process::Process;
 use crate::http::{
-    BodySchema, Error, Field, Handler, JsonKind, Method, Reply, RequestBody, RequestContext,
-    RequestQuery, ResponseSpec, Route, json_response,
+    BodySchema, Error, Field, Handler, JsonKind, Method, OneOf, Reply, RequestBody, RequestContext,
+    RequestQuery, ResponseSpec, Route, json_response, words,
 };
 use crate::metrics::{ConnectionCounts, HistogramReading};
 use crate::model::Timestamp;
@@ -61,10 +61,15 @@ struct Status {
     outbox: Outbox,
 }
 
+words! {
+    /// As for `/healthz`, whose errors are a state here.
+    enum HealthState { Ok = "ok", Damaged = "damaged", Unavailable = "unavailable" }
+}
+
 json_response! {
     /// Whether requests are answered and changes are kept.
     struct Health {
-        status: &'static str,
+        status: OneOf<HealthState>,
         reason: Option<String>,
         damaged_blocks: usize,
         damaged_records: usize,
@@ -74,7 +79,7 @@ json_response! {
 json_response! {
     /// The clock of the machine.
     struct Clock {
-        status: &'static str,
+        status: OneOf<ClockState>,
         now: String,
     }
 }
@@ -153,14 +158,13 @@ async fn status(request: RequestContext) -> Result<Reply, Error> {
         .await
         .map_err(|error| Error::internal(error.to_string()))?;
     let uptime = services.uptime();
-    let is_suspect = services.clock_is_suspect();
     let status = Status {
         version: env!("CARGO_PKG_VERSION"),
         started_at: request.now.before(uptime).rfc3339_millis(),
         uptime_seconds: uptime.as_secs(),
         health: health(services),
         clock: Clock {
-            status: if is_suspect { "suspect" } else { "trusted" },
+            status: OneOf(ops::clock(services)),
             now: request.now.rfc3339_millis(),
         },
         store: store(services, &size),
@@ -179,7 +183,11 @@ async fn status(request: RequestContext) -> Result<Reply, Error> {
 fn health(services: &Services) -> Health {
     let healthy = ops::healthy(services);
     Health {
-        status: healthy.as_ref().map_or("unavailable", |it| it.status),
+        status: OneOf(match healthy.as_ref().map(|it| it.status.0) {
+            Ok(Condition::Ok) => HealthState::Ok,
+            Ok(Condition::Damaged) => HealthState::Damaged,
+            Err(_) => HealthState::Unavailable,
+        }),
         reason: healthy.err().map(|error| error.message().to_owned()),
         damaged_blocks: services.damaged_blocks(),
         damaged_records: services.damaged_records(),
