@@ -69,6 +69,27 @@ expect 200 GET /v1/user -H "Authorization: Bearer $user"
 run "nobody" examples,fuzzing --exclude-operation-id-regex "$apart"
 run "the administrator" $all -H "X-Token: $admin" \
   --include-tag admin --exclude-operation-id-regex "$apart"
+
+# Ids that exist: of an account, a machine token and an invite. `of` puts the id of the last answer
+# in every path.
+of() {
+  printf '[auth]\nauto-signup = false\n[parameters]\n"path.id" = "%s"\n' "$(field id)" >schemathesis.toml
+}
+expect 201 POST /api/admin/users -H "X-Token: $admin" -H "$json" -d '{"name":"Ben","email":"ben@example.org"}'
+of
+run "the administrator, of an account" $all -H "X-Token: $admin" \
+  --include-path-regex '/admin/users/.id' --exclude-operation-id-regex '^delete_user_of_id$'
+expect 200 GET '/api/admin/audit?action=disable_user' -H "X-Token: $admin"
+grep -q disable_user body.txt || { echo "the requests did not name the account"; exit 1; }
+expect 201 POST /api/admin/machine-tokens -H "X-Token: $admin" -H "$json" \
+  -d '{"name":"sensor","scopes":["events:write"]}'
+of
+run "the administrator, of a machine token" $all -H "X-Token: $admin" \
+  --include-path-regex '/admin/(machine-tokens|tokens)/.id' --exclude-operation-id-regex '^end_'
+expect 201 POST /api/admin/invites -H "X-Token: $admin" -H "$json" -d '{"uses":2}'
+of
+run "the administrator, of an invite" $all -H "X-Token: $admin" \
+  --include-path-regex '/admin/invites/.id' --exclude-operation-id-regex '^end_'
 expect 200 GET /api/admin/storage -H "X-Token: $admin"
 stop TERM
 echo "schemathesis: fine"
