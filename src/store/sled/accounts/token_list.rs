@@ -13,10 +13,9 @@ use crate::store::sled::engine::read::Read;
 use crate::store::sled::engine::transaction::Transaction;
 use crate::store::sled::engine::tree::Tree;
 
-/// Records that are read at once.
-const READ_AT_ONCE: usize = 200;
-/// How often one page reads so many.
-const READS: usize = 20;
+/// Tokens that one page looks at: each lies in another place on the disk, and all of them must be
+/// read within 20 ms.
+const LOOKS: usize = 150;
 
 /// The token with this public id, and its digest.
 pub(crate) fn by_id(from: &impl Read, id: TokenId) -> Result<Option<(Digest, Token)>> {
@@ -49,41 +48,36 @@ pub(crate) fn list(tree: &Tree, query: &TokenQuery) -> Result<TokenPage> {
         None => keys::first::<HeldKey>(),
     };
     let end = keys::after_prefix(&all);
-    let mut from = match query.after {
+    let from = match query.after {
         Some(place) => all.max(keys::after(&key_of(place).bytes())),
         None => all,
     };
     let mut page = TokenPage::default();
     let mut epochs = HashMap::new();
-    for _ in 0..READS {
-        let held = tree.entries::<HeldKey>(&from, &end, READ_AT_ONCE)?;
-        let is_last = held.len() < READ_AT_ONCE;
-        for (key, digest) in held {
-            if page.tokens.len() == query.limit {
-                return Ok(page);
-            }
-            from = keys::after(&key.bytes());
-            page.next = Some(TokenPlace {
-                holder: key.holder,
-                family: key.family,
-                id: key.id,
-            });
-            let token = tree.fetch_readable(&TokenKey { digest })?;
-            let Some(token) = token.filter(|it| query.kind.is_none_or(|kind| it.kind == kind))
-            else {
-                continue;
-            };
-            let epoch = match epochs.get(&token.holder) {
-                Some(epoch) => *epoch,
-                None => tokens::epoch_of(tree, token.holder)?,
-            };
-            epochs.insert(token.holder, epoch);
-            page.tokens.push((token, epoch));
-        }
-        if is_last {
-            page.next = None;
+    let held = tree.entries::<HeldKey>(&from, &end, LOOKS)?;
+    let is_last = held.len() < LOOKS;
+    for (key, digest) in held {
+        if page.tokens.len() == query.limit {
             return Ok(page);
         }
+        page.next = Some(TokenPlace {
+            holder: key.holder,
+            family: key.family,
+            id: key.id,
+        });
+        let token = tree.fetch_readable(&TokenKey { digest })?;
+        let Some(token) = token.filter(|it| query.kind.is_none_or(|kind| it.kind == kind)) else {
+            continue;
+        };
+        let epoch = match epochs.get(&token.holder) {
+            Some(epoch) => *epoch,
+            None => tokens::epoch_of(tree, token.holder)?,
+        };
+        epochs.insert(token.holder, epoch);
+        page.tokens.push((token, epoch));
+    }
+    if is_last {
+        page.next = None;
     }
     Ok(page)
 }

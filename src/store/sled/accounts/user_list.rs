@@ -10,10 +10,9 @@ use crate::store::sled::engine::read::{RawEntry, Read, raw_range_back};
 use crate::store::sled::engine::record;
 use crate::store::sled::engine::tree::Tree;
 
-/// Records that are read at once.
-const READ_AT_ONCE: usize = 200;
-/// How often one page reads so many.
-const READS: usize = 20;
+/// Accounts that one page looks at: each may lie in another place on the disk, and all of them must
+/// be read within 20 ms.
+const LOOKS: usize = 200;
 
 /// A part of a list: the keys that it reads, and what they say.
 struct Part<'a> {
@@ -33,21 +32,23 @@ struct Filling<'a> {
     tree: &'a Tree,
     query: &'a UserQuery,
     page: UserPage,
-    reads: usize,
+    /// Accounts that may still be looked at.
+    looks: usize,
 }
 
 impl Filling<'_> {
     /// Reads a part. False: the page ends here.
     fn read(&mut self, mut part: Part<'_>) -> Result<bool> {
         while part.from < part.to {
-            if self.reads == READS {
+            let looks = self.looks;
+            if looks == 0 {
                 return Ok(false);
             }
-            self.reads += 1;
             let entries = match part.order {
-                Order::Ascending => self.tree.raw_range(&part.from, &part.to, READ_AT_ONCE)?,
-                Order::Descending => raw_range_back(self.tree, &part.from, &part.to, READ_AT_ONCE)?,
+                Order::Ascending => self.tree.raw_range(&part.from, &part.to, looks)?,
+                Order::Descending => raw_range_back(self.tree, &part.from, &part.to, looks)?,
             };
+            self.looks -= entries.len();
             for entry in &entries {
                 if self.page.users.len() == self.query.limit {
                     return Ok(false);
@@ -58,7 +59,7 @@ impl Filling<'_> {
                 }
             }
             match (part.order, entries.last()) {
-                _ if entries.len() < READ_AT_ONCE => return Ok(true),
+                _ if entries.len() < looks => return Ok(true),
                 (Order::Ascending, Some((last, _))) => part.from = keys::after(last),
                 (Order::Descending, Some((last, _))) => part.to.clone_from(last),
                 (_, None) => return Ok(true),
@@ -87,7 +88,7 @@ pub(crate) fn list(tree: &Tree, query: &UserQuery) -> Result<UserPage> {
         tree,
         query,
         page: UserPage::default(),
-        reads: 0,
+        looks: LOOKS,
     };
     let is_whole = match (&query.prefix, query.sort) {
         (None, UserSort::Created) => filling.read(by_number(query))?,
