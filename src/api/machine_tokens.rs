@@ -10,7 +10,7 @@ use crate::http::{
     RequestQuery, ResponseSpec, Route, UserBearer, json_request,
 };
 use crate::model::{MachineName, Scope, TokenStatus};
-use crate::service::NewMachine;
+use crate::service::{Maker, NewMachine};
 
 /// The API.
 pub static API: Api = Api {
@@ -87,10 +87,10 @@ async fn make(request: RequestContext, own: UserBearer) -> Result<Reply, Error> 
         let why = "Users make no machine tokens here: tokens.user_machine_tokens is false";
         return Err(Error::with_message(ErrorCode::NotPermitted, why));
     }
-    let (actor, caller) = (own.bearer.actor(), request.caller());
+    let (maker, caller) = (Maker::of_user(&own.bearer), request.caller());
     let made = request
         .services
-        .make_machine_token(machine, actor, &caller)
+        .make_machine_token(machine, maker, &caller)
         .await?;
     Ok(Made::reply(&made))
 }

@@ -37,6 +37,9 @@ pub const MACHINE_NETWORKS: usize = 32;
 /// The most names that machines may ever have: a name that was used once stays, because events name
 /// it.
 pub const MACHINE_NAMES: usize = 10_000;
+/// The most machine tokens of one name that live on beside the newest, while clients change over:
+/// each change of a machine reads them all.
+pub const OVERLAPPING_TOKENS: usize = 4;
 /// How long a machine token that is rotated may live on beside its successor.
 pub const ROTATION_OVERLAP: RangeInclusive<Duration> =
     Duration::ZERO..=Duration::from_hours(365 * 24);

@@ -59,6 +59,8 @@ pub enum Refusal {
     Scope(Option<Scope>),
     /// It is used from this address, which is in none of its networks.
     Network(IpAddr),
+    /// Only a person may do this: a token that leaks must not make others that outlive it.
+    Person,
 }
 
 impl Grant {
@@ -86,6 +88,15 @@ impl Grant {
         self.created_by.user().is_some()
     }
 
+    /// The same for another token, which nobody has used.
+    #[must_use]
+    pub fn unused(self) -> Grant {
+        Grant {
+            last_address: None,
+            ..self
+        }
+    }
+
     /// The scopes as OAuth writes them: with a space between them (RFC 6749, section 3.3).
     pub fn scope_text(&self) -> String {
         let names: Vec<&str> = self.scopes.iter().map(|scope| scope.as_str()).collect();
@@ -109,6 +120,9 @@ impl std::fmt::Display for Refusal {
                 write!(f, "The machine token needs the scope {scope} for this")
             }
             Refusal::Scope(None) => f.write_str("No machine token is accepted here"),
+            Refusal::Person => {
+                f.write_str("No machine makes or rotates machine tokens: a person must")
+            }
             Refusal::Network(address) => {
                 write!(
                     f,

@@ -22,6 +22,11 @@ impl Timestamp {
         Timestamp(millis)
     }
 
+    /// This moment; none for [`Timestamp::NEVER`].
+    pub fn unless_never(self) -> Option<Timestamp> {
+        (self != Timestamp::NEVER).then_some(self)
+    }
+
     /// Milliseconds since the epoch.
     pub const fn millis(self) -> i64 {
         self.0

@@ -77,7 +77,7 @@ pub struct Token {
     /// When it expires: from then on it grants no access.
     pub expires_at: Timestamp,
     /// Until when it may be exchanged for a new one; later than `expires_at` only for access
-    /// tokens.
+    /// tokens, and for machine tokens that were rotated: when they would have expired otherwise.
     pub refreshable_until: Timestamp,
     /// When it was last used; written at most once a minute.
     pub last_used_at: Timestamp,
@@ -182,11 +182,14 @@ impl Token {
         }
     }
 
-    /// Whether to write down a use at `now`: at most once in `LAST_USE_INTERVAL`. A last use in the
-    /// future was written while the clock was ahead: this one puts it right.
+    /// Whether to write down a use at `now`: at most once in `LAST_USE_INTERVAL`, and the first one
+    /// of a machine token, because rotations end those that nobody uses. A last use in the future
+    /// was written while the clock was ahead: this one puts it right.
     pub fn is_worth_touching(&self, now: Timestamp) -> bool {
         let last = self.last_used_at;
-        now.since(last).max(last.since(now)) >= limits::LAST_USE_INTERVAL
+        let grant = self.grant.as_ref();
+        let is_first = grant.is_some_and(|grant| grant.last_address.is_none());
+        is_first || now.since(last).max(last.since(now)) >= limits::LAST_USE_INTERVAL
     }
 
     /// The token after a use at `now` from an address; `idle` is how long a session lives without
@@ -215,12 +218,15 @@ impl Token {
 
     /// When it expires; none if it never does.
     pub fn end(&self) -> Option<Timestamp> {
-        (self.expires_at != Timestamp::NEVER).then_some(self.expires_at)
+        self.expires_at.unless_never()
     }
 
     /// From when on it can be neither used nor exchanged, and may be removed.
     pub fn forgettable_at(&self) -> Timestamp {
-        self.expires_at.max(self.refreshable_until)
+        match self.kind {
+            TokenKind::Machine => self.expires_at,
+            _ => self.expires_at.max(self.refreshable_until),
+        }
     }
 }
 

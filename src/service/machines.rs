@@ -6,10 +6,10 @@ use ipnet::IpNet;
 
 use super::{Administrator, Bearer, Error, Issued, Services};
 use crate::model::{
-    Actor, Caller, Grant, Invalid, MachineName, MachinePage, MachineQuery, NewToken, Principal,
+    Actor, Caller, Grant, Invalid, MachineName, MachinePage, MachineQuery, Principal, Refusal,
     Scope, Timestamp, Token, TokenId, TokenKind, TokenStatus, UserId, limits,
 };
-use crate::store::MachineIssued;
+use crate::store::{MachineIssued, Rotation};
 
 /// A machine token to make.
 #[derive(Debug, Clone)]
@@ -26,12 +26,42 @@ pub struct NewMachine {
     pub expires_at: Option<Timestamp>,
 }
 
+/// The person who makes a machine token.
+#[derive(Debug, Clone)]
+pub struct Maker {
+    actor: Actor,
+    /// The token of the request: a token that ends meanwhile makes none. None: it needed none.
+    token: Option<TokenId>,
+}
+
+impl Maker {
+    /// The administrator. Error: `NotGranted` for a machine, whose token would make others that
+    /// outlive it.
+    pub fn of_administrator(administrator: &Administrator) -> Result<Maker, Error> {
+        match administrator.actor() {
+            Actor::Machine(_) => Err(Refusal::Person.into()),
+            actor => Ok(Maker {
+                actor,
+                token: administrator.token(),
+            }),
+        }
+    }
+
+    /// A user, for own programs.
+    pub fn of_user(bearer: &Bearer) -> Maker {
+        Maker {
+            actor: bearer.actor(),
+            token: Some(bearer.token.id),
+        }
+    }
+}
+
 impl Services {
     /// Makes a machine token.
     pub async fn make_machine_token(
         &self,
         machine: NewMachine,
-        actor: Actor,
+        maker: Maker,
         caller: &Caller,
     ) -> Result<Issued, Error> {
         if machine.scopes.is_empty() {
@@ -51,35 +81,20 @@ impl Services {
             name: machine.name,
             scopes: machine.scopes,
             networks: machine.networks,
-            created_by: actor.clone(),
+            created_by: maker.actor.clone(),
             last_address: None,
         });
         let config = self.config();
-        let most = match actor.user() {
+        let most = match maker.actor.user() {
             Some(_) => config.tokens.per_user,
             None => config.tokens.machine_tokens,
         };
-        let by = caller.acting(actor);
-        match self
+        let by = caller.acting(maker.actor);
+        let made = self
             .store
-            .issue_machine_token(issued.as_new(), most, by)
-            .await?
-        {
-            MachineIssued::Done(token) => Ok(Issued {
-                token: *token,
-                ..issued
-            }),
-            MachineIssued::NameTaken => Err(Error::Conflict(
-                "a live machine token has this name: rotate it, end it, or take another name"
-                    .to_owned(),
-            )),
-            MachineIssued::TooMany => Err(Error::Conflict(format!(
-                "there are {most} machine tokens already: end one that is not used"
-            ))),
-            MachineIssued::UnknownHolder => {
-                Err(Invalid::new("user_id", "is not the id of a user who may act").into())
-            }
-        }
+            .issue_machine_token(issued.as_new(), most, maker.token, by);
+        let token = issued_token(made.await?, most)?;
+        Ok(Issued { token, ..issued })
     }
 
     /// A page of the machine tokens that the administrator made.
@@ -100,8 +115,8 @@ impl Services {
             .ok_or(Error::UnknownId)
     }
 
-    /// Ends the machine token with this public id, with those that it took the place of. The token
-    /// in use is ended only on purpose.
+    /// Ends the machine token with this public id, and none of those that it was rotated from or
+    /// to. The token in use is ended only on purpose.
     pub async fn end_machine_token(
         &self,
         administrator: &Administrator,
@@ -114,14 +129,15 @@ impl Services {
         self.end_token(administrator, id, own, by).await
     }
 
-    /// Issues a token in the place of a live machine token, which lives on for `overlap`. Without
-    /// `expires_at` the new one ends when the old one would have ended. Error: `UnknownId`.
+    /// Issues a token in the place of a live machine token of the administrator's. The one with its
+    /// name that was used last lives on for `overlap`. Without `expires_at` the new one ends when
+    /// the old one would have ended without a rotation. Error: `UnknownId`.
     pub async fn rotate_machine_token(
         &self,
         id: TokenId,
         overlap: Duration,
         expires_at: Option<Timestamp>,
-        actor: Actor,
+        maker: Maker,
         caller: &Caller,
     ) -> Result<Issued, Error> {
         let now = caller.at;
@@ -131,20 +147,16 @@ impl Services {
             return Err(Invalid::new("overlap_seconds", why).into());
         }
         let (old, _) = self.machine_token(id, now).await?;
-        let mut issued = self.draft(TokenKind::Machine, old.holder, old.epoch, caller);
-        let ends_at = match expires_at {
-            None => old.expires_at,
-            some => end(some, now)?,
+        let issued = self.draft(TokenKind::Machine, old.holder, old.epoch, caller);
+        let rotation = Rotation {
+            old_ends_at: now.after(overlap),
+            expires_at: expires_at.map(|at| end(Some(at), now)).transpose()?,
         };
-        issued.token = until(issued.token, ends_at);
-        let new: NewToken = issued.as_new();
-        let by = caller.acting(actor);
-        let ends_at = now.after(overlap);
-        let rotated = self
-            .store
-            .rotate_machine_token(id, new, ends_at, by)
-            .await?;
-        let token = rotated.ok_or(Error::UnknownId)?;
+        let by = caller.acting(maker.actor);
+        let rotated =
+            self.store
+                .rotate_machine_token(id, issued.as_new(), rotation, maker.token, by);
+        let token = issued_token(rotated.await?, 0)?;
         Ok(Issued { token, ..issued })
     }
 
@@ -176,6 +188,30 @@ impl Services {
         } else {
             Err(Error::UnknownId)
         }
+    }
+}
+
+/// The token that was made, or why none was; there may be `most`.
+fn issued_token(issued: MachineIssued, most: usize) -> Result<Token, Error> {
+    match issued {
+        MachineIssued::Done(token) => Ok(*token),
+        MachineIssued::NameTaken => Err(Error::Conflict(
+            "a live machine token has this name: rotate it, end it, or take another name"
+                .to_owned(),
+        )),
+        MachineIssued::TooMany => Err(Error::Conflict(format!(
+            "there are {most} machine tokens already: end one that is not used"
+        ))),
+        MachineIssued::NoMoreNames => Err(Error::Conflict(format!(
+            "machines have had {} names, and events keep them all: take the name of a machine \
+             whose token has ended",
+            limits::MACHINE_NAMES
+        ))),
+        MachineIssued::UnknownHolder => {
+            Err(Invalid::new("user_id", "is not the id of a user who may act").into())
+        }
+        MachineIssued::MakerEnded => Err(Error::BadToken),
+        MachineIssued::UnknownToken => Err(Error::UnknownId),
     }
 }
 

@@ -67,7 +67,7 @@ pub use introspection::Introspected;
 pub use invites::{InviteLink, ListedInvite, NewInvite};
 pub use key_ring::{KeyState, ListedKey};
 pub use login_waits::LoginWait;
-pub use machines::NewMachine;
+pub use machines::{Maker, NewMachine};
 pub use mailer::send_trial;
 pub use permits::Permit;
 pub use report::ReportedEvent;

@@ -295,9 +295,11 @@ impl Services {
         Ok(self.store.end_family(digest, by).await?)
     }
 
-    /// The sessions of an account, the most recently used first.
+    /// The sessions of an account, the most recently used first: its tokens but those that somebody
+    /// else made for its programs.
     pub async fn sessions(&self, bearer: &Bearer, now: Timestamp) -> Result<Vec<Token>, Error> {
         let mut sessions = self.store.live_tokens(bearer.token.holder, now).await?;
+        sessions.retain(|token| token.grant.as_ref().is_none_or(Grant::is_users_own));
         sessions.sort_by_key(|token| std::cmp::Reverse((token.last_used_at, token.issued_at)));
         Ok(sessions)
     }

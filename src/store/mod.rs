@@ -35,7 +35,7 @@ use crate::model::{
 
 pub use error::{Error, Result};
 pub use invites::InviteStore;
-pub use machine_tokens::MachineTokenStore;
+pub use machine_tokens::{MachineTokenStore, Rotation};
 pub use outcome::{
     Appended, AuditListener, Created, Delivery, EventListener, EventScan, FoundToken, Health,
     Heard, MachineIssued, OnlyIf, RecordCounts, Redeemed, Refreshed, Report, ScanProgress, Swept,

@@ -82,7 +82,7 @@ pub enum Refreshed {
     Refused,
 }
 
-/// The result of making a machine token.
+/// The result of making or rotating a machine token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MachineIssued {
     /// The token exists.
@@ -91,8 +91,14 @@ pub enum MachineIssued {
     NameTaken,
     /// There are as many as there may be.
     TooMany,
+    /// There were as many names as there may ever be, and it has another.
+    NoMoreNames,
     /// Its holder is gone or disabled.
     UnknownHolder,
+    /// The token that it is made with is not live any more.
+    MakerEnded,
+    /// No live token of the administrator's machines has the id.
+    UnknownToken,
 }
 
 /// The result of redeeming a reset code.

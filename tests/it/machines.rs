@@ -116,43 +116,6 @@ fn a_refusal_names_the_scope_that_would_do_or_the_address() {
 }
 
 #[test]
-fn a_rotation_keeps_the_name_and_the_rights_and_the_old_token_for_a_while() {
-    let server = Server::start();
-    let (admin, ana) = (server.admin(), server.user("ana@example.org"));
-    let old = machine(&server, &admin, "sensor", &["events:write"]);
-    let id = || admin.get(MADE).gives(200).string("/machine_tokens/0/id");
-    let rotate = |id: &str, body| admin.post(&format!("{MADE}/{id}/rotate"), body);
-    let rotated = rotate(&id(), json!({"overlap_seconds": 3600})).gives(201);
-    let new = server.anyone().with_token(&rotated.string("/token"));
-    let status = |it: &Actor| it.post(REPORT, event("a", &ana.id)).status();
-
-    assert_eq!((status(&old), status(&new)), (201, 201));
-    server.pass(hours(1));
-    assert_eq!((status(&old), status(&new)), (401, 201));
-    server.pass(hours(10_000));
-    assert_eq!(status(&new), 201);
-
-    let admin = server.admin();
-    let rotate = |id: &str, body| admin.post(&format!("{MADE}/{id}/rotate"), body);
-    let last = rotate(&rotated.string("/id"), json!({"overlap_seconds": 0})).gives(201);
-    assert_eq!(status(&new), 401);
-    let last_one = server.anyone().with_token(&last.string("/token"));
-    assert_eq!(status(&last_one), 201);
-    rotate(&rotated.string("/id"), json!({})).gives(404);
-    let much = json!({"overlap_seconds": u64::MAX});
-    rotate(&last.string("/id"), much).names(400, "overlap_seconds");
-
-    // The end of one that is rotated ends the other too.
-    let next = rotate(&last.string("/id"), json!({})).gives(201);
-    let next_one = server.anyone().with_token(&next.string("/token"));
-    assert_eq!((status(&last_one), status(&next_one)), (201, 201));
-    admin
-        .delete(&format!("{MADE}/{}", next.string("/id")))
-        .gives(204);
-    assert_eq!((status(&last_one), status(&next_one)), (401, 401));
-}
-
-#[test]
 fn what_cannot_be_made_says_why() {
     let server = Server::with("tokens.machine_tokens = 2");
     let admin = server.admin();
@@ -162,6 +125,7 @@ fn what_cannot_be_made_says_why() {
         body[key] = value;
         body
     };
+    let networks: Vec<_> = (0..33).map(|it| format!("10.0.0.{it}")).collect();
     for (key, value) in [
         ("name", json!("a b")),
         ("name", json!("")),
@@ -172,7 +136,8 @@ fn what_cannot_be_made_says_why() {
         ("expires_at", json!("2020-01-01")),
         ("expires_at", json!("soon")),
         ("networks", json!(["10.0.0.0/33"])),
-        ("networks", json!(vec!["10.0.0.1"; 33])),
+        ("networks", json!([])),
+        ("networks", json!(networks)),
     ] {
         let answer = made(with(key, value.clone())).gives(400);
         assert_eq!(answer.string("/error/field"), key, "{value}");

@@ -53,6 +53,8 @@ mod live;
 #[cfg(test)]
 mod lockouts;
 #[cfg(test)]
+mod machine_making;
+#[cfg(test)]
 mod machines;
 #[cfg(test)]
 mod mails;
@@ -78,6 +80,8 @@ mod reload;
 mod repeats;
 #[cfg(test)]
 mod revocation;
+#[cfg(test)]
+mod rotation;
 #[cfg(test)]
 mod routes;
 #[cfg(test)]

@@ -23,6 +23,8 @@ pub(crate) enum Needs {
     User,
     /// A token of the administrator, or of a machine with this scope.
     Admin(&'static str),
+    /// A token of the administrator, and of no machine.
+    Person,
 }
 
 const TABLE: &[(Needs, &[&str])] = &[
@@ -96,6 +98,10 @@ const TABLE: &[(Needs, &[&str])] = &[
     (Needs::Admin("tokens:verify"), &["introspect_token"]),
     (Needs::Admin("metrics:read"), &["metrics"]),
     (
+        Needs::Person,
+        &["make_machine_token", "rotate_machine_token"],
+    ),
+    (
         Needs::Admin("admin"),
         &[
             "erase_events",
@@ -113,11 +119,9 @@ const TABLE: &[(Needs, &[&str])] = &[
             "make_reset_link",
             "end_user_tokens",
             "end_token",
-            "make_machine_token",
             "list_machine_tokens",
             "show_machine_token",
             "end_machine_token",
-            "rotate_machine_token",
             "list_outbox",
             "retry_mail",
             "drop_mail",
@@ -194,11 +198,11 @@ pub(crate) fn refusal(api: &str, needs: Needs, shows: Shows) -> Option<u16> {
         (Needs::Admin(scope), Shows::Machine(has)) => {
             refused_unless(scope == has || has == "admin", 403)
         }
-        (Needs::Hub | Needs::User, Shows::Machine(_)) => refused_unless(false, 403),
+        (Needs::Hub | Needs::User | Needs::Person, Shows::Machine(_)) => refused_unless(false, 403),
         (Needs::Live(_), Shows::User | Shows::Hub | Shows::Admin) => refused_unless(true, 403),
         (Needs::Hub, _) => refused_unless(shows == Shows::Hub, 401),
         (Needs::User, _) => refused_unless(shows == Shows::User, 403),
-        (Needs::Admin(_), _) => refused_unless(shows == Shows::Admin, 403),
+        (Needs::Admin(_) | Needs::Person, _) => refused_unless(shows == Shows::Admin, 403),
     }
 }
 
@@ -242,6 +246,7 @@ impl Keys {
 
     fn machine(&self, scopes: &[&str], networks: &[&str]) -> Actor {
         let name = format!("machine-{}", self.next());
+        let networks = Some(networks).filter(|them| !them.is_empty());
         let asked = json!({"name": name, "scopes": scopes, "networks": networks});
         let made = self.admin.post("/api/admin/machine-tokens", asked);
         let secret = made.gives(201).string("/token");

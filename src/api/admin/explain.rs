@@ -86,7 +86,7 @@ json_response! {
         holder: String,
         issued_at: String,
         last_used_at: String,
-        expires_at: String,
+        expires_at: Option<String>,
         address: std::net::IpAddr,
         user_agent: &'a str,
     }
@@ -159,7 +159,7 @@ fn shown(explanation: &Explanation) -> Explained<'_> {
         Subject::Token(token) => {
             shown.subject = token.kind.as_str();
             shown.token = Some(shown_token(token));
-            shown.expires_at = Some(token.expires_at.rfc3339());
+            shown.expires_at = token.end().map(Timestamp::rfc3339);
         }
         Subject::Ended(ended) => {
             shown.subject = match ended.kind {
@@ -167,7 +167,7 @@ fn shown(explanation: &Explanation) -> Explained<'_> {
                 SecretKind::ResetCode => "reset_code",
                 SecretKind::Invite => "invite",
             };
-            shown.expires_at = Some(ended.expires_at.rfc3339());
+            shown.expires_at = ended.expires_at.unless_never().map(Timestamp::rfc3339);
             shown.ended = Some(shown_end(ended));
         }
         Subject::ResetCode(end) => {
@@ -202,7 +202,7 @@ fn shown_token(token: &Token) -> ShownToken<'_> {
         holder: token.holder.to_string(),
         issued_at: token.issued_at.rfc3339(),
         last_used_at: token.last_used_at.rfc3339(),
-        expires_at: token.expires_at.rfc3339(),
+        expires_at: token.end().map(Timestamp::rfc3339),
         address: token.client.address,
         user_agent: &token.client.user_agent,
     }

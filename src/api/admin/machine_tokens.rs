@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use serde::Serialize;
 
 use super::query;
@@ -15,7 +15,7 @@ use crate::http::{
 use crate::model::{
     Invalid, MachineName, MachineQuery, Scope, Timestamp, Token, TokenId, TokenStatus, UserId, Zone,
 };
-use crate::service::{Administrator, Issued, NewMachine};
+use crate::service::{Administrator, Issued, Maker, NewMachine};
 
 /// The table of routes.
 pub(super) static API: Api = table(&[MAKE, LIST, SHOW, END, ROTATE]);
@@ -77,7 +77,7 @@ const END: Route = Route {
     responses: &[ResponseSpec::empty(204, "It is ended.")],
     errors: &[ErrorCode::UnknownId, ErrorCode::Conflict],
     run: Handler::Admin(|request, admin| Box::pin(end(request, admin))),
-    about: "Ends a machine token, with the one that it was rotated from or to.",
+    about: "Ends a machine token, but none that it was rotated from or to.",
 };
 
 const ROTATE: Route = Route {
@@ -89,7 +89,7 @@ const ROTATE: Route = Route {
     responses: &[ResponseSpec::json(201, Made::FIELDS, "The new token, shown once.").secret()],
     errors: &[ErrorCode::UnknownId],
     run: Handler::Admin(|request, admin| Box::pin(rotate(request, admin))),
-    about: "Makes another token with the same name and rights; the old one lives on for a while.",
+    about: "Makes another token with the same name and rights; the one in use lives on for a while.",
 };
 
 json_request! {
@@ -132,10 +132,10 @@ json_response! {
 
 json_response! {
     /// A machine token that was just made.
-    pub(in crate::api) struct Made {
+    pub(in crate::api) struct Made<'a> {
         id: TokenId,
-        name: String,
-        token: String,
+        name: &'a str,
+        token: &'a str,
         expires_at: Option<String>,
     }
 }
@@ -168,14 +168,14 @@ impl Listed {
     }
 }
 
-impl Made {
+impl Made<'_> {
     /// The one answer with the secret.
     pub(in crate::api) fn reply(issued: &Issued) -> Reply {
         let grant = issued.token.grant.as_ref();
         let made = Made {
             id: issued.token.id,
-            name: grant.map_or(String::new(), |grant| grant.name.into()),
-            token: issued.secret.reveal().to_owned(),
+            name: grant.map_or("", |grant| grant.name.as_str()),
+            token: issued.secret.reveal(),
             expires_at: issued.token.end().map(Timestamp::rfc3339_millis),
         };
         Reply::json(201, &made)
@@ -194,15 +194,42 @@ fn scope(name: &str) -> Result<Scope, Invalid> {
 fn network(text: &str) -> Result<IpNet, Invalid> {
     let address = || text.parse::<IpAddr>().map(IpNet::from);
     let network = text.parse::<IpNet>().or_else(|_| address());
-    network.map(|network| network.trunc()).map_err(|_| {
+    network.map(|it| unmapped(it.trunc())).map_err(|_| {
         let why = "must be networks, 10.0.0.0/8 or 2001:db8::/32, or addresses";
         Invalid::new("networks", why)
     })
 }
 
-/// The networks with these names, none of them twice.
+/// An IPv4 network that is written as one of IPv6 (RFC 4291, section 2.5.5.2) as what it is: the
+/// addresses of clients are so, too.
+fn unmapped(network: IpNet) -> IpNet {
+    let mapped = match network {
+        IpNet::V4(_) => None,
+        IpNet::V6(it) => it
+            .addr()
+            .to_ipv4_mapped()
+            .zip(it.prefix_len().checked_sub(96)),
+    };
+    let short = mapped.and_then(|(address, length)| Ipv4Net::new(address, length).ok());
+    short.map_or(network, IpNet::V4)
+}
+
+/// The networks with these names, none of them twice. An empty list is refused, because it would
+/// mean everywhere: a script whose variable is empty must not make such a token.
 pub(in crate::api) fn networks(names: Option<&Vec<String>>) -> Result<Vec<IpNet>, Invalid> {
-    names.into_iter().flatten().map(|it| network(it)).collect()
+    if names.is_some_and(Vec::is_empty) {
+        let why =
+            "must name at least one network: leave it out for a token that is good everywhere";
+        return Err(Invalid::new("networks", why));
+    }
+    let mut found = Vec::new();
+    for name in names.into_iter().flatten() {
+        let network = network(name)?;
+        if !found.contains(&network) {
+            found.push(network);
+        }
+    }
+    Ok(found)
 }
 
 /// The moment at which a token is to expire.
@@ -212,6 +239,7 @@ pub(in crate::api) fn moment(text: Option<&String>) -> Result<Option<Timestamp>,
 }
 
 async fn make(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
+    let maker = Maker::of_administrator(&admin)?;
     let asked: NewToken = request.json()?;
     let mut scopes: Vec<Scope> = asked
         .scopes
@@ -231,10 +259,10 @@ async fn make(request: RequestContext, admin: Administrator) -> Result<Reply, Er
         networks: networks(asked.networks.as_ref())?,
         expires_at: moment(asked.expires_at.as_ref())?,
     };
-    let (actor, caller) = (admin.actor(), request.caller());
+    let caller = request.caller();
     let issued = request
         .services
-        .make_machine_token(machine, actor, &caller)
+        .make_machine_token(machine, maker, &caller)
         .await?;
     Ok(Made::reply(&issued))
 }
@@ -293,15 +321,16 @@ async fn end(request: RequestContext, admin: Administrator) -> Result<Reply, Err
 }
 
 async fn rotate(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
+    let maker = Maker::of_administrator(&admin)?;
     let asked: Rotation = request.optional_json()?;
     let overlap = asked
         .overlap_seconds
         .map_or(USUAL_OVERLAP, Duration::from_secs);
     let expires_at = moment(asked.expires_at.as_ref())?;
-    let (id, actor, caller) = (id(&request)?, admin.actor(), request.caller());
+    let (id, caller) = (id(&request)?, request.caller());
     let rotated = request
         .services
-        .rotate_machine_token(id, overlap, expires_at, actor, &caller)
+        .rotate_machine_token(id, overlap, expires_at, maker, &caller)
         .await?;
     Ok(Made::reply(&rotated))
 }

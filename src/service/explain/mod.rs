@@ -12,7 +12,7 @@ use super::{Error, LoginWait, Services};
 use crate::crypto;
 use crate::model::{
     AuditAction, AuditEntry, AuditOutcome, AuditPlace, AuditQuery, Email, EndedSecret, Principal,
-    Secret, Timestamp, Token, TokenStatus, User, limits,
+    Secret, Timestamp, Token, TokenKind, TokenStatus, User, limits,
 };
 use crate::store::FoundToken;
 
@@ -221,14 +221,18 @@ impl Services {
                 ago(retired.at, now)
             ),
             (TokenStatus::Live, None) => format!(
-                "{what}, accepted: issued {} ago to {}, last used {} ago, good for another {}",
+                "{what}, accepted: issued {} ago to {}, last used {} ago, {}",
                 ago(token.issued_at, now),
                 client(&token),
                 ago(token.last_used_at, now),
-                until(token.expires_at, now)
+                token.end().map_or_else(
+                    || "good without an end".to_owned(),
+                    |end| format!("good for another {}", until(end, now))
+                )
             ),
             (TokenStatus::Expired, _) => {
-                let can_be_refreshed = if now < token.refreshable_until {
+                let is_access = token.kind == TokenKind::Access;
+                let can_be_refreshed = if is_access && now < token.refreshable_until {
                     ": it can still be refreshed"
                 } else {
                     ""

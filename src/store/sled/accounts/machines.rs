@@ -1,27 +1,23 @@
 //! Machines and their tokens: the record under the name, and the name of a number, by which events
 //! name their reporter. A name and its number stay when the token ends, because events stay.
 
-use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AuditAction, AuditContext, AuditEntry, Digest, Grant, MachineName, MachineNumber, MachinePage,
-    MachineQuery, NewToken, Principal, Timestamp, Token, TokenId, TokenKind, TokenStatus, limits,
+    AuditAction, AuditContext, AuditEntry, Digest, End, EndReason, Grant, MachineName,
+    MachineNumber, MachinePage, MachineQuery, NewToken, Principal, Timestamp, Token, TokenId,
+    TokenKind, TokenStatus, limits,
 };
 use crate::store::sled::SledStore;
 use crate::store::sled::accounts::token_list;
-use crate::store::sled::accounts::tokens::{
-    self, HeldKey, TokenKey, end_with_family, epoch_of, insert,
-};
+use crate::store::sled::accounts::tokens::{self, HeldKey, TokenKey, epoch_of, held_by, insert};
 use crate::store::sled::audit::log;
-use crate::store::sled::engine::disk_space::WriteClass;
 use crate::store::sled::engine::keys::{self, Field, Key, key};
 use crate::store::sled::engine::read::Read;
 use crate::store::sled::engine::record::postcard_records;
 use crate::store::sled::engine::transaction::Transaction;
 use crate::store::sled::engine::tree::Tree;
-use crate::store::sled::store::reading;
-use crate::store::{MachineIssued, MachineTokenStore, Result};
+use crate::store::{MachineIssued, Result};
 
 key! {
     /// A machine by its name.
@@ -68,46 +64,109 @@ pub(crate) fn issue(
     tx: &mut Transaction<'_>,
     new: &NewToken,
     most: usize,
+    maker: Option<TokenId>,
     by: &AuditContext,
 ) -> Result<MachineIssued> {
     let token = &new.token;
     let Some(grant) = &token.grant else {
         return Ok(MachineIssued::UnknownHolder);
     };
+    if !may_make(tx, maker, by.at)? {
+        return Ok(MachineIssued::MakerEnded);
+    }
     let Some(epoch) = epoch_of(tx, token.holder)? else {
         return Ok(MachineIssued::UnknownHolder);
     };
-    let issued = if grant.is_users_own() {
+    let refused = if grant.is_users_own() {
         let live = tokens::live(tx, token.holder, by.at)?;
         let own = |it: &&Token| it.grant.as_ref().is_some_and(Grant::is_users_own);
-        (live.iter().filter(own).count() < most).then_some(())
+        let count = live.iter().filter(own).count();
+        (count >= most).then_some(MachineIssued::TooMany)
     } else {
-        let machine = tx.fetch(&MachineKey { name: grant.name })?;
-        if let Some(machine) = &machine
-            && has_live(tx, machine, by.at)?
-        {
-            return Ok(MachineIssued::NameTaken);
-        }
-        let has_room = count_live(tx, by.at)? < most;
-        let number = match machine {
-            Some(machine) => Some(machine.number),
-            None => next_number(tx)?,
-        };
-        number
-            .filter(|_| has_room)
-            .map(|number| note(tx, grant.name, number, token))
-            .transpose()?
+        take_name(tx, grant.name, token, most, by)?
     };
-    if issued.is_none() {
-        return Ok(MachineIssued::TooMany);
+    if let Some(refused) = refused {
+        return Ok(refused);
+    }
+    for (digest, old) in tokens_under(tx, &held_by(token.holder))? {
+        // It is of no use any more, and may never expire.
+        if old.kind == TokenKind::Machine && old.epoch != epoch {
+            end(tx, digest, &old, Some(epoch), by)?;
+        }
     }
     let token = Token {
         epoch,
         ..token.clone()
     };
     insert(tx, new.digest, &token)?;
-    log::append(tx, &entry(by, AuditAction::MakeMachineToken, &token))?;
+    let made = entry(by, AuditAction::MakeMachineToken, &token);
+    log::append(tx, &made)?;
     Ok(MachineIssued::Done(Box::new(token)))
+}
+
+/// Whether the token that another is made with is live; none: it is made without one.
+pub(super) fn may_make(from: &impl Read, maker: Option<TokenId>, now: Timestamp) -> Result<bool> {
+    let Some(maker) = maker else {
+        return Ok(true);
+    };
+    let Some((_, maker)) = token_list::by_id(from, maker)? else {
+        return Ok(false);
+    };
+    let epoch = epoch_of(from, maker.holder)?;
+    // The check of the request has judged the exchange of an access token.
+    Ok(maker.status(epoch, now, true) == TokenStatus::Live)
+}
+
+/// Gives a name to the machine of a token, and ends what is left of the tokens that had it. Returns
+/// why not.
+fn take_name(
+    tx: &mut Transaction<'_>,
+    name: MachineName,
+    token: &Token,
+    most: usize,
+    by: &AuditContext,
+) -> Result<Option<MachineIssued>> {
+    let machine = tx.fetch(&MachineKey { name })?;
+    if let Some(machine) = &machine
+        && has_live(tx, machine, by.at)?
+    {
+        return Ok(Some(MachineIssued::NameTaken));
+    }
+    if count_live(tx, by.at)? >= most {
+        return Ok(Some(MachineIssued::TooMany));
+    }
+    let number = match &machine {
+        Some(machine) => Some(machine.number),
+        None => next_number(tx)?,
+    };
+    let Some(number) = number else {
+        return Ok(Some(MachineIssued::NoMoreNames));
+    };
+    if let Some(machine) = &machine {
+        // One that has expired would be live again, and in no list, after the clock goes back.
+        let epoch = epoch_of(tx, machine.holder)?;
+        for (digest, old) in tokens_of(tx, machine)? {
+            end(tx, digest, &old, epoch, by)?;
+        }
+    }
+    note(tx, name, number, token)?;
+    Ok(None)
+}
+
+/// Removes a machine token, and remembers how it ended: before, or by this change.
+pub(super) fn end(
+    tx: &mut Transaction<'_>,
+    digest: Digest,
+    token: &Token,
+    epoch: Option<u32>,
+    by: &AuditContext,
+) -> Result<()> {
+    let end = match token.status(epoch, by.at, false) {
+        TokenStatus::Live => End::by(by, EndReason::Ended),
+        TokenStatus::Expired => End::by_server(token.expires_at, EndReason::Expired),
+        TokenStatus::Revoked => End::by_server(by.at, EndReason::Revoked),
+    };
+    tokens::remove(tx, digest, token, &end)
 }
 
 /// Writes that these are the tokens of a machine.
@@ -140,8 +199,13 @@ fn tokens_of(from: &impl Read, machine: &Machine) -> Result<Vec<(Digest, Token)>
         machine.holder.write(to);
         machine.family.write(to);
     });
+    tokens_under(from, &family)
+}
+
+/// The stored tokens of a holder or a family, with their digests.
+pub(super) fn tokens_under(from: &impl Read, prefix: &[u8]) -> Result<Vec<(Digest, Token)>> {
     let mut found = Vec::new();
-    for (_, digest) in from.under::<HeldKey>(&family)? {
+    for (_, digest) in from.under::<HeldKey>(prefix)? {
         let token = from.fetch_readable(&TokenKey { digest })?;
         found.extend(token.map(|token| (digest, token)));
     }
@@ -164,51 +228,20 @@ fn count_live(from: &impl Read, now: Timestamp) -> Result<usize> {
     Ok(count)
 }
 
-/// Issues `new` in the place of the live machine token with this public id, which lives on until
-/// `old_ends_at` or its own end. Those that it was issued in the place of end at once. None: there
-/// is no such token.
-pub(crate) fn rotate(
-    tx: &mut Transaction<'_>,
-    id: TokenId,
-    mut new: NewToken,
-    old_ends_at: Timestamp,
-    by: &AuditContext,
-) -> Result<Option<Token>> {
-    let Some((digest, old)) = token_list::by_id(tx, id)? else {
-        return Ok(None);
-    };
-    let epoch = epoch_of(tx, old.holder)?;
-    if old.kind != TokenKind::Machine || old.status(epoch, by.at, false) != TokenStatus::Live {
-        return Ok(None);
-    }
-    new.token = Token {
-        family: old.family,
-        epoch: old.epoch,
-        holder: old.holder,
-        grant: old.grant.clone(),
-        ..new.token
-    };
-    end_with_family(tx, digest, &old, by)?;
-    let expires_at = old.expires_at.min(old_ends_at);
-    if expires_at > by.at {
-        let overlapping = Token {
-            expires_at,
-            refreshable_until: expires_at,
-            ..old.clone()
-        };
-        insert(tx, digest, &overlapping)?;
-    }
-    insert(tx, new.digest, &new.token)?;
-    let entry = entry(by, AuditAction::RotateMachineToken, &new.token);
-    log::append(tx, &entry)?;
-    Ok(Some(new.token))
-}
-
-/// The entry of the audit log for what is done to a machine token.
-fn entry(by: &AuditContext, action: AuditAction, token: &Token) -> AuditEntry {
-    let name = token.grant.as_ref().map_or("", |grant| grant.name.as_str());
+/// The entry of the audit log for what is done to a machine token: with its rights, which say how
+/// much a leak would open.
+pub(super) fn entry(by: &AuditContext, action: AuditAction, token: &Token) -> AuditEntry {
     let entry = by.done(action).on_holder(token.holder);
-    entry.about(format!("{name} {}", token.id))
+    let Some(grant) = &token.grant else {
+        return entry.about(token.id.to_string());
+    };
+    let (name, id, scopes) = (grant.name.as_str(), token.id, grant.scope_text());
+    let networks: Vec<String> = grant.networks.iter().map(ToString::to_string).collect();
+    let networks = match networks.as_slice() {
+        [] => "everywhere".to_owned(),
+        networks => networks.join(" "),
+    };
+    entry.about(format!("{name} {id}: {scopes} from {networks}"))
 }
 
 /// A page of the administrator's machine tokens.
@@ -241,34 +274,5 @@ pub(crate) fn list(tree: &Tree, query: &MachineQuery) -> Result<MachinePage> {
             page.next = None;
             return Ok(page);
         }
-    }
-}
-
-#[async_trait]
-impl MachineTokenStore for SledStore {
-    async fn issue_machine_token(
-        &self,
-        new: NewToken,
-        most: usize,
-        by: AuditContext,
-    ) -> Result<MachineIssued> {
-        let step = move |tx: &mut Transaction<'_>| issue(tx, &new, most, &by);
-        self.change(WriteClass::Change, step).await
-    }
-
-    async fn rotate_machine_token(
-        &self,
-        id: TokenId,
-        new: NewToken,
-        old_ends_at: Timestamp,
-        by: AuditContext,
-    ) -> Result<Option<Token>> {
-        let step = move |tx: &mut Transaction<'_>| rotate(tx, id, new, old_ends_at, &by);
-        self.change(WriteClass::Change, step).await
-    }
-
-    async fn list_machine_tokens(&self, query: MachineQuery) -> Result<MachinePage> {
-        let tree = self.tree.clone();
-        reading(move || list(&tree, &query)).await
     }
 }

@@ -26,7 +26,8 @@ pub(crate) fn by_id(from: &impl Read, id: TokenId) -> Result<Option<(Digest, Tok
     Ok(token.map(|token| (digest, token)))
 }
 
-/// Ends the token with this public id, with its family. None: there is no such token.
+/// Ends the token with this public id, with its family unless it is a machine's. None: there is no
+/// such token.
 pub(crate) fn end(
     tx: &mut Transaction<'_>,
     id: TokenId,
@@ -35,7 +36,7 @@ pub(crate) fn end(
     let Some((digest, token)) = by_id(tx, id)? else {
         return Ok(None);
     };
-    tokens::end_with_family(tx, digest, &token, by)?;
+    tokens::end_login(tx, digest, &token, by)?;
     let entry = by.done(AuditAction::EndToken).on_holder(token.holder);
     log::append(tx, &entry.about(id.to_string()))?;
     Ok(Some(token))

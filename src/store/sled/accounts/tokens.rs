@@ -70,7 +70,7 @@ impl Record for Token {
 }
 
 /// The prefix of the keys of all tokens of a holder.
-fn held_by(holder: Principal) -> Vec<u8> {
+pub(crate) fn held_by(holder: Principal) -> Vec<u8> {
     keys::prefix::<HeldKey>(|to| holder.write(to))
 }
 
@@ -399,7 +399,7 @@ pub(crate) fn end_named(
     let Some(token) = tx.fetch(&TokenKey { digest })? else {
         return Ok(false);
     };
-    end_with_family(tx, digest, &token, by)?;
+    end_login(tx, digest, &token, by)?;
     log::append(
         tx,
         &by.done(AuditAction::EndToken)
@@ -409,15 +409,18 @@ pub(crate) fn end_named(
     Ok(true)
 }
 
-/// Ends a token with its family.
-pub(crate) fn end_with_family(
+/// Ends a token with its family; of machine tokens that one alone, because a secret that leaked is
+/// ended while its successor works.
+pub(crate) fn end_login(
     tx: &mut Transaction<'_>,
     digest: Digest,
     token: &Token,
     by: &AuditContext,
 ) -> Result<()> {
     let end = End::by(by, EndReason::Ended);
-    end_family_of(tx, token, &end)?;
+    if token.kind != TokenKind::Machine {
+        end_family_of(tx, token, &end)?;
+    }
     remove(tx, digest, token, &end)
 }
 
