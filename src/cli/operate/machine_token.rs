@@ -25,7 +25,7 @@ pub(in crate::cli) enum Command {
     Make(Make),
     /// Make another secret with the same name and rights; the old one lives on for a while
     Rotate(Rotate),
-    /// End a machine token, with the one that it was rotated from or to
+    /// End a machine token; by its name, with those that it was rotated from
     End(Named),
 }
 
@@ -110,25 +110,35 @@ const COLUMNS: [Column; 7] = [
 impl Named {
     /// The path of the token, with `rest` behind it.
     fn path(&self, session: &Session, rest: &str) -> Result<String, CliError> {
-        Ok(format!("/machine-tokens/{}{rest}", self.id(session)?))
+        let ids = self.ids(session)?;
+        let newest = ids.first().map_or("", String::as_str);
+        Ok(format!("/machine-tokens/{newest}{rest}"))
     }
 
-    /// The id of the token: of the newest with the name, if that is what was typed.
-    fn id(&self, session: &Session) -> Result<String, CliError> {
-        if TokenId::parse(&self.token).is_some() {
-            return Ok(encoded(&self.token));
-        }
+    /// The ids of the tokens with the name, the newest first; or the id that was typed. There is at
+    /// least one.
+    fn ids(&self, session: &Session) -> Result<Vec<String>, CliError> {
         let all = listed(session, usize::MAX)?;
         let text = |token: &Value, key| {
             let text = token.get(key).and_then(Value::as_str);
             text.unwrap_or_default().to_owned()
         };
         let with_name = all.iter().filter(|it| text(it, "name") == self.token);
+        let mut found: Vec<_> = with_name
+            .map(|it| (text(it, "created_at"), text(it, "id")))
+            .collect();
         // A date of RFC 3339 in UTC sorts as the moment does.
-        let newest = with_name.max_by_key(|it| text(it, "created_at"));
-        newest.map(|it| text(it, "id")).ok_or_else(|| {
-            CliError::not_found(format!("no machine token has the name {}", self.token))
-        })
+        found.sort_by(|a, b| b.cmp(a));
+        let mut ids: Vec<_> = found.into_iter().map(|(_, id)| id).collect();
+        // A name may look like an id.
+        if ids.is_empty() && TokenId::parse(&self.token).is_some() {
+            ids.push(encoded(&self.token));
+        }
+        if ids.is_empty() {
+            let why = format!("no machine token has the name {}", self.token);
+            return Err(CliError::not_found(why));
+        }
+        Ok(ids)
     }
 }
 
@@ -182,7 +192,7 @@ impl Run for Command {
                     "scopes": make.scopes,
                     "user_id": user_id,
                     "expires_at": end(make.expires.as_ref()),
-                    "networks": make.networks,
+                    "networks": Some(make.networks).filter(|them| !them.is_empty()),
                 });
                 show_secret(session, &admin.post("/machine-tokens", &new)?)
             }
@@ -195,9 +205,11 @@ impl Run for Command {
                 show_secret(session, &admin.post(&path, &asked)?)
             }
             Command::End(token) => {
-                let path = token.path(session, "")?;
+                let ids = token.ids(session)?;
                 session.confirm(&format!("The machine token {} will end.", token.token))?;
-                admin.delete(&path)?;
+                for id in ids {
+                    admin.delete(&format!("/machine-tokens/{id}"))?;
+                }
                 session.done("The machine token is ended.")
             }
         }
