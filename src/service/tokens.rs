@@ -304,7 +304,7 @@ impl Services {
         Ok(sessions)
     }
 
-    /// Ends one of the bearer's own sessions.
+    /// Ends one of the bearer's own sessions: none that the list leaves out.
     pub async fn end_session(
         &self,
         bearer: &Bearer,
@@ -312,6 +312,11 @@ impl Services {
         caller: &Caller,
     ) -> Result<(), Error> {
         let id = TokenId::parse(id).ok_or(Error::SessionNotFound)?;
+        let found = self.store.find_token_by_id(id).await?;
+        let grant = found.and_then(|(token, _)| token.grant);
+        if grant.is_some_and(|grant| !grant.is_users_own()) {
+            return Err(Error::SessionNotFound);
+        }
         let by = caller.acting(bearer.actor());
         let ended = self.store.end_token(bearer.token.holder, id, by).await?;
         if ended {

@@ -147,6 +147,10 @@ fn a_token_without_an_end_has_none_in_any_answer() {
         "{}",
         explained.text()
     );
+    let of_other = format!("/v1/session/{}", gate.string("/id"));
+    session.delete(&of_other).gives(404);
+    let gate = server.anyone().with_token(&gate.string("/token"));
+    gate.get(MADE).gives(200);
     let path = format!("{OWN}/{}", made.string("/id"));
     session.delete(&path).gives(204);
     for text in [explained.text(), admin.get(&explain).gives(200).text()] {

@@ -276,3 +276,45 @@ pub(crate) fn list(tree: &Tree, query: &MachineQuery) -> Result<MachinePage> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Actor, Scope};
+
+    #[test]
+    fn a_name_beyond_the_last_is_refused_as_that_and_others_are_not() {
+        let db = sled::Config::new().temporary(true).open().unwrap();
+        let tree = Tree::of(&db);
+        let mut tx = Transaction::new(&tree);
+        let name = |text: &str| MachineName::parse(text).unwrap();
+        let new = |of: &str, number: u8| {
+            let id = TokenId::from_random([number; 16]);
+            let grant = Grant {
+                name: name(of),
+                scopes: vec![Scope::EventsWrite],
+                networks: Vec::new(),
+                created_by: Actor::Server,
+                last_address: None,
+            };
+            let token = Token {
+                kind: TokenKind::Machine,
+                grant: Some(grant),
+                ..Token::sample(id, Principal::Machine(name(of)))
+            };
+            let digest = Digest([number; 32]);
+            NewToken { digest, token }
+        };
+        let by = AuditContext::server(Timestamp::default());
+        let first = issue(&mut tx, &new("a", 1), 9, None, &by).unwrap();
+        assert!(matches!(first, MachineIssued::Done(_)));
+        for number in 1..u32::try_from(limits::MACHINE_NAMES).unwrap() {
+            let number = MachineNumber(number);
+            tx.put(&MachineNumberKey { number }, &name("b")).unwrap();
+        }
+        let refused = issue(&mut tx, &new("c", 2), 9, None, &by).unwrap();
+        assert_eq!(refused, MachineIssued::NoMoreNames);
+        let again = issue(&mut tx, &new("a", 3), 9, None, &by).unwrap();
+        assert!(matches!(again, MachineIssued::Done(_)));
+    }
+}

@@ -99,3 +99,27 @@ fn a_machine_token_of_an_account_is_made_by_its_address() {
         "no machine token has the name nothing",
     );
 }
+
+#[test]
+fn a_name_that_looks_like_an_id_is_a_name_and_an_id_is_of_one_secret() {
+    let process = started();
+    let home = process.home();
+    let ana = json(home, "user add ana@example.org --name Ana");
+    let ana = ana["id"].as_str().unwrap();
+    let name = "0123456789abcdef0123456789abcdef";
+    let made = run(
+        home,
+        &format!("machine-token make {name} --scope events:write"),
+    );
+    let old = json(home, &format!("machine-token show {name}"));
+    assert_eq!(old["name"], name);
+    assert_eq!(old["networks"], json!([]));
+    let rotated = run(home, &format!("machine-token rotate {name}"));
+    // The old secret has leaked.
+    let id = old["id"].as_str().unwrap();
+    run(home, &format!("machine-token end {id} --yes"));
+    assert_eq!(report(&process, secret(&made), ana), 401);
+    assert_eq!(report(&process, secret(&rotated), ana), 201);
+    run(home, &format!("machine-token end {name} --yes"));
+    assert_eq!(report(&process, secret(&rotated), ana), 401);
+}
