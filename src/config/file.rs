@@ -161,6 +161,7 @@ fn shown(setting: &'static Setting, found: Option<&Value<'_>>, text: &str) -> Sh
         is_secret: setting.is_secret(),
         line: found.map(|value| position(text, value.span().start).0),
         value: written.filter(|_| !setting.is_secret()).map(str::to_owned),
+        waits_for_restart: false,
         after_restart: None,
     }
 }

@@ -14,7 +14,9 @@ pub struct ShownSetting {
     pub line: Option<usize>,
     /// Its value as TOML; none: it has none, or it is a secret.
     pub value: Option<String>,
-    /// The value that the file has now, if it waits for a restart, as TOML.
+    /// Whether the file says something else by now, which waits for a restart.
+    pub waits_for_restart: bool,
+    /// The value that waits, as TOML; none: the setting has none then.
     pub after_restart: Option<String>,
 }
 
@@ -26,6 +28,7 @@ pub(super) fn stays(key: &str, old: &[ShownSetting], new: &mut [ShownSetting]) {
     if let (Some(before), Some(after)) = (before, after) {
         let waiting = after.value.take();
         *after = ShownSetting {
+            waits_for_restart: true,
             after_restart: waiting,
             ..before.clone()
         };
@@ -81,8 +84,22 @@ mod tests {
             (name.value.as_deref(), &name.after_restart),
             (Some("'new'"), &None)
         );
+        assert!(listen.waits_for_restart && !name.waits_for_restart);
         // A later reload that takes the change back leaves nothing to wait for.
         let (in_force, _) = reloaded(&in_force, old);
-        assert_eq!(shown(&in_force, "server.listen").after_restart, None);
+        let listen = shown(&in_force, "server.listen");
+        assert_eq!(
+            (listen.waits_for_restart, &listen.after_restart),
+            (false, &None)
+        );
+    }
+
+    #[test]
+    fn a_setting_that_the_file_leaves_out_by_now_waits_too() {
+        let old = config("metrics.listen = '127.0.0.1:9464'");
+        let (in_force, _) = reloaded(&old, config(""));
+        let listen = shown(&in_force, "metrics.listen");
+        assert!(listen.waits_for_restart && listen.value.is_some());
+        assert_eq!(listen.after_restart, None);
     }
 }

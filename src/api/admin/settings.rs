@@ -42,6 +42,7 @@ json_response! {
         source: OneOf<Source>,
         line: Option<usize>,
         needs_restart: bool,
+        waits_for_restart: bool,
         after_restart: Option<&'a str>,
     }
 }
@@ -63,6 +64,7 @@ fn listed(shown: &ShownSetting) -> Listed<'_> {
         }),
         line: shown.line,
         needs_restart: shown.needs_restart,
+        waits_for_restart: shown.waits_for_restart,
         after_restart: shown.after_restart.as_deref(),
     }
 }
