@@ -12,13 +12,14 @@ const KINDS: usize = 5;
 pub(super) struct ServiceCounts {
     pub(super) logins: [Logins; KINDS],
     pub(super) mails: MailCounts,
-    /// Checks of tokens that failed; the other ones are counted by `TokenChecks`.
-    pub(super) bad_tokens: BadTokens,
+    pub(super) checked_tokens: CheckedTokens,
 }
 
-/// Checks of tokens that failed.
+/// How checks of tokens ended.
 #[derive(Debug, Default)]
-pub(super) struct BadTokens {
+pub(super) struct CheckedTokens {
+    /// The token was good.
+    pub(super) live: Counter,
     /// Expired, but known.
     pub(super) expired: Counter,
     /// Unknown, or ended.
@@ -29,14 +30,15 @@ pub(super) struct BadTokens {
     pub(super) failed: Counter,
 }
 
-impl BadTokens {
-    /// Counts a check that failed with this error.
-    pub(super) fn count(&self, error: &Error) {
-        let counter = match error {
-            Error::AccessTokenExpired | Error::TokenExpired => &self.expired,
-            Error::BadToken => &self.unknown,
-            Error::NotGranted(_) => &self.refused,
-            _ => &self.failed,
+impl CheckedTokens {
+    /// Counts a check that is over.
+    pub(super) fn count<T>(&self, outcome: &Result<T, Error>) {
+        let counter = match outcome {
+            Ok(_) => &self.live,
+            Err(Error::AccessTokenExpired | Error::TokenExpired) => &self.expired,
+            Err(Error::BadToken) => &self.unknown,
+            Err(Error::NotGranted(_)) => &self.refused,
+            Err(_) => &self.failed,
         };
         counter.increment();
     }

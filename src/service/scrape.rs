@@ -1,9 +1,17 @@
 //! What a scrape of the metrics reads of the service and of the store.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use super::{HashQueueCounts, Services};
 use crate::metrics::LoginOutcome;
 use crate::model::TokenKind;
-use crate::store::{self, CacheStats, RecordCounts, StoreSize, WriterStats};
+use crate::store::{CacheStats, RecordCounts, StoreSize, WriterStats};
+
+/// How long the size of the store may take. A disk that hangs must not keep everything else from
+/// those who want to know of it.
+const SIZE_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Services {
     /// What the store's writer did since the start.
@@ -31,24 +39,13 @@ impl Services {
 
     /// How checks of tokens ended since the start.
     pub fn token_check_counts(&self) -> [(&'static str, u64); 5] {
-        let bad = &self.counts.bad_tokens;
-        let failures = [
-            ("expired", bad.expired.get()),
-            ("unknown", bad.unknown.get()),
-            ("refused", bad.refused.get()),
-            ("failed", bad.failed.get()),
-        ];
-        // Read after the failures, so that the difference is never negative. Checks under way count
-        // as live until they fail.
-        let all = self.token_checks.count();
-        let failed: u64 = failures.iter().map(|(_, count)| count).sum();
-        let [expired, unknown, refused, fault] = failures;
+        let checked = &self.counts.checked_tokens;
         [
-            ("live", all.saturating_sub(failed)),
-            expired,
-            unknown,
-            refused,
-            fault,
+            ("live", checked.live.get()),
+            ("expired", checked.expired.get()),
+            ("unknown", checked.unknown.get()),
+            ("refused", checked.refused.get()),
+            ("failed", checked.failed.get()),
         ]
     }
 
@@ -81,8 +78,15 @@ impl Services {
         self.store.record_counts()
     }
 
-    /// How large the store and the outbox are. It may wait for the disk.
-    pub async fn store_size(&self) -> store::Result<StoreSize> {
-        self.store.size().await
+    /// How large the store and the outbox are; none if that cannot be read in time.
+    pub async fn store_size(&self) -> Option<StoreSize> {
+        match timeout(SIZE_TIMEOUT, self.store.size()).await {
+            Ok(Ok(size)) => Some(size),
+            Ok(Err(error)) => {
+                log::debug!("the size of the store cannot be read: {error}");
+                None
+            }
+            Err(_) => None,
+        }
     }
 }

@@ -75,7 +75,8 @@ impl Services {
     ) -> Result<Bearer, Error> {
         self.token_checks.add();
         let checked = self.check_token(shown, needed, from, now).await;
-        checked.inspect_err(|error| self.counts.bad_tokens.count(error))
+        self.counts.checked_tokens.count(&checked);
+        checked
     }
 
     async fn check_token(

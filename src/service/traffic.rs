@@ -22,11 +22,6 @@ impl TokenChecks {
     pub(super) fn add(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
-
-    /// The number so far.
-    pub(super) fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 /// Measures the rate of token checks for one observer.

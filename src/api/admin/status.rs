@@ -87,11 +87,11 @@ json_response! {
 json_response! {
     /// What is stored, and what it takes of the disk.
     struct Store {
-        disk_bytes: u64,
+        disk_bytes: Option<u64>,
         live_bytes: Option<u64>,
         dead_bytes: Option<u64>,
-        free_bytes: u64,
-        event_bytes: u64,
+        free_bytes: Option<u64>,
+        event_bytes: Option<u64>,
         event_budget_bytes: u64,
         users: Option<u64>,
         tokens: Option<u64>,
@@ -146,17 +146,15 @@ json_response! {
 json_response! {
     /// Mail that waits.
     struct Outbox {
-        waiting: u64,
+        waiting: Option<u64>,
         oldest_at: Option<String>,
     }
 }
 
 async fn status(request: RequestContext) -> Result<Reply, Error> {
     let services = &request.services;
-    let size = services
-        .store_size()
-        .await
-        .map_err(|error| Error::internal(error.to_string()))?;
+    let size = services.store_size().await;
+    let size = size.as_ref();
     let uptime = services.uptime();
     let status = Status {
         version: env!("CARGO_PKG_VERSION"),
@@ -167,14 +165,16 @@ async fn status(request: RequestContext) -> Result<Reply, Error> {
             status: OneOf(ops::clock(services)),
             now: request.now.rfc3339_millis(),
         },
-        store: store(services, &size),
+        store: store(services, size),
         memory: memory(services),
         writer: writer(services),
         requests: requests(services),
         connections: connections(services.sources.connections()),
         outbox: Outbox {
-            waiting: size.mails,
-            oldest_at: size.oldest_mail.map(Timestamp::rfc3339_millis),
+            waiting: size.map(|size| size.mails),
+            oldest_at: size
+                .and_then(|size| size.oldest_mail)
+                .map(Timestamp::rfc3339_millis),
         },
     };
     Ok(Reply::json(200, &status).no_store())
@@ -194,16 +194,17 @@ fn health(services: &Services) -> Health {
     }
 }
 
-fn store(services: &Services, size: &StoreSize) -> Store {
+fn store(services: &Services, size: Option<&StoreSize>) -> Store {
     let counts = services.record_counts();
+    let live_bytes = size.and_then(|size| size.live_bytes);
     Store {
-        disk_bytes: size.disk_bytes,
-        live_bytes: size.live_bytes,
+        disk_bytes: size.map(|size| size.disk_bytes),
+        live_bytes,
         dead_bytes: size
-            .live_bytes
-            .map(|live| size.disk_bytes.saturating_sub(live)),
-        free_bytes: size.free_bytes,
-        event_bytes: size.event_bytes,
+            .zip(live_bytes)
+            .map(|(size, live)| size.disk_bytes.saturating_sub(live)),
+        free_bytes: size.map(|size| size.free_bytes),
+        event_bytes: size.map(|size| size.event_bytes),
         event_budget_bytes: services.config().events.max_bytes,
         users: counts.map(|it| it.users),
         tokens: counts.map(|it| it.tokens),

@@ -5,12 +5,9 @@ mod collector;
 mod families;
 mod store;
 
-use std::time::Duration;
-
 use hyper::header::ACCEPT;
 use prometheus_client::encoding::{prometheus_text, text};
 use prometheus_client::registry::Registry;
-use tokio::time::timeout;
 
 use self::collector::Scrape;
 use super::ops;
@@ -55,23 +52,11 @@ const ROUTE: Route = Route {
 const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// How long the size of the store may take. A disk that hangs must not keep the other metrics from
-/// those who want to know of it.
-const SIZE_TIMEOUT: Duration = Duration::from_secs(2);
-
 async fn scrape(request: RequestContext) -> Result<Reply, Error> {
     let accepted = request.headers().get_all(ACCEPT).iter();
     let mut accepted = accepted.filter_map(|it| it.to_str().ok());
     let is_open = accepted.any(|it| it.contains("application/openmetrics-text"));
-    let size = timeout(SIZE_TIMEOUT, request.services.store_size()).await;
-    let size = match size {
-        Ok(Ok(size)) => Some(size),
-        Ok(Err(error)) => {
-            log::debug!("the size of the store is missing in the metrics: {error}");
-            None
-        }
-        Err(_) => None,
-    };
+    let size = request.services.store_size().await;
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Scrape {
         process: Process::read(),
