@@ -87,13 +87,7 @@ const TABLE: &[(Needs, &[&str])] = &[
     ),
     (
         Needs::Admin("users:read"),
-        &[
-            "list_users",
-            "show_user",
-            "list_user_tokens",
-            "list_tokens",
-            "show_token",
-        ],
+        &["list_users", "show_user", "list_user_tokens"],
     ),
     (Needs::Admin("tokens:verify"), &["introspect_token"]),
     (Needs::Admin("metrics:read"), &["metrics"]),
@@ -118,6 +112,8 @@ const TABLE: &[(Needs, &[&str])] = &[
             "set_user_password",
             "make_reset_link",
             "end_user_tokens",
+            "list_tokens",
+            "show_token",
             "end_token",
             "list_machine_tokens",
             "show_machine_token",

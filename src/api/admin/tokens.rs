@@ -9,8 +9,7 @@ use crate::http::{
     RequestBody, RequestContext, RequestQuery, ResponseSpec, Route, json_response,
 };
 use crate::model::{
-    Invalid, Principal, Scope, Timestamp, Token, TokenId, TokenKind, TokenPlace, TokenQuery,
-    TokenStatus,
+    Invalid, Principal, Timestamp, Token, TokenId, TokenKind, TokenPlace, TokenQuery, TokenStatus,
 };
 use crate::service::Administrator;
 
@@ -35,7 +34,7 @@ const LIST: Route = Route {
         "A page of tokens.",
     )],
     errors: &[],
-    run: Handler::AdminOr(Scope::UsersRead, |request, _| Box::pin(list(request))),
+    run: Handler::Admin(|request, _| Box::pin(list(request))),
     about: "Lists the stored tokens, holder by holder.",
 };
 
@@ -47,7 +46,7 @@ const SHOW: Route = Route {
     body: RequestBody::Nothing,
     responses: &[ResponseSpec::json(200, ListedToken::FIELDS, "The token.")],
     errors: &[ErrorCode::UnknownId],
-    run: Handler::AdminOr(Scope::UsersRead, |request, _| Box::pin(show(request))),
+    run: Handler::Admin(|request, _| Box::pin(show(request))),
     about: "Shows a token by its public id.",
 };
 
