@@ -34,7 +34,7 @@ use super::{
 };
 use crate::config::{Config, CurrentConfig, Limits, Server};
 use crate::metrics::{ConnectionCounts, Limit, Requests, RouteLabel};
-use crate::service::{Administrator, Bearer, Services};
+use crate::service::{self, Administrator, Bearer, Services};
 use crate::world::Clock;
 
 const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
@@ -309,7 +309,7 @@ impl Dispatcher {
     }
 
     /// Checks the token of a request; of a machine token also whether its scopes and its networks
-    /// let it call the route.
+    /// let it call the route. If they do not, the audit log says so.
     async fn bearer(
         &self,
         limits: &Limits,
@@ -325,8 +325,13 @@ impl Dispatcher {
             request.address,
             request.now,
         );
-        let answer = timeout(limits.request_timeout, bearer).await;
-        answer.map_or_else(too_late, |bearer| Ok(bearer?))
+        let checked = timeout(limits.request_timeout, bearer).await;
+        if let Ok(Err(service::Error::NotGranted(refused))) = &checked {
+            let (shown, caller) = (token.reveal(), request.caller());
+            let noted = self.services.note_refused_token(shown, *refused, &caller);
+            noted.await;
+        }
+        checked.map_or_else(too_late, |bearer| Ok(bearer?))
     }
 
     /// Builds the response of a successful request, with `Cache-Control: no-store` if it contains a

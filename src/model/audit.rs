@@ -189,6 +189,8 @@ numbered! {
         29 RotateKey "rotate_signing_key",
         /// A key is removed from the key set.
         30 RemoveKey "remove_signing_key",
+        /// A machine token is shown where it is not accepted.
+        31 UseToken "use_token",
     }
 }
 
@@ -211,6 +213,10 @@ numbered! {
         7 BadInvite "bad_invite",
         /// The code is unknown, used, replaced or expired.
         8 BadCode "bad_code",
+        /// The machine token lacks the scope.
+        9 OutsideScope "outside_scope",
+        /// The machine token comes from outside its networks.
+        10 OutsideNetwork "outside_network",
     }
 }
 

@@ -101,6 +101,9 @@ pub const JSON_DEPTH: usize = 128;
 
 /// The shortest time between two writes of a token's last use: reads must not become writes.
 pub const LAST_USE_INTERVAL: Duration = Duration::from_mins(1);
+/// The same for the use of a machine token from another address than the last: whoever looks for a
+/// leak must see it soon.
+pub const NEW_ADDRESS_INTERVAL: Duration = Duration::from_secs(1);
 /// The most exchanged tokens that a family keeps to detect their reuse: more than a day's worth for
 /// a normal client. It bounds how many tokens a misbehaving client can make the store keep.
 pub const RETIRED_PER_FAMILY: usize = 32;

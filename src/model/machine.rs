@@ -57,16 +57,17 @@ pub struct Grant {
 pub enum Refusal {
     /// It lacks this scope; none: no machine token is accepted there.
     Scope(Option<Scope>),
-    /// It is used from this address, which is in none of its networks.
-    Network(IpAddr),
+    /// It is used from this address, which is in none of its networks; none: from one that a proxy
+    /// does not name.
+    Network(Option<IpAddr>),
     /// Only a person may do this: a token that leaks must not make others that outlive it.
     Person,
 }
 
 impl Grant {
     /// Whether the token may do what needs `needed`, from this address. `needed` is none for what
-    /// no machine token may do.
-    pub fn check(&self, needed: Option<Scope>, from: IpAddr) -> Result<(), Refusal> {
+    /// no machine token may do, `from` if the address is not known.
+    pub fn check(&self, needed: Option<Scope>, from: Option<IpAddr>) -> Result<(), Refusal> {
         let opens = |needed| self.scopes.iter().any(|scope| scope.opens(needed));
         if !self.admits(from) {
             Err(Refusal::Network(from))
@@ -77,10 +78,10 @@ impl Grant {
         }
     }
 
-    /// Whether the token may be used from this address.
-    pub fn admits(&self, from: IpAddr) -> bool {
-        let mut networks = self.networks.iter();
-        self.networks.is_empty() || networks.any(|network| network.contains(&from))
+    /// Whether the token may be used from this address. One that is not known is in no network.
+    pub fn admits(&self, from: Option<IpAddr>) -> bool {
+        let contains = |from| self.networks.iter().any(|network| network.contains(&from));
+        self.networks.is_empty() || from.is_some_and(contains)
     }
 
     /// Whether a user made it: it acts and reports as that user, and nobody else sees its name.
@@ -103,6 +104,11 @@ impl Grant {
         names.join(" ")
     }
 
+    /// The networks, in CIDR notation.
+    pub fn network_texts(&self) -> Vec<String> {
+        self.networks.iter().map(IpNet::to_string).collect()
+    }
+
     /// Who acts with the token.
     pub fn actor(&self) -> Actor {
         match self.created_by.user() {
@@ -123,7 +129,11 @@ impl std::fmt::Display for Refusal {
             Refusal::Person => {
                 f.write_str("No machine makes or rotates machine tokens: a person must")
             }
-            Refusal::Network(address) => {
+            Refusal::Network(None) => f.write_str(
+                "The machine token is not accepted from an address outside its networks, and the \
+                 proxy does not say from which it is used",
+            ),
+            Refusal::Network(Some(address)) => {
                 write!(
                     f,
                     "The machine token is not accepted from {address}, an address outside its networks"
@@ -149,24 +159,26 @@ mod tests {
 
     #[test]
     fn a_grant_opens_its_scopes_in_its_networks() {
-        let here = [10, 0, 0, 7].into();
+        let here = Some([10, 0, 0, 7].into());
         let reads = grant(&[Scope::EventsRead], &["10.0.0.0/24", "::1/128"]);
         assert_eq!(reads.check(Some(Scope::EventsRead), here), Ok(()));
         let users = Some(Scope::UsersRead);
         assert_eq!(reads.check(users, here), Err(Refusal::Scope(users)));
         assert_eq!(reads.check(None, here), Err(Refusal::Scope(None)));
-        let elsewhere = [10, 0, 1, 7].into();
-        let refused = reads.check(Some(Scope::EventsRead), elsewhere);
-        assert_eq!(refused, Err(Refusal::Network(elsewhere)));
+        for elsewhere in [Some([10, 0, 1, 7].into()), None] {
+            let refused = reads.check(Some(Scope::EventsRead), elsewhere);
+            assert_eq!(refused, Err(Refusal::Network(elsewhere)));
+        }
+        assert!(grant(&[Scope::EventsRead], &[]).admits(None));
     }
 
     #[test]
     fn admin_opens_everything_but_the_reporting_of_events() {
         let admin = grant(&[Scope::Admin], &[]);
         for scope in Scope::ALL {
-            let opens = admin.check(Some(*scope), [192, 0, 2, 1].into()).is_ok();
+            let opens = admin.check(Some(*scope), None).is_ok();
             assert_eq!(opens, *scope != Scope::EventsWrite, "{scope:?}");
         }
-        assert!(admin.check(None, [192, 0, 2, 1].into()).is_err());
+        assert!(admin.check(None, None).is_err());
     }
 }

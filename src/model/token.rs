@@ -182,14 +182,18 @@ impl Token {
         }
     }
 
-    /// Whether to write down a use at `now`: at most once in `LAST_USE_INTERVAL`, and the first one
-    /// of a machine token, because rotations end those that nobody uses. A last use in the future
-    /// was written while the clock was ahead: this one puts it right.
-    pub fn is_worth_touching(&self, now: Timestamp) -> bool {
+    /// Whether to write down a use at `now` from an address: at most once in `LAST_USE_INTERVAL`;
+    /// of a machine token that it is used from elsewhere at most once in `NEW_ADDRESS_INTERVAL`,
+    /// and the first use at once, because rotations end those that nobody uses. A last use in the
+    /// future was written while the clock was ahead: this one puts it right.
+    pub fn is_worth_touching(&self, now: Timestamp, from: IpAddr) -> bool {
         let last = self.last_used_at;
-        let grant = self.grant.as_ref();
-        let is_first = grant.is_some_and(|grant| grant.last_address.is_none());
-        is_first || now.since(last).max(last.since(now)) >= limits::LAST_USE_INTERVAL
+        let interval = match self.grant.as_ref().map(|grant| grant.last_address) {
+            Some(None) => Duration::ZERO,
+            Some(Some(address)) if address != from => limits::NEW_ADDRESS_INTERVAL,
+            Some(Some(_)) | None => limits::LAST_USE_INTERVAL,
+        };
+        now.since(last).max(last.since(now)) >= interval
     }
 
     /// The token after a use at `now` from an address; `idle` is how long a session lives without
@@ -330,11 +334,13 @@ mod tests {
     #[test]
     fn a_session_lives_on_by_use_and_is_written_once_a_minute() {
         let at = Timestamp::from_millis;
-        assert!(!token().is_worth_touching(at(59_999)) && token().is_worth_touching(at(60_000)));
+        let from = [10, 0, 0, 7].into();
+        let is_worth = |token: &Token, now| token.is_worth_touching(at(now), from);
+        assert!(!is_worth(&token(), 59_999) && is_worth(&token(), 60_000));
         // A last use in the future is put right.
-        let ahead = token().touched(at(60_000), Duration::from_secs(100), [10, 0, 0, 7].into());
-        assert!(!ahead.is_worth_touching(at(1)) && ahead.is_worth_touching(at(0)));
-        let used = token().touched(at(60_000), Duration::from_secs(100), [10, 0, 0, 7].into());
+        let ahead = token().touched(at(60_000), Duration::from_secs(100), from);
+        assert!(!is_worth(&ahead, 1) && is_worth(&ahead, 0));
+        let used = token().touched(at(60_000), Duration::from_secs(100), from);
         assert_eq!(
             (used.last_used_at, used.expires_at),
             (at(60_000), at(160_000))

@@ -2,9 +2,10 @@
 //! entry in its own step; failures are written in groups.
 
 use super::{Administrator, Error, Permit, Services};
+use crate::crypto;
 use crate::model::{
     Actor, AuditAction, AuditEntry, AuditOutcome, AuditPage, AuditQuery, AuditRetention, Caller,
-    Principal, Trust, UserId,
+    Principal, Refusal, Trust, UserId,
 };
 use crate::store::{self, AuditListener, Swept};
 
@@ -40,6 +41,25 @@ impl Services {
         };
         let by = caller.acting(Actor::Anonymous);
         let entry = by.entry(AuditAction::LogIn, outcome).on_holder(holder);
+        self.failures.note(entry, self.world.clock.monotonic());
+    }
+
+    /// Notes that a machine token was not accepted, for the audit log. Of other tokens nothing.
+    pub async fn note_refused_token(&self, shown: &str, refused: Refusal, caller: &Caller) {
+        let Ok(found) = self.find_token(&crypto::digest(shown.as_bytes())).await else {
+            return;
+        };
+        let token = found.token;
+        let Some(grant) = &token.grant else { return };
+        let outcome = match refused {
+            Refusal::Scope(_) | Refusal::Person => AuditOutcome::OutsideScope,
+            Refusal::Network(_) => AuditOutcome::OutsideNetwork,
+        };
+        let entry = caller
+            .acting(grant.actor())
+            .entry(AuditAction::UseToken, outcome);
+        let target = format!("{} {}", grant.name.as_str(), token.id);
+        let entry = entry.on_holder(token.holder).about(target);
         self.failures.note(entry, self.world.clock.monotonic());
     }
 

@@ -11,8 +11,8 @@ use super::authentication::Login;
 use super::{Error, Services};
 use crate::crypto;
 use crate::model::{
-    Actor, AuditAction, Caller, Digest, Grant, NewToken, Principal, Scope, Secret, Timestamp,
-    Token, TokenId, TokenKind, TokenStatus, User, UserId,
+    Actor, AuditAction, Caller, Digest, Grant, NewToken, Principal, Refusal, Scope, Secret,
+    Timestamp, Token, TokenId, TokenKind, TokenStatus, User, UserId,
 };
 use crate::store::{FoundToken, Refreshed};
 
@@ -89,9 +89,9 @@ impl Services {
         let digest = crypto::digest(shown.as_bytes());
         let found = self.live_token(&digest, now).await?;
         if let Some(grant) = &found.token.grant {
-            grant.check(needed, from)?;
+            grant.check(needed, self.named(from))?;
         }
-        if found.token.is_worth_touching(now) {
+        if found.token.is_worth_touching(now, from) {
             let (store, idle) = (
                 Arc::clone(&self.store),
                 self.config().tokens.session_idle_lifetime,
@@ -106,6 +106,13 @@ impl Services {
             user: found.user,
             proof: Proof,
         })
+    }
+
+    /// The address of a client as the networks of machine tokens see it: none if it is that of a
+    /// trusted proxy, which then does not say for whom it speaks.
+    fn named(&self, address: IpAddr) -> Option<IpAddr> {
+        let is_proxy = self.config().server.is_trusted_proxy(address);
+        (!is_proxy).then_some(address)
     }
 
     /// The live token with this digest. Errors: `AccessTokenExpired`, `TokenExpired`, `BadToken`.
@@ -286,14 +293,22 @@ impl Services {
         }
     }
 
-    /// Ends a token and its family, whatever its kind and status. False: it is unknown.
+    /// Ends a token and its family, whatever its kind and status; of a machine the token alone, and
+    /// only from its networks. False: it is unknown, or not ended from here.
     pub async fn log_out(&self, shown: &Secret, caller: &Caller) -> Result<bool, Error> {
         // No read before this: while another request ends the token, reads no longer find it before
         // that change is on the disk, and a crash after this answer would bring the token back.
         // Ending an unknown token writes nothing.
         let digest = crypto::digest_of(shown);
         let by = caller.acting(Actor::Anonymous);
-        Ok(self.store.end_family(digest, by).await?)
+        let from = self.named(caller.client.address);
+        let is_ended = self.store.end_family(digest, from, by).await?;
+        if !is_ended {
+            let refused = Refusal::Network(from);
+            self.note_refused_token(shown.reveal(), refused, caller)
+                .await;
+        }
+        Ok(is_ended)
     }
 
     /// The sessions of an account, the most recently used first: its tokens but those that somebody

@@ -212,8 +212,13 @@ pub trait TokenStore: Send + Sync + 'static {
         from: IpAddr,
         now: Timestamp,
     ) -> Result<()>;
-    /// Ends a token and its family. False: it does not exist.
-    async fn end_family(&self, digest: Digest, by: AuditContext) -> Result<bool>;
+    /// Ends a token and its family; of a machine itself, from its networks. False: there is none.
+    async fn end_family(
+        &self,
+        digest: Digest,
+        from: Option<IpAddr>,
+        by: AuditContext,
+    ) -> Result<bool>;
     /// Ends the token of a holder that has this public id. False: the holder has none.
     async fn end_token(&self, holder: Principal, id: TokenId, by: AuditContext) -> Result<bool>;
     /// Records the fingerprint of a configured password and returns the holder's epoch. A

@@ -75,6 +75,8 @@ mod queries;
 #[cfg(test)]
 mod races;
 #[cfg(test)]
+mod refused;
+#[cfg(test)]
 mod reload;
 #[cfg(test)]
 mod repeats;

@@ -8,8 +8,8 @@ use crate::http::{
     RequestContext, RequestQuery, ResponseSpec, Route, json_response,
 };
 use crate::model::{
-    Email, EndReason, EndedSecret, Invalid, Secret, SecretKind, Timestamp, Token, TokenId,
-    TokenKind, UserId,
+    Email, EndReason, EndedSecret, Grant, Invalid, Scope, Secret, SecretKind, Timestamp, Token,
+    TokenId, TokenKind, UserId,
 };
 use crate::service::{Explanation, Subject};
 
@@ -87,6 +87,9 @@ json_response! {
         issued_at: String,
         last_used_at: String,
         expires_at: Option<String>,
+        scopes: Option<Vec<OneOf<Scope>>>,
+        networks: Option<Vec<String>>,
+        last_address: Option<std::net::IpAddr>,
         address: std::net::IpAddr,
         user_agent: &'a str,
     }
@@ -197,12 +200,16 @@ fn shown(explanation: &Explanation) -> Explained<'_> {
 }
 
 fn shown_token(token: &Token) -> ShownToken<'_> {
+    let grant = token.grant.as_ref();
     ShownToken {
         id: token.id,
         holder: token.holder.to_string(),
         issued_at: token.issued_at.rfc3339(),
         last_used_at: token.last_used_at.rfc3339(),
         expires_at: token.end().map(Timestamp::rfc3339),
+        scopes: grant.map(|grant| grant.scopes.iter().copied().map(OneOf).collect()),
+        networks: grant.map(Grant::network_texts),
+        last_address: grant.and_then(|grant| grant.last_address),
         address: token.client.address,
         user_agent: &token.client.user_agent,
     }

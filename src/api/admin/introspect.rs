@@ -52,6 +52,8 @@ json_response! {
         #[serde(skip_serializing_if = "Option::is_none")]
         scope: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
+        networks: Option<Vec<String>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         token_type: Option<&'static str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         kind: Option<OneOf<TokenKind>>,
@@ -94,6 +96,7 @@ fn answer(found: &Introspected, issuer: &str) -> Answer {
         username: user.as_ref().map(|user| user.email.shown().to_owned()),
         client_id: grant.map(|grant| grant.name.into()),
         scope: grant.map(Grant::scope_text),
+        networks: grant.map(Grant::network_texts),
         token_type: Some("Bearer"),
         kind: Some(OneOf(token.kind)),
         iss: Some(issuer.to_owned()),

@@ -6,7 +6,10 @@ mod words;
 use std::sync::Arc;
 use std::time::Duration;
 
-use words::{WrongPasswords, actor, ago, client, named, spoken, token_kind, until, whose};
+use words::{
+    WrongPasswords, actor, ago, client, good_for, granted, last_use, named, spoken, token_kind,
+    until, whose,
+};
 
 use super::{Error, LoginWait, Services};
 use crate::crypto;
@@ -47,7 +50,7 @@ pub enum Subject {
 pub struct Explanation {
     /// What was found.
     pub subject: Subject,
-    /// Whether it would be accepted now.
+    /// Whether it would be accepted now; a machine token where its networks and scopes allow it.
     pub accepted: bool,
     /// All of it in a sentence.
     pub sentence: String,
@@ -221,14 +224,12 @@ impl Services {
                 ago(retired.at, now)
             ),
             (TokenStatus::Live, None) => format!(
-                "{what}, accepted: issued {} ago to {}, last used {} ago, {}",
+                "{what}, accepted{}: issued {} ago to {}, {}, {}",
+                granted(&token),
                 ago(token.issued_at, now),
                 client(&token),
-                ago(token.last_used_at, now),
-                token.end().map_or_else(
-                    || "good without an end".to_owned(),
-                    |end| format!("good for another {}", until(end, now))
-                )
+                last_use(&token, now),
+                good_for(&token, now)
             ),
             (TokenStatus::Expired, _) => {
                 let is_access = token.kind == TokenKind::Access;

@@ -135,6 +135,37 @@ pub(super) fn actor(actor: &Actor) -> String {
     }
 }
 
+/// What a machine token may do and from where; nothing of other tokens.
+pub(super) fn granted(token: &Token) -> String {
+    let Some(grant) = &token.grant else {
+        return String::new();
+    };
+    let from = if grant.networks.is_empty() {
+        "everywhere".to_owned()
+    } else {
+        format!("{} only", grant.network_texts().join(", "))
+    };
+    format!(" from {from} with {}", grant.scope_text())
+}
+
+/// When and from where a token was used last.
+pub(super) fn last_use(token: &Token, now: Timestamp) -> String {
+    let used = format!("last used {} ago", ago(token.last_used_at, now));
+    match token.grant.as_ref().map(|grant| grant.last_address) {
+        None => used,
+        Some(None) => "never used".to_owned(),
+        Some(Some(address)) => format!("{used} from {address}"),
+    }
+}
+
+/// How long a token is good, if that ends.
+pub(super) fn good_for(token: &Token, now: Timestamp) -> String {
+    match token.end() {
+        Some(end) => format!("good for another {}", until(end, now)),
+        None => "good without an end".to_owned(),
+    }
+}
+
 pub(super) fn client(token: &Token) -> String {
     format!("{} ({})", token.client.address, token.client.user_agent)
 }

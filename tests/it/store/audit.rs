@@ -79,7 +79,11 @@ fn an_entry_is_there_if_the_change_is_and_says_who_from_where_and_on_whom() {
             )),
             Updated::Gone
         );
-        assert!(!fixture.run(store.end_family(digest("token", 9), made_at(at(2)))));
+        assert!(!fixture.run(store.end_family(
+            digest("token", 9),
+            Some(super::FROM),
+            made_at(at(2))
+        )));
         let gone = store.change_password(user_id(1), 0, "x".into(), None, None, made_at(at(2)));
         assert_eq!(fixture.run(gone), Updated::Gone);
         let taken = new_user(2, "ana@example.org", None);

@@ -262,7 +262,7 @@ impl Reference {
     pub(super) fn touch_token(&mut self, digest: Digest, idle: Duration, now: Timestamp) {
         if let Some(token) = self.tokens.get_mut(&digest)
             && token.retired.is_none()
-            && token.is_worth_touching(now)
+            && token.is_worth_touching(now, super::FROM)
         {
             *token = token.touched(now, idle, super::FROM);
         }

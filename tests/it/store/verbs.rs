@@ -249,7 +249,7 @@ impl Life {
                 .run(store.end_token(holder, id, made_at(self.now))),
             _ => self
                 .fixture
-                .run(store.end_family(digest, made_at(self.now))),
+                .run(store.end_family(digest, Some(super::FROM), made_at(self.now))),
         };
         self.reference.end_family(digest);
         self.same("end_token", &ended, &true)

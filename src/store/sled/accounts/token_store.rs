@@ -141,8 +141,13 @@ impl TokenStore for SledStore {
         self.change(WriteClass::Change, step).await
     }
 
-    async fn end_family(&self, digest: Digest, by: AuditContext) -> Result<bool> {
-        let step = move |tx: &mut Transaction<'_>| tokens::end_family(tx, digest, &by);
+    async fn end_family(
+        &self,
+        digest: Digest,
+        from: Option<IpAddr>,
+        by: AuditContext,
+    ) -> Result<bool> {
+        let step = move |tx: &mut Transaction<'_>| tokens::end_family(tx, digest, from, &by);
         self.change(WriteClass::Reclaim, step).await
     }
 

@@ -265,7 +265,7 @@ pub(crate) fn touch(
     let Some(token) = tx.fetch(&key)? else {
         return Ok(());
     };
-    if token.retired.is_some() || !token.is_worth_touching(now) {
+    if token.retired.is_some() || !token.is_worth_touching(now, from) {
         return Ok(());
     }
     let touched = token.touched(now, idle, from);
@@ -274,29 +274,28 @@ pub(crate) fn touch(
     tx.put(&key, &touched)
 }
 
-/// Ends a token and its family: the tokens that it was exchanged from or for.
+/// Ends a token and its family: those that it was exchanged from or for. Of a machine only itself,
+/// and from its networks: one that leaked and was replaced must not end its successor.
 pub(crate) fn end_family(
     tx: &mut Transaction<'_>,
     digest: Digest,
+    from: Option<IpAddr>,
     by: &AuditContext,
 ) -> Result<bool> {
-    let Some(token) = tx.fetch(&TokenKey { digest })? else {
+    let may_end = |it: &Token| it.grant.as_ref().is_none_or(|grant| grant.admits(from));
+    let Some(token) = tx.fetch(&TokenKey { digest })?.filter(may_end) else {
         return Ok(false);
     };
     // Whoever shows a token to end it acts as its holder.
-    let mut entry = by.done(AuditAction::LogOut);
-    entry.actor = Actor::Holder(token.holder);
-    let end = End {
-        at: by.at,
-        reason: EndReason::LoggedOut,
-        by: entry.actor.clone(),
-    };
-    end_family_of(tx, &token, &end)?;
+    let mut by = by.clone();
+    by.actor = Actor::Holder(token.holder);
+    let end = End::by(&by, EndReason::LoggedOut);
+    if token.grant.is_none() {
+        end_family_of(tx, &token, &end)?;
+    }
     remove(tx, digest, &token, &end)?;
-    log::append(
-        tx,
-        &entry.on_holder(token.holder).about(token.id.to_string()),
-    )?;
+    let entry = by.done(AuditAction::LogOut).on_holder(token.holder);
+    log::append(tx, &entry.about(token.id.to_string()))?;
     Ok(true)
 }
 
