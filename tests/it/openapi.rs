@@ -7,7 +7,10 @@ use doorward::http::{Api, openapi};
 use doorward::{api, config};
 use serde_json::{Value, json};
 
-use crate::harness::Server;
+use crate::harness::{Request, Server};
+
+/// The id of the examples.
+const ID: &str = "0b0e2c9c-5f0e-4b8e-9d55-9d0f8a6d8f10";
 
 fn apis() -> Vec<&'static Api> {
     let config = config::parse("", Path::new("")).unwrap();
@@ -150,6 +153,35 @@ fn an_answer_says_all_that_it_may_hold() {
         kinds.contains(&json!("session")) && kinds.contains(&json!(null)),
         "{kinds:?}"
     );
+}
+
+#[test]
+fn the_example_of_a_request_is_one_that_the_server_accepts() {
+    let document = openapi::document(&apis());
+    let mut tried = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let other_ids = path.replace("/users/{id}", "").contains('{');
+        if !path.starts_with("/api/admin/") || other_ids {
+            continue;
+        }
+        for (method, operation) in item.as_object().unwrap() {
+            let content = &operation["requestBody"]["content"]["application/json"];
+            let Some(example) = content.get("example") else {
+                continue;
+            };
+            let server = Server::start();
+            let (admin, ben) = (server.admin(), server.user("ben@example.org"));
+            let path = path.replace("{id}", &ben.id);
+            let body = example.to_string().replace(ID, &ben.id);
+            let body: Value = serde_json::from_str(&body).unwrap();
+            let method = method.to_ascii_uppercase();
+            let answer = admin.send(Request::new(&method, &path).body(body));
+            let (status, text) = (answer.status(), answer.text());
+            assert!(status < 300, "{method} {path} {example} → {status} {text}");
+            tried += 1;
+        }
+    }
+    assert!(tried >= 6, "{tried}");
 }
 
 #[test]

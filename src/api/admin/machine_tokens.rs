@@ -4,13 +4,14 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::query;
 use super::table::table;
 use crate::http::{
-    Api, BodySchema, Error, ErrorCode, Field, Handler, JsonKind, Method, OneOf, QueryString, Reply,
-    RequestBody, RequestContext, RequestQuery, ResponseSpec, Route, json_request, json_response,
+    Api, BodySchema, Error, ErrorCode, Field, Handler, JsonKind, JsonType, Method, OneOf,
+    QueryString, Reply, RequestBody, RequestContext, RequestQuery, ResponseSpec, Route,
+    json_request, json_response,
 };
 use crate::model::{
     Invalid, MachineName, MachineQuery, Scope, Timestamp, Token, TokenId, TokenStatus, UserId, Zone,
@@ -96,11 +97,20 @@ json_request! {
     /// `POST /machine-tokens`
     struct NewToken {
         name: String,
-        scopes: Vec<String>,
+        scopes: Vec<ScopeName>,
         user_id: Option<String>,
         expires_at: Option<String>,
         networks: Option<Vec<String>>,
     }
+}
+
+/// The name of a scope. It is checked after the body is read, so that the error lists all scopes.
+#[derive(Deserialize)]
+struct ScopeName(String);
+
+impl JsonType for ScopeName {
+    const KIND: JsonKind = JsonKind::Text;
+    const WORDS: &'static [&'static str] = Scope::WORDS;
 }
 
 json_request! {
@@ -244,7 +254,7 @@ async fn make(request: RequestContext, admin: Administrator) -> Result<Reply, Er
     let mut scopes: Vec<Scope> = asked
         .scopes
         .iter()
-        .map(|it| scope(it))
+        .map(|it| scope(&it.0))
         .collect::<Result<_, _>>()?;
     scopes.sort_unstable();
     scopes.dedup();

@@ -114,12 +114,18 @@ fn example_of(field: &Field) -> Value {
             let known = vocabulary::find(field.name);
             known.map_or("text", |known| known.example).into()
         }
-        JsonKind::Number => json!(1),
+        JsonKind::Number => {
+            let known = vocabulary::find(field.name);
+            known
+                .and_then(|it| it.example.parse::<u32>().ok())
+                .map_or(json!(1), Value::from)
+        }
         JsonKind::Flag => json!(true),
         JsonKind::List => {
-            let item = field
-                .items
-                .filter(|_| !(field.inner.is_empty() && field.words.is_empty()));
+            let is_known = !field.inner.is_empty()
+                || !field.words.is_empty()
+                || vocabulary::find(field.name).is_some();
+            let item = field.items.filter(|_| is_known);
             let item = item.map(|kind| Field {
                 kind,
                 items: None,

@@ -90,7 +90,7 @@ const KNOWN: &[Known] = &[
     .read_as(Kind::Flag),
     text("email", "ana@example.org", "An e-mail address.").most(limits::EMAIL_BYTES),
     text("except", ID, "The public id of the token that stays."),
-    text("expires_at", MOMENT, "When it expires."),
+    text("expires_at", "2030-01-01T00:00:00Z", "When it expires."),
     text("format", "ndjson", "The format of the lines.").read_as(Kind::OneOf(&["ndjson", "csv"])),
     text("from", MOMENT, "The first moment (RFC 3339)."),
     text(
@@ -102,14 +102,25 @@ const KNOWN: &[Known] = &[
     text("invite", "JUNE", "The code of an invite."),
     text("kind", "session", "Only tokens of this kind.").read_as(Kind::OneOf(TokenKind::WORDS)),
     text("last_used_at", MOMENT, "When it was last used."),
+    text("lifetime_seconds", "86400", "How long it works."),
     text("limit", "100", "The most rows of the page.")
         .most(limits::PAGE_ROWS_MOST)
         .read_as(Kind::Count),
     text("message", "Bad request", "A sentence for people."),
     text("name", "Ana", "A name.").most(limits::NAME_CHARS),
+    text(
+        "networks",
+        "10.0.0.0/8",
+        "Networks from which it is accepted.",
+    ),
     text("order", "asc", "The order of the rows.").read_as(ORDER),
     text("outcome", "success", "Only entries with this outcome.")
         .read_as(Kind::OneOf(AuditOutcome::WORDS)),
+    text(
+        "overlap_seconds",
+        "3600",
+        "How long two tokens work side by side.",
+    ),
     text("own", "true", "Whether the own token may be ended.").read_as(Kind::Flag),
     text("password", "a long password", "A password.").most(limits::PASSWORD_CHARS),
     text(
