@@ -10,6 +10,7 @@ use ring::signature::{ED25519, UnparsedPublicKey};
 use serde_json::{Value, json};
 
 use crate::harness::{Actor, Server, hours, seconds};
+use crate::wire::moment::PATIENCE;
 
 const KEYS: &str = "/api/admin/signing-keys";
 const NEXT: &str = "/api/admin/signing-key/next";
@@ -137,12 +138,19 @@ fn a_rotation_whose_request_goes_away_is_in_force() {
     let server = Server::start();
     let admin = server.admin();
     let (services, before) = (server.services(), id(&admin, 0));
-    let by = AuditContext::server(server.now());
+    let now = server.now();
     server.run(async move {
-        let rotation = std::pin::pin!(services.rotate_key(by));
-        let mut context = Context::from_waker(Waker::noop());
-        assert!(rotation.poll(&mut context).is_pending());
-        // The rotation is dropped here; others follow it in the writer.
+        {
+            let rotation = std::pin::pin!(services.rotate_key(AuditContext::server(now)));
+            let mut context = Context::from_waker(Waker::noop());
+            assert!(rotation.poll(&mut context).is_pending());
+        }
+        let rotated = async {
+            while services.list_keys(now).len() < 2 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, rotated).await.unwrap();
     });
     admin.post(NEXT, "").gives(201);
     assert_eq!(statuses(&admin), ["current", "next", "old"]);
