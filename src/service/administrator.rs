@@ -3,7 +3,7 @@
 use std::future::pending;
 
 use super::{Bearer, Error, Services};
-use crate::model::{Actor, Principal, TokenId};
+use crate::model::{Actor, Principal, Token, TokenId};
 
 /// The administrator. Only a checked token makes one, or the control socket, which only the owner
 /// of the data directory and root can open.
@@ -46,6 +46,14 @@ impl Administrator {
     pub fn token(&self) -> Option<TokenId> {
         match &self.0 {
             Proof::Token(bearer) => Some(bearer.token.id),
+            Proof::Control(_) => None,
+        }
+    }
+
+    /// The token in use, if it is a machine's.
+    pub(super) fn machine(&self) -> Option<&Token> {
+        match &self.0 {
+            Proof::Token(bearer) => Some(&*bearer.token).filter(|it| it.grant.is_some()),
             Proof::Control(_) => None,
         }
     }

@@ -5,7 +5,7 @@ use super::{Administrator, Error, Permit, Services};
 use crate::crypto;
 use crate::model::{
     Actor, AuditAction, AuditEntry, AuditOutcome, AuditPage, AuditQuery, AuditRetention, Caller,
-    Principal, Refusal, Trust, UserId,
+    Principal, Refusal, Token, Trust, UserId,
 };
 use crate::store::{self, AuditListener, Swept};
 
@@ -49,7 +49,11 @@ impl Services {
         let Ok(found) = self.find_token(&crypto::digest(shown.as_bytes())).await else {
             return;
         };
-        let token = found.token;
+        self.note_refusal(&found.token, refused, caller);
+    }
+
+    /// As `note_refused_token`, for a token that is found already.
+    pub(super) fn note_refusal(&self, token: &Token, refused: Refusal, caller: &Caller) {
         let Some(grant) = &token.grant else { return };
         let outcome = match refused {
             Refusal::Scope(_) | Refusal::Person => AuditOutcome::OutsideScope,

@@ -35,18 +35,6 @@ pub struct Maker {
 }
 
 impl Maker {
-    /// The administrator. Error: `NotGranted` for a machine, whose token would make others that
-    /// outlive it.
-    pub fn of_administrator(administrator: &Administrator) -> Result<Maker, Error> {
-        match administrator.actor() {
-            Actor::Machine(_) => Err(Refusal::Person.into()),
-            actor => Ok(Maker {
-                actor,
-                token: administrator.token(),
-            }),
-        }
-    }
-
     /// A user, for own programs.
     pub fn of_user(bearer: &Bearer) -> Maker {
         Maker {
@@ -57,6 +45,19 @@ impl Maker {
 }
 
 impl Services {
+    /// The administrator as a maker. Error: `NotGranted` for a machine, whose token would make
+    /// others that outlive it; the audit log says so.
+    pub fn maker(&self, administrator: &Administrator, caller: &Caller) -> Result<Maker, Error> {
+        if let Some(machine) = administrator.machine() {
+            self.note_refusal(machine, Refusal::Person, caller);
+            return Err(Refusal::Person.into());
+        }
+        Ok(Maker {
+            actor: administrator.actor(),
+            token: administrator.token(),
+        })
+    }
+
     /// Makes a machine token.
     pub async fn make_machine_token(
         &self,

@@ -145,6 +145,10 @@ fn no_machine_makes_or_rotates_machine_tokens() {
         .post(&format!("{MADE}/{id}/rotate"), json!({}))
         .names(403, "a person must");
     robot.get(MADE).gives(200);
+    let noted = admin.get("/api/admin/audit?action=use_token&actor=machine:robot");
+    let noted = noted.gives(200).json();
+    assert_eq!(noted["entries"][0]["outcome"], "outside_scope");
+    assert_eq!(noted["entries"][0]["count"], 2);
     let listed = admin.get(MADE).gives(200).json();
     assert_eq!(listed["machine_tokens"].as_array().unwrap().len(), 1);
 }

@@ -16,7 +16,7 @@ use crate::http::{
 use crate::model::{
     Invalid, MachineName, MachineQuery, Scope, Timestamp, Token, TokenId, TokenStatus, UserId, Zone,
 };
-use crate::service::{Administrator, Issued, Maker, NewMachine};
+use crate::service::{Administrator, Issued, NewMachine};
 
 /// The table of routes.
 pub(super) static API: Api = table(&[MAKE, LIST, SHOW, END, ROTATE]);
@@ -249,7 +249,7 @@ pub(in crate::api) fn moment(text: Option<&String>) -> Result<Option<Timestamp>,
 }
 
 async fn make(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
-    let maker = Maker::of_administrator(&admin)?;
+    let maker = request.services.maker(&admin, &request.caller())?;
     let asked: NewToken = request.json()?;
     let mut scopes: Vec<Scope> = asked
         .scopes
@@ -331,7 +331,7 @@ async fn end(request: RequestContext, admin: Administrator) -> Result<Reply, Err
 }
 
 async fn rotate(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
-    let maker = Maker::of_administrator(&admin)?;
+    let maker = request.services.maker(&admin, &request.caller())?;
     let asked: Rotation = request.optional_json()?;
     let overlap = asked
         .overlap_seconds
