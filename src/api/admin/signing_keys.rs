@@ -1,14 +1,16 @@
 //! The keys that sign access tokens, in the admin API.
 
+use std::future::ready;
+
+use serde::Serialize;
+
+use super::table::table;
 use crate::http::{
     Api, BodySchema, Error, ErrorCode, Field, Handler, Method, OneOf, Reply, RequestBody,
     RequestContext, RequestQuery, ResponseSpec, Route, Word, json_response,
 };
 use crate::model::Timestamp;
 use crate::service::{Administrator, KeyState, ListedKey};
-use serde::Serialize;
-
-use super::table::table;
 
 /// The table of routes.
 pub(super) static API: Api = table(&[LIST, PREPARE, ROTATE, REMOVE]);
@@ -23,7 +25,7 @@ const LIST: Route = Route {
     body: RequestBody::Nothing,
     responses: &[ResponseSpec::new(200, BodySchema::Json(ALL), "All keys.")],
     errors: &[],
-    run: Handler::Admin(|request, _| Box::pin(std::future::ready(Ok(list(&request, 200))))),
+    run: Handler::Admin(|request, _| Box::pin(ready(Ok(list(&request, 200))))),
     about: "Lists the keys that sign access tokens, the one in use first.",
 };
 
