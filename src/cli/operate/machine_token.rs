@@ -4,6 +4,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::at_most::AtMost;
 use super::call::{Filters, encoded};
 use super::output::{Column, column};
 use super::user;
@@ -31,13 +32,8 @@ pub(in crate::cli) enum Command {
 
 #[derive(Args)]
 pub(in crate::cli) struct List {
-    #[arg(
-        long,
-        value_name = "NUMBER",
-        default_value_t = 100,
-        help = "How many at most"
-    )]
-    limit: usize,
+    #[command(flatten)]
+    at_most: AtMost<100>,
 }
 
 #[derive(Args)]
@@ -180,7 +176,7 @@ impl Run for Command {
         let admin = &session.admin;
         match self {
             Command::List(list) => {
-                let tokens = listed(session, list.limit)?;
+                let tokens = listed(session, list.at_most.limit)?;
                 session.show_list("machine_tokens", &tokens, &COLUMNS)
             }
             Command::Show(token) => session.show_one(&admin.get(&token.path(session, "")?)?),
