@@ -9,7 +9,7 @@ use crate::store::sled::accounts::ended;
 use crate::store::sled::engine::expiry;
 use crate::store::sled::engine::keys::{self, Key, key};
 use crate::store::sled::engine::read::{Read, raw_range_back};
-use crate::store::sled::engine::record::Record;
+use crate::store::sled::engine::record::second_postcard_records;
 use crate::store::sled::engine::transaction::Transaction;
 use crate::store::sled::engine::tree::Tree;
 
@@ -36,33 +36,20 @@ struct MailedInvite {
     expires_at: Timestamp,
 }
 
-impl Record for MadeInvite {
-    /// 2: with the note, the moment, and invites without an address.
-    const VERSION: u8 = 2;
+second_postcard_records!(MadeInvite: mailed_invite);
 
-    fn to_body(&self) -> Result<Vec<u8>, postcard::Error> {
-        postcard::to_stdvec(self)
-    }
-
-    fn from_body(body: &[u8]) -> Result<MadeInvite, postcard::Error> {
-        postcard::from_bytes(body)
-    }
-
-    fn from_earlier(version: u8, body: &[u8]) -> Option<Result<MadeInvite, postcard::Error>> {
-        let read = || {
-            let old: MailedInvite = postcard::from_bytes(body)?;
-            Ok(MadeInvite {
-                id: old.mail.into(),
-                to: Email::parse(&old.email_key).ok(),
-                note: String::new(),
-                uses: old.uses,
-                used: old.used,
-                expires_at: old.expires_at,
-                made_at: None,
-            })
-        };
-        (version == 1).then(read)
-    }
+/// Version 1 had no note and no moment, and no invites without an address.
+fn mailed_invite(body: &[u8]) -> Result<MadeInvite, postcard::Error> {
+    let old: MailedInvite = postcard::from_bytes(body)?;
+    Ok(MadeInvite {
+        id: old.mail.into(),
+        to: Email::parse(&old.email_key).ok(),
+        note: String::new(),
+        uses: old.uses,
+        used: old.used,
+        expires_at: old.expires_at,
+        made_at: None,
+    })
 }
 
 fn invite_to(to: &Email) -> InviteToKey {

@@ -12,7 +12,7 @@ use crate::store::sled::audit;
 use crate::store::sled::engine::disk_space::WriteClass;
 use crate::store::sled::engine::keys::{self, Key, MetaKey, key, meta};
 use crate::store::sled::engine::read::Read;
-use crate::store::sled::engine::record::{Record, postcard_records};
+use crate::store::sled::engine::record::{postcard_records, second_postcard_records};
 use crate::store::sled::engine::registry::MetaSlot;
 use crate::store::sled::engine::transaction::Transaction;
 use crate::store::sled::store::reading;
@@ -30,30 +30,19 @@ key! {
 
 postcard_records!((Timestamp, MailId));
 
-impl Record for DueMail {
-    const VERSION: u8 = 2;
-    fn to_body(&self) -> Result<Vec<u8>, postcard::Error> {
-        postcard::to_stdvec(self)
-    }
-    fn from_body(body: &[u8]) -> Result<Self, postcard::Error> {
-        postcard::from_bytes(body)
-    }
-    /// Version 1 had resets only, for the key of an address.
-    fn from_earlier(version: u8, body: &[u8]) -> Option<Result<Self, postcard::Error>> {
-        let read = || -> Result<DueMail, postcard::Error> {
-            let (id, to, asked_at, due_at, attempts): (_, Email, _, _, _) =
-                postcard::from_bytes(body)?;
-            Ok(DueMail {
-                id,
-                to,
-                asked_at,
-                due_at,
-                attempts,
-                kind: MailKind::Reset,
-            })
-        };
-        (version == 1).then(read)
-    }
+second_postcard_records!(DueMail: reset_alone);
+
+/// Version 1 had resets only, for the key of an address.
+fn reset_alone(body: &[u8]) -> Result<DueMail, postcard::Error> {
+    let (id, to, asked_at, due_at, attempts): (_, Email, _, _, _) = postcard::from_bytes(body)?;
+    Ok(DueMail {
+        id,
+        to,
+        asked_at,
+        due_at,
+        attempts,
+        kind: MailKind::Reset,
+    })
 }
 
 /// How many mails wait.

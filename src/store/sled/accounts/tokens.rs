@@ -17,7 +17,7 @@ use crate::store::sled::audit::log;
 use crate::store::sled::engine::expiry;
 use crate::store::sled::engine::keys::{self, Field, Key, key};
 use crate::store::sled::engine::read::Read;
-use crate::store::sled::engine::record::{Record, postcard_records};
+use crate::store::sled::engine::record::{postcard_records, second_postcard_records};
 use crate::store::sled::engine::transaction::Transaction;
 
 key! {
@@ -51,22 +51,11 @@ pub(crate) struct Epoch {
 
 postcard_records!(Epoch);
 
-impl Record for Token {
-    /// 2: with the grant of machine tokens.
-    const VERSION: u8 = 2;
+second_postcard_records!(Token: without_grant);
 
-    fn to_body(&self) -> Result<Vec<u8>, postcard::Error> {
-        postcard::to_stdvec(self)
-    }
-
-    fn from_body(body: &[u8]) -> Result<Token, postcard::Error> {
-        postcard::from_bytes(body)
-    }
-
-    fn from_earlier(version: u8, body: &[u8]) -> Option<Result<Token, postcard::Error>> {
-        // The grant is the last field, and an absent one is a zero.
-        (version == 1).then(|| Token::from_body(&[body, &[0]].concat()))
-    }
+/// Version 1 had no grant. That is the last field, and an absent one is a zero.
+fn without_grant(body: &[u8]) -> Result<Token, postcard::Error> {
+    postcard::from_bytes(&[body, &[0]].concat())
 }
 
 /// The prefix of the keys of all tokens of a holder.

@@ -7,7 +7,7 @@ use sled::IVec;
 
 use crate::store::Result;
 use crate::store::sled::engine::keys::{MetaKey, meta};
-use crate::store::sled::engine::record::{self, Record};
+use crate::store::sled::engine::record::{self, second_postcard_records};
 use crate::store::sled::engine::registry::MetaSlot;
 
 /// Where the last group is recorded.
@@ -64,23 +64,14 @@ pub(crate) struct Committed {
     pub(crate) contents: Contents,
 }
 
-impl Record for Committed {
-    const VERSION: u8 = 2;
-    fn to_body(&self) -> Result<Vec<u8>, postcard::Error> {
-        postcard::to_stdvec(self)
-    }
-    fn from_body(body: &[u8]) -> Result<Committed, postcard::Error> {
-        postcard::from_bytes(body)
-    }
+second_postcard_records!(Committed: number_alone);
 
-    /// Version 1 was the number alone.
-    fn from_earlier(version: u8, body: &[u8]) -> Option<Result<Committed, postcard::Error>> {
-        let number = |sequence| Committed {
-            sequence,
-            contents: Contents::default(),
-        };
-        (version == 1).then(|| postcard::from_bytes(body).map(number))
-    }
+/// Version 1 was the number alone.
+fn number_alone(body: &[u8]) -> Result<Committed, postcard::Error> {
+    Ok(Committed {
+        sequence: postcard::from_bytes(body)?,
+        contents: Contents::default(),
+    })
 }
 
 #[cfg(test)]

@@ -40,6 +40,26 @@ macro_rules! postcard_records {
 }
 pub(crate) use postcard_records;
 
+/// Types that are stored as postcard in their second version, with the function that decodes a body
+/// of the first.
+macro_rules! second_postcard_records {
+    ($($type:ty: $from_first:path),* $(,)?) => {$(
+        impl $crate::store::sled::engine::record::Record for $type {
+            const VERSION: u8 = 2;
+            fn to_body(&self) -> Result<Vec<u8>, postcard::Error> {
+                postcard::to_stdvec(self)
+            }
+            fn from_body(body: &[u8]) -> Result<Self, postcard::Error> {
+                postcard::from_bytes(body)
+            }
+            fn from_earlier(version: u8, body: &[u8]) -> Option<Result<Self, postcard::Error>> {
+                (version == 1).then(|| $from_first(body))
+            }
+        }
+    )*};
+}
+pub(crate) use second_postcard_records;
+
 postcard_records!((), u32, u64, String, Vec<u8>, Digest);
 
 /// The stored form of `record` under `key`.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::Result;
 use crate::store::sled::engine::keys::key;
-use crate::store::sled::engine::record::Record;
+use crate::store::sled::engine::record::second_postcard_records;
 use crate::store::sled::events::format::columns::Reporter;
 
 /// Names that one step stores or removes: a step must fit into the last of a nearly full disk.
@@ -33,23 +33,12 @@ impl NameRecord {
     }
 }
 
-impl Record for NameRecord {
-    const VERSION: u8 = 2;
+second_postcard_records!(NameRecord: name_alone);
 
-    fn to_body(&self) -> Result<Vec<u8>, postcard::Error> {
-        postcard::to_stdvec(self)
-    }
-
-    fn from_body(body: &[u8]) -> Result<NameRecord, postcard::Error> {
-        postcard::from_bytes(body)
-    }
-
-    /// Version 1 was the name alone.
-    fn from_earlier(version: u8, body: &[u8]) -> Option<Result<NameRecord, postcard::Error>> {
-        let name = |name| NameRecord {
-            name,
-            reporter: None,
-        };
-        (version == 1).then(|| postcard::from_bytes(body).map(name))
-    }
+/// Version 1 was the name alone.
+fn name_alone(body: &[u8]) -> Result<NameRecord, postcard::Error> {
+    Ok(NameRecord {
+        name: postcard::from_bytes(body)?,
+        reporter: None,
+    })
 }
