@@ -83,7 +83,7 @@ json_response! {
 }
 
 async fn reset_password(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
-    let by = request.caller().acting(admin.actor());
+    let by = request.by(&admin);
     let made = request.services.reset_admin_password(by).await?;
     let password = made.as_ref().map(Secret::reveal);
     Ok(Reply::json(200, &NewPassword { password }).no_store())

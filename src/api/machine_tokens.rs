@@ -3,13 +3,13 @@
 
 use serde::Serialize;
 
-use super::admin::machine_tokens::{Listed, Made, id, moment, networks};
+use super::admin::machine_tokens::{Listed, Made, moment, networks};
 use super::ephemeride;
 use crate::http::{
     Api, BodySchema, Error, ErrorCode, Field, Handler, Method, Reply, RequestBody, RequestContext,
     RequestQuery, ResponseSpec, Route, UserBearer, json_request,
 };
-use crate::model::{MachineName, Scope, TokenStatus};
+use crate::model::{MachineName, Scope, TokenId, TokenStatus};
 use crate::service::{Maker, NewMachine};
 
 /// The API.
@@ -106,7 +106,7 @@ async fn list(request: RequestContext, own: UserBearer) -> Result<Reply, Error> 
 }
 
 async fn end(request: RequestContext, own: UserBearer) -> Result<Reply, Error> {
-    let (id, caller) = (id(&request)?, request.caller());
+    let (id, caller) = (request.id(TokenId::parse)?, request.caller());
     request
         .services
         .end_own_machine_token(&own.bearer, id, &caller)

@@ -15,10 +15,11 @@ use serde::de::DeserializeOwned;
 use super::json_body::read_object;
 use super::path_params::Params;
 use super::{
-    BearerToken, Error, QueryString, RequestQuery, bearer_token, content_type, json_repair,
+    BearerToken, Error, ErrorCode, QueryString, RequestQuery, bearer_token, content_type,
+    json_repair,
 };
-use crate::model::{Caller, Client, Invalid, RequestId, Timestamp};
-use crate::service::Services;
+use crate::model::{AuditContext, Caller, Client, Invalid, RequestId, Timestamp};
+use crate::service::{Administrator, Services};
 
 /// A body that is made when a request first asks for it, and then kept.
 pub type LazyBody = LazyLock<Bytes, Box<dyn FnOnce() -> Bytes + Send>>;
@@ -82,6 +83,16 @@ impl RequestContext {
         let text =
             str::from_utf8(&self.body).map_err(|_| Error::invalid("The body is not UTF-8"))?;
         Ok(QueryString::parse(text, RequestQuery::Open(names))?)
+    }
+
+    /// The id in the path, as `parse` reads it. Error: `UnknownId` if it cannot be one.
+    pub fn id<T>(&self, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, Error> {
+        parse(self.param("id")).ok_or_else(|| Error::new(ErrorCode::UnknownId))
+    }
+
+    /// Who makes the change that the administrator asks for by this request.
+    pub fn by(&self, admin: &Administrator) -> AuditContext {
+        self.caller().acting(admin.actor())
     }
 
     /// The part of the path that matches `{name}` in the route; empty if the route has no such

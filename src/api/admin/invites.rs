@@ -7,11 +7,10 @@ use serde::Serialize;
 use super::query;
 use super::table::table;
 use crate::http::{
-    Api, BodySchema, Error, ErrorCode, Field, Handler, JsonKind, Method, OneOf, QueryString, Reply,
-    RequestBody, RequestContext, RequestQuery, ResponseSpec, Route, json_request, json_response,
-    words,
+    Api, BodySchema, Error, ErrorCode, Field, Handler, JsonKind, Method, OneOf, Reply, RequestBody,
+    RequestContext, RequestQuery, ResponseSpec, Route, json_request, json_response, words,
 };
-use crate::model::{Email, Invalid, InviteId, Timestamp};
+use crate::model::{Email, InviteId, Timestamp};
 use crate::service::{Administrator, ListedInvite, NewInvite};
 
 /// The table of routes.
@@ -167,7 +166,7 @@ async fn make(request: RequestContext, admin: Administrator) -> Result<Reply, Er
             .lifetime_seconds
             .map_or(USUAL_LIFETIME, Duration::from_secs),
     };
-    let by = request.caller().acting(admin.actor());
+    let by = request.by(&admin);
     let (invite, link) = request.services.make_invite(invite, by).await?;
     let made = Made {
         id: invite.id.to_string(),
@@ -179,7 +178,10 @@ async fn make(request: RequestContext, admin: Administrator) -> Result<Reply, Er
 }
 
 async fn list(request: RequestContext) -> Result<Reply, Error> {
-    let (after, limit) = (cursor(&request.query)?, query::limit(&request.query)?);
+    let (after, limit) = (
+        query::place(&request.query, InviteId::parse)?,
+        query::limit(&request.query)?,
+    );
     let invites = request.services.list_invites(after, limit).await?;
     let last = invites.last().filter(|_| invites.len() == limit);
     let page = Page {
@@ -189,27 +191,19 @@ async fn list(request: RequestContext) -> Result<Reply, Error> {
     Ok(Reply::json(200, &page))
 }
 
-fn cursor(asked: &QueryString) -> Result<Option<InviteId>, Invalid> {
-    let Some(bytes) = query::cursor(asked)? else {
-        return Ok(None);
-    };
-    let id = String::from_utf8(bytes)
-        .ok()
-        .and_then(|text| InviteId::parse(&text));
-    id.map(Some).ok_or_else(query::bad_cursor)
-}
-
-fn id(request: &RequestContext) -> Result<InviteId, Error> {
-    InviteId::parse(request.param("id")).ok_or_else(|| Error::new(ErrorCode::UnknownId))
-}
-
 async fn show(request: RequestContext) -> Result<Reply, Error> {
-    let invite = request.services.show_invite(id(&request)?).await?;
+    let invite = request
+        .services
+        .show_invite(request.id(InviteId::parse)?)
+        .await?;
     Ok(Reply::json(200, &shown(&invite, request.now)))
 }
 
 async fn end(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
-    let by = request.caller().acting(admin.actor());
-    request.services.end_invite(id(&request)?, by).await?;
+    let by = request.by(&admin);
+    request
+        .services
+        .end_invite(request.id(InviteId::parse)?, by)
+        .await?;
     Ok(Reply::empty(204))
 }

@@ -88,10 +88,8 @@ fn list(request: &RequestContext) -> Reply {
 }
 
 async fn lift(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
-    let id = query::decoded(request.param("id"));
-    let who = id.as_deref().and_then(Waiting::parse);
-    let who = who.ok_or_else(|| Error::new(ErrorCode::UnknownId))?;
-    let by = request.caller().acting(admin.actor());
+    let who = request.id(|id| Waiting::parse(&query::decoded(id)?))?;
+    let by = request.by(&admin);
     request.services.lift(who, by).await?;
     Ok(Reply::empty(204))
 }

@@ -297,23 +297,14 @@ async fn list(request: RequestContext) -> Result<Reply, Error> {
 }
 
 fn cursor(asked: &QueryString) -> Result<Option<(MachineName, TokenId)>, Invalid> {
-    let place = |bytes| {
-        let text = String::from_utf8(bytes).ok()?;
+    query::place(asked, |text| {
         let (name, id) = text.split_once(' ')?;
         Some((MachineName::parse(name).ok()?, TokenId::parse(id)?))
-    };
-    let bytes = query::cursor(asked)?;
-    let place = bytes.map(|bytes| place(bytes).ok_or_else(query::bad_cursor));
-    place.transpose()
-}
-
-/// The token that the path names.
-pub(in crate::api) fn id(request: &RequestContext) -> Result<TokenId, Error> {
-    TokenId::parse(request.param("id")).ok_or_else(|| Error::new(ErrorCode::UnknownId))
+    })
 }
 
 async fn show(request: RequestContext) -> Result<Reply, Error> {
-    let id = id(&request)?;
+    let id = request.id(TokenId::parse)?;
     let (token, status) = request.services.machine_token(id, request.now).await?;
     let listed = Listed::of(&token, status);
     let listed = listed.ok_or_else(|| Error::new(ErrorCode::UnknownId))?;
@@ -322,7 +313,7 @@ async fn show(request: RequestContext) -> Result<Reply, Error> {
 
 async fn end(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
     let own = query::flag(&request.query, "own")?.unwrap_or(false);
-    let (id, caller) = (id(&request)?, request.caller());
+    let (id, caller) = (request.id(TokenId::parse)?, request.caller());
     request
         .services
         .end_machine_token(&admin, id, own, &caller)
@@ -337,7 +328,7 @@ async fn rotate(request: RequestContext, admin: Administrator) -> Result<Reply, 
         .overlap_seconds
         .map_or(USUAL_OVERLAP, Duration::from_secs);
     let expires_at = moment(asked.expires_at.as_ref())?;
-    let (id, caller) = (id(&request)?, request.caller());
+    let (id, caller) = (request.id(TokenId::parse)?, request.caller());
     let rotated = request
         .services
         .rotate_machine_token(id, overlap, expires_at, maker, &caller)

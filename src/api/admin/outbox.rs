@@ -97,15 +97,11 @@ fn place_text(mail: &DueMail) -> String {
 }
 
 fn cursor(asked: &QueryString) -> Result<Option<(Timestamp, MailId)>, Invalid> {
-    let Some(bytes) = query::cursor(asked)? else {
-        return Ok(None);
-    };
-    let place = String::from_utf8(bytes).ok().and_then(|text| {
+    query::place(asked, |text| {
         let (due_at, id) = text.split_once(' ')?;
         let due_at = Timestamp::from_millis(due_at.parse().ok()?);
         Some((due_at, MailId::parse(id)?))
-    });
-    place.map(Some).ok_or_else(query::bad_cursor)
+    })
 }
 
 async fn list(request: RequestContext) -> Result<Reply, Error> {
@@ -119,18 +115,20 @@ async fn list(request: RequestContext) -> Result<Reply, Error> {
     Ok(Reply::json(200, &page))
 }
 
-fn id(request: &RequestContext) -> Result<MailId, Error> {
-    MailId::parse(request.param("id")).ok_or_else(|| Error::new(ErrorCode::UnknownId))
-}
-
 async fn retry(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
-    let by = request.caller().acting(admin.actor());
-    request.services.retry_mail(id(&request)?, by).await?;
+    let by = request.by(&admin);
+    request
+        .services
+        .retry_mail(request.id(MailId::parse)?, by)
+        .await?;
     Ok(Reply::empty(202))
 }
 
 async fn discard(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
-    let by = request.caller().acting(admin.actor());
-    request.services.drop_mail(id(&request)?, by).await?;
+    let by = request.by(&admin);
+    request
+        .services
+        .drop_mail(request.id(MailId::parse)?, by)
+        .await?;
     Ok(Reply::empty(204))
 }

@@ -92,6 +92,18 @@ pub(super) fn cursor(query: &QueryString) -> Result<Option<Vec<u8>>, Invalid> {
     place.map(Some).map_err(|_| bad_cursor())
 }
 
+/// The place that `cursor` names, as `read` understands its text.
+pub(super) fn place<T>(
+    query: &QueryString,
+    read: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>, Invalid> {
+    let Some(bytes) = cursor(query)? else {
+        return Ok(None);
+    };
+    let place = str::from_utf8(&bytes).ok().and_then(read);
+    place.map(Some).ok_or_else(bad_cursor)
+}
+
 /// The text that `cursor_text` made an id of.
 pub(super) fn decoded(id: &str) -> Option<String> {
     String::from_utf8(BASE64.decode(id).ok()?).ok()

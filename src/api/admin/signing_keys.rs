@@ -110,19 +110,19 @@ fn list(request: &RequestContext, status: u16) -> Reply {
 }
 
 async fn prepare(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
-    let by = request.caller().acting(admin.actor());
+    let by = request.by(&admin);
     request.services.prepare_key(by).await?;
     Ok(list(&request, 201))
 }
 
 async fn rotate(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
-    let by = request.caller().acting(admin.actor());
+    let by = request.by(&admin);
     request.services.rotate_key(by).await?;
     Ok(list(&request, 200))
 }
 
 async fn remove(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
-    let by = request.caller().acting(admin.actor());
+    let by = request.by(&admin);
     request.services.remove_key(request.param("id"), by).await?;
     Ok(Reply::empty(204))
 }

@@ -124,8 +124,7 @@ fn place_text(place: TokenPlace) -> String {
     query::cursor_text(format!("{holder} {family} {id}").as_bytes())
 }
 
-fn place(bytes: Vec<u8>) -> Option<TokenPlace> {
-    let text = String::from_utf8(bytes).ok()?;
+fn place(text: &str) -> Option<TokenPlace> {
     let mut parts = text.split(' ');
     Some(TokenPlace {
         holder: Principal::parse(parts.next()?)?,
@@ -145,14 +144,10 @@ pub(super) fn asked_for(asked: &QueryString) -> Result<TokenQuery, Invalid> {
         let known = TokenKind::ALL.into_iter().find(|it| it.as_str() == text);
         known.ok_or_else(|| Invalid::new("kind", format!("must be one of {names}")))
     };
-    let after = match query::cursor(asked)? {
-        Some(bytes) => Some(place(bytes).ok_or_else(query::bad_cursor)?),
-        None => None,
-    };
     Ok(TokenQuery {
         holder: asked.get("holder").map(holder).transpose()?,
         kind: asked.get("kind").map(kind).transpose()?,
-        after,
+        after: query::place(asked, place)?,
         limit: query::limit(asked)?,
     })
 }
@@ -162,19 +157,18 @@ async fn list(request: RequestContext) -> Result<Reply, Error> {
     ListedToken::page(&request, query).await
 }
 
-fn id(request: &RequestContext) -> Result<TokenId, Error> {
-    TokenId::parse(request.param("id")).ok_or_else(|| Error::new(ErrorCode::UnknownId))
-}
-
 async fn show(request: RequestContext) -> Result<Reply, Error> {
-    let (token, status) = request.services.token(id(&request)?, request.now).await?;
+    let (token, status) = request
+        .services
+        .token(request.id(TokenId::parse)?, request.now)
+        .await?;
     Ok(Reply::json(200, &ListedToken::of(&token, status)))
 }
 
 async fn end(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
     let own = query::flag(&request.query, "own")?.unwrap_or(false);
-    let by = request.caller().acting(admin.actor());
-    let id = id(&request)?;
+    let by = request.by(&admin);
+    let id = request.id(TokenId::parse)?;
     request.services.end_token(&admin, id, own, by).await?;
     Ok(Reply::empty(204))
 }

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use super::table::table;
 use super::tokens::{self, ListedToken};
-use super::users::{by, id};
 use crate::http::{
     Api, BodySchema, Error, ErrorCode, Handler, Method, Reply, RequestBody, RequestContext,
     RequestQuery, ResponseSpec, Route, json_request, json_response,
 };
-use crate::model::{Invalid, Principal, Scope, Secret, TokenId, TokenQuery};
+use crate::model::{Invalid, Principal, Scope, Secret, TokenId, TokenQuery, UserId};
 use crate::service::Administrator;
 
 /// The table of routes.
@@ -95,7 +94,7 @@ json_response! {
 
 async fn set_password(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
     let asked: NewPassword = request.json()?;
-    let (id, by) = (id(&request)?, by(&request, &admin));
+    let (id, by) = (request.id(UserId::parse)?, request.by(&admin));
     let notify = asked.notify.unwrap_or(true);
     let services = &request.services;
     services
@@ -106,7 +105,7 @@ async fn set_password(request: RequestContext, admin: Administrator) -> Result<R
 
 async fn reset_link(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
     let asked: Lifetime = request.optional_json()?;
-    let (id, by) = (id(&request)?, by(&request, &admin));
+    let (id, by) = (request.id(UserId::parse)?, request.by(&admin));
     let lifetime = asked.lifetime_seconds.map(Duration::from_secs);
     let (link, end) = request.services.reset_link(id, lifetime, by).await?;
     let link = Link {
@@ -117,7 +116,7 @@ async fn reset_link(request: RequestContext, admin: Administrator) -> Result<Rep
 }
 
 async fn list_tokens(request: RequestContext) -> Result<Reply, Error> {
-    let user = request.services.user(id(&request)?).await?;
+    let user = request.services.user(request.id(UserId::parse)?).await?;
     let query = TokenQuery {
         holder: Some(Principal::User(user.id)),
         ..tokens::asked_for(&request.query)?
@@ -130,7 +129,7 @@ async fn end_tokens(request: RequestContext, admin: Administrator) -> Result<Rep
         TokenId::parse(text).ok_or_else(|| Invalid::new("except", "must be the id of a token"))
     };
     let except = request.query.get("except").map(parse).transpose()?;
-    let (id, by) = (id(&request)?, by(&request, &admin));
+    let (id, by) = (request.id(UserId::parse)?, request.by(&admin));
     request.services.end_user_tokens(id, except, by).await?;
     Ok(Reply::empty(204))
 }

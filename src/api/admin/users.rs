@@ -9,8 +9,8 @@ use crate::http::{
     RequestBody, RequestContext, RequestQuery, ResponseSpec, Route, json_request, json_response,
 };
 use crate::model::{
-    AuditContext, Email, Invalid, Name, Order, Scope, Secret, Timestamp, User, UserEdit, UserId,
-    UserNumber, UserPlace, UserQuery, UserSort,
+    Email, Invalid, Name, Order, Scope, Secret, Timestamp, User, UserEdit, UserId, UserNumber,
+    UserPlace, UserQuery, UserSort,
 };
 use crate::service::Administrator;
 
@@ -183,16 +183,6 @@ fn reply(status: u16, user: &User) -> Reply {
     Reply::json(status, &account(user)).version(user.version())
 }
 
-/// The account that the path names.
-pub(super) fn id(request: &RequestContext) -> Result<UserId, Error> {
-    UserId::parse(request.param("id")).ok_or_else(|| Error::new(ErrorCode::UnknownId))
-}
-
-/// Who asks for a change.
-pub(super) fn by(request: &RequestContext, admin: &Administrator) -> AuditContext {
-    request.caller().acting(admin.actor())
-}
-
 async fn list(request: RequestContext) -> Result<Reply, Error> {
     let asked = &request.query;
     let query = UserQuery {
@@ -233,13 +223,9 @@ fn place_text(place: &UserPlace) -> String {
 
 /// The place that `cursor` names, which must be of the list that is asked for.
 fn cursor(asked: &QueryString) -> Result<Option<UserPlace>, Invalid> {
-    let Some(bytes) = query::cursor(asked)? else {
-        return Ok(None);
-    };
-    let text = String::from_utf8(bytes).map_err(|_| query::bad_cursor())?;
     let (has_prefix, sort) = (asked.get("q").is_some(), sort(asked)?);
     let is_by = |of| has_prefix || sort == of;
-    let place = match text.split_at_checked(1) {
+    query::place(asked, |text| match text.split_at_checked(1) {
         Some(("n", number)) if !has_prefix && sort == UserSort::Created => {
             number.parse().ok().map(UserNumber).map(UserPlace::Number)
         }
@@ -251,21 +237,20 @@ fn cursor(asked: &QueryString) -> Result<Option<UserPlace>, Invalid> {
             })
         }
         _ => None,
-    };
-    place.map(Some).ok_or_else(query::bad_cursor)
+    })
 }
 
 async fn add(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
     let asked: NewAccount = request.json()?;
     let (name, email) = (Name::parse(&asked.name)?, Email::parse(&asked.email)?);
-    let by = by(&request, &admin);
+    let by = request.by(&admin);
     let password = asked.password.as_ref();
     let user = request.services.add_user(name, email, password, by).await?;
     Ok(reply(201, &user))
 }
 
 async fn show(request: RequestContext) -> Result<Reply, Error> {
-    let user = request.services.user(id(&request)?).await?;
+    let user = request.services.user(request.id(UserId::parse)?).await?;
     let tokens = request.services.token_use(user.id, request.now).await?;
     let Account {
         id,
@@ -316,16 +301,16 @@ async fn apply(
     edit: UserEdit,
     notify: bool,
 ) -> Result<Reply, Error> {
-    let (id, version) = (id(&request)?, request.if_match()?);
-    let by = by(&request, &admin);
+    let (id, version) = (request.id(UserId::parse)?, request.if_match()?);
+    let by = request.by(&admin);
     let services = &request.services;
     let user = services.edit_user(id, edit, version, notify, by).await?;
     Ok(reply(200, &user))
 }
 
 async fn delete(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
-    let (id, version) = (id(&request)?, request.if_match()?);
-    let by = by(&request, &admin);
+    let (id, version) = (request.id(UserId::parse)?, request.if_match()?);
+    let by = request.by(&admin);
     request.services.remove_user(id, version, by).await?;
     Ok(Reply::empty(204))
 }

@@ -33,7 +33,7 @@ json_response! {
 
 async fn erase(request: RequestContext, admin: Administrator) -> Result<Reply, Error> {
     let erasure = erasure(&request.query)?;
-    let by = request.caller().acting(admin.actor());
+    let by = request.by(&admin);
     let deleted = request.services.erase_events(erasure, by).await?;
     Ok(Reply::json(200, &Erased { deleted }))
 }
