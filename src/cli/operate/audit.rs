@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::at_most::AtMost;
 use super::call::Filters;
 use super::output::{Column, Live, Output, column};
 use super::{Run, Session, user};
@@ -65,8 +64,13 @@ pub(in crate::cli) struct Past {
 pub(in crate::cli) struct List {
     #[command(flatten)]
     past: Past,
-    #[command(flatten)]
-    at_most: AtMost<50>,
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 50,
+        help = "How many at most"
+    )]
+    limit: usize,
 }
 
 #[derive(Args)]
@@ -119,7 +123,7 @@ impl Run for Command {
         match self {
             Command::List(list) => {
                 let filters = list.past.filters(session)?;
-                let entries = admin.list("/audit", &filters, "entries", list.at_most.limit)?;
+                let entries = admin.list("/audit", &filters, "entries", list.limit)?;
                 session.show_list("entries", &entries, COLUMNS)
             }
             Command::Export(export) => {

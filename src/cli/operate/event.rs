@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::at_most::AtMost;
 use super::call::Filters;
 use super::output::{self, Column, Live, Output, column};
 use super::{Run, Session, user};
@@ -58,8 +57,13 @@ pub(in crate::cli) struct List {
     about: About,
     #[command(flatten)]
     span: Span,
-    #[command(flatten)]
-    at_most: AtMost<50>,
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 50,
+        help = "How many at most"
+    )]
+    limit: usize,
 }
 
 #[derive(Args)]
@@ -157,7 +161,7 @@ impl Run for Command {
         match self {
             Command::List(list) => {
                 let filters = list.span.filters(list.about.filters(session)?);
-                let events = admin.list("/events", &filters, "events", list.at_most.limit)?;
+                let events = admin.list("/events", &filters, "events", list.limit)?;
                 session.show_list("events", &events, COLUMNS)
             }
             Command::Summary(summary) => summary.run(session),

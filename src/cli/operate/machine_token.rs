@@ -4,7 +4,6 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::at_most::AtMost;
 use super::call::{Filters, encoded};
 use super::output::{Column, column};
 use super::user;
@@ -32,8 +31,13 @@ pub(in crate::cli) enum Command {
 
 #[derive(Args)]
 pub(in crate::cli) struct List {
-    #[command(flatten)]
-    at_most: AtMost<100>,
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 100,
+        help = "How many at most"
+    )]
+    limit: usize,
 }
 
 #[derive(Args)]
@@ -176,7 +180,7 @@ impl Run for Command {
         let admin = &session.admin;
         match self {
             Command::List(list) => {
-                let tokens = listed(session, list.at_most.limit)?;
+                let tokens = listed(session, list.limit)?;
                 session.show_list("machine_tokens", &tokens, &COLUMNS)
             }
             Command::Show(token) => session.show_one(&admin.get(&token.path(session, "")?)?),

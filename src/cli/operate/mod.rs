@@ -1,7 +1,6 @@
 //! The commands that ask the admin API: over the control socket of the running server or, when none
 //! runs, of the store that the command opens itself, by the same code.
 
-mod at_most;
 mod audit;
 mod call;
 mod event;

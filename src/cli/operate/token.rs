@@ -2,7 +2,6 @@
 
 use clap::{Args, Subcommand};
 
-use super::at_most::AtMost;
 use super::call::{Filters, encoded};
 use super::output::{Column, column};
 use super::{Run, Session};
@@ -24,8 +23,13 @@ pub(in crate::cli) struct List {
     kind: Option<String>,
     #[arg(long, help = "admin, hub, or the id of an account")]
     holder: Option<String>,
-    #[command(flatten)]
-    at_most: AtMost<100>,
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 100,
+        help = "How many at most"
+    )]
+    limit: usize,
 }
 
 #[derive(Args)]
@@ -52,10 +56,9 @@ impl Run for Command {
                 let filters = Filters::default()
                     .with("kind", list.kind.as_deref())
                     .with("holder", list.holder.as_deref());
-                let tokens =
-                    session
-                        .admin
-                        .list("/tokens", &filters, "tokens", list.at_most.limit)?;
+                let tokens = session
+                    .admin
+                    .list("/tokens", &filters, "tokens", list.limit)?;
                 session.show_list("tokens", &tokens, &COLUMNS)
             }
             Command::Show(token) => session.show_one(&session.admin.get(&path(&token))?),

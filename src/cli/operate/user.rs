@@ -3,7 +3,6 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::at_most::AtMost;
 use super::call::{Filters, encoded};
 use super::output::{Column, column};
 use super::token::COLUMNS as TOKEN_COLUMNS;
@@ -57,8 +56,13 @@ pub(in crate::cli) struct List {
         help = "By what to sort [default: created]"
     )]
     sort: Option<String>,
-    #[command(flatten)]
-    at_most: AtMost<100>,
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 100,
+        help = "How many at most"
+    )]
+    limit: usize,
 }
 
 #[derive(Args)]
@@ -166,7 +170,7 @@ impl Run for Command {
                     .with("q", list.search.as_deref())
                     .with("disabled", list.disabled.then_some("true"))
                     .with("sort", list.sort.as_deref());
-                let users = admin.list("/users", &filters, "users", list.at_most.limit)?;
+                let users = admin.list("/users", &filters, "users", list.limit)?;
                 session.show_list("users", &users, &COLUMNS)
             }
             Command::Show(user) => session.show_one(&admin.get(&user.path(session, "")?)?),
