@@ -148,3 +148,29 @@ impl Session {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_list_has_its_usual_length() {
+        type Augment = fn(clap::Command) -> clap::Command;
+        let commands: [(Augment, &str); 5] = [
+            (Audit::augment_subcommands, "50"),
+            (Event::augment_subcommands, "50"),
+            (User::augment_subcommands, "100"),
+            (Token::augment_subcommands, "100"),
+            (MachineToken::augment_subcommands, "100"),
+        ];
+        for (augment, usual) in commands {
+            let command = augment(clap::Command::new("doorward"));
+            let list = command.find_subcommand("list").unwrap();
+            let limit = list
+                .get_arguments()
+                .find(|it| it.get_id() == "limit")
+                .unwrap();
+            assert_eq!(limit.get_default_values(), [usual]);
+        }
+    }
+}
